@@ -1,0 +1,35 @@
+/* ipc/process.c -- names, accounts and who talks to whom. */
+#include "ipc/process.h"
+
+static const struct {
+    const char *name;
+    const char *account;
+    unsigned peers;
+} kinds[PROCESS_KINDS] = {
+    [PROCESS_MAIN] = { "main", NULL, 0 },
+    [PROCESS_RECEIVE] = { "receive", "_veredus_in", SET_LOOKUP | SET_QUEUE | SET_CONTROL },
+    [PROCESS_QUEUE] = { "queue", "_veredus_q", SET_RECEIVE | SET_LOOKUP | SET_RESOLVE | SET_DELIVER | SET_CONTROL },
+    [PROCESS_RESOLVE] = { "resolve", "_veredus_dns", SET_QUEUE | SET_CONTROL },
+    [PROCESS_LOOKUP] = { "lookup", "_veredus_lk", SET_RECEIVE | SET_QUEUE | SET_CONTROL },
+    [PROCESS_DELIVER] = { "deliver", NULL, SET_QUEUE | SET_CONTROL },
+    [PROCESS_CONTROL] = { "control", "_veredus_ct",
+                          SET_RECEIVE | SET_QUEUE | SET_RESOLVE | SET_LOOKUP | SET_DELIVER },
+};
+
+const char *process_name(enum process_kind kind)
+{
+    BUG_ON(kind >= PROCESS_KINDS);
+    return kinds[kind].name;
+}
+
+const char *process_account(enum process_kind kind)
+{
+    BUG_ON(kind >= PROCESS_KINDS);
+    return kinds[kind].account;
+}
+
+unsigned process_peers(enum process_kind kind)
+{
+    BUG_ON(kind >= PROCESS_KINDS);
+    return kinds[kind].peers;
+}
