@@ -1,0 +1,72 @@
+# The front door. The build itself is Meson's: see meson.build.
+#
+#   make run         builds and starts the demonstration (DEMO="once" or "crash" for its other forms)
+#   make             builds into build/
+#   make check       the quick tests, under 30 s
+#   make test        all tests; ends in "N passed, M failed, K skipped"
+#   make asan        all tests under the address and undefined-behaviour sanitizers
+#   make fuzz        each fuzz target for FUZZ_SECONDS (60)
+#   make simulate    the queue over a simulated disk, SIMULATE_SECONDS (60)
+#   make lint        layers, pure folders, banned functions, warnings as errors
+#   make bench       beside a real Postfix, in the same run
+#   make install     into DESTDIR, PREFIX (/usr/local)
+#   make clean       takes the build folders away
+
+DEMO ?=
+STRICT ?=
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+SIMULATE_SECONDS ?= 60
+BUILD = build
+
+all:
+	@MAKE_TARGET= tools/deps build
+	@tools/build -d $(BUILD) -n build/veredus
+
+run:
+	@MAKE_TARGET=run tools/deps build
+	@tools/build -d $(BUILD) -n build/veredus
+	@exec $(BUILD)/veredus demo $(DEMO)
+
+check:
+	@MAKE_TARGET=check tools/deps test
+	@tools/build -d $(BUILD)
+	@tools/run-tests -d $(BUILD) --suite check
+
+test:
+	@MAKE_TARGET=test tools/deps test
+	@tools/build -d $(BUILD)
+	@tools/run-tests -d $(BUILD) $(if $(STRICT),--strict)
+
+asan:
+	@MAKE_TARGET=asan tools/deps asan
+	@CC=clang tools/build -d build-asan -s -Db_sanitize=address,undefined -s -Db_lundef=false
+	@tools/run-tests -d build-asan --timeout-multiplier 4
+
+fuzz:
+	@MAKE_TARGET=fuzz tools/deps fuzz
+	@CC=clang tools/build -d build-fuzz -s -Dfuzz=true -s -Db_sanitize=address,undefined -s -Db_lundef=false
+	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
+
+simulate:
+	@MAKE_TARGET=simulate tools/deps test
+	@tools/build -d $(BUILD)
+	@SIMULATE_SECONDS=$(SIMULATE_SECONDS) tools/run-tests -d $(BUILD) --suite simulate --timeout-multiplier 0
+
+lint:
+	@tools/lint
+
+bench:
+	@MAKE_TARGET=bench tools/deps bench
+	@tools/build -d build-release -s --buildtype=release
+	@tests/bench/bench --build build-release $(BENCH)
+
+install:
+	@MAKE_TARGET=install tools/deps build
+	@tools/build -d build-install -s --buildtype=release -s --prefix=$(PREFIX)
+	@meson install -C build-install --no-rebuild
+
+clean:
+	rm -rf build build-asan build-fuzz build-lint build-release build-install
+
+.PHONY: all run check test asan fuzz simulate lint bench install clean
