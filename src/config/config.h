@@ -1,0 +1,328 @@
+/* config/config.h -- the configuration as the processes use it: one immutable struct, all in one arena. Pure. */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/place.h"
+#include "config/template.h"
+#include "core/ip.h"
+#include "core/str.h"
+
+/* Every value carries the place that says it; a default has CONFIG_PLACE_DEFAULT. Domains: lower case, A-labels. */
+
+struct config_text {
+    struct str text; /* empty for none */
+    struct config_place place;
+};
+
+struct config_number {
+    uint64_t n;
+    struct config_place place;
+};
+
+struct config_flag {
+    bool on;
+    struct config_place place;
+};
+
+/* AUTOMATIC: N is 0, the user of the value finds it out. */
+struct config_count {
+    bool automatic;
+    uint64_t n;
+    struct config_place place;
+};
+
+struct config_time {
+    uint64_t msec;
+    struct config_place place;
+};
+
+/* N parts of 100 when PERCENT, else octets. */
+struct config_share {
+    bool percent;
+    uint64_t n;
+    struct config_place place;
+};
+
+/* local@domain; both empty for none. LOCAL as written, quotes included. */
+struct config_address {
+    struct str local;
+    struct str domain;
+    struct config_place place;
+};
+
+struct config_ips {
+    const struct ip *items;
+    size_t n;
+    struct config_place place;
+};
+
+/* EVERYONE: no restriction was written. Otherwise who is in one of ITEMS; `none` leaves nobody. */
+struct config_networks {
+    bool everyone;
+    const struct ip_network *items;
+    const struct config_place *places; /* of each item */
+    size_t n;
+    struct config_place place;
+};
+
+/* A socket's file, its mode, and its group (empty: that of the process). */
+struct config_socket {
+    struct str path;
+    unsigned mode;
+    struct str group;
+    struct config_place place;
+};
+
+/* ---- limits on clients ---- */
+
+enum config_limit_key {
+    CONFIG_LIMIT_CLIENT,  /* an address; IPv6 by /64 */
+    CONFIG_LIMIT_NETWORK, /* /24, /48 */
+    CONFIG_LIMIT_SENDER,
+    CONFIG_LIMIT_SENDER_DOMAIN,
+    CONFIG_LIMIT_ALL,
+};
+
+enum config_limit_measure {
+    CONFIG_MEASURE_CONNECTIONS, /* at once: BOUND alone counts */
+    CONFIG_MEASURE_SESSIONS,    /* from here on rates: BOUND in each MSEC */
+    CONFIG_MEASURE_MESSAGES,
+    CONFIG_MEASURE_RECIPIENTS,
+    CONFIG_MEASURE_OCTETS,
+    CONFIG_MEASURE_ERRORS,
+    CONFIG_MEASURE_UNKNOWN_RECIPIENTS,
+};
+
+enum config_limit_action {
+    CONFIG_LIMIT_DEFER,
+    CONFIG_LIMIT_REJECT,
+    CONFIG_LIMIT_HOLD,
+};
+
+struct config_limit {
+    size_t index; /* in config->limits: names its counters */
+    enum config_limit_key key;
+    enum config_limit_measure measure;
+    enum config_limit_action action;
+    uint64_t bound;
+    uint64_t msec;      /* 0 for connections */
+    struct str written; /* "50/h" */
+    bool built_in;      /* binds neither relay-from clients nor loopback (FACE 1.8) */
+    struct config_place place;
+};
+
+/* Those in force somewhere: outer ones that the block does not say anew, then its own. */
+struct config_limits {
+    const struct config_limit *const *items;
+    size_t n;
+};
+
+/* ---- sessions ---- */
+
+enum config_bare_newlines {
+    CONFIG_BARE_REJECT,
+    CONFIG_BARE_REPAIR,
+};
+
+enum config_ehlo_check {
+    CONFIG_EHLO_OFF,
+    CONFIG_EHLO_SYNTAX,
+    CONFIG_EHLO_FQDN,
+};
+
+enum config_path_syntax {
+    CONFIG_PATH_STRICT,
+    CONFIG_PATH_LENIENT,
+};
+
+struct config_choice {
+    int value; /* one of the enum named beside the member */
+    struct config_place place;
+};
+
+/* What holds for a session: of a listener, or what stands at the top (for mail that comes by none). */
+struct config_session {
+    struct config_text hostname;
+    struct config_number max_message_size; /* octets */
+    struct config_number max_recipients;
+    struct config_number max_header_size; /* octets */
+    struct config_number max_line_length; /* octets */
+    struct config_count max_sessions;
+    struct config_number max_messages;
+    struct config_number max_errors;
+    struct config_time error_delay;
+    struct config_time timeout_command;
+    struct config_time timeout_transaction;
+    struct config_time timeout_lookup;
+    struct config_choice bare_newlines; /* enum config_bare_newlines */
+    struct config_choice ehlo_check;    /* enum config_ehlo_check */
+    struct config_choice path_syntax;   /* enum config_path_syntax */
+    struct config_flag vrfy;
+    struct config_limits limits;
+};
+
+enum config_endpoint_kind {
+    CONFIG_ENDPOINT_PORT,    /* every address of both families */
+    CONFIG_ENDPOINT_ADDRESS, /* one address and port */
+    CONFIG_ENDPOINT_UNIX,
+    CONFIG_ENDPOINT_SYSTEMD, /* sockets passed under a name */
+};
+
+struct config_endpoint {
+    enum config_endpoint_kind kind;
+    struct ip address;
+    uint16_t port;
+    struct str path; /* of a unix socket, or the name of systemd's */
+    struct config_place place;
+};
+
+/* A `listen`; its role is mx. */
+struct config_listener {
+    struct config_place place;
+    struct config_text name;
+    const struct config_endpoint *endpoints;
+    size_t n_endpoints;
+    struct config_networks allow_from;
+    struct config_number mode; /* of unix sockets */
+    struct str group;          /* of unix sockets, empty: that of the process */
+    struct config_session session;
+};
+
+/* ---- domains ---- */
+
+enum config_users_kind {
+    CONFIG_USERS_FILE,
+    CONFIG_USERS_SYSTEM,
+    CONFIG_USERS_ANY,
+};
+
+struct config_users {
+    enum config_users_kind kind;
+    struct str path; /* of a file */
+    struct config_place place;
+};
+
+enum config_target_kind {
+    CONFIG_TARGET_MAILDIR,
+};
+
+struct config_target {
+    enum config_target_kind kind;
+    struct config_template path;
+    struct config_place place;
+};
+
+/* A `domain` block, with what the top says where the block says nothing. */
+struct config_domain {
+    size_t index; /* in config->domains; a deliver directive is referred to by it */
+    struct config_place place;
+    const struct config_text *names;
+    size_t n_names;
+    const struct config_users *users; /* in the order asked */
+    size_t n_users;
+    const struct config_text *aliases; /* paths of alias files, in the order asked */
+    size_t n_aliases;
+    struct config_address catch_all;
+    struct config_address postmaster; /* none: mailbox postmaster of the recipient's domain */
+    struct config_text subaddress;    /* the separators; empty for none */
+    struct config_target deliver;
+    struct config_text deliver_as; /* empty: the user that is delivered to */
+    struct config_number max_message_size;
+    struct config_number max_expansion;
+    struct config_limits limits; /* written in this block only; they hold beside the listener's */
+};
+
+/* ---- log ---- */
+
+enum config_log_kind {
+    CONFIG_LOG_STDERR,
+    CONFIG_LOG_JOURNAL,
+    CONFIG_LOG_SYSLOG,
+    CONFIG_LOG_FILE,
+};
+
+enum config_log_form {
+    CONFIG_LOG_KV,
+    CONFIG_LOG_JSON,
+};
+
+enum config_log_level {
+    CONFIG_LOG_ERROR,
+    CONFIG_LOG_WARNING,
+    CONFIG_LOG_INFO,
+    CONFIG_LOG_DEBUG,
+};
+
+struct config_log {
+    enum config_log_kind kind;
+    enum config_log_form form;
+    enum config_log_level level;
+    struct str path; /* of a file */
+    struct config_place place;
+};
+
+/* ---- what is only named here and must be had elsewhere ---- */
+
+enum config_need_kind {
+    CONFIG_NEED_USERS_FILE,
+    CONFIG_NEED_ALIASES_FILE,
+    CONFIG_NEED_ACCOUNT,
+    CONFIG_NEED_GROUP,
+    CONFIG_NEED_MAIL_ROOT,     /* folder below which Maildirs are made */
+    CONFIG_NEED_SOCKET_FOLDER, /* folder of a unix socket */
+    CONFIG_NEED_LOG_FOLDER,
+    CONFIG_NEED_SPOOL,
+};
+
+struct config_need {
+    enum config_need_kind kind;
+    struct str what;
+    struct config_place place;
+};
+
+struct config_tree;       /* all statements, for config_show() */
+struct config_name_index; /* domain name -> domain */
+
+struct config {
+    struct config_files files;
+    struct config_text origin;
+    struct config_address postmaster; /* none only without any domain */
+    struct config_ips public_address; /* n == 0: the addresses of the interfaces */
+    struct config_text spool;
+    struct config_socket control;
+    struct config_text run_as; /* empty: one account a process */
+    struct config_count receive_workers;
+    struct config_count send_workers;
+    struct config_share min_free;
+    struct config_number max_received;
+    struct config_session session; /* what stands at the top; its hostname is ours */
+    const struct config_listener *listeners;
+    size_t n_listeners;
+    const struct config_domain *domains;
+    size_t n_domains;
+    const struct config_limit *limits; /* all of them, in force anywhere */
+    size_t n_limits;
+    const struct config_log *logs;
+    size_t n_logs;
+    const struct config_need *needs; /* in the order written, the defaults' last */
+    size_t n_needs;
+    const struct config_name_index *names;
+    const struct config_tree *tree;
+};
+
+/* The domain block that names DOMAIN (lower case, A-labels), NULL when we do not serve it. */
+const struct config_domain *config_find_domain(const struct config *c, struct str domain);
+/* The entry ADDRESS falls under. True also for EVERYONE, with *place that of the directive. PLACE may be NULL. */
+bool config_networks_have(const struct config_networks *nets, const struct ip *address,
+                          struct config_place *place);
+struct config_place_text config_rule(const struct config *c, struct config_place place);
+/* "client", "unknown-recipients", "defer": as the log names them. */
+struct str config_limit_key_name(enum config_limit_key key);
+struct str config_limit_measure_name(enum config_limit_measure measure);
+struct str config_limit_action_name(enum config_limit_action action);
+
+#endif
