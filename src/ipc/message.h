@@ -1,0 +1,87 @@
+/* ipc/message.h -- the messages of messages.def as structs, and their octets on a stream. Pure. */
+#ifndef IPC_MESSAGE_H
+#define IPC_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/bug.h"
+#include "core/str.h"
+#include "ipc/process.h"
+
+/*
+ * A frame: u32 length of what follows it, u16 type, u16 flags (1: a descriptor comes with it), then the fields in
+ * order, integers little endian, STR behind a u32 length. Octets too few or too many make a frame nonsense.
+ */
+enum { IPC_FRAME_MAX = 4 << 20, IPC_FRAME_HEAD = 8, IPC_FLAG_FD = 1 };
+
+/* What became of something that was asked for. */
+enum ipc_result { IPC_OK, IPC_TEMP, IPC_PERM };
+/* What the spool says to taking a message. */
+enum ipc_storage { IPC_STORED, IPC_NO_SPACE, IPC_STORAGE_FAILED };
+/* What control may ask main for. */
+enum ipc_command { IPC_COMMAND_RELOAD, IPC_COMMAND_STOP, IPC_COMMAND_STATUS };
+
+enum ipc_class { IPC_NOTICE, IPC_QUESTION, IPC_ANSWER };
+
+#define IPC_TYPE_U8 uint8_t
+#define IPC_TYPE_U16 uint16_t
+#define IPC_TYPE_U32 uint32_t
+#define IPC_TYPE_U64 uint64_t
+#define IPC_TYPE_I64 int64_t
+#define IPC_TYPE_STR struct str
+
+#define IPC_MESSAGE(TYPE, name, CLASS, SENDERS, RECEIVERS, FD) struct ipc_##name {
+#define IPC_FIELD(name, KIND, field) IPC_TYPE_##KIND field;
+#define IPC_END(name)                                                                                       \
+    }                                                                                                       \
+    ;
+#include "ipc/messages.def"
+#undef IPC_MESSAGE
+#undef IPC_FIELD
+#undef IPC_END
+
+enum ipc_type {
+#define IPC_MESSAGE(TYPE, name, CLASS, SENDERS, RECEIVERS, FD) IPC_##TYPE,
+#define IPC_FIELD(name, KIND, field)
+#define IPC_END(name)
+#include "ipc/messages.def"
+#undef IPC_MESSAGE
+#undef IPC_FIELD
+#undef IPC_END
+    IPC_TYPES
+};
+
+/* A message as it arrived: STR fields borrow from the frame, and die when the handler returns. */
+struct ipc_message {
+    enum ipc_type type;
+    int fd; /* -1, or the receiver's to close; a handler that keeps it sets it to -1 */
+    union {
+#define IPC_MESSAGE(TYPE, name, CLASS, SENDERS, RECEIVERS, FD) struct ipc_##name name;
+#define IPC_FIELD(name, KIND, field)
+#define IPC_END(name)
+#include "ipc/messages.def"
+#undef IPC_MESSAGE
+#undef IPC_FIELD
+#undef IPC_END
+    };
+};
+
+enum ipc_scan { IPC_SCAN_FRAME, IPC_SCAN_MORE, IPC_SCAN_NONSENSE };
+
+const char *ipc_type_name(enum ipc_type type);
+enum ipc_class ipc_type_class(enum ipc_type type);
+bool ipc_type_allowed(enum ipc_type type, enum process_kind from, enum process_kind to);
+bool ipc_type_takes_fd(enum ipc_type type);
+
+/* Appends BODY (the struct of TYPE) as a frame; false and OUT as it was when it would be too large. */
+MUST_USE bool ipc_encode(struct buf *out, enum ipc_type type, const void *body, bool with_fd);
+/*
+ * The frame at the front of IN. FRAME: *used octets are it, *m is filled (fd: -1) and *with_fd says whether a
+ * descriptor belongs to it. MORE: *used is the least length IN must have to say more. NONSENSE: no frame of ours.
+ */
+enum ipc_scan ipc_decode(struct str in, struct ipc_message *m, bool *with_fd, size_t *used);
+
+#endif
