@@ -1,0 +1,41 @@
+/* message/trace.h -- the fields we put on top of content (RFC 5321 4.4; 9228). Pure. */
+#ifndef MESSAGE_TRACE_H
+#define MESSAGE_TRACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/str.h"
+
+enum { MESSAGE_LINE_MAX = 998 }; /* octets without CRLF, RFC 5322 2.1.1; no line of ours is longer */
+
+struct message_received {
+    struct str client_helo; /* argument of EHLO or HELO, as sent; hostile octets become '?' */
+    struct str client;      /* address of the client as inet_ntop writes it; empty for a local submission */
+    struct str client_name; /* its verified name, empty without one */
+    struct str hostname;    /* ours */
+    struct str protocol;    /* SMTP, ESMTP, UTF8SMTP... (RFC 3848, 6531) */
+    struct str id;          /* queue id */
+    struct str recipient;   /* without brackets, when there is only one (RFC 5321 7.2); else empty */
+    int64_t utc_msec;
+    int zone_minutes;
+};
+
+/*
+ * Add one Received field, folded, with its CRLF:
+ *
+ *     Received: from mx3.example.net (mx3.example.net [203.0.113.7])
+ *         by mail.example.org with ESMTP id 3591TJHR6EY3
+ *         for <ben@example.org>; Sun, 22 Nov 2026 09:41:07 +0000
+ *
+ * False when OUT is full.
+ */
+bool message_received_write(struct buf *out, const struct message_received *received);
+
+/* Return-Path of final delivery; PATH without brackets in its quoted form, empty for the null reverse-path. */
+bool message_return_path_write(struct buf *out, struct str path);
+/* Delivered-To of final delivery; ADDRESS without brackets in its quoted form. */
+bool message_delivered_to_write(struct buf *out, struct str address);
+
+#endif

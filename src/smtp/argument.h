@@ -1,0 +1,40 @@
+/* smtp/argument.h -- EHLO names, parameters of MAIL and RCPT (RFC 5321 4.1.1; 1870, 6152, 6531). Pure. */
+#ifndef SMTP_ARGUMENT_H
+#define SMTP_ARGUMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/bug.h"
+#include "core/str.h"
+#include "smtp/reply.h"
+
+/* The directive ehlo-check: which arguments of EHLO and HELO are refused. */
+enum smtp_ehlo_check {
+    SMTP_EHLO_OFF,    /* only those of more than 255 octets */
+    SMTP_EHLO_SYNTAX, /* and what is neither domain nor address literal */
+    SMTP_EHLO_FQDN,   /* and domains without a dot */
+};
+
+bool smtp_ehlo_argument_ok(struct str argument, enum smtp_ehlo_check check);
+
+enum smtp_body { SMTP_BODY_NONE, SMTP_BODY_7BIT, SMTP_BODY_8BITMIME };
+
+/* Parameters of MAIL. SIZE of more than 64 bits is UINT64_MAX. */
+struct smtp_mail_params {
+    bool has_size;
+    bool smtputf8;
+    enum smtp_body body;
+    uint64_t size; /* octets the client announces; a guess, never a length */
+};
+
+/*
+ * IN is what follows the path. SMTP_REPLY_NONE when all is well, else the row to refuse with (501 or 555), and
+ * *bad the parameter at fault; *params is untouched then.
+ */
+MUST_USE enum smtp_reply_name smtp_mail_params_parse(struct str in, struct smtp_mail_params *params,
+                                                     struct str *bad);
+/* RCPT has none yet: each is refused (RFC 5321 4.1.1.11). */
+MUST_USE enum smtp_reply_name smtp_rcpt_params_parse(struct str in, struct str *bad);
+
+#endif

@@ -1,0 +1,133 @@
+/* smtp/server.h -- the server's side of the dialogue as a state machine (RFC 5321 3, 4; 2920). Pure. */
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/bug.h"
+#include "core/str.h"
+#include "smtp/address.h"
+#include "smtp/argument.h"
+#include "smtp/command.h"
+#include "smtp/content.h"
+#include "smtp/reply.h"
+
+/*
+ * One session. The owner feeds octets and is told, one event at a time, what to do; replies are added to a
+ * buffer of the owner's. No clock, no descriptor, no id is made here.
+ *
+ *     smtp_server_greet(s, out)                  once; or smtp_server_refuse, smtp_server_goodbye
+ *     loop: event = smtp_server_next(s, in, &used, out, &ev)
+ *           drop the first `used` octets of in, then do what the event says
+ *
+ * OUT may be one buffer for all sessions, as long as it is sent (or kept) before another session writes to it.
+ * Whenever the loop ends (MORE, FLUSH, an ASK that is not answered at once) all of OUT is to be sent: RFC 2920
+ * 3.2 wants replies out as soon as the input is empty.
+ */
+struct smtp_server;
+
+/* Borrowed for the life of the session; a reload makes a new one. Zero is no default: fill all. */
+struct smtp_server_config {
+    struct str hostname;
+    uint64_t max_message_size;
+    uint64_t max_line_length; /* of content */
+    uint32_t max_recipients;  /* accepted in a transaction, then 452 4.5.3 */
+    uint32_t max_messages;    /* in a session, then 421 4.7.0 */
+    uint32_t max_errors;      /* 5yz replies in a session; the one above becomes 421 4.7.0 */
+    enum smtp_newlines bare_newlines;
+    enum smtp_ehlo_check ehlo_check;
+    enum smtp_path_syntax path_syntax;
+    bool vrfy; /* off: 252 to all */
+};
+
+/* From MAIL to what ends it. Lives in ARENA, with all that the owner puts there; dropped as one. */
+struct smtp_transaction {
+    struct arena *arena;
+    struct smtp_path sender;
+    struct smtp_mail_params params;
+    uint32_t recipients; /* accepted so far */
+};
+
+enum smtp_event_kind {
+    SMTP_EVENT_MORE,  /* all complete commands are answered: send OUT, read on */
+    SMTP_EVENT_FLUSH, /* send OUT, then call again: it is filling up, or holds a reply that must not wait */
+    SMTP_EVENT_DELAY, /* wait error-delay, send OUT, then call again (after a quarter of max_errors) */
+
+    /* Questions: smtp_server_answer() before the next call. */
+    SMTP_EVENT_ASK_MAIL, /* a sender (transaction->sender, ->params); 2yz opens the transaction: MAIL_OK */
+    SMTP_EVENT_ASK_RCPT, /* ev.path; 2yz adds it: RCPT_OK */
+    SMTP_EVENT_ASK_VRFY, /* ev.path; never POSTMASTER or NULL */
+    SMTP_EVENT_ASK_DATA, /* be ready for content; DATA_GO, or a refusal, after which the transaction stays */
+    SMTP_EVENT_ASK_COMMIT, /* content is whole and good (ev.facts); QUEUED or a refusal end the transaction */
+
+    SMTP_EVENT_CONTENT, /* ev.span, decoded; borrows from the octets given, good until they move */
+    SMTP_EVENT_REFUSED, /* for the log: the machine itself answered ev.verb with the 4yz or 5yz ev.reply */
+    SMTP_EVENT_RESET,   /* the transaction ends without a message; it is gone at the next call */
+    SMTP_EVENT_CLOSE,   /* send OUT, close; ev.reply says why (QUIT, TOO_MANY_ERRORS, goodbye's row) */
+};
+
+struct smtp_event {
+    enum smtp_event_kind kind;
+    const struct smtp_path *path;           /* ASK_RCPT, ASK_VRFY; lives as long as the question */
+    struct str span;                        /* CONTENT */
+    const struct smtp_content_facts *facts; /* ASK_COMMIT; REFUSED of content */
+    enum smtp_verb verb;                    /* REFUSED: the command; UNKNOWN when it is none */
+    bool at_end_of_data;                    /* REFUSED: it answers the final dot */
+    enum smtp_reply_name reply;             /* REFUSED, CLOSE */
+    struct str argument; /* REFUSED: the command's argument as sent, borrowed from the octets given */
+};
+
+enum { SMTP_SERVER_OUT_MIN = 16 * 1024 }; /* the least ceiling OUT may have */
+
+/* SESSION lives at least as long as the machine. NULL when memory is out. */
+struct smtp_server *smtp_server_new(struct arena *session, const struct smtp_server_config *config);
+/* Ends the transaction and what the machine holds; takes NULL. SESSION is the caller's. */
+void smtp_server_done(struct smtp_server *s);
+
+/* 220. */
+void smtp_server_greet(struct smtp_server *s, struct buf *out);
+/*
+ * Greets with NAME instead (GREETING_REFUSED, GREETING_NEVER): then 503 to all but QUIT, which the client may
+ * take its time for (RFC 5321 3.1). For "try again" goodbye with a 421 is right.
+ */
+void smtp_server_refuse(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
+                        struct buf *out);
+
+/*
+ * Go on. IN is all that was received and not yet used; *used of its octets are finished with after each call,
+ * whatever the event. Not while a question is open.
+ */
+void smtp_server_next(struct smtp_server *s, struct str in, size_t *used, struct buf *out,
+                      struct smtp_event *ev);
+
+/* Answer the open question with a row. Unset slots address and hostname are filled by the machine. */
+void smtp_server_answer(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
+                        struct buf *out);
+/* Answer with somebody else's reply (smtp_reply_is_sane()); ASK_DATA takes no 2yz, only ASK_DATA takes 3yz. */
+void smtp_server_answer_with(struct smtp_server *s, const struct smtp_reply *reply,
+                             const struct smtp_slots *slots, struct buf *out);
+
+/*
+ * Say NAME, a 421, at any time, also while a question is open (then no answer follows): time-outs, shutdown.
+ * The transaction is gone when this returns; the next event is CLOSE, and input is no longer looked at.
+ */
+void smtp_server_goodbye(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
+                         struct buf *out);
+
+/* NULL outside of one; in RESET, and after an answer to ASK_COMMIT until the next call, the one that ends. */
+const struct smtp_transaction *smtp_server_transaction(const struct smtp_server *s);
+/* The argument of the last EHLO or HELO, empty before; changed by the next. */
+struct str smtp_server_client_name(const struct smtp_server *s);
+/* SMTP, ESMTP or UTF8SMTP: for Received (RFC 3848, 6531 4.3), of the transaction if there is one. */
+struct str smtp_server_protocol(const struct smtp_server *s);
+/* In content: between 354 and the final dot. What time-out applies is the owner's to know. */
+bool smtp_server_in_content(const struct smtp_server *s);
+/* Sums for the log. */
+uint32_t smtp_server_errors(const struct smtp_server *s);
+uint32_t smtp_server_messages(const struct smtp_server *s);
+
+#endif
