@@ -22,6 +22,8 @@ struct worker_hand {
 
 enum { WORKER_PEERS_MAX = 256 };
 
+struct worker_log;
+
 struct worker {
     const struct worker_service *service;
     struct io_loop *loop;
@@ -36,6 +38,7 @@ struct worker {
     struct worker_hand *hand; /* NULL: this kind has none */
     struct str config_root;
     struct str param; /* deliver: its folder */
+    struct worker_log *log;
     bool started;
     void *state; /* the service's own */
 };

@@ -1,0 +1,58 @@
+/* message/envelope.h -- the envelope of a message as octets of the spool (docs/SPOOL.md, "Envelope"). Pure. */
+#ifndef MESSAGE_ENVELOPE_H
+#define MESSAGE_ENVELOPE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/bug.h"
+#include "core/err.h"
+#include "core/str.h"
+
+/*
+ * A row of fields { u16 tag, u32 length, octets }, integers little endian. A tag with ENVELOPE_MUST_KNOW that a reader
+ * does not know means that it must not deliver; others it skips. Recipients are fields that hold fields.
+ * Addresses are in their least-quoted form without brackets; an empty SENDER is the null reverse-path.
+ */
+enum { ENVELOPE_MUST_KNOW = 0x8000, ENVELOPE_RECIPIENTS_MAX = 100000, ENVELOPE_OCTETS_MAX = 3 << 20 };
+
+enum envelope_body { ENVELOPE_BODY_7BIT, ENVELOPE_BODY_8BIT };
+
+struct envelope_recipient {
+    uint32_t number;     /* from 1, within the message; never changes */
+    struct str local;    /* the address mail goes to, after aliases: local part without quoting, case kept */
+    struct str domain;   /* lower-case A-labels */
+    struct str original; /* as RCPT gave it */
+    struct str sender;   /* its own reverse-path (a list's owner); has_sender false: the envelope's */
+    bool has_sender;
+};
+
+struct envelope {
+    struct str sender;
+    bool smtputf8;
+    enum envelope_body body;
+    uint64_t size;          /* octets of content as received, our fields not counted */
+    uint64_t lines;
+    uint64_t longest_line;
+    uint64_t leading_dots;
+    struct str client;      /* 16 octets, IPv4 mapped; empty: a unix socket */
+    struct str client_name; /* the EHLO argument */
+    struct str listener;
+    struct str protocol;
+    struct str session;     /* as people see it */
+    struct str message_id;
+    const struct envelope_recipient *recipients;
+    size_t n_recipients;
+};
+
+/* False when OUT is full. */
+MUST_USE bool envelope_encode(struct buf *out, const struct envelope *e);
+/*
+ * *e borrows its texts from IN and has its recipients in A. Permanent error: not an envelope, or one that asks for
+ * something that this version does not know.
+ */
+MUST_USE bool envelope_decode(struct str in, struct arena *a, struct envelope *e, struct err *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* message/progress.h -- how far each recipient of a message has come, as octets of the spool (DESIGN 2, recipient). Pure. */
+#ifndef MESSAGE_PROGRESS_H
+#define MESSAGE_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/bug.h"
+#include "core/err.h"
+#include "core/str.h"
+
+/*
+ * The body of an outcome record: the whole state of all recipients, fields as in message/envelope.h. Recipients that
+ * still wait for their first attempt are left out.
+ */
+enum progress_state {
+    PROGRESS_WAITING,   /* for its next attempt */
+    PROGRESS_DELIVERED,
+    PROGRESS_FAILED,    /* for good; kept until somebody decides, or until its report is written */
+    PROGRESS_EXPANDED,  /* replaced by what it became */
+};
+
+enum { PROGRESS_TEXT_MAX = 400 };
+
+struct progress {
+    uint32_t number; /* of the recipient in the envelope */
+    enum progress_state state;
+    uint32_t attempts;
+    uint32_t deaths;    /* of processes that had it in hand */
+    int64_t last_msec;  /* UTC of the last attempt's end; 0: none */
+    struct str status;  /* enhanced code of the last attempt */
+    struct str text;    /* its reply or error */
+};
+
+MUST_USE bool progress_encode(struct buf *out, const struct progress *items, size_t n);
+/* *items in A, texts borrowed from IN. */
+MUST_USE bool progress_decode(struct str in, struct arena *a, struct progress **items, size_t *n, struct err *err);
+
+#endif
