@@ -129,12 +129,14 @@ bool str_is_ascii(struct str s)
     return true;
 }
 
-/* Length of the well-formed UTF-8 sequence at the front of S, 0 if there is none (RFC 3629 4). */
-static size_t utf8_length(const unsigned char *p, size_t n)
+size_t str_utf8_length(struct str s)
 {
+    const unsigned char *p = (const unsigned char *)s.p;
     unsigned char lo = 0x80, hi = 0xbf;
     size_t len;
 
+    if (!s.n)
+        return 0;
     if (p[0] < 0x80)
         return 1;
     if (p[0] >= 0xc2 && p[0] <= 0xdf)
@@ -145,7 +147,7 @@ static size_t utf8_length(const unsigned char *p, size_t n)
         len = 4;
     else
         return 0;
-    if (len > n)
+    if (len > s.n)
         return 0;
     /* The second octet's range shuts out overlong forms, surrogates and what is above U+10FFFF. */
     if (p[0] == 0xe0)
@@ -166,13 +168,11 @@ static size_t utf8_length(const unsigned char *p, size_t n)
 
 bool str_is_utf8(struct str s)
 {
-    const unsigned char *p = (const unsigned char *)s.p;
-
-    for (size_t i = 0; i < s.n;) {
-        size_t len = utf8_length(p + i, s.n - i);
+    while (s.n) {
+        size_t len = str_utf8_length(s);
         if (!len)
             return false;
-        i += len;
+        s = str_skip(s, len);
     }
     return true;
 }

@@ -65,6 +65,8 @@ struct str str_trim(struct str s);
 struct str str_cut(struct str *rest, char sep);
 
 bool str_is_ascii(struct str s);
+/* Octets of the well-formed UTF-8 sequence at the front of S, 0 when there is none (RFC 3629 4). */
+size_t str_utf8_length(struct str s);
 bool str_is_utf8(struct str s); /* well-formed, no surrogates, nothing above U+10FFFF */
 
 /* FNV-1a with a seed; for our own tables, not against an adversary who knows the seed. */

@@ -45,12 +45,12 @@ const char *log_level_name(enum log_level l);
 enum { LOG_VALUE_MAX = 512, LOG_RECORD_MAX = 8192, LOG_RECORD_HEAD = 10 };
 
 enum log_kind {
-    LOG_TEXT,    /* octets */
-    LOG_LIST,    /* texts, each behind its length (u16) */
-    LOG_NUMBER,  /* i64 */
-    LOG_SECONDS, /* i64 microseconds, shown as seconds */
-    LOG_TIME,    /* i64 UTC msec, shown to the second */
-    LOG_FLAG,    /* u8 */
+    LOG_KIND_TEXT,    /* octets */
+    LOG_KIND_LIST,    /* texts, each behind its length (u16) */
+    LOG_KIND_NUMBER,  /* i64 */
+    LOG_KIND_SECONDS, /* i64 microseconds, shown as seconds */
+    LOG_KIND_TIME,    /* i64 UTC msec, shown to the second */
+    LOG_KIND_FLAG,    /* u8 */
 };
 
 struct log_record {
@@ -96,5 +96,10 @@ MUST_USE bool log_view_open(struct str octets, struct log_view *v);
 bool log_view_next(struct log_view *v, struct log_value *value);
 /* The first value of that field. */
 bool log_view_find(struct str octets, enum log_field f, struct log_value *value);
+/* The next text of a LIST's octets; false at its end. */
+bool log_list_next(struct str *list, struct str *item);
+
+/* What is kept of VALUE in MAX octets: all, or (*cut) a front part, on a character's boundary, that "…" has room behind. */
+struct str log_value_cut(struct str value, size_t max, bool *cut);
 
 #endif
