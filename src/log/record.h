@@ -99,7 +99,7 @@ bool log_view_find(struct str octets, enum log_field f, struct log_value *value)
 /* The next text of a LIST's octets; false at its end. */
 bool log_list_next(struct str *list, struct str *item);
 
-/* What is kept of VALUE in MAX octets: all, or (*cut) a front part, on a character's boundary, that "…" has room behind. */
+/* What is kept of VALUE in MAX octets: all, or, with *cut, whole characters and room for the "…" behind them. */
 struct str log_value_cut(struct str value, size_t max, bool *cut);
 
 #endif

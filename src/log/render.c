@@ -1,7 +1,4 @@
-/*
- * log/render.c -- quoting, so that nothing a peer sends can look like another field (FACE 3.1). JSON is written
- * directly: a record is a flat object, and building a tree for each line would cost more than all the rest of it.
- */
+/* log/render.c -- quoting, so that nothing a peer sends can look like another field (FACE 3.1). */
 #include "log/render.h"
 
 #include <inttypes.h>
@@ -86,7 +83,10 @@ static size_t span(struct str s, enum class most)
     return n;
 }
 
-/* ---- texts ---- */
+/*
+ * ---- texts ----
+ * JSON is written directly: a record is a flat object, and a tree for each line would cost more than all the rest.
+ */
 
 static void kv_escape(struct buf *out, struct str octets)
 {
