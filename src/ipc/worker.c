@@ -75,6 +75,17 @@ struct ipc_channel *worker_peer_of(struct worker *w, enum process_kind kind, uin
     return NULL;
 }
 
+/* The least important records that any target wants; others are not even built. */
+static enum log_level wanted_level(const struct config *config)
+{
+    enum log_level level = LOG_LEVEL_ERROR;
+
+    for (size_t i = 0; i < config->n_logs; i++)
+        if ((enum log_level)config->logs[i].level > level)
+            level = (enum log_level)config->logs[i].level;
+    return level;
+}
+
 static bool config_apply(struct worker *w, struct ipc_message *m, struct err *err)
 {
     struct arena *a = arena_new(CONFIG_ARENA_MAX);
@@ -91,6 +102,7 @@ static bool config_apply(struct worker *w, struct ipc_message *m, struct err *er
         err_perm(err, "the configuration that main sent does not parse");
         goto fail;
     }
+    w->log->sink.level = wanted_level(config);
     w->config = config;
     w->generation = m->config.generation;
     w->instance = m->config.instance;

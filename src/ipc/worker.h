@@ -7,6 +7,7 @@
 #include "io/loop.h"
 #include "ipc/channel.h"
 #include "ipc/sandbox.h"
+#include "log/record.h"
 
 /* Descriptors a worker is born with. */
 enum { WORKER_FD_MAIN = 3, WORKER_FD_HAND = 4 };

@@ -1,0 +1,410 @@
+/* main/child.c -- workers: started, paired with each other, watched, started again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/num.h"
+#include "io/fd.h"
+#include "main/server.h"
+
+/* ---- where worker programs are ---- */
+
+/* The folder of our own program: installed as PREFIX/sbin/veredus, or in a build tree. */
+static bool own_folder(char *out, size_t room)
+{
+    ssize_t n = readlink("/proc/self/exe", out, room - 1);
+
+    if (n <= 0)
+        return false;
+    out[n] = '\0';
+    char *slash = strrchr(out, '/');
+    if (!slash)
+        return false;
+    *slash = '\0';
+    return true;
+}
+
+static bool program_find(enum process_kind kind, char *out, size_t room, struct err *err)
+{
+    static const char *const places[] = { "../libexec/veredus", "src/cmd", "." };
+    char folder[512];
+
+    if (!own_folder(folder, sizeof(folder)))
+        return err_sys(err, errno, "/proc/self/exe");
+    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+        int n = snprintf(out, room, "%s/%s/veredus-%s", folder, places[i], process_name(kind));
+        if (n > 0 && (size_t)n < room && access(out, X_OK) == 0)
+            return true;
+    }
+    return err_perm(err, "the program veredus-%s is not beside %s: is the installation whole?", process_name(kind),
+                    folder);
+}
+
+/* ---- starting ---- */
+
+static int make_hand(struct main_child *c, struct err *err)
+{
+    int fd = memfd_create("veredus-hand", MFD_CLOEXEC);
+
+    if (fd < 0 || ftruncate(fd, sizeof(*c->hand)) < 0) {
+        err_sys(err, errno, "memfd_create");
+        fd_close(&fd);
+        return -1;
+    }
+    c->hand = mmap(NULL, sizeof(*c->hand), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (c->hand == MAP_FAILED) {
+        c->hand = NULL;
+        err_sys(err, errno, "mmap");
+        fd_close(&fd);
+    }
+    return fd;
+}
+
+/* In the child, between fork and exec: only what is safe there. Ends the process. */
+_Noreturn static void become_worker(const char *program, int channel, int hand, const struct identity *identity)
+{
+    static char *const no_environment[] = { NULL };
+    char *const argv[] = { (char *)(uintptr_t)program, NULL };
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGCHLD, SIG_DFL);
+    /* First out of the way of 3 and 4, then there; dup2 clears close-on-exec. */
+    channel = fcntl(channel, F_DUPFD_CLOEXEC, 10);
+    if (hand >= 0)
+        hand = fcntl(hand, F_DUPFD_CLOEXEC, 10);
+    if (dup2(channel, WORKER_FD_MAIN) < 0 || (hand >= 0 && dup2(hand, WORKER_FD_HAND) < 0))
+        _exit(71);
+    if (hand < 0)
+        close(WORKER_FD_HAND);
+    if (identity && !identity_take(identity))
+        _exit(77);
+    if (chdir("/") < 0)
+        _exit(71);
+    execve(program, argv, no_environment);
+    _exit(72);
+}
+
+static void child_free(struct main_child *c)
+{
+    list_remove(&c->node);
+    ipc_channel_free(c->channel);
+    if (c->hand)
+        munmap(c->hand, sizeof(*c->hand));
+    free(c);
+}
+
+static bool child_configure(struct main_child *c, struct err *err)
+{
+    struct main_server *s = c->server;
+    struct main_generation *g = generation_find(s, c->generation);
+
+    BUG_ON(!g);
+    bool ok = ipc_send_config(c->channel,
+                              &(struct ipc_config){
+                                  .generation = c->generation,
+                                  .instance = c->instance,
+                                  .root = str_from_c(s->options->config_path),
+                                  .param = str_from_c(c->param),
+                              },
+                              g->bundle);
+    if (c->kind == PROCESS_LOOKUP)
+        tables_send(s, c);
+    if (c->kind == PROCESS_CONTROL)
+        log_targets_send(s, c);
+    return (ok && ipc_send_start(c->channel, &(struct ipc_start){ 0 })) || err_temp(err, "out of memory");
+}
+
+struct main_child *child_start(struct main_server *s, enum process_kind kind, uint32_t generation,
+                               const struct identity *identity, const char *param, struct err *err)
+{
+    struct main_child *c = calloc(1, sizeof(*c));
+    char program[1024];
+    int fds[2] = { -1, -1 };
+    int hand = -1;
+
+    if (!c) {
+        err_temp(err, "out of memory");
+        return NULL;
+    }
+    *c = (struct main_child){
+        .server = s,
+        .kind = kind,
+        .instance = ++s->last_instance,
+        .generation = generation,
+        .started_msec = io_now_msec(s->loop),
+        .since_msec = io_wall_msec(),
+        .has_identity = identity != NULL,
+    };
+    list_init(&c->node);
+    if (identity)
+        c->identity = *identity;
+    if (param && snprintf(c->param, sizeof(c->param), "%s", param) >= (int)sizeof(c->param)) {
+        err_perm(err, "too long a path: %s", param);
+        goto fail;
+    }
+    if (!program_find(kind, program, sizeof(program), err) || !fd_pair(fds, err))
+        goto fail;
+    if (kind == PROCESS_DELIVER) {
+        hand = make_hand(c, err);
+        if (hand < 0)
+            goto fail;
+    }
+    c->pid = fork();
+    if (c->pid == 0)
+        become_worker(program, fds[1], hand, s->root ? identity : NULL);
+    if (c->pid < 0) {
+        err_sys(err, errno, "fork");
+        goto fail;
+    }
+    fd_close(&fds[1]);
+    fd_close(&hand);
+    list_append(&s->children, &c->node);
+    c->channel = ipc_channel_new(s->loop, fds[0], PROCESS_MAIN, kind, &s->handler, err);
+    fds[0] = -1;
+    if (!c->channel || !child_configure(c, err)) {
+        /* It is a child already: its end is seen, and its post filled again, in the ordinary way. */
+        kill(c->pid, SIGKILL);
+        return NULL;
+    }
+    return c;
+fail:
+    fd_close(&fds[0]);
+    fd_close(&fds[1]);
+    fd_close(&hand);
+    child_free(c);
+    return NULL;
+}
+
+/* ---- posts ---- */
+
+static void post_retry_later(struct main_post *p)
+{
+    int64_t wait = MAIN_BACKOFF_FIRST_MSEC;
+
+    for (unsigned i = 1; i < p->failures && wait < MAIN_BACKOFF_MAX_MSEC; i++)
+        wait *= 2;
+    if (wait > MAIN_BACKOFF_MAX_MSEC)
+        wait = MAIN_BACKOFF_MAX_MSEC;
+    io_timer_start(&p->restart, wait);
+}
+
+static void on_restart(struct io_timer *t)
+{
+    post_fill(CONTAINER_OF(t, struct main_post, restart));
+}
+
+struct main_post *post_add(struct main_server *s, enum process_kind kind, uint32_t generation)
+{
+    struct err err = { 0 };
+
+    for (size_t i = 0; i < MAIN_POSTS_MAX; i++) {
+        struct main_post *p = &s->posts[i];
+        if (p->used)
+            continue;
+        *p = (struct main_post){ .server = s, .used = true, .kind = kind, .generation = generation };
+        if (!io_timer_init(&p->restart, s->loop, on_restart, &err))
+            return NULL;
+        return p;
+    }
+    return NULL;
+}
+
+void post_drop(struct main_post *p)
+{
+    if (!p->used)
+        return;
+    io_timer_done(&p->restart);
+    if (p->child)
+        p->child->post = NULL;
+    *p = (struct main_post){ 0 };
+}
+
+void log_process(enum process_kind kind, pid_t pid, const char *cause, unsigned restarts)
+{
+    struct log_record r;
+
+    log_start(&r, LOG_EVENT_PROCESS);
+    log_text_c(&r, LOG_PROCESS, process_name(kind));
+    if (pid > 0)
+        log_number(&r, LOG_PID, pid);
+    log_text_c(&r, LOG_CAUSE, cause);
+    log_number(&r, LOG_RESTARTS, restarts);
+    log_send(&r);
+}
+
+static bool post_identity(struct main_server *s, enum process_kind kind, struct identity *id, struct err *err)
+{
+    const struct config *config = main_config(s);
+    const char *account = process_account(kind);
+    struct str name = config->run_as.text.n ? config->run_as.text : str_from_c(s->accounts_missing ? "nobody" : account);
+
+    return identity_find(name, true, id, err);
+}
+
+void post_fill(struct main_post *p)
+{
+    struct main_server *s = p->server;
+    struct identity id;
+    struct err err = { 0 };
+    bool known = !s->root || post_identity(s, p->kind, &id, &err);
+
+    p->child = known ? child_start(s, p->kind, p->generation, s->root ? &id : NULL, NULL, &err) : NULL;
+    if (p->child) {
+        p->child->post = p;
+        return;
+    }
+    p->failures++;
+    log_process(p->kind, 0, err.text, p->restarts);
+    post_retry_later(p);
+}
+
+/* ---- finding ---- */
+
+struct main_child *child_ready(struct main_server *s, enum process_kind kind)
+{
+    struct main_child *newest = NULL;
+
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        if (c->kind == kind && c->state == CHILD_READY && c->channel)
+            newest = c;
+    }
+    return newest;
+}
+
+struct main_child *child_by_channel(struct main_server *s, const struct ipc_channel *channel)
+{
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        if (c->channel == channel)
+            return c;
+    }
+    return NULL;
+}
+
+size_t children_count(struct main_server *s, unsigned kinds)
+{
+    size_t n = 0;
+
+    LIST_FOR(node, &s->children)
+        n += (kinds >> CONTAINER_OF(node, struct main_child, node)->kind) & 1U;
+    return n;
+}
+
+/* ---- their end ---- */
+
+void child_channel_ended(struct ipc_handler *h, struct ipc_channel *channel)
+{
+    struct main_server *s = CONTAINER_OF(h, struct main_server, handler);
+    struct main_child *c = child_by_channel(s, channel);
+
+    if (!c) {
+        ipc_channel_free(channel);
+        return;
+    }
+    /* A closed end is a process on its way out. One that talks nonsense has been taken over, or is broken: it ends. */
+    if (strncmp(channel->why, "nonsense", 8) == 0) {
+        log_process(c->kind, c->pid, channel->why, 0);
+        if (c->pid > 0)
+            kill(c->pid, SIGKILL);
+    }
+    c->channel = NULL;
+    ipc_channel_free(channel);
+    children_reap(s);
+}
+
+static void tell_queue_of_death(struct main_child *c)
+{
+    struct main_child *queue = child_ready(c->server, PROCESS_QUEUE);
+    struct buf ids = BUF_INIT(WORKER_HAND_SLOTS * 8);
+    char octets[8];
+
+    for (size_t i = 0; c->hand && i < WORKER_HAND_SLOTS; i++) {
+        if (!c->hand->ids[i])
+            continue;
+        le64_put(octets, c->hand->ids[i]);
+        buf_add(&ids, str_of(octets, sizeof(octets)));
+    }
+    if (queue)
+        ipc_send_died(queue->channel, &(struct ipc_died){
+                                          .kind = (uint8_t)c->kind,
+                                          .instance = c->instance,
+                                          .ids = buf_str(&ids),
+                                      });
+    buf_done(&ids);
+}
+
+static void cause_of(int status, char *out, size_t room)
+{
+    if (WIFSIGNALED(status))
+        snprintf(out, room, "signal %d", WTERMSIG(status));
+    else
+        snprintf(out, room, "exit %d", WEXITSTATUS(status));
+}
+
+static void post_lost_child(struct main_post *p, const struct main_child *c)
+{
+    p->child = NULL;
+    if (io_now_msec(p->server->loop) - c->started_msec >= MAIN_WELL_MSEC)
+        p->failures = 0;
+    p->failures++;
+    p->restarts++;
+    post_retry_later(p);
+}
+
+static void child_ended(struct main_child *c, int status)
+{
+    struct main_server *s = c->server;
+    bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    bool expected = clean && (c->state == CHILD_ENDING || s->phase == PHASE_STOPPING);
+    char cause[64];
+
+    c->pid = 0;
+    if (!expected) {
+        cause_of(status, cause, sizeof(cause));
+        log_process(c->kind, 0, cause, c->post ? c->post->restarts + 1 : 0);
+    }
+    if (c->kind == PROCESS_DELIVER) {
+        tell_queue_of_death(c);
+        delivery_ended(c);
+    }
+    if (c->post && s->phase != PHASE_STOPPING && c->state != CHILD_ENDING)
+        post_lost_child(c->post, c);
+    else if (c->post)
+        c->post->child = NULL;
+    child_free(c);
+}
+
+static struct main_child *child_by_pid(struct main_server *s, pid_t pid)
+{
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        if (c->pid == pid)
+            return c;
+    }
+    return NULL;
+}
+
+void children_reap(struct main_server *s)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct main_child *c = child_by_pid(s, pid);
+        if (c)
+            child_ended(c, status);
+    }
+    if (s->phase == PHASE_STOPPING)
+        stop_go_on(s);
+    else if (s->phase == PHASE_RUNNING)
+        reload_go_on(s);
+}

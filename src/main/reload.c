@@ -1,0 +1,177 @@
+/* main/reload.c -- a new configuration beside the old: new sessions under it, old ones to their end. */
+#include <stdio.h>
+#include <string.h>
+
+#include "main/server.h"
+
+/* What cannot change while the server runs (FACE 1.12). */
+static bool needs_restart(const struct config *old, const struct config *new, struct buf *text)
+{
+    const struct {
+        const char *name;
+        struct str before, after;
+    } rows[] = {
+        { "spool", old->spool.text, new->spool.text },
+        { "control", old->control.path, new->control.path },
+        { "run-as", old->run_as.text, new->run_as.text },
+    };
+    bool needed = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (str_eq(rows[i].before, rows[i].after))
+            continue;
+        buf_printf(text, "%s changed from '%.*s' to '%.*s': that needs a restart; nothing was changed\n", rows[i].name,
+                   STR_ARG(rows[i].before), STR_ARG(rows[i].after));
+        needed = true;
+    }
+    return needed;
+}
+
+static void add_posts(struct main_server *s, unsigned receivers)
+{
+    for (unsigned i = 0; i < receivers + 1; i++) {
+        struct main_post *p = post_add(s, i ? PROCESS_RECEIVE : PROCESS_LOOKUP, s->generation);
+        if (p)
+            post_fill(p);
+    }
+}
+
+static void reconfigure(struct main_server *s, enum process_kind kind)
+{
+    struct main_child *c = child_ready(s, kind);
+    struct main_generation *g = generation_find(s, s->generation);
+
+    if (!c)
+        return;
+    ipc_send_config(c->channel,
+                    &(struct ipc_config){
+                        .generation = s->generation,
+                        .instance = c->instance,
+                        .root = str_from_c(s->options->config_path),
+                    },
+                    g->bundle);
+    c->generation = s->generation;
+    if (kind == PROCESS_CONTROL)
+        log_targets_send(s, c);
+}
+
+static void posts_follow(struct main_server *s)
+{
+    /* One process each, which takes the new configuration itself; started again it is to have that one. */
+    for (size_t i = 0; i < MAIN_POSTS_MAX; i++) {
+        struct main_post *p = &s->posts[i];
+        if (p->used && p->kind != PROCESS_RECEIVE && p->kind != PROCESS_LOOKUP)
+            p->generation = s->generation;
+    }
+}
+
+static void answer(struct ipc_channel *asker, uint64_t ticket, bool ok, struct str text)
+{
+    if (asker)
+        ipc_send_command_answer(asker, &(struct ipc_command_answer){ .ticket = ticket, .ok = ok, .text = text });
+}
+
+static void log_reloaded(struct main_server *s, struct str account)
+{
+    struct log_record r;
+
+    log_start_level(&r, LOG_EVENT_CONFIG, LOG_LEVEL_INFO);
+    log_text_c(&r, LOG_FILE, s->options->config_path);
+    log_flag(&r, LOG_CHANGED, true);
+    if (account.n)
+        log_text(&r, LOG_ACCOUNT, account);
+    log_send(&r);
+}
+
+void reload_begin(struct main_server *s, struct ipc_channel *asker, uint64_t ticket, struct str account)
+{
+    struct buf text = BUF_INIT(1 << 20);
+    const struct config *old = main_config(s);
+    struct main_generation *g;
+
+    if (s->phase != PHASE_RUNNING) {
+        answer(asker, ticket, false, STR("the server is starting or stopping\n"));
+        goto out;
+    }
+    notify_systemd("RELOADING=1");
+    generations_prune(s);
+    g = generation_load(s, &text);
+    if (!g || needs_restart(old, g->config, &text)) {
+        if (g)
+            generation_drop(g);
+        buf_add_c(&text, "The running server keeps the configuration it has.\n");
+        answer(asker, ticket, false, buf_str(&text));
+        goto out;
+    }
+    s->generation = g->number;
+    posts_follow(s);
+    tables_watch(s);
+    sockets_open(s);
+    reconfigure(s, PROCESS_CONTROL);
+    reconfigure(s, PROCESS_QUEUE);
+    delivery_retire_former(s);
+    add_posts(s, main_receive_workers(g->config));
+    log_reloaded(s, account);
+    answer(asker, ticket, true, buf_str(&text));
+out:
+    notify_systemd("READY=1");
+    buf_done(&text);
+}
+
+static bool new_ones_ready(struct main_server *s)
+{
+    for (size_t i = 0; i < MAIN_POSTS_MAX; i++) {
+        struct main_post *p = &s->posts[i];
+        if (p->used && p->generation == s->generation && (!p->child || p->child->state == CHILD_STARTING))
+            return false;
+    }
+    return true;
+}
+
+static void retire(struct main_server *s, enum process_kind kind, uint32_t generation)
+{
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        if (c->kind != kind || c->generation != generation || c->state == CHILD_ENDING)
+            continue;
+        c->state = CHILD_ENDING;
+        if (c->channel)
+            ipc_send_retire(c->channel, &(struct ipc_retire){ .generation = s->generation });
+    }
+}
+
+static bool any_of(struct main_server *s, enum process_kind kind, uint32_t generation)
+{
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        if (c->kind == kind && c->generation == generation)
+            return true;
+    }
+    return false;
+}
+
+static void posts_drop(struct main_server *s, enum process_kind kind, uint32_t generation)
+{
+    for (size_t i = 0; i < MAIN_POSTS_MAX; i++)
+        if (s->posts[i].used && s->posts[i].kind == kind && s->posts[i].generation == generation)
+            post_drop(&s->posts[i]);
+}
+
+void reload_go_on(struct main_server *s)
+{
+    if (!new_ones_ready(s))
+        return;
+    for (size_t i = 0; i < MAIN_GENERATIONS_MAX; i++) {
+        uint32_t former = s->generations[i].number;
+        if (!former || former == s->generation)
+            continue;
+        /* The new sessions are served: the old processes take no more, and their lookup goes when they are gone. */
+        posts_drop(s, PROCESS_RECEIVE, former);
+        retire(s, PROCESS_RECEIVE, former);
+        if (!any_of(s, PROCESS_RECEIVE, former)) {
+            posts_drop(s, PROCESS_LOOKUP, former);
+            retire(s, PROCESS_LOOKUP, former);
+        }
+    }
+    generations_prune(s);
+}

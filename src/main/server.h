@@ -1,0 +1,194 @@
+/* main/server.h -- what the files of main share: the children, the posts they fill, the configurations they have. */
+#ifndef MAIN_SERVER_H
+#define MAIN_SERVER_H
+
+#include <sys/types.h>
+
+#include "config/config.h"
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/list.h"
+#include "io/loop.h"
+#include "ipc/channel.h"
+#include "ipc/identity.h"
+#include "ipc/worker.h"
+#include "log/log.h"
+#include "main/run.h"
+
+enum {
+    MAIN_POSTS_MAX = 256,
+    MAIN_SOCKETS_MAX = 256,
+    MAIN_GENERATIONS_MAX = 8, /* configurations that still have sessions */
+    MAIN_BACKOFF_FIRST_MSEC = 100,
+    MAIN_BACKOFF_MAX_MSEC = 10000, /* DESIGN 3: restarted with back-off of at most 10 s */
+    MAIN_WELL_MSEC = 60000,        /* a child that lived so long starts its back-off anew */
+};
+
+/* A configuration that processes run under. */
+struct main_generation {
+    uint32_t number; /* 0: free slot */
+    const struct config *config;
+    struct arena *arena;
+    int bundle; /* sealed; what workers parse */
+    int64_t since_msec; /* UTC */
+};
+
+enum child_state {
+    CHILD_STARTING,
+    CHILD_READY,
+    CHILD_ENDING, /* told to, or ending by itself: no restart is due to its death alone */
+};
+
+struct main_child {
+    struct list node;
+    struct main_server *server;
+    struct main_post *post; /* NULL: a deliver process, or one whose post has a successor */
+    enum process_kind kind;
+    enum child_state state;
+    pid_t pid; /* 0 once reaped */
+    uint32_t instance;
+    uint32_t generation;
+    struct ipc_channel *channel; /* NULL once it ended */
+    struct worker_hand *hand;    /* deliver */
+    int64_t started_msec;        /* io_now_msec */
+    int64_t since_msec;          /* UTC */
+    struct identity identity;
+    bool has_identity;
+    char lacks[SANDBOX_LACKS_MAX];
+    char param[1024];
+    uint64_t deliver_ticket; /* of the queue's question that waits for it; 0: none */
+    uint32_t deliver_asker;  /* instance of the queue that asked */
+};
+
+/* A place that is always filled: one process of a kind for a configuration. */
+struct main_post {
+    struct main_server *server;
+    bool used;
+    enum process_kind kind;
+    uint32_t generation;
+    struct main_child *child; /* NULL while it is away */
+    struct io_timer restart;
+    unsigned failures; /* in a row */
+    unsigned restarts; /* in all */
+};
+
+/* A socket to listen on: kept over reloads while any configuration names it. */
+struct main_socket {
+    bool used;
+    bool kept; /* named by the newest configuration */
+    char name[256]; /* of its endpoint: "127.0.0.1:25", "unix:/run/x" */
+    int fds[2];     /* a bare port has one for each family */
+    bool failed;    /* could not be had; tried again */
+    bool lasting;   /* passed to us by systemd: never closed or removed */
+};
+
+enum server_phase { PHASE_STARTING, PHASE_RUNNING, PHASE_STOPPING };
+
+struct main_server {
+    const struct main_options *options;
+    struct io_loop *loop;
+    struct ipc_handler handler;
+    enum server_phase phase;
+    struct main_generation generations[MAIN_GENERATIONS_MAX];
+    uint32_t generation; /* the newest */
+    uint32_t last_instance;
+    struct list children;
+    struct main_post posts[MAIN_POSTS_MAX];
+    struct main_socket sockets[MAIN_SOCKETS_MAX];
+    struct io_signal sigchld, sigterm, sigint, sighup;
+    struct io_timer mend;    /* tries again what could not be had */
+    struct io_timer end;     /* the patience of a stop */
+    struct log_sink sink;
+    struct buf early_log;
+    struct main_tables *tables;
+    int control_fds[2]; /* the socket of the subcommands, and the one for everyone */
+    int64_t started_msec; /* io_now_msec */
+    int64_t started_wall_msec;
+    uint64_t queued, recovered, dropped;
+    const char *stop_cause;
+    int exit_code;
+    bool root;            /* we may change users */
+    bool accounts_missing;
+};
+
+/* ---- generations (generation.c) ---- */
+
+/* Reads and checks the configuration; errors go to DIAG_TEXT as people read them. NULL: it cannot be used. */
+struct main_generation *generation_load(struct main_server *s, struct buf *diag_text);
+/* One that was loaded and is not to be used. */
+void generation_drop(struct main_generation *g);
+struct main_generation *generation_find(struct main_server *s, uint32_t number);
+const struct config *main_config(struct main_server *s);
+/* Frees those that nobody uses. */
+void generations_prune(struct main_server *s);
+
+/* ---- children (child.c) ---- */
+
+struct main_post *post_add(struct main_server *s, enum process_kind kind, uint32_t generation);
+/* Starts the post's process now. */
+void post_fill(struct main_post *p);
+/* The post is no longer needed; its child, if any, lives on until it ends. */
+void post_drop(struct main_post *p);
+struct main_child *child_start(struct main_server *s, enum process_kind kind, uint32_t generation,
+                               const struct identity *identity, const char *param, struct err *err);
+/* Reaps what has ended. */
+void children_reap(struct main_server *s);
+struct main_child *child_by_channel(struct main_server *s, const struct ipc_channel *c);
+struct main_child *child_ready(struct main_server *s, enum process_kind kind);
+size_t children_count(struct main_server *s, unsigned kinds);
+/* The end of a child's channel. */
+void child_channel_ended(struct ipc_handler *h, struct ipc_channel *c);
+/* The record of a process that ended, could not start, or broke the rules; PID 0 when there is none. */
+void log_process(enum process_kind kind, pid_t pid, const char *cause, unsigned restarts);
+
+/* ---- what they say (talk.c) ---- */
+
+void child_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m);
+/* Rows of `veredus status`. */
+void children_status(struct main_server *s, struct buf *rows);
+
+/* ---- what children are given ---- */
+
+/* sockets.c: opens what the newest configuration names; what cannot be had is logged and tried again. */
+void sockets_open(struct main_server *s);
+void sockets_send(struct main_server *s, struct main_child *receive);
+bool sockets_all_there(const struct main_server *s);
+void sockets_close(struct main_server *s);
+bool control_sockets_open(struct main_server *s, struct err *err);
+/* The listeners' names that really listen, for the ready record. */
+size_t sockets_listening(struct main_server *s, struct str *names, size_t room);
+
+/* tables.c: files of tables, opened for lookup, again when they change. */
+bool tables_start(struct main_server *s, struct err *err);
+void tables_send(struct main_server *s, struct main_child *lookup);
+void tables_watch(struct main_server *s);
+void tables_done(struct main_server *s);
+
+/* targets.c: where control writes the log. */
+void log_targets_send(struct main_server *s, struct main_child *control);
+
+/* delivery.c: deliver processes for the queue. */
+void delivery_ask(struct main_server *s, struct main_child *queue, const struct ipc_deliver_ask *ask);
+void delivery_ready(struct main_child *deliver);
+void delivery_ended(struct main_child *deliver);
+/* Deliver processes of former configurations take nothing new. */
+void delivery_retire_former(struct main_server *s);
+
+/* reload.c */
+void reload_begin(struct main_server *s, struct ipc_channel *asker, uint64_t ticket, struct str account);
+/* A new receive or lookup is ready, or an old one is gone: the next step of a reload. */
+void reload_go_on(struct main_server *s);
+
+/* stop.c */
+void stop_begin(struct main_server *s, const char *cause, int exit_code);
+void stop_go_on(struct main_server *s);
+
+/* How many receive processes the configuration wants (DESIGN 10: half the cores, at least one). */
+unsigned main_receive_workers(const struct config *config);
+/* All that the start waits for is there: ports open. */
+void start_go_on(struct main_server *s);
+
+/* notify.c: systemd's readiness protocol; nothing without NOTIFY_SOCKET. */
+void notify_systemd(const char *state);
+
+#endif

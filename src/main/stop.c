@@ -1,0 +1,74 @@
+/* main/stop.c -- the end in order: sessions, deliveries, the queue, the log. */
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "main/server.h"
+
+enum { STOP_PATIENCE_MSEC = 20000, SESSIONS_PATIENCE_MSEC = 10000 };
+
+static void tell(struct main_server *s, unsigned kinds, uint32_t msec)
+{
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        if (!(kinds & (1U << c->kind)) || c->state == CHILD_ENDING)
+            continue;
+        c->state = CHILD_ENDING;
+        if (c->channel)
+            ipc_send_stop(c->channel, &(struct ipc_stop){ .msec = msec });
+    }
+}
+
+void stop_begin(struct main_server *s, const char *cause, int exit_code)
+{
+    if (s->phase == PHASE_STOPPING)
+        return;
+    notify_systemd("STOPPING=1");
+    s->phase = PHASE_STOPPING;
+    s->stop_cause = cause;
+    s->exit_code = exit_code;
+    io_timer_stop(&s->mend);
+    for (size_t i = 0; i < MAIN_POSTS_MAX; i++)
+        if (s->posts[i].used)
+            io_timer_stop(&s->posts[i].restart);
+    io_timer_start(&s->end, STOP_PATIENCE_MSEC);
+    tell(s, SET_RECEIVE, SESSIONS_PATIENCE_MSEC);
+    stop_go_on(s);
+}
+
+static void log_stop(struct main_server *s)
+{
+    struct log_record r;
+
+    log_start(&r, LOG_EVENT_STOP);
+    log_text_c(&r, LOG_CAUSE, s->stop_cause);
+    log_seconds(&r, LOG_SECONDS, (io_now_msec(s->loop) - s->started_msec) * 1000);
+    log_send(&r);
+}
+
+/* Each kind ends when nobody is left who would ask it: outcomes reach the queue, records reach control. */
+void stop_go_on(struct main_server *s)
+{
+    if (children_count(s, SET_RECEIVE))
+        return;
+    if (children_count(s, SET_DELIVER)) {
+        tell(s, SET_DELIVER, SESSIONS_PATIENCE_MSEC);
+        return;
+    }
+    if (children_count(s, SET_QUEUE)) {
+        tell(s, SET_QUEUE, SESSIONS_PATIENCE_MSEC);
+        return;
+    }
+    if (children_count(s, SET_LOOKUP | SET_RESOLVE)) {
+        tell(s, SET_LOOKUP | SET_RESOLVE, SESSIONS_PATIENCE_MSEC);
+        return;
+    }
+    if (children_count(s, SET_CONTROL)) {
+        struct main_child *control = child_ready(s, PROCESS_CONTROL);
+        if (control && control->state != CHILD_ENDING)
+            log_stop(s);
+        tell(s, SET_CONTROL, SESSIONS_PATIENCE_MSEC);
+        return;
+    }
+    io_loop_stop(s->loop);
+}

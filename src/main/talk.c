@@ -1,0 +1,212 @@
+/* main/talk.c -- workers are paired with each other; what they say to main, and what status says of them. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/num.h"
+#include "io/fd.h"
+#include "main/server.h"
+
+/* ---- pairs ---- */
+
+/* A session asks the lookup that has its own configuration; all others talk across configurations. */
+static bool wants_pair(const struct main_child *a, const struct main_child *b)
+{
+    if (a == b || !b->channel || b->state == CHILD_STARTING || !(process_peers(a->kind) & (1U << b->kind)))
+        return false;
+    if ((a->kind == PROCESS_RECEIVE && b->kind == PROCESS_LOOKUP) ||
+        (a->kind == PROCESS_LOOKUP && b->kind == PROCESS_RECEIVE))
+        return a->generation == b->generation;
+    return true;
+}
+
+static void send_peer(struct main_child *to, const struct main_child *peer, int fd)
+{
+    ipc_send_peer(to->channel,
+                  &(struct ipc_peer){
+                      .kind = (uint8_t)peer->kind,
+                      .instance = peer->instance,
+                      .generation = peer->generation,
+                      .pid = (uint32_t)peer->pid,
+                  },
+                  fd);
+}
+
+static void pair(struct main_child *a, struct main_child *b)
+{
+    struct err err = { 0 };
+    int fds[2];
+
+    if (!fd_pair(fds, &err)) {
+        log_process(a->kind, a->pid, err.text, 0);
+        return;
+    }
+    send_peer(a, b, fds[0]);
+    send_peer(b, a, fds[1]);
+    fd_close(&fds[0]);
+    fd_close(&fds[1]);
+}
+
+static void pair_with_all(struct main_child *c)
+{
+    LIST_FOR(node, &c->server->children) {
+        struct main_child *other = CONTAINER_OF(node, struct main_child, node);
+        if (wants_pair(c, other))
+            pair(c, other);
+    }
+}
+
+/* ---- what they say ---- */
+
+static void send_control_sockets(struct main_server *s, struct main_child *control)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (s->control_fds[i] >= 0)
+            ipc_send_control_socket(control->channel, &(struct ipc_control_socket){ .everyone = (uint8_t)i },
+                                    s->control_fds[i]);
+}
+
+/* Records from before there was a control. */
+static void send_early_log(struct main_server *s, struct main_child *control)
+{
+    struct str rest = buf_str(&s->early_log);
+
+    while (rest.n >= 4) {
+        size_t n = le32_get(rest.p);
+        ipc_send_log(control->channel, &(struct ipc_log){ .record = str_slice(rest, 4, 4 + n) });
+        rest = str_skip(rest, 4 + n);
+    }
+    buf_clear(&s->early_log);
+}
+
+static void on_ready(struct main_child *c, const struct ipc_ready *ready)
+{
+    struct main_server *s = c->server;
+
+    if (c->state != CHILD_STARTING)
+        return;
+    c->state = CHILD_READY;
+    snprintf(c->lacks, sizeof(c->lacks), "%.*s", STR_ARG(ready->lacks));
+    pair_with_all(c);
+    switch (c->kind) {
+    case PROCESS_CONTROL:
+        send_early_log(s, c);
+        send_control_sockets(s, c);
+        break;
+    case PROCESS_QUEUE:
+        s->queued = ready->queued;
+        s->recovered = ready->recovered;
+        s->dropped = ready->dropped;
+        break;
+    case PROCESS_DELIVER:
+        delivery_ready(c);
+        break;
+    case PROCESS_RECEIVE:
+        if (s->phase == PHASE_RUNNING && c->generation == s->generation)
+            sockets_send(s, c);
+        break;
+    default:
+        break;
+    }
+    if (s->phase == PHASE_STARTING)
+        start_go_on(s);
+    else if (s->phase == PHASE_RUNNING)
+        reload_go_on(s);
+}
+
+static void on_failed(struct main_child *c, const struct ipc_failed *failed)
+{
+    struct main_server *s = c->server;
+    char text[ERR_TEXT_MAX];
+
+    snprintf(text, sizeof(text), "%.*s", STR_ARG(failed->text));
+    log_process(c->kind, c->pid, text, c->post ? c->post->restarts : 0);
+    if (s->phase == PHASE_STARTING && failed->fatal) {
+        fprintf(stderr, "veredus: %s: %s\n", process_name(c->kind), text);
+        stop_begin(s, text, 78);
+    }
+}
+
+static void on_command(struct main_child *c, struct ipc_command_ask *ask)
+{
+    struct main_server *s = c->server;
+    struct ipc_command_answer answer = { .ticket = ask->ticket, .ok = 1 };
+    struct buf rows = BUF_INIT(IPC_FRAME_MAX / 2);
+
+    switch (ask->verb) {
+    case IPC_COMMAND_RELOAD:
+        reload_begin(s, c->channel, ask->ticket, ask->account);
+        break;
+    case IPC_COMMAND_STOP:
+        ipc_send_command_answer(c->channel, &answer);
+        ipc_channel_flush(c->channel);
+        stop_begin(s, "veredus stop", 0);
+        break;
+    case IPC_COMMAND_STATUS:
+        children_status(s, &rows);
+        answer.records = buf_str(&rows);
+        ipc_send_command_answer(c->channel, &answer);
+        break;
+    default:
+        answer.ok = 0;
+        answer.text = STR("main knows no such command");
+        ipc_send_command_answer(c->channel, &answer);
+    }
+    buf_done(&rows);
+}
+
+void child_message(struct ipc_handler *h, struct ipc_channel *channel, struct ipc_message *m)
+{
+    struct main_server *s = CONTAINER_OF(h, struct main_server, handler);
+    struct main_child *c = child_by_channel(s, channel);
+
+    if (!c)
+        return;
+    switch (m->type) {
+    case IPC_READY:
+        on_ready(c, &m->ready);
+        break;
+    case IPC_FAILED:
+        on_failed(c, &m->failed);
+        break;
+    case IPC_COMMAND_ASK:
+        on_command(c, &m->command_ask);
+        break;
+    case IPC_DELIVER_ASK:
+        delivery_ask(s, c, &m->deliver_ask);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- how they are ---- */
+
+void children_status(struct main_server *s, struct buf *rows)
+{
+    struct log_record r;
+
+    log_begin(&r, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
+    log_text_c(&r, LOG_PROCESS, process_name(PROCESS_MAIN));
+    log_number(&r, LOG_PID, getpid());
+    log_time(&r, LOG_SINCE, s->started_wall_msec);
+    log_text_c(&r, LOG_VERSION, VEREDUS_VERSION);
+    log_text_c(&r, LOG_CONFIG, s->options->config_path);
+    worker_row_add(rows, &r);
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        static const char *const states[] = { "starting", "ready", "ending" };
+        log_begin(&r, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
+        log_text_c(&r, LOG_PROCESS, process_name(c->kind));
+        log_number(&r, LOG_PID, c->pid);
+        log_number(&r, LOG_INSTANCE, c->instance);
+        log_text_c(&r, LOG_STATE, states[c->state]);
+        log_time(&r, LOG_SINCE, c->since_msec);
+        log_number(&r, LOG_RESTARTS, c->post ? c->post->restarts : 0);
+        if (c->has_identity)
+            log_text_c(&r, LOG_ACCOUNT, c->identity.name);
+        if (c->lacks[0])
+            log_text_c(&r, LOG_LACKS, c->lacks);
+        worker_row_add(rows, &r);
+    }
+}
