@@ -12,7 +12,7 @@ enum { MESSAGE_LINE_MAX = 998 }; /* octets without CRLF, RFC 5322 2.1.1; no line
 
 struct message_received {
     struct str client_helo; /* argument of EHLO or HELO, as sent; hostile octets become '?' */
-    struct str client;      /* address of the client as inet_ntop writes it; empty for a local submission */
+    struct str client;      /* address as inet_ntop writes it; empty when no network was used: then no FROM */
     struct str client_name; /* its verified name, empty without one */
     struct str hostname;    /* ours */
     struct str protocol;    /* SMTP, ESMTP, UTF8SMTP... (RFC 3848, 6531) */

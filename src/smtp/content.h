@@ -31,7 +31,7 @@ struct smtp_content_limits {
     enum smtp_newlines newlines;
 };
 
-/* What the pass learned. After a fault the rest is swallowed unseen, so only FAULT and FAULT_LINE count. */
+/* What the pass learned. After a fault the rest is swallowed unseen: only FAULT and FAULT_LINE count then. */
 struct smtp_content_facts {
     uint64_t size;         /* octets given out */
     uint64_t lines;        /* ended lines */
@@ -50,14 +50,14 @@ struct smtp_content {
     struct smtp_content_facts facts;
     uint64_t taken; /* octets that count against size_max */
     uint64_t line_octets;
-    int state;
-    int insert; /* an octet of ours that goes out next, or -1 */
+    int state;         /* what the last octets were; content.c draws it */
+    struct str insert; /* octets of ours that go out next */
 };
 
 void smtp_content_init(struct smtp_content *c, const struct smtp_content_limits *limits);
 
 enum smtp_content_step {
-    SMTP_CONTENT_MORE, /* all of IN is used, the end has not come */
+    SMTP_CONTENT_MORE, /* all of IN is used, and the end has not come */
     SMTP_CONTENT_SPAN, /* *span is the next piece of content */
     SMTP_CONTENT_END,  /* CRLF.CRLF is over; what follows *used are commands. Look at facts.fault */
 };
@@ -66,7 +66,8 @@ enum smtp_content_step {
  * Take the front of IN. *span is as long as can be, borrows from IN (or from a constant) and is good until
  * those octets move; nothing is copied. Nothing but CRLF "." CRLF ends, in either mode, and a dot is unstuffed
  * only behind a real CRLF. After a fault no more spans come, but the end is still found.
- * Promise (tested, fuzzed): how IN is split over calls changes nothing but where spans are cut.
+ * Promise (tested, fuzzed): how IN is split over calls changes nothing but where spans are cut and, before a
+ * fault, how many came.
  */
 MUST_USE enum smtp_content_step smtp_content_next(struct smtp_content *c, struct str in, struct str *span,
                                                   size_t *used);

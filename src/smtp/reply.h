@@ -24,7 +24,7 @@ enum { SMTP_REPLY_LINE_MAX = 512 }; /* with CRLF, RFC 5321 4.5.3.1.5 */
 struct smtp_reply {
     unsigned code;     /* 200 to 599 */
     struct str status; /* "5.1.1"; empty: none is written */
-    struct str words;  /* may hold {slots} and, between lines, LF */
+    struct str words;  /* LF between lines; {slots}, if it is written with slots */
 };
 
 /* What {slots} are filled with; values are written as they are, never looked at for slots. */
@@ -43,7 +43,8 @@ struct smtp_reply smtp_reply_row(enum smtp_reply_name name);
 /*
  * Add the reply to OUT in as many lines as it takes: each at most 512 octets with CRLF, the status repeated on
  * each. Control octets become '?', and so does what is not ASCII, unless UTF8 (that MAIL or VRFY said
- * SMTPUTF8, RFC 6531 3.7.4) and it is well-formed. SLOTS may be NULL. False when OUT is full.
+ * SMTPUTF8, RFC 6531 3.7.4) and it is well-formed. Without SLOTS (NULL) the words are written as they stand,
+ * braces too: so are words with octets of a peer. False when OUT is full.
  */
 bool smtp_reply_write(struct buf *out, const struct smtp_reply *reply, const struct smtp_slots *slots,
                       bool utf8);

@@ -21,12 +21,12 @@
  * buffer of the owner's. No clock, no descriptor, no id is made here.
  *
  *     smtp_server_greet(s, out)                  once; or smtp_server_refuse, smtp_server_goodbye
- *     loop: event = smtp_server_next(s, in, &used, out, &ev)
- *           drop the first `used` octets of in, then do what the event says
+ *     loop: smtp_server_next(s, in, &used, out, &ev)
+ *           do what ev.kind says, then drop the first `used` octets of in
  *
  * OUT may be one buffer for all sessions, as long as it is sent (or kept) before another session writes to it.
- * Whenever the loop ends (MORE, FLUSH, an ASK that is not answered at once) all of OUT is to be sent: RFC 2920
- * 3.2 wants replies out as soon as the input is empty.
+ * All of OUT is to be sent at MORE, FLUSH, CLOSE and at an ASK that cannot be answered at once (RFC 2920 3.2 wants
+ * replies out as soon as the input is empty), at DELAY after the wait; otherwise it may gather more.
  */
 struct smtp_server;
 

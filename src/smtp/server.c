@@ -1,0 +1,478 @@
+/* smtp/server.c -- the machine itself: what is owed, what is asked, and which command comes next. */
+#include "smtp/dialogue.h"
+
+#include "core/check.h"
+
+enum {
+    QUESTION_MEMORY = 16 * 1024, /* of one path, quoted and routed as may be, on one command line */
+    REPLY_ROOM = 4096,           /* no command is begun with less of it in OUT */
+    CLIENT_NAME_MAX = 512,
+};
+
+struct smtp_server *smtp_server_new(struct arena *session, const struct smtp_server_config *config)
+{
+    struct smtp_server *s = ARENA_NEW(session, struct smtp_server);
+
+    if (s) {
+        *s = (struct smtp_server){
+            .config = config,
+            .phase = SMTP_PHASE_COMMANDS,
+            .client_name = BUF_INIT(CLIENT_NAME_MAX),
+        };
+    }
+    return s;
+}
+
+static void free_transaction(struct smtp_transaction *t)
+{
+    if (t)
+        arena_free(t->arena);
+}
+
+static void free_ended(struct smtp_server *s)
+{
+    free_transaction(s->ended);
+    s->ended = NULL;
+}
+
+static void free_question(struct smtp_server *s)
+{
+    arena_free(s->question);
+    s->question = NULL;
+    s->path = (struct smtp_path){ 0 };
+}
+
+void smtp_dialogue_drop_transaction(struct smtp_server *s)
+{
+    free_transaction(s->transaction);
+    s->transaction = NULL;
+    s->rcpt_tried = false;
+}
+
+void smtp_server_done(struct smtp_server *s)
+{
+    if (!s)
+        return;
+    free_question(s);
+    free_ended(s);
+    smtp_dialogue_drop_transaction(s);
+    buf_done(&s->client_name);
+}
+
+/* It stays readable until the next call. */
+static void end_transaction(struct smtp_server *s)
+{
+    free_ended(s);
+    s->ended = s->transaction;
+    s->transaction = NULL;
+    s->rcpt_tried = false;
+}
+
+void smtp_dialogue_reset(struct smtp_server *s)
+{
+    if (!s->transaction)
+        return;
+    end_transaction(s);
+    s->due |= SMTP_DUE_RESET;
+}
+
+static void close_behind(struct smtp_server *s, enum smtp_reply_name name)
+{
+    s->phase = SMTP_PHASE_CLOSING;
+    s->closing = name;
+    smtp_dialogue_reset(s);
+}
+
+static bool reply_utf8(const struct smtp_server *s)
+{
+    return s->reply_utf8 || (s->transaction && s->transaction->params.smtputf8 && s->verb != SMTP_VERB_VRFY);
+}
+
+/* What {address} is when nobody says otherwise: the path in hand. */
+static const struct smtp_path *path_in_hand(const struct smtp_server *s)
+{
+    if (s->question)
+        return &s->path;
+    return s->transaction ? &s->transaction->sender : NULL;
+}
+
+static void write_reply(struct smtp_server *s, struct smtp_reply reply, const struct smtp_slots *slots,
+                        struct buf *out)
+{
+    struct buf address = BUF_INIT(2 * SMTP_LINE_MAX);
+    struct smtp_slots all = slots ? *slots : (struct smtp_slots){ 0 };
+    const struct smtp_path *path = path_in_hand(s);
+
+    if (!all.hostname.p)
+        all.hostname = s->config->hostname;
+    if (!all.address.p && path && str_has(reply.words, '{') && smtp_path_write(&address, path))
+        all.address = buf_str(&address);
+    /* RFC 2034 4: replies to EHLO and HELO have no status, whatever they say. */
+    if (s->verb == SMTP_VERB_EHLO || s->verb == SMTP_VERB_HELO)
+        reply.status = STR_NONE;
+    smtp_reply_write(out, &reply, &all, reply_utf8(s));
+    buf_done(&address);
+}
+
+/* The error above max_errors becomes a 421, unless it is the verdict on a message, which stands. */
+static bool is_last_straw(struct smtp_server *s, unsigned code)
+{
+    return code >= 500 && s->errors >= s->config->max_errors && s->asked != SMTP_EVENT_ASK_COMMIT &&
+           s->phase != SMTP_PHASE_CONTENT;
+}
+
+/* Adds the reply, or the 421 that takes its place; returns the code said, and in *name its row. */
+static unsigned say_reply(struct smtp_server *s, struct smtp_reply reply, enum smtp_reply_name *name,
+                          const struct smtp_slots *slots, struct buf *out)
+{
+    struct smtp_slots bound = { .number = s->config->max_errors };
+
+    if (s->errors >= size_max(s->config->max_errors / 4, 1))
+        s->due |= SMTP_DUE_DELAY;
+    if (is_last_straw(s, reply.code)) {
+        *name = SMTP_REPLY_TOO_MANY_ERRORS;
+        reply = smtp_reply_row(*name);
+        slots = &bound;
+    }
+    write_reply(s, reply, slots, out);
+    s->errors += reply.code >= 500;
+    return reply.code;
+}
+
+void smtp_dialogue_say(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
+                       struct buf *out)
+{
+    if (say_reply(s, smtp_reply_row(name), &name, slots, out) == 421)
+        close_behind(s, name);
+}
+
+void smtp_dialogue_refuse(struct smtp_server *s, const struct smtp_command *cmd, enum smtp_reply_name name,
+                          const struct smtp_slots *slots, struct buf *out)
+{
+    smtp_dialogue_say(s, name, slots, out);
+    if (s->phase == SMTP_PHASE_CLOSING)
+        return; /* CLOSE tells */
+    s->refused = (struct smtp_event){ .kind = SMTP_EVENT_REFUSED,
+                                      .verb = cmd ? cmd->verb : SMTP_VERB_UNKNOWN,
+                                      .argument = cmd ? cmd->argument : STR_NONE,
+                                      .reply = name };
+    s->due |= SMTP_DUE_REFUSED;
+}
+
+void smtp_dialogue_ask(struct smtp_server *s, enum smtp_event_kind kind)
+{
+    s->asked = kind;
+}
+
+bool smtp_dialogue_prepare(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    free_question(s);
+    s->question = arena_new(QUESTION_MEMORY);
+    if (!s->question)
+        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_MEMORY_SHORT, NULL, out);
+    return s->question;
+}
+
+void smtp_server_greet(struct smtp_server *s, struct buf *out)
+{
+    write_reply(s, smtp_reply_row(SMTP_REPLY_GREETING), NULL, out);
+}
+
+void smtp_server_refuse(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
+                        struct buf *out)
+{
+    write_reply(s, smtp_reply_row(name), slots, out);
+    s->phase = SMTP_PHASE_REFUSED;
+}
+
+void smtp_server_goodbye(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
+                         struct buf *out)
+{
+    if (s->phase == SMTP_PHASE_CLOSING)
+        return;
+    s->verb = SMTP_VERB_UNKNOWN;
+    s->asked = SMTP_EVENT_MORE;
+    write_reply(s, smtp_reply_row(name), slots, out);
+    close_behind(s, name);
+    free_ended(s);
+    s->due = 0;
+}
+
+/* Some replies must not wait for what else the client sent (RFC 2920 3.2). */
+static bool must_not_wait(enum smtp_verb verb)
+{
+    return verb != SMTP_VERB_MAIL && verb != SMTP_VERB_RCPT && verb != SMTP_VERB_RSET;
+}
+
+static void rset(struct smtp_server *s, struct buf *out)
+{
+    smtp_dialogue_say(s, SMTP_REPLY_OK, NULL, out);
+    smtp_dialogue_reset(s);
+}
+
+static void quit(struct smtp_server *s, struct buf *out)
+{
+    smtp_dialogue_say(s, SMTP_REPLY_QUIT, NULL, out);
+    close_behind(s, SMTP_REPLY_QUIT);
+}
+
+/* False, and it is answered, when the verb's row does not allow the command. */
+static bool command_fits(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    const struct smtp_verb_row *row = smtp_verb_row(cmd->verb);
+    struct smtp_slots name = { .text = row->name }, syntax = { .text = row->syntax };
+    bool hello = cmd->verb == SMTP_VERB_EHLO || cmd->verb == SMTP_VERB_HELO;
+
+    if (cmd->verb == SMTP_VERB_UNKNOWN)
+        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_UNKNOWN, NULL, out);
+    else if (!row->built)
+        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_NOT_BUILT, &name, out);
+    else if (row->argument == SMTP_VERB_ARGUMENT_NONE && cmd->argument.n)
+        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_ARGUMENT_EXTRA, &name, out);
+    else if (row->argument == SMTP_VERB_ARGUMENT_WANTED && !cmd->argument.n && !hello)
+        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_ARGUMENT_MISSING, &syntax, out);
+    else
+        return true;
+    return false;
+}
+
+static void run_command(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out)
+{
+    s->verb = cmd->verb;
+    s->reply_utf8 = false;
+    if (must_not_wait(cmd->verb))
+        s->due |= SMTP_DUE_FLUSH;
+    if (s->phase == SMTP_PHASE_REFUSED && cmd->verb != SMTP_VERB_QUIT) {
+        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_REFUSED_SESSION, NULL, out);
+        return;
+    }
+    if (!command_fits(s, cmd, out))
+        return;
+    switch (cmd->verb) {
+    case SMTP_VERB_EHLO:
+    case SMTP_VERB_HELO:
+        smtp_dialogue_hello(s, cmd, out);
+        break;
+    case SMTP_VERB_MAIL:
+        smtp_dialogue_mail(s, cmd, out);
+        break;
+    case SMTP_VERB_RCPT:
+        smtp_dialogue_rcpt(s, cmd, out);
+        break;
+    case SMTP_VERB_DATA:
+        smtp_dialogue_data(s, cmd, out);
+        break;
+    case SMTP_VERB_RSET:
+        rset(s, out);
+        break;
+    case SMTP_VERB_NOOP:
+        smtp_dialogue_say(s, SMTP_REPLY_OK, NULL, out);
+        break;
+    case SMTP_VERB_QUIT:
+        quit(s, out);
+        break;
+    case SMTP_VERB_VRFY:
+        smtp_dialogue_vrfy(s, cmd, out);
+        break;
+    case SMTP_VERB_HELP:
+        smtp_dialogue_help(s, cmd, out);
+        break;
+    default:
+        BUG_ON("a verb is built but not served");
+    }
+}
+
+/* A line that is no command (RFC 5321 4.5.3.1.4, 2.3.8). */
+static void run_bad_line(struct smtp_server *s, enum smtp_reply_name name, struct buf *out)
+{
+    s->verb = SMTP_VERB_UNKNOWN;
+    s->reply_utf8 = false;
+    s->due |= SMTP_DUE_FLUSH;
+    smtp_dialogue_refuse(s, NULL, name, NULL, out);
+}
+
+/* One command off IN; true when *ev says MORE. */
+static bool next_command(struct smtp_server *s, struct str in, size_t *used, struct buf *out,
+                         struct smtp_event *ev)
+{
+    struct smtp_command cmd;
+    size_t n;
+    enum smtp_scan scan = smtp_scan_command(&s->scanner, str_skip(in, *used), &cmd, &n);
+
+    *used += n;
+    switch (scan) {
+    case SMTP_SCAN_MORE:
+        ev->kind = SMTP_EVENT_MORE;
+        return true;
+    case SMTP_SCAN_COMMAND:
+        run_command(s, &cmd, out);
+        return false;
+    case SMTP_SCAN_TOO_LONG:
+        run_bad_line(s, SMTP_REPLY_LINE_TOO_LONG, out);
+        return false;
+    case SMTP_SCAN_BAD:
+        run_bad_line(s, SMTP_REPLY_LINE_BAD, out);
+        return false;
+    case SMTP_SCAN_FLOOD:
+        run_bad_line(s, SMTP_REPLY_LINE_FLOOD, out);
+        return false;
+    }
+    return false;
+}
+
+static bool take_due(struct smtp_server *s, unsigned bit)
+{
+    bool was = s->due & bit;
+
+    s->due &= ~bit;
+    return was;
+}
+
+/* What is owed before anything is read. MORE_INPUT: a reply that must not wait would. */
+static bool owed(struct smtp_server *s, bool more_input, struct smtp_event *ev)
+{
+    if (take_due(s, SMTP_DUE_REFUSED)) {
+        *ev = s->refused;
+        return true;
+    }
+    if (take_due(s, SMTP_DUE_RESET)) {
+        ev->kind = SMTP_EVENT_RESET;
+        return true;
+    }
+    if (s->asked != SMTP_EVENT_MORE) {
+        ev->kind = s->asked;
+        ev->path = s->question ? &s->path : NULL;
+        ev->facts = s->asked == SMTP_EVENT_ASK_COMMIT ? &s->content.facts : NULL;
+        return true;
+    }
+    if (take_due(s, SMTP_DUE_DELAY)) {
+        s->due &= ~(unsigned)SMTP_DUE_FLUSH;
+        ev->kind = SMTP_EVENT_DELAY;
+        return true;
+    }
+    if (s->phase == SMTP_PHASE_CLOSING) {
+        ev->kind = SMTP_EVENT_CLOSE;
+        ev->reply = s->closing;
+        return true;
+    }
+    if (take_due(s, SMTP_DUE_FLUSH) && more_input) {
+        ev->kind = SMTP_EVENT_FLUSH;
+        return true;
+    }
+    return false;
+}
+
+void smtp_server_next(struct smtp_server *s, struct str in, size_t *used, struct buf *out,
+                      struct smtp_event *ev)
+{
+    BUG_ON(s->asked != SMTP_EVENT_MORE);
+    *used = 0;
+    if (!(s->due & SMTP_DUE_RESET))
+        free_ended(s);
+    for (;;) {
+        *ev = (struct smtp_event){ 0 };
+        /* Replies were lost: the client would count wrong from here on. */
+        if (out->failed && s->phase != SMTP_PHASE_CLOSING)
+            close_behind(s, SMTP_REPLY_NO_MEMORY_CLOSE);
+        if (owed(s, *used < in.n, ev))
+            return;
+        if (out->n && out->max - out->n < REPLY_ROOM) {
+            ev->kind = SMTP_EVENT_FLUSH;
+            return;
+        }
+        free_question(s);
+        if (s->phase == SMTP_PHASE_CONTENT ? smtp_dialogue_content(s, in, used, out, ev)
+                                           : next_command(s, in, used, out, ev))
+            return;
+    }
+}
+
+/* What a question can be answered with; anything else comes from a lesser process gone wrong. */
+static bool answer_fits(enum smtp_event_kind asked, unsigned code)
+{
+    if (code == 354)
+        return asked == SMTP_EVENT_ASK_DATA;
+    if (code < 300)
+        return asked != SMTP_EVENT_ASK_DATA;
+    return code >= 400;
+}
+
+static void settle(struct smtp_server *s, enum smtp_event_kind asked, unsigned code)
+{
+    bool yes = code < 400;
+
+    if (asked == SMTP_EVENT_ASK_COMMIT) {
+        s->messages += yes;
+        end_transaction(s);
+    } else if (asked == SMTP_EVENT_ASK_MAIL && !yes) {
+        end_transaction(s);
+    } else if (asked == SMTP_EVENT_ASK_RCPT && yes) {
+        s->transaction->recipients++;
+    } else if (asked == SMTP_EVENT_ASK_DATA && yes) {
+        smtp_dialogue_begin_content(s);
+    }
+}
+
+static void answer(struct smtp_server *s, struct smtp_reply reply, enum smtp_reply_name name,
+                   const struct smtp_slots *slots, struct buf *out)
+{
+    enum smtp_event_kind asked = s->asked;
+
+    BUG_ON(asked == SMTP_EVENT_MORE);
+    if (!smtp_reply_is_sane(&reply) || !answer_fits(asked, reply.code)) {
+        name = SMTP_REPLY_SYSTEM_FAILED;
+        reply = smtp_reply_row(name);
+    }
+    unsigned code = say_reply(s, reply, &name, slots, out);
+    s->asked = SMTP_EVENT_MORE;
+    settle(s, asked, code);
+    if (code == 421)
+        close_behind(s, name);
+    free_question(s);
+}
+
+void smtp_server_answer(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
+                        struct buf *out)
+{
+    answer(s, smtp_reply_row(name), name, slots, out);
+}
+
+void smtp_server_answer_with(struct smtp_server *s, const struct smtp_reply *reply,
+                             const struct smtp_slots *slots, struct buf *out)
+{
+    answer(s, *reply, SMTP_REPLY_NONE, slots, out);
+}
+
+const struct smtp_transaction *smtp_server_transaction(const struct smtp_server *s)
+{
+    return s->transaction ? s->transaction : s->ended;
+}
+
+struct str smtp_server_client_name(const struct smtp_server *s)
+{
+    return buf_str(&s->client_name);
+}
+
+struct str smtp_server_protocol(const struct smtp_server *s)
+{
+    const struct smtp_transaction *t = smtp_server_transaction(s);
+
+    if (t && t->params.smtputf8)
+        return STR("UTF8SMTP");
+    return s->extended ? STR("ESMTP") : STR("SMTP");
+}
+
+bool smtp_server_in_content(const struct smtp_server *s)
+{
+    return s->phase == SMTP_PHASE_CONTENT;
+}
+
+uint32_t smtp_server_errors(const struct smtp_server *s)
+{
+    return s->errors;
+}
+
+uint32_t smtp_server_messages(const struct smtp_server *s)
+{
+    return s->messages;
+}
