@@ -1,0 +1,85 @@
+"""What runs, as whom, with what; what it costs while idle."""
+import os
+import signal
+
+import pytest
+
+from harness import children, until
+
+LETTER = b"From: carol@example.net\r\nSubject: x\r\n\r\nhello\r\n"
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as text:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in text if ":\t" in line)
+
+
+def test_the_kinds_of_processes_run(server):
+    names = set(server.workers())
+    assert {"receive", "queue", "lookup", "control"} <= names, names
+
+
+def test_no_worker_is_root_or_can_become_it(server):
+    if os.getuid() != 0:
+        pytest.skip("needs root")
+    for name, pids in server.workers().items():
+        for pid in pids:
+            rows = status_of(pid)
+            assert "0" not in rows["Uid"].split(), name
+            assert rows["NoNewPrivs"] == "1", name
+            assert int(rows["CapEff"], 16) == 0 and int(rows["CapPrm"], 16) == 0, name
+
+
+def test_workers_are_under_seccomp(server):
+    for name, pids in server.workers().items():
+        for pid in pids:
+            assert status_of(pid)["Seccomp"] == "2", name
+
+
+def test_receive_holds_nothing_of_the_spool_and_queue_no_socket_of_the_network(server):
+    if os.getuid() != 0:
+        pytest.skip("needs root")
+    server.send(LETTER)
+    workers = server.workers()
+    for pid in workers["receive"]:
+        held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        assert not [path for path in held if path.startswith(server.path("spool"))], held
+    with open(f"/proc/{workers['queue'][0]}/net/tcp", encoding="ascii") as text:
+        sockets = {line.split()[9] for line in text.readlines()[1:]}
+    held = [os.readlink(f"/proc/{workers['queue'][0]}/fd/{fd}") for fd in os.listdir(f"/proc/{workers['queue'][0]}/fd")]
+    assert not [path for path in held if path.startswith("socket:[") and path[8:-1] in sockets], held
+
+
+def test_the_mailbox_is_private_and_owned_by_its_account(server):
+    assert server.send(LETTER) == 250
+    server.wait_mail("ada")
+    assert os.stat(server.maildir("ada")).st_mode & 0o777 == 0o700
+    file = os.stat(server.mail_paths("ada")[0])
+    assert file.st_mode & 0o077 == 0
+    assert file.st_uid == os.stat(server.path("mail")).st_uid
+
+
+def test_after_the_end_nothing_is_left(server):
+    server.send(LETTER)
+    server.wait_mail("ada")
+    pids = server.pids()
+    assert server.stop() == 0
+    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "the end of every process")
+
+
+def test_without_main_nothing_goes_on(server):
+    pids = server.pids()
+    os.kill(server.process.pid, signal.SIGKILL)
+    server.process.wait()
+    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "workers to end after main")
+    assert children(os.getpid()) is not None
+
+
+def test_an_idle_server_is_small(server):
+    if any("asan" in word for word in os.environ.get("VEREDUS_BUILD", "").split("/")) or os.getuid() != 0:
+        pytest.skip("needs root and a build without sanitizers")
+    total = 0
+    for pid in server.pids():
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as text:
+            total += sum(int(line.split()[1]) for line in text if line.startswith("Pss:"))
+    assert total < 40 * 1024, f"{total} KiB"

@@ -1,0 +1,156 @@
+"""Whose mail is taken, decided at RCPT."""
+import pytest
+
+from harness import below_trace
+
+LETTER = b"From: carol@example.net\r\nSubject: x\r\n\r\nhello\r\n"
+
+
+@pytest.fixture
+def wire(server):
+    with server.wire() as wire:
+        wire.ehlo()
+        wire.cmd("MAIL FROM:<carol@example.net>")
+        yield wire
+
+
+@pytest.mark.parametrize("path, code, status", [
+    ("nobody@example.test", 550, "5.1.1"),
+    ("ada@elsewhere.test", 550, "5.7.1"),
+    ("ada@sub.example.test", 550, "5.7.1"),
+    ("ada%elsewhere.test@example.test", 550, "5.1.1"),
+    ("ada", 501, "5.1.3"),
+    ("@example.test", 501, "5.1.3"),
+    ("ada@", 501, "5.1.3"),
+    ("ada..b@example.test", 501, "5.1.3"),
+    ("../bob@example.test", 550, "5.1.1"),
+])
+def test_c039_c040_c076_refused_at_rcpt(wire, path, code, status):
+    reply = wire.cmd(f"RCPT TO:<{path}>")
+    assert (reply.code, reply.status) == (code, status), reply
+    assert wire.cmd("RCPT TO:<ada@example.test>") == 250
+
+
+@pytest.mark.parametrize("path", ["ada@example.test", "ADA@EXAMPLE.TEST", "ada@Example.Test", "ada+detail@example.test",
+                                  '"ada"@example.test', "@a.test,@b.test:ada@example.test"])
+def test_c023_c030_c032_the_same_mailbox(server, path):
+    assert server.send(LETTER, to=path) == 250
+    assert below_trace(server.wait_mail("ada")[0]) == LETTER
+
+
+@pytest.mark.parametrize("path", ["Postmaster", "POSTMASTER", "postmaster@example.test", "PostMaster@EXAMPLE.test",
+                                  "abuse@example.test"])
+def test_c037_postmaster_is_always_taken(make_server, path):
+    server = make_server(users=["ada", "postmaster"])
+    assert server.send(LETTER, to=path) == 250
+    server.wait_mail("postmaster")
+
+
+def test_c037_postmaster_of_a_directive(make_server):
+    server = make_server(top="postmaster ada@example.test;")
+    assert server.send(LETTER, to="postmaster@example.test") == 250
+    assert server.send(LETTER, to="Postmaster") == 250
+    server.wait_mail("ada", 2)
+
+
+def test_c038_the_null_sender_is_taken_with_several_recipients(server):
+    assert server.send(LETTER, sender="", to=["ada@example.test", "bob@example.test"]) == 250
+    server.wait_mail("ada")
+    server.wait_mail("bob")
+
+
+def test_c041_a_hundred_recipients_and_more(make_server):
+    users = [f"u{n}" for n in range(250)]
+    server = make_server(users=users)
+    assert server.send(LETTER, to=[f"{u}@example.test" for u in users]) == 250
+    for user in users:
+        server.wait_mail(user)
+
+
+def test_c042_beyond_max_recipients_452_and_the_others_get_it(make_server):
+    users = [f"u{n}" for n in range(101)]
+    server = make_server(users=users, top="max-recipients 100;")
+    with server.wire() as wire:
+        wire.ehlo()
+        wire.cmd("MAIL FROM:<carol@example.net>")
+        replies = [wire.cmd(f"RCPT TO:<{user}@example.test>") for user in users]
+        assert all(reply == 250 for reply in replies[:100])
+        assert replies[100] == 452 and replies[100].status == "4.5.3"
+        assert wire.content(LETTER) == 250
+    for user in users[:100]:
+        server.wait_mail(user)
+    assert not server.mail("u100")
+
+
+def test_c246_an_alias_keeps_the_sender(make_server):
+    server = make_server(aliases={"info": "ada", "both": "ada, bob", "deep": "info"})
+    assert server.send(LETTER, to="info@example.test") == 250
+    message = server.wait_mail("ada")[0]
+    assert message.startswith(b"Return-Path: <carol@example.net>")
+    assert below_trace(message) == LETTER
+    assert server.send(LETTER, to="both@example.test") == 250
+    assert server.send(LETTER, to="deep@example.test") == 250
+    server.wait_mail("ada", 3)
+    server.wait_mail("bob", 1)
+
+
+def test_a_recipient_reached_twice_gets_one_copy(make_server):
+    server = make_server(aliases={"info": "ada"})
+    assert server.send(LETTER, to=["ada@example.test", "info@example.test", "ada@example.test"]) == 250
+    server.wait_queue_empty()
+    server.wait_mail("ada", 1)
+
+
+def test_an_alias_that_leads_in_a_circle_harms_nobody(make_server):
+    server = make_server(aliases={"a": "b", "b": "a"})
+    reply = server.send(LETTER, to="a@example.test")
+    assert reply.code // 100 in (4, 5), reply
+    assert server.send(LETTER) == 250
+    server.wait_mail("ada")
+
+
+def test_catch_all_takes_what_nobody_knows(make_server):
+    server = make_server(domain="catch-all bob@example.test;")
+    assert server.send(LETTER, to="anything@example.test") == 250
+    assert server.send(LETTER, to="ada@example.test") == 250
+    server.wait_mail("bob")
+    server.wait_mail("ada")
+
+
+def test_c044_c045_vrfy_says_what_it_knows(server):
+    with server.wire() as wire:
+        wire.ehlo()
+        reply = wire.cmd("VRFY ada@example.test")
+        assert reply == 250 and "<ada@example.test>" in reply.text
+        assert wire.cmd("VRFY nobody@example.test").code in (550, 551, 553)
+        assert wire.cmd("VRFY someone@elsewhere.test") == 252
+
+
+def test_c044_vrfy_off_answers_252(make_server):
+    server = make_server(listen="vrfy off;")
+    with server.wire() as wire:
+        wire.ehlo()
+        assert wire.cmd("VRFY ada@example.test") == 252
+        assert wire.cmd("VRFY nobody@example.test") == 252
+
+
+def test_a_refusal_is_recorded_with_its_reason(server):
+    server.send(LETTER, to="nobody@example.test")
+    record = server.wait_record("reject")
+    assert record["reason"] == "no-user" and record["code"] == 550 and record["status"] == "5.1.1"
+    assert record["to"] == "nobody@example.test" and record["from"] == "carol@example.net"
+    server.send(LETTER, to="x@elsewhere.test")
+    assert server.wait_record("reject", reason="relay")
+
+
+def test_c182_c185_smtputf8_addresses(make_server):
+    server = make_server(users=["ada", "jürgen"])
+    with server.wire() as wire:
+        assert "SMTPUTF8" in wire.ehlo().lines
+        wire.cmd("MAIL FROM:<carol@example.net> SMTPUTF8")
+        assert wire.cmd("RCPT TO:<jürgen@example.test>") == 250
+        assert wire.content(LETTER) == 250
+        wire.cmd("MAIL FROM:<carol@example.net>")
+        reply = wire.cmd("RCPT TO:<jürgen@example.test>")
+        assert reply == 553 and reply.raw.isascii()
+    server.wait_mail("jürgen")
