@@ -231,8 +231,10 @@ static enum maildir_result deliver_once(const struct attempt *a, struct mailbox_
     if (there)
         result = MAILDIR_FOUND;
     else if (!move_to_new(a)) {
-        if (errno != EEXIST)
-            return failed(failure, "moving from tmp to new");
+        if (errno != EEXIST) {
+            failed(failure, "moving from tmp to new");
+            return MAILDIR_IN_DOUBT;
+        }
         result = MAILDIR_FOUND;
     }
 
@@ -258,7 +260,7 @@ enum maildir_result maildir_deliver(struct mailbox_store *store, struct str path
         a.folder = mailbox_open_folder(a.open);
         enum maildir_result result = deliver_once(&a, failure);
         /* A kept folder that has been removed meanwhile can hold nothing any more: look it up anew, once. */
-        bool gone = result == MAILDIR_FAILED && failure->err.sys == ENOENT && kept;
+        bool gone = result >= MAILDIR_FAILED && failure->err.sys == ENOENT && kept;
         if (gone)
             mailbox_store_forget(store, a.open);
         else

@@ -38,7 +38,7 @@ enum maildir_result {
     MAILDIR_STORED,
     MAILDIR_FOUND,    /* it was there already, and is durable now */
     MAILDIR_FAILED,   /* not there */
-    MAILDIR_IN_DOUBT, /* it is in `new`, but the folder could not be synced: the next attempt must look */
+    MAILDIR_IN_DOUBT, /* moving it into `new`, or syncing that, failed: it may be there, the next attempt must look */
 };
 
 /*
