@@ -309,3 +309,11 @@ bool log_view_find(struct str octets, enum log_field f, struct log_value *value)
     }
     return false;
 }
+
+void log_again(struct log_record *r, const struct log_value *value)
+{
+    char *at = field_room(r, value->field, value->kind, value->octets.n);
+
+    if (at && value->octets.n)
+        memcpy(at, value->octets.p, value->octets.n);
+}

@@ -96,6 +96,8 @@ MUST_USE bool log_view_open(struct str octets, struct log_view *v);
 bool log_view_next(struct log_view *v, struct log_value *value);
 /* The first value of that field. */
 bool log_view_find(struct str octets, enum log_field f, struct log_value *value);
+/* Add VALUE of another record to R, as it is. */
+void log_again(struct log_record *r, const struct log_value *value);
 /* The next text of a LIST's octets; false at its end. */
 bool log_list_next(struct str *list, struct str *item);
 

@@ -1,0 +1,71 @@
+/* control/client.h -- a subcommand at the other end of the control socket: one JSON object a line, both ways. */
+#ifndef CONTROL_CLIENT_H
+#define CONTROL_CLIENT_H
+
+#include "control/permission.h"
+#include "core/buf.h"
+#include "core/list.h"
+#include "io/loop.h"
+#include "ipc/channel.h"
+
+enum {
+    CLIENT_REQUEST_MAX = 4096,
+    CLIENT_OUT_MAX = 16 << 20,
+    CLIENT_OUT_LOW = 256 * 1024, /* below it the next page is asked for */
+    CLIENT_IDLE_MSEC = 30000,    /* without a request, or without taking the answer */
+};
+
+struct control;
+struct command;
+
+/* One process that was asked how it is. */
+struct client_asked {
+    enum process_kind kind;
+    uint32_t instance;
+    uint32_t pid;
+};
+
+/*
+ * A connection: it reads a request, answers it in lines that end with {"end":true,"exit":N}, and reads the next one.
+ * It is freed at the end of a turn, so that whoever works on it may end it.
+ */
+struct control_client {
+    struct list node;
+    struct control *control;
+    struct permission_client who;
+    bool everyone; /* came by the socket for everyone */
+    int fd;
+    struct io_watch watch;
+    struct io_timer timer;
+    struct io_task next;  /* the next request, or the end */
+    struct buf in;
+    struct buf out;
+    bool at_end; /* the other side sends no more */
+    bool gone;   /* free it */
+
+    /* The command under way. */
+    const struct command *command; /* NULL: none */
+    uint64_t ticket;               /* of its questions */
+    uint64_t after;                /* queue list: the last id so far */
+    bool asking;                   /* queue list: a page is on its way */
+    struct client_asked *asked;    /* status: who has not answered */
+    size_t n_asked;
+};
+
+/* Takes FD. NULL: no memory, or nobody knows who it is; FD is closed. */
+struct control_client *client_new(struct control *control, int fd, bool everyone);
+/* Append a line; it is written at the end of the turn. A client that reads too little is dropped. */
+void client_line(struct control_client *c, struct str line);
+/* Each record of an ipc answer, as a line. False: what came was nonsense. */
+MUST_USE bool client_rows(struct control_client *c, struct str records);
+/* {"NAME":"VALUE"}: a line of text for people. */
+void client_text(struct control_client *c, const char *name, struct str value);
+/* The answer is complete. */
+void client_end(struct control_client *c, int exit_code);
+/* {"error":...,"cure":...}, and the end. */
+void client_fail(struct control_client *c, int exit_code, const char *error, const char *cure);
+/* The command has so long to end, from now on. */
+void client_patience(struct control_client *c, int64_t msec);
+void client_free(struct control_client *c);
+
+#endif

@@ -1,0 +1,407 @@
+/* control/command.c -- each command: its question to main, queue or all, and how the answers become lines. */
+#include "control/command.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/control.h"
+#include "core/id.h"
+
+enum {
+    STATUS_PATIENCE_MSEC = 2000,
+    QUEUE_PATIENCE_MSEC = 30000,
+    RELOAD_PATIENCE_MSEC = 60000, /* main reads and checks every file */
+    QUEUE_PAGE = 200,
+    ROW_MAX = LOG_RECORD_MAX + 4,
+};
+
+struct command {
+    const char *name;
+    bool everyone; /* may be asked by anyone on this machine */
+    void (*begin)(struct control_client *c, json_t *request);
+    void (*answer)(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m);
+    void (*peer_down)(struct control_client *c, struct ipc_channel *peer);
+    void (*go_on)(struct control_client *c);
+    void (*too_late)(struct control_client *c);
+};
+
+static struct worker *worker_of(const struct control_client *c)
+{
+    return c->control->worker;
+}
+
+static void no_queue(struct control_client *c)
+{
+    client_fail(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again", "try again");
+}
+
+static void queue_down(struct control_client *c, struct ipc_channel *peer)
+{
+    if (peer->peer == PROCESS_QUEUE)
+        no_queue(c);
+}
+
+static void queue_too_late(struct control_client *c)
+{
+    client_fail(c, COMMAND_LATER, "the queue process did not answer in 30 seconds", "try again");
+}
+
+/* ---- version ---- */
+
+static void version_begin(struct control_client *c, json_t *request)
+{
+    (void)request;
+    client_text(c, "version", STR(VEREDUS_VERSION));
+    client_end(c, COMMAND_OK);
+}
+
+/* ---- status ---- */
+
+static void status_ask(struct control_client *c, struct ipc_channel *peer)
+{
+    struct ipc_command_ask to_main = {
+        .ticket = c->ticket,
+        .verb = IPC_COMMAND_STATUS,
+        .account = str_from_c(c->who.account),
+    };
+
+    /* Who cannot even be asked will be among those who did not answer. */
+    if (peer->peer == PROCESS_MAIN)
+        ipc_send_command_ask(peer, &to_main);
+    else
+        ipc_send_status_ask(peer, &(struct ipc_status_ask){ .ticket = c->ticket });
+    c->asked[c->n_asked++] = (struct client_asked){ peer->peer, peer->instance, peer->pid };
+}
+
+/* What control knows of itself. */
+static void status_own(struct control_client *c)
+{
+    const struct log_writer *writer = &c->control->writer;
+    struct buf out = BUF_INIT(ROW_MAX);
+    struct log_record r;
+
+    log_begin(&r, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
+    log_text_c(&r, LOG_PROCESS, process_name(PROCESS_CONTROL));
+    log_number(&r, LOG_INSTANCE, worker_of(c)->instance);
+    log_number(&r, LOG_RECORDS, (int64_t)writer->records);
+    log_number(&r, LOG_DROPPED, (int64_t)log_writer_dropped(writer));
+    if (!worker_row_add(&out, &r) || !client_rows(c, buf_str(&out)))
+        client_fail(c, COMMAND_LATER, "out of memory", "");
+    buf_done(&out);
+}
+
+static void status_end_if_all(struct control_client *c)
+{
+    if (!c->n_asked)
+        client_end(c, COMMAND_OK);
+}
+
+static void status_begin(struct control_client *c, json_t *request)
+{
+    struct worker *w = worker_of(c);
+
+    (void)request;
+    c->asked = calloc(w->n_peers + 1, sizeof(*c->asked));
+    if (!c->asked) {
+        client_fail(c, COMMAND_LATER, "out of memory", "");
+        return;
+    }
+    status_own(c);
+    if (!c->command)
+        return;
+    status_ask(c, w->main);
+    for (size_t i = 0; i < w->n_peers; i++)
+        status_ask(c, w->peers[i]);
+    client_patience(c, STATUS_PATIENCE_MSEC);
+}
+
+static void status_forget(struct control_client *c, const struct ipc_channel *peer)
+{
+    for (size_t i = 0; i < c->n_asked; i++) {
+        if (c->asked[i].kind != peer->peer || c->asked[i].instance != peer->instance)
+            continue;
+        c->asked[i] = c->asked[--c->n_asked];
+        return;
+    }
+}
+
+static void status_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
+{
+    struct str rows = m->type == IPC_COMMAND_ANSWER ? m->command_answer.records : m->status_answer.records;
+
+    status_forget(c, from);
+    if (client_rows(c, rows))
+        status_end_if_all(c);
+    else
+        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+}
+
+static void status_down(struct control_client *c, struct ipc_channel *peer)
+{
+    status_forget(c, peer);
+    status_end_if_all(c);
+}
+
+static void status_too_late(struct control_client *c)
+{
+    for (size_t i = 0; i < c->n_asked; i++) {
+        struct buf out = BUF_INIT(ROW_MAX);
+        struct log_record r;
+        log_begin(&r, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_WARNING, 0);
+        log_text_c(&r, LOG_PROCESS, process_name(c->asked[i].kind));
+        log_number(&r, LOG_INSTANCE, c->asked[i].instance);
+        if (c->asked[i].pid)
+            log_number(&r, LOG_PID, c->asked[i].pid);
+        log_text(&r, LOG_ERROR, STR("did not answer in 2 seconds"));
+        if (worker_row_add(&out, &r) && !client_rows(c, buf_str(&out)))
+            c->n_asked = 0;
+        buf_done(&out);
+    }
+    client_end(c, COMMAND_FOUND);
+}
+
+/* ---- reload and stop ---- */
+
+static void admin_record(struct control_client *c, const char *action)
+{
+    struct log_record r;
+
+    log_start(&r, LOG_EVENT_ADMIN);
+    log_text_c(&r, LOG_ACCOUNT, c->who.account);
+    log_text_c(&r, LOG_ACTION, action);
+    log_send(&r);
+}
+
+static void main_ask(struct control_client *c, enum ipc_command verb, const char *action, int64_t patience_msec)
+{
+    struct ipc_command_ask ask = {
+        .ticket = c->ticket,
+        .verb = (uint8_t)verb,
+        .account = str_from_c(c->who.account),
+    };
+
+    admin_record(c, action);
+    if (!ipc_send_command_ask(worker_of(c)->main, &ask))
+        client_fail(c, COMMAND_LATER, "main is too busy", "try again");
+    else
+        client_patience(c, patience_msec);
+}
+
+static void reload_begin(struct control_client *c, json_t *request)
+{
+    (void)request;
+    main_ask(c, IPC_COMMAND_RELOAD, "reload", RELOAD_PATIENCE_MSEC);
+}
+
+static void stop_begin(struct control_client *c, json_t *request)
+{
+    (void)request;
+    main_ask(c, IPC_COMMAND_STOP, "stop", QUEUE_PATIENCE_MSEC);
+}
+
+static void main_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
+{
+    (void)from;
+    if (m->type != IPC_COMMAND_ANSWER)
+        return;
+    if (!client_rows(c, m->command_answer.records)) {
+        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+        return;
+    }
+    if (m->command_answer.text.n)
+        client_text(c, "text", m->command_answer.text);
+    client_end(c, m->command_answer.ok ? COMMAND_OK : COMMAND_CONFIG);
+}
+
+static void main_too_late(struct control_client *c)
+{
+    client_fail(c, COMMAND_LATER, "main did not answer in time; what was asked for may still happen",
+                "veredus status");
+}
+
+/* ---- queue list ---- */
+
+static void list_ask(struct control_client *c)
+{
+    struct ipc_channel *queue = worker_peer(worker_of(c), PROCESS_QUEUE);
+    struct ipc_queue_list_ask ask = { .ticket = c->ticket, .after = c->after, .limit = QUEUE_PAGE };
+
+    if (!queue || !ipc_send_queue_list_ask(queue, &ask)) {
+        no_queue(c);
+        return;
+    }
+    c->asking = true;
+    client_patience(c, QUEUE_PATIENCE_MSEC);
+}
+
+static void list_begin(struct control_client *c, json_t *request)
+{
+    (void)request;
+    c->after = 0;
+    list_ask(c);
+}
+
+static void list_go_on(struct control_client *c)
+{
+    if (!c->asking)
+        list_ask(c);
+}
+
+static void list_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
+{
+    uint64_t last = m->queue_list_answer.last;
+
+    (void)from;
+    if (m->type != IPC_QUEUE_LIST_ANSWER)
+        return;
+    c->asking = false;
+    /* Ids rise from page to page, or this would never end. */
+    if (!client_rows(c, m->queue_list_answer.records) || (last && last <= c->after)) {
+        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+        return;
+    }
+    c->after = last;
+    if (!last)
+        client_end(c, COMMAND_OK);
+    else if (c->out.n < CLIENT_OUT_LOW)
+        list_ask(c);
+}
+
+/* ---- queue show ---- */
+
+static void show_begin(struct control_client *c, json_t *request)
+{
+    struct ipc_channel *queue = worker_peer(worker_of(c), PROCESS_QUEUE);
+    const char *written = json_string_value(json_object_get(request, "id"));
+    struct ipc_queue_show_ask ask = {
+        .ticket = c->ticket,
+        .content = json_is_true(json_object_get(request, "content")),
+    };
+    struct queue_id id;
+
+    if (!queue_id_parse(str_from_c(written), &id)) {
+        client_fail(c, COMMAND_USAGE, "not a queue id", "veredus queue lists them");
+        return;
+    }
+    ask.id = id.n;
+    if (!queue || !ipc_send_queue_show_ask(queue, &ask))
+        no_queue(c);
+    else
+        client_patience(c, QUEUE_PATIENCE_MSEC);
+}
+
+static void show_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
+{
+    (void)from;
+    if (m->type != IPC_QUEUE_SHOW_ANSWER)
+        return;
+    if (!m->queue_show_answer.records.n)
+        client_fail(c, COMMAND_FOUND, "no such message in the queue",
+                    "it was delivered, returned or removed; the log tells which");
+    else if (!client_rows(c, m->queue_show_answer.records))
+        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+    else
+        client_end(c, COMMAND_OK);
+}
+
+/* ---- all ---- */
+
+static const struct command commands[] = {
+    { .name = "version", .everyone = true, .begin = version_begin },
+    { .name = "status", .begin = status_begin, .answer = status_answer, .peer_down = status_down,
+      .too_late = status_too_late },
+    { .name = "reload", .begin = reload_begin, .answer = main_answer, .too_late = main_too_late },
+    { .name = "stop", .begin = stop_begin, .answer = main_answer, .too_late = main_too_late },
+    { .name = "queue list", .begin = list_begin, .answer = list_answer, .peer_down = queue_down,
+      .go_on = list_go_on, .too_late = queue_too_late },
+    { .name = "queue show", .begin = show_begin, .answer = show_answer, .peer_down = queue_down,
+      .too_late = queue_too_late },
+};
+
+static const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; name && i < ARRAY_LEN(commands); i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+void command_begin(struct control_client *c, struct str line)
+{
+    json_t *request = json_loadb(line.p ? line.p : "", line.n, JSON_REJECT_DUPLICATES, NULL);
+    const struct command *command = command_find(json_string_value(json_object_get(request, "command")));
+
+    if (!command) {
+        client_fail(c, COMMAND_USAGE, "not a request this server knows", "are program and server of one version?");
+    } else if (!command->everyone && !c->who.everything) {
+        client_fail(c, COMMAND_DENIED, "not allowed", "ask as root or as a member of the control socket's group");
+    } else {
+        c->command = command;
+        c->ticket = ++c->control->last_ticket;
+        command->begin(c, request);
+    }
+    json_decref(request);
+}
+
+static uint64_t ticket_of(const struct ipc_message *m)
+{
+    switch (m->type) {
+    case IPC_COMMAND_ANSWER:
+        return m->command_answer.ticket;
+    case IPC_STATUS_ANSWER:
+        return m->status_answer.ticket;
+    case IPC_QUEUE_LIST_ANSWER:
+        return m->queue_list_answer.ticket;
+    case IPC_QUEUE_SHOW_ANSWER:
+        return m->queue_show_answer.ticket;
+    default:
+        return 0;
+    }
+}
+
+void command_answer(struct control *control, struct ipc_channel *from, const struct ipc_message *m)
+{
+    uint64_t ticket = ticket_of(m);
+
+    LIST_FOR(node, &control->clients)
+    {
+        struct control_client *c = CONTAINER_OF(node, struct control_client, node);
+        if (c->command && c->ticket == ticket && !c->gone && c->command->answer) {
+            c->command->answer(c, from, m);
+            return;
+        }
+    }
+}
+
+void command_peer_down(struct control *control, struct ipc_channel *peer)
+{
+    LIST_FOR(node, &control->clients)
+    {
+        struct control_client *c = CONTAINER_OF(node, struct control_client, node);
+        if (c->command && !c->gone && c->command->peer_down)
+            c->command->peer_down(c, peer);
+    }
+}
+
+void command_go_on(struct control_client *c)
+{
+    if (c->command->go_on)
+        c->command->go_on(c);
+}
+
+void command_too_late(struct control_client *c)
+{
+    BUG_ON(!c->command->too_late);
+    c->command->too_late(c);
+}
+
+void command_forget(struct control_client *c)
+{
+    c->command = NULL;
+    c->asking = false;
+    free(c->asked);
+    c->asked = NULL;
+    c->n_asked = 0;
+}
