@@ -96,6 +96,7 @@ static const struct smtp_path *path_in_hand(const struct smtp_server *s)
     return s->transaction ? &s->transaction->sender : NULL;
 }
 
+/* SLOTS of NULL: the words are somebody else's, and no slot is looked for. */
 static void write_reply(struct smtp_server *s, struct smtp_reply reply, const struct smtp_slots *slots,
                         struct buf *out)
 {
@@ -105,13 +106,22 @@ static void write_reply(struct smtp_server *s, struct smtp_reply reply, const st
 
     if (!all.hostname.p)
         all.hostname = s->config->hostname;
-    if (!all.address.p && path && str_has(reply.words, '{') && smtp_path_write(&address, path))
+    if (!all.address.p && path && slots && str_contains(reply.words, STR("{address}")) &&
+        smtp_path_write(&address, path))
         all.address = buf_str(&address);
     /* RFC 2034 4: replies to EHLO and HELO have no status, whatever they say. */
     if (s->verb == SMTP_VERB_EHLO || s->verb == SMTP_VERB_HELO)
         reply.status = STR_NONE;
-    smtp_reply_write(out, &reply, &all, reply_utf8(s));
+    smtp_reply_write(out, &reply, slots ? &all : NULL, reply_utf8(s));
     buf_done(&address);
+}
+
+/* A row always has its slots. */
+static const struct smtp_slots *row_slots(const struct smtp_slots *slots)
+{
+    static const struct smtp_slots none;
+
+    return slots ? slots : &none;
 }
 
 /* The error above max_errors becomes a 421, unless it is the verdict on a message, which stands. */
@@ -142,7 +152,7 @@ static unsigned say_reply(struct smtp_server *s, struct smtp_reply reply, enum s
 void smtp_dialogue_say(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
                        struct buf *out)
 {
-    if (say_reply(s, smtp_reply_row(name), &name, slots, out) == 421)
+    if (say_reply(s, smtp_reply_row(name), &name, row_slots(slots), out) == 421)
         close_behind(s, name);
 }
 
@@ -175,13 +185,13 @@ bool smtp_dialogue_prepare(struct smtp_server *s, const struct smtp_command *cmd
 
 void smtp_server_greet(struct smtp_server *s, struct buf *out)
 {
-    write_reply(s, smtp_reply_row(SMTP_REPLY_GREETING), NULL, out);
+    write_reply(s, smtp_reply_row(SMTP_REPLY_GREETING), row_slots(NULL), out);
 }
 
 void smtp_server_refuse(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
                         struct buf *out)
 {
-    write_reply(s, smtp_reply_row(name), slots, out);
+    write_reply(s, smtp_reply_row(name), row_slots(slots), out);
     s->phase = SMTP_PHASE_REFUSED;
 }
 
@@ -192,7 +202,7 @@ void smtp_server_goodbye(struct smtp_server *s, enum smtp_reply_name name, const
         return;
     s->verb = SMTP_VERB_UNKNOWN;
     s->asked = SMTP_EVENT_MORE;
-    write_reply(s, smtp_reply_row(name), slots, out);
+    write_reply(s, smtp_reply_row(name), row_slots(slots), out);
     close_behind(s, name);
     free_ended(s);
     s->due = 0;
@@ -434,7 +444,7 @@ static void answer(struct smtp_server *s, struct smtp_reply reply, enum smtp_rep
 void smtp_server_answer(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
                         struct buf *out)
 {
-    answer(s, smtp_reply_row(name), name, slots, out);
+    answer(s, smtp_reply_row(name), name, row_slots(slots), out);
 }
 
 void smtp_server_answer_with(struct smtp_server *s, const struct smtp_reply *reply,

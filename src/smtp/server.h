@@ -107,7 +107,10 @@ void smtp_server_next(struct smtp_server *s, struct str in, size_t *used, struct
 /* Answer the open question with a row. Unset slots address and hostname are filled by the machine. */
 void smtp_server_answer(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
                         struct buf *out);
-/* Answer with somebody else's reply (smtp_reply_is_sane()); ASK_DATA takes no 2yz, only ASK_DATA takes 3yz. */
+/*
+ * Answer with somebody else's reply. Without SLOTS (NULL) its words are said as they stand. One that is not
+ * smtp_reply_is_sane(), or cannot answer the question (2yz to ASK_DATA, 354 to another), becomes SYSTEM_FAILED.
+ */
 void smtp_server_answer_with(struct smtp_server *s, const struct smtp_reply *reply,
                              const struct smtp_slots *slots, struct buf *out);
 

@@ -1,0 +1,201 @@
+/* Events: m r v d c ask; . content; ! refused; R reset; D delay; F flush; X close. */
+#include "tests/unit/smtp/player.h"
+
+#include "tests/unit/unit.h"
+
+enum { PLENTY = 64 << 20 };
+
+void player_init(struct player *p)
+{
+    p->config = (struct smtp_server_config){
+        .hostname = STR("mail.example.org"),
+        .max_message_size = 100000,
+        .max_line_length = 65536,
+        .max_recipients = 100,
+        .max_messages = 1000,
+        .max_errors = 1000,
+        .bare_newlines = SMTP_NEWLINES_REJECT,
+        .ehlo_check = SMTP_EHLO_SYNTAX,
+        .path_syntax = SMTP_PATH_LENIENT,
+        .vrfy = true,
+    };
+    p->replies = BUF_INIT(PLENTY);
+    p->content = BUF_INIT(PLENTY);
+    p->messages = BUF_INIT(PLENTY);
+    p->envelope = BUF_INIT(PLENTY);
+    p->events = BUF_INIT(PLENTY);
+    p->session = arena_new(1 << 20);
+    p->server = smtp_server_new(p->session, &p->config);
+    assert_non_null(p->server);
+}
+
+void player_done(struct player *p)
+{
+    smtp_server_done(p->server);
+    arena_free(p->session);
+    buf_done(&p->replies);
+    buf_done(&p->content);
+    buf_done(&p->messages);
+    buf_done(&p->envelope);
+    buf_done(&p->events);
+}
+
+static enum smtp_reply_name or_good(enum smtp_reply_name told, enum smtp_reply_name good)
+{
+    return told == SMTP_REPLY_NONE ? good : told;
+}
+
+static void answer_rcpt(struct player *p, const struct smtp_path *path, struct buf *out)
+{
+    enum smtp_reply_name name = SMTP_REPLY_RCPT_OK;
+
+    if (str_starts(path->local, STR("no")))
+        name = SMTP_REPLY_NO_SUCH_MAILBOX;
+    else if (str_starts(path->local, STR("slow")))
+        name = SMTP_REPLY_LOOKUP_FAILED;
+    else if (str_starts(path->local, STR("relay")))
+        name = SMTP_REPLY_RELAY_DENIED;
+    if (name == SMTP_REPLY_RCPT_OK) {
+        smtp_path_write(&p->envelope, path);
+        buf_add_char(&p->envelope, ',');
+    }
+    smtp_server_answer(p->server, name, NULL, out);
+}
+
+static void answer_vrfy(struct player *p, const struct smtp_path *path, struct buf *out)
+{
+    bool known = !str_starts(path->local, STR("no"));
+
+    assert_false(path->flags & (SMTP_PATH_POSTMASTER | SMTP_PATH_NULL));
+    smtp_server_answer(p->server, known ? SMTP_REPLY_VRFY_OK : SMTP_REPLY_VRFY_NO_SUCH, NULL, out);
+}
+
+static void answer_mail(struct player *p, struct buf *out)
+{
+    const struct smtp_transaction *t = smtp_server_transaction(p->server);
+
+    assert_non_null(t);
+    buf_clear(&p->envelope);
+    smtp_path_write(&p->envelope, &t->sender);
+    buf_add_char(&p->envelope, '>');
+    smtp_server_answer(p->server, or_good(p->mail_reply, SMTP_REPLY_MAIL_OK), NULL, out);
+}
+
+static void answer_commit(struct player *p, const struct smtp_event *ev, struct buf *out)
+{
+    enum smtp_reply_name name = or_good(p->commit_reply, SMTP_REPLY_QUEUED);
+    struct smtp_slots slots = { .id = STR("3591TJHR6EY3"), .number = 101 };
+    struct str protocol = smtp_server_protocol(p->server);
+
+    assert_int_equal(ev->facts->size, p->content.n);
+    assert_int_equal(ev->facts->fault, SMTP_CONTENT_GOOD);
+    p->facts = *ev->facts;
+    memcpy(p->protocol, protocol.p, protocol.n);
+    p->protocol[protocol.n] = '\0';
+    if (name == SMTP_REPLY_QUEUED) {
+        buf_add(&p->messages, buf_str(&p->envelope));
+        buf_add_char(&p->messages, ':');
+        buf_add(&p->messages, buf_str(&p->content));
+        buf_add_char(&p->messages, '\n');
+    }
+    smtp_server_answer(p->server, name, &slots, out);
+    assert_non_null(smtp_server_transaction(p->server));
+}
+
+static void send_out(struct player *p, struct buf *out)
+{
+    p->sends += out->n > 0;
+    buf_add(&p->replies, buf_str(out));
+    buf_clear(out);
+}
+
+/* Acts on one event; false when there is nothing more to do with what was fed. */
+static bool act(struct player *p, const struct smtp_event *ev, struct buf *out)
+{
+    static const char letters[] = {
+        [SMTP_EVENT_FLUSH] = 'F',    [SMTP_EVENT_DELAY] = 'D',    [SMTP_EVENT_ASK_MAIL] = 'm',
+        [SMTP_EVENT_ASK_RCPT] = 'r', [SMTP_EVENT_ASK_VRFY] = 'v', [SMTP_EVENT_ASK_DATA] = 'd',
+        [SMTP_EVENT_ASK_COMMIT] = 'c', [SMTP_EVENT_CONTENT] = '.', [SMTP_EVENT_REFUSED] = '!',
+        [SMTP_EVENT_RESET] = 'R',    [SMTP_EVENT_CLOSE] = 'X',
+    };
+
+    if (ev->kind != SMTP_EVENT_MORE)
+        buf_add_char(&p->events, letters[ev->kind]);
+    switch (ev->kind) {
+    case SMTP_EVENT_MORE:
+        send_out(p, out);
+        return false;
+    case SMTP_EVENT_FLUSH:
+    case SMTP_EVENT_DELAY:
+        send_out(p, out);
+        break;
+    case SMTP_EVENT_ASK_MAIL:
+        answer_mail(p, out);
+        break;
+    case SMTP_EVENT_ASK_RCPT:
+        answer_rcpt(p, ev->path, out);
+        break;
+    case SMTP_EVENT_ASK_VRFY:
+        answer_vrfy(p, ev->path, out);
+        break;
+    case SMTP_EVENT_ASK_DATA:
+        buf_clear(&p->content);
+        smtp_server_answer(p->server, or_good(p->data_reply, SMTP_REPLY_DATA_GO), NULL, out);
+        break;
+    case SMTP_EVENT_ASK_COMMIT:
+        answer_commit(p, ev, out);
+        break;
+    case SMTP_EVENT_CONTENT:
+        assert_true(ev->span.n > 0);
+        buf_add(&p->content, ev->span);
+        break;
+    case SMTP_EVENT_REFUSED:
+        p->last_refused = ev->reply;
+        break;
+    case SMTP_EVENT_RESET:
+        assert_non_null(smtp_server_transaction(p->server));
+        break;
+    case SMTP_EVENT_CLOSE:
+        assert_null(smtp_server_transaction(p->server));
+        send_out(p, out);
+        p->closed = true;
+        p->close_reply = ev->reply;
+        return false;
+    }
+    return true;
+}
+
+/* HELD is what was received and not used yet. */
+static void run(struct player *p, struct buf *held)
+{
+    struct buf out = BUF_INIT(SMTP_SERVER_OUT_MIN);
+    struct smtp_event ev;
+    size_t used;
+    bool more;
+
+    do {
+        char *copy = exact_copy(buf_str(held));
+        smtp_server_next(p->server, str_of(copy, held->n), &used, &out, &ev);
+        assert_true(used <= held->n);
+        assert_false(out.failed);
+        more = act(p, &ev, &out);
+        free(copy);
+        buf_eat(held, used);
+    } while (more);
+    buf_done(&out);
+}
+
+void player_play(struct player *p, struct str input)
+{
+    struct buf held = BUF_INIT(PLENTY);
+
+    while (!p->closed) {
+        struct str piece = p->piece ? str_head(input, p->piece) : input;
+        input = str_skip(input, piece.n);
+        buf_add(&held, piece);
+        run(p, &held);
+        if (!input.n)
+            break;
+    }
+    buf_done(&held);
+}

@@ -1,0 +1,38 @@
+/* tests/unit/smtp/player.h -- plays a client's octets to the server machine, with an owner that says what a test told it. */
+#ifndef TESTS_SMTP_PLAYER_H
+#define TESTS_SMTP_PLAYER_H
+
+#include "smtp/server.h"
+
+#include "core/buf.h"
+
+/*
+ * The owner. Recipients whose local part begins with "no" do not exist, with "slow" cannot be looked up, with
+ * "relay" are refused, all others are taken. Unset replies are the good ones.
+ */
+struct player {
+    struct smtp_server_config config;
+    struct smtp_server *server;
+    struct arena *session;
+    enum smtp_reply_name mail_reply, data_reply, commit_reply;
+    size_t piece; /* octets fed at a time; 0: all at once */
+
+    struct buf replies;  /* all that was sent to the client */
+    struct buf content;  /* of the message in hand */
+    struct buf messages; /* all accepted: "sender>recipient,recipient,:content\n" */
+    struct buf envelope; /* of the transaction in hand */
+    struct buf events;   /* one letter each: see player.c */
+    size_t sends;        /* how often the owner would have called send */
+    bool closed;
+    enum smtp_reply_name close_reply;
+    enum smtp_reply_name last_refused;
+    char protocol[16]; /* of the last message */
+    struct smtp_content_facts facts; /* of the last message */
+};
+
+void player_init(struct player *p);
+void player_done(struct player *p);
+/* Plays all of INPUT, in pieces of p->piece; each piece is an exact heap copy. Stops where the machine closes. */
+void player_play(struct player *p, struct str input);
+
+#endif
