@@ -11,6 +11,12 @@
 #include "cmd/bench/latency.h"
 #include "cmd/bench/letter.h"
 
+/* As main() is given them. */
+static char **plain(const char **argv)
+{
+    return (char **)(uintptr_t)argv;
+}
+
 static void a_letter_has_exactly_the_size_asked_for(void **state)
 {
     for (uint64_t size = 300; size < 700; size++) {
@@ -68,27 +74,27 @@ static void options_are_read_or_refused_with_words(void **state)
         { "flag", BENCH_ARG_FLAG, &flag, "" },
         { "text", BENCH_ARG_TEXT, &text, "" },
     };
-    char *good[] = { "x", "--size=4k", "--wait", "1.25s", "--no-flag", "--text", "a=b" };
-    char *bad[] = { "size", "--size", "--size=4z", "--wait=.", "--no-size=1", "--flag=1", "--other" };
+    const char *good[] = { "x", "--size=4k", "--wait", "1.25s", "--no-flag", "--text", "a=b" };
+    const char *bad[] = { "size", "--size", "--size=4z", "--wait=.", "--no-size=1", "--flag=1", "--other" };
     struct err err = { 0 };
 
-    assert_int_equal(bench_args_read(table, ARRAY_LEN(table), ARRAY_LEN(good), good, &err), BENCH_ARGS_OK);
+    assert_int_equal(bench_args_read(table, ARRAY_LEN(table), ARRAY_LEN(good), plain(good), &err), BENCH_ARGS_OK);
     assert_int_equal(size, 4096);
     assert_int_equal(msec, 1250);
     assert_false(flag);
     assert_string_equal(text, "a=b");
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        char *argv[] = { "x", bad[i] };
+        const char *argv[] = { "x", bad[i] };
         err = (struct err){ 0 };
-        assert_int_equal(bench_args_read(table, ARRAY_LEN(table), 2, argv, &err), BENCH_ARGS_BAD);
+        assert_int_equal(bench_args_read(table, ARRAY_LEN(table), 2, plain(argv), &err), BENCH_ARGS_BAD);
         assert_int_equal(err.kind, ERR_PERM);
     }
 }
 
 /* A sink in a process of its own; returns its pid, and the address to send to. */
-static pid_t start_sink(char *to, size_t n, char *tempfail)
+static pid_t start_sink(char *to, size_t n, const char *tempfail)
 {
-    char *argv[] = { "sink", "--listen", "127.0.0.1:0", "--print-port", "--tempfail", tempfail };
+    const char *argv[] = { "sink", "--listen", "127.0.0.1:0", "--print-port", "--tempfail", tempfail };
     char port[8] = "";
     int pipe_ends[2];
     pid_t pid;
@@ -99,7 +105,7 @@ static pid_t start_sink(char *to, size_t n, char *tempfail)
     assert_true(pid >= 0);
     if (!pid) {
         dup2(pipe_ends[1], STDOUT_FILENO);
-        exit(bench_sink_main(ARRAY_LEN(argv), argv));
+        exit(bench_sink_main(ARRAY_LEN(argv), plain(argv)));
     }
     close(pipe_ends[1]);
     assert_true(read(pipe_ends[0], port, sizeof port - 1) > 0);
@@ -109,16 +115,16 @@ static pid_t start_sink(char *to, size_t n, char *tempfail)
     return pid;
 }
 
-static int load_against_sink(char *tempfail, char **options, int count)
+static int load_against_sink(const char *tempfail, const char **options, int count)
 {
     char to[32];
     pid_t sink = start_sink(to, sizeof to, tempfail);
-    char *argv[16] = { "load", "--to", to, "--sessions", "7", "--json" };
+    const char *argv[16] = { "load", "--to", to, "--sessions", "7", "--json" };
     int status;
 
     for (int i = 0; i < count; i++)
         argv[6 + i] = options[i];
-    status = bench_load_main(6 + count, argv);
+    status = bench_load_main(6 + count, plain(argv));
     kill(sink, SIGTERM);
     waitpid(sink, NULL, 0);
     return status;
@@ -126,9 +132,9 @@ static int load_against_sink(char *tempfail, char **options, int count)
 
 static void every_message_is_acknowledged(void **state)
 {
-    char *pipelined[] = { "--messages", "500", "--size", "5k", "--per-connection", "9" };
-    char *one_by_one[] = { "--messages", "200", "--no-pipelining", "--recipients", "3", "--rcpt", "u{n}@x.test" };
-    char *large[] = { "--messages", "30", "--size", "900k" };
+    const char *pipelined[] = { "--messages", "500", "--size", "5k", "--per-connection", "9" };
+    const char *one_by_one[] = { "--messages", "200", "--no-pipelining", "--recipients", "3", "--rcpt", "u{n}@x.test" };
+    const char *large[] = { "--messages", "30", "--size", "900k" };
 
     assert_int_equal(load_against_sink("0", pipelined, ARRAY_LEN(pipelined)), 0);
     assert_int_equal(load_against_sink("0", one_by_one, ARRAY_LEN(one_by_one)), 0);
@@ -137,18 +143,18 @@ static void every_message_is_acknowledged(void **state)
 
 static void a_refused_message_shows_in_the_exit_status(void **state)
 {
-    char *options[] = { "--messages", "200" };
-    char *nobody[] = { "load", "--to", "127.0.0.1:1", "--sessions", "2" };
+    const char *options[] = { "--messages", "200" };
+    const char *nobody[] = { "load", "--to", "127.0.0.1:1", "--sessions", "2" };
 
     assert_int_equal(load_against_sink("5", options, ARRAY_LEN(options)), 1);
-    assert_int_equal(bench_load_main(ARRAY_LEN(nobody), nobody), 69);
+    assert_int_equal(bench_load_main(ARRAY_LEN(nobody), plain(nobody)), 69);
 }
 
 static void the_ledger_names_each_acknowledged_message_once(void **state)
 {
     char path[] = "/tmp/veredus-ledger-XXXXXX";
     int fd = mkstemp(path);
-    char *options[] = { "--messages", "100", "--ledger", path };
+    const char *options[] = { "--messages", "100", "--ledger", path };
     char text[8192];
     ssize_t n;
     int lines = 0;
