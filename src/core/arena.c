@@ -139,23 +139,31 @@ char *arena_cstr(struct arena *a, struct str s)
     return (char *)(uintptr_t)arena_str(a, s).p;
 }
 
-struct str arena_printf(struct arena *a, const char *fmt, ...)
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
-    va_list ap;
+    va_list again;
 
-    va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
     if (n < 0)
         return STR_NONE;
 
     char *p = arena_alloc(a, (size_t)n + 1);
     if (!p)
         return STR_NONE;
-    va_start(ap, fmt);
     vsnprintf(p, (size_t)n + 1, fmt, ap);
-    va_end(ap);
     return str_of(p, (size_t)n);
+}
+
+struct str arena_printf(struct arena *a, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    struct str s = arena_vprintf(a, fmt, ap);
+    va_end(ap);
+    return s;
 }
 
 size_t arena_used(const struct arena *a)

@@ -2,6 +2,7 @@
 #ifndef CORE_ARENA_H
 #define CORE_ARENA_H
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "core/str.h"
@@ -28,6 +29,7 @@ struct str arena_str(struct arena *a, struct str s);
 char *arena_cstr(struct arena *a, struct str s);
 /* Formatted text; p == NULL at the maximum. */
 struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
 /* Octets handed out so far. */
 size_t arena_used(const struct arena *a);
