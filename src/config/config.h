@@ -304,11 +304,11 @@ struct config {
     size_t n_listeners;
     const struct config_domain *domains;
     size_t n_domains;
-    const struct config_limit *limits; /* all of them, in force anywhere */
+    const struct config_limit *limits; /* all of them: the built-in ones first, then as written */
     size_t n_limits;
     const struct config_log *logs;
     size_t n_logs;
-    const struct config_need *needs; /* in the order written, the defaults' last */
+    const struct config_need *needs; /* of the top, the listeners, the domains, the logs */
     size_t n_needs;
     const struct config_name_index *names;
     const struct config_tree *tree;

@@ -16,7 +16,7 @@ enum {
     CONFIG_FILES_MAX = 1000,              /* texts of one configuration, -o included */
     CONFIG_TEXT_MAX = 16 * 1024 * 1024,   /* octets of all texts */
     CONFIG_BUNDLE_MAX = 32 * 1024 * 1024, /* octets of an encoded bundle */
-    CONFIG_BUNDLE_ITEMS_MAX = 20000,
+    CONFIG_BUNDLE_ITEMS_MAX = 4000,
 };
 
 /* What the system says of itself; taken once, so that every process sees the same. */

@@ -1,0 +1,54 @@
+/* config/args.h -- the words of one statement, taken one after the other by the readers of values. Pure. */
+#ifndef CONFIG_ARGS_H
+#define CONFIG_ARGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/reading.h"
+#include "config/tree.h"
+
+struct config_args {
+    struct config_reading *r;
+    const struct config_statement *s;
+    const struct config_word *items; /* without the name; variables alone already cut when they are a list */
+    size_t n;
+    size_t at;
+};
+
+/* What can be said instead of a word. */
+struct config_scheme {
+    struct str name; /* "maildir:" or "any" */
+    bool built;
+};
+
+/* A reader of one grammar: takes words, fills *out. False after a complaint. */
+typedef bool config_value_reader(struct config_args *a, union config_value *out);
+
+/* NULL when all are taken. */
+const struct config_word *config_args_next(struct config_args *a);
+const struct config_word *config_args_peek(const struct config_args *a);
+/* The next word, or a complaint that one is missing; the last is said with the example of the directive. */
+const struct config_word *config_args_need(struct config_args *a);
+
+/* W, with the directive's example as cure, or the ";" that seems to be missing before it. */
+struct config_mark config_args_mark(struct config_args *a, const struct config_word *w);
+/* "'TEXT' is not KIND"; false. */
+bool config_args_refuse(struct config_args *a, const struct config_word *w, const char *kind);
+/* "'NAME' is not built yet", N octets of W marked; false. */
+bool config_args_not_built(struct config_args *a, const struct config_word *w, size_t n);
+/* Index in SCHEMES of the name W is, or begins with when it ends with ":"; N when it is none. */
+size_t config_scheme_find(const struct config_word *w, const struct config_scheme *schemes, size_t n);
+/* Complains of a word that is none of SCHEMES, with the nearest of them; false. */
+bool config_scheme_refuse(struct config_args *a, const struct config_word *w, const struct config_scheme *schemes,
+                          size_t n, struct str cure);
+
+/* WRITTEN, all or a part of W, as a domain in lower-case A-labels. */
+bool config_args_domain(struct config_args *a, const struct config_word *w, struct str written, struct str *out);
+/* A path seen from its file; complains of an empty one and of one that is too long. */
+bool config_args_path(struct config_args *a, const struct config_word *w, struct str path, struct str *out);
+
+config_value_reader config_value_listen, config_value_users, config_value_aliases, config_value_target,
+    config_value_log, config_value_domains, config_value_limit, config_value_networks, config_value_relay, config_value_ips, config_value_address;
+
+#endif

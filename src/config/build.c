@@ -1,0 +1,436 @@
+/* config/build.c -- what holds where, once everything that was written is known to be right. */
+#include "config/build.h"
+
+#include <string.h>
+
+#include "config/index.h"
+#include "config/parse.h"
+
+enum {
+    LIMIT_KEYS = CONFIG_LIMIT_ALL + 1,
+    LIMIT_MEASURES = CONFIG_MEASURE_UNKNOWN_RECIPIENTS + 1,
+};
+
+/* The strongest limit for each key and measure so far; NULL for none. */
+struct limit_slots {
+    const struct config_limit *of[LIMIT_KEYS][LIMIT_MEASURES];
+};
+
+struct builder {
+    struct config_reading *r;
+    const struct config_tree *tree;
+    struct config *c;
+    struct config_limit *limits;
+    struct limit_slots outer; /* built in, and what stands at the top */
+    const struct config_statement *at_top[CONFIG_DIRECTIVES_N];
+    const struct config_statement *by_default[CONFIG_DIRECTIVES_N];
+};
+
+static const struct config_statement *find_in(const struct config_block *block, enum config_directive_id id)
+{
+    for (const struct config_statement *s = block ? block->first : NULL; s; s = s->next)
+        if (s->directive && s->directive->id == id)
+            return s;
+    return NULL;
+}
+
+/* What is said of ID in BLOCK, else at the top, else by default; NULL when nothing is. */
+static const struct config_statement *said(const struct builder *b, const struct config_block *block,
+                                           enum config_directive_id id)
+{
+    const struct config_statement *s = find_in(block, id);
+
+    if (!s)
+        s = b->at_top[id];
+    return s ? s : b->by_default[id];
+}
+
+/* As said(), of a directive that has a default. */
+static const union config_value *value(const struct builder *b, const struct config_block *block,
+                                       enum config_directive_id id)
+{
+    const struct config_statement *s = said(b, block, id);
+
+    BUG_ON(!s);
+    return &s->value;
+}
+
+static void index_block(const struct config_block *block, const struct config_statement **by_id)
+{
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        if (s->directive && !by_id[s->directive->id])
+            by_id[s->directive->id] = s;
+}
+
+/* ---- timeouts, workers ---- */
+
+static const struct config_statement *find_timeout(const struct config_block *block, enum config_timeout_kind kind)
+{
+    for (const struct config_statement *s = block ? block->first : NULL; s; s = s->next)
+        if (s->directive && s->directive->id == CONFIG_DIRECTIVE_TIMEOUT && s->value.timeout.kind == kind)
+            return s;
+    return NULL;
+}
+
+static struct config_time timeout(const struct builder *b, const struct config_block *block,
+                                  enum config_timeout_kind kind)
+{
+    const struct config_statement *s = find_timeout(block, kind);
+
+    if (!s)
+        s = find_timeout(b->tree->written, kind);
+    if (!s)
+        s = find_timeout(b->tree->defaults, kind);
+    BUG_ON(!s);
+    return s->value.timeout.time;
+}
+
+static void read_workers(struct builder *b, const struct config_block *block)
+{
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        if (s->directive && s->directive->id == CONFIG_DIRECTIVE_WORKERS) {
+            if (s->value.workers.kind == CONFIG_WORKER_RECEIVE)
+                b->c->receive_workers = s->value.workers.count;
+            else
+                b->c->send_workers = s->value.workers.count;
+        }
+}
+
+/* ---- limits ---- */
+
+static bool is_limit(const struct config_statement *s)
+{
+    return s->directive && s->directive->id == CONFIG_DIRECTIVE_LIMIT;
+}
+
+static size_t count_limits(const struct config_block *block)
+{
+    size_t n = 0;
+
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        n += s->block ? count_limits(s->block) : is_limit(s);
+    return n;
+}
+
+/* Puts the limits of BLOCK and of the blocks in it in their order into one array, for their indexes. */
+static void collect_limits(struct builder *b, struct config_block *block, bool built_in)
+{
+    for (struct config_statement *s = block->first; s; s = s->next) {
+        if (s->block)
+            collect_limits(b, s->block, built_in);
+        if (!is_limit(s))
+            continue;
+        s->value.limit.index = b->c->n_limits;
+        s->value.limit.built_in = built_in;
+        b->limits[b->c->n_limits++] = s->value.limit;
+    }
+}
+
+static bool all_limits(struct builder *b)
+{
+    size_t n = count_limits(b->tree->defaults) + count_limits(b->tree->written);
+
+    b->limits = ARENA_NEW_ARRAY(b->r->arena, n, struct config_limit);
+    if (!b->limits)
+        return config_exhausted(b->r);
+    b->c->limits = b->limits;
+    collect_limits(b, b->tree->defaults, true);
+    collect_limits(b, b->tree->written, false);
+    return true;
+}
+
+/* What BLOCK says replaces what stands outside; `none` takes it away. */
+static void fill_slots(const struct builder *b, const struct config_block *block, struct limit_slots *slots)
+{
+    for (const struct config_statement *s = block ? block->first : NULL; s; s = s->next) {
+        if (!is_limit(s))
+            continue;
+        const struct config_limit *limit = &b->limits[s->value.limit.index];
+        slots->of[limit->key][limit->measure] = limit->bound ? limit : NULL;
+    }
+}
+
+static bool list_slots(struct builder *b, const struct limit_slots *slots, struct config_limits *out)
+{
+    const struct config_limit *const *all = &slots->of[0][0];
+    size_t n = 0, at = 0;
+
+    for (size_t i = 0; i < LIMIT_KEYS * LIMIT_MEASURES; i++)
+        n += all[i] != NULL;
+    const struct config_limit **items = ARENA_NEW_ARRAY(b->r->arena, n, const struct config_limit *);
+    if (!items)
+        return config_exhausted(b->r);
+    for (size_t i = 0; i < LIMIT_KEYS * LIMIT_MEASURES; i++)
+        if (all[i])
+            items[at++] = all[i];
+    *out = (struct config_limits){ .items = items, .n = n };
+    return true;
+}
+
+/* ---- names ---- */
+
+/* The hostname that was not written is the system's, if that is a full name. */
+static bool system_hostname(struct builder *b, struct config_text *out)
+{
+    struct str fqdn = b->r->reader->facts.fqdn, shown = config_shown(b->r, fqdn);
+    struct config_mark mark = { .cure = STR("write the full name, such as: hostname mail.example.org;") };
+
+    if (!fqdn.n)
+        return config_complain(b->r, mark, "no hostname is written, and this system does not know its full name");
+    if (!config_domain_normal(fqdn, b->r->arena, &out->text, NULL) || !str_has(out->text, '.'))
+        return config_complain(b->r, mark, "no hostname is written, and the name of this system, '%.*s', is not a full one",
+                               STR_ARG(shown));
+    return true;
+}
+
+static bool hostname(struct builder *b, const struct config_block *block, struct config_text *out)
+{
+    const struct config_statement *s = said(b, block, CONFIG_DIRECTIVE_HOSTNAME);
+
+    if (!s)
+        return system_hostname(b, out);
+    *out = s->value.text;
+    return true;
+}
+
+/* The served domain if there is one only, else the hostname. */
+static void origin(struct builder *b)
+{
+    struct config *c = b->c;
+    const struct config_statement *s = said(b, NULL, CONFIG_DIRECTIVE_ORIGIN);
+
+    if (s)
+        c->origin = s->value.text;
+    else if (c->n_domains == 1 && c->domains[0].n_names == 1)
+        c->origin = (struct config_text){ .text = c->domains[0].names[0].text };
+    else
+        c->origin = (struct config_text){ .text = c->session.hostname.text };
+}
+
+/* Without one that is written: that of the origin if we serve it, else of the first domain. */
+static void postmaster(struct builder *b)
+{
+    struct config *c = b->c;
+    const struct config_statement *s = said(b, NULL, CONFIG_DIRECTIVE_POSTMASTER);
+
+    if (s && s->value.address.local.n) {
+        c->postmaster = s->value.address;
+        return;
+    }
+    if (!c->n_domains)
+        return;
+    c->postmaster.local = STR("postmaster");
+    c->postmaster.domain =
+        config_find_domain(c, c->origin.text) ? c->origin.text : c->domains[0].names[0].text;
+}
+
+/* ---- sessions, listeners ---- */
+
+static bool session(struct builder *b, const struct config_block *block, struct config_session *out)
+{
+    struct limit_slots slots = b->outer;
+
+    *out = (struct config_session){
+        .max_message_size = value(b, block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
+        .max_recipients = value(b, block, CONFIG_DIRECTIVE_MAX_RECIPIENTS)->number,
+        .max_header_size = value(b, block, CONFIG_DIRECTIVE_MAX_HEADER_SIZE)->number,
+        .max_line_length = value(b, block, CONFIG_DIRECTIVE_MAX_LINE_LENGTH)->number,
+        .max_sessions = value(b, block, CONFIG_DIRECTIVE_MAX_SESSIONS)->count,
+        .max_messages = value(b, block, CONFIG_DIRECTIVE_MAX_MESSAGES)->number,
+        .max_errors = value(b, block, CONFIG_DIRECTIVE_MAX_ERRORS)->number,
+        .error_delay = value(b, block, CONFIG_DIRECTIVE_ERROR_DELAY)->time,
+        .timeout_command = timeout(b, block, CONFIG_TIMEOUT_COMMAND),
+        .timeout_transaction = timeout(b, block, CONFIG_TIMEOUT_TRANSACTION),
+        .timeout_lookup = timeout(b, block, CONFIG_TIMEOUT_LOOKUP),
+        .bare_newlines = value(b, block, CONFIG_DIRECTIVE_BARE_NEWLINES)->choice,
+        .ehlo_check = value(b, block, CONFIG_DIRECTIVE_EHLO_CHECK)->choice,
+        .path_syntax = value(b, block, CONFIG_DIRECTIVE_PATH_SYNTAX)->choice,
+        .vrfy = value(b, block, CONFIG_DIRECTIVE_VRFY)->flag,
+    };
+    fill_slots(b, block, &slots);
+    return list_slots(b, &slots, &out->limits) && hostname(b, block, &out->hostname);
+}
+
+/* Role and port: "mx-25"; sockets without a port are told apart by what they are. */
+static struct str default_name(struct builder *b, const struct config_endpoint *first)
+{
+    if (first->kind == CONFIG_ENDPOINT_UNIX)
+        return STR("mx-unix");
+    if (first->kind == CONFIG_ENDPOINT_SYSTEMD)
+        return config_say(b->r, "mx-%.*s", STR_ARG(first->path));
+    return config_say(b->r, "mx-%u", first->port);
+}
+
+static bool listener(struct builder *b, const struct config_statement *s, struct config_listener *out)
+{
+    const struct config_statement *name = find_in(s->block, CONFIG_DIRECTIVE_NAME);
+    const struct config_statement *allow = find_in(s->block, CONFIG_DIRECTIVE_ALLOW_FROM);
+    const struct config_socket *mode = &value(b, s->block, CONFIG_DIRECTIVE_MODE)->socket;
+
+    *out = (struct config_listener){
+        .place = config_statement_place(s),
+        .endpoints = s->value.endpoints.items,
+        .n_endpoints = s->value.endpoints.n,
+        .allow_from = { .everyone = true },
+        .mode = { .n = mode->mode, .place = mode->place },
+        .group = mode->group,
+    };
+    if (allow)
+        out->allow_from = allow->value.networks;
+    if (name)
+        out->name = name->value.text;
+    else
+        out->name.text = default_name(b, &out->endpoints[0]);
+    return session(b, s->block, &out->session);
+}
+
+static bool is_listener(const struct config_statement *s)
+{
+    return s->directive->id == CONFIG_DIRECTIVE_LISTEN && s->value.endpoints.n;
+}
+
+static bool listeners(struct builder *b)
+{
+    size_t n = 0;
+
+    for (const struct config_statement *s = b->tree->written->first; s; s = s->next)
+        n += is_listener(s);
+    struct config_listener *items = ARENA_NEW_ARRAY(b->r->arena, n, struct config_listener);
+    if (!items)
+        return config_exhausted(b->r);
+    b->c->listeners = items;
+    for (const struct config_statement *s = b->tree->written->first; s; s = s->next)
+        if (is_listener(s) && !listener(b, s, &items[b->c->n_listeners++]))
+            return false;
+    return true;
+}
+
+/* ---- domains ---- */
+
+/* The user that is delivered to where users are accounts; else one account for all mailboxes (FACE 1.9). */
+static struct config_text deliver_as(const struct config_statement *said_so, const struct config_users *users)
+{
+    if (said_so && said_so->value.text.text.n)
+        return said_so->value.text;
+    return (struct config_text){ .text = users->kind == CONFIG_USERS_SYSTEM ? STR_NONE : STR("vmail") };
+}
+
+static bool domain(struct builder *b, const struct config_statement *s, struct config_domain *out)
+{
+    const struct config_statement *users = find_in(s->block, CONFIG_DIRECTIVE_USERS);
+    const struct config_statement *aliases = said(b, s->block, CONFIG_DIRECTIVE_ALIASES);
+    const struct config_statement *catch_all = find_in(s->block, CONFIG_DIRECTIVE_CATCH_ALL);
+    const struct config_statement *post = said(b, s->block, CONFIG_DIRECTIVE_POSTMASTER);
+    struct limit_slots own = { 0 };
+
+    *out = (struct config_domain){
+        .index = b->c->n_domains,
+        .place = config_statement_place(s),
+        .names = s->value.texts.items,
+        .n_names = s->value.texts.n,
+        .users = users->value.users.items,
+        .n_users = users->value.users.n,
+        .subaddress = value(b, s->block, CONFIG_DIRECTIVE_SUBADDRESS)->text,
+        .deliver = find_in(s->block, CONFIG_DIRECTIVE_DELIVER)->value.target,
+        .deliver_as = deliver_as(find_in(s->block, CONFIG_DIRECTIVE_DELIVER_AS), users->value.users.items),
+        .max_message_size = value(b, s->block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
+        .max_expansion = value(b, s->block, CONFIG_DIRECTIVE_MAX_EXPANSION)->number,
+    };
+    if (aliases) {
+        out->aliases = aliases->value.texts.items;
+        out->n_aliases = aliases->value.texts.n;
+    }
+    if (catch_all)
+        out->catch_all = catch_all->value.address;
+    if (post)
+        out->postmaster = post->value.address;
+    fill_slots(b, s->block, &own);
+    return list_slots(b, &own, &out->limits);
+}
+
+static bool domains(struct builder *b)
+{
+    size_t n = 0;
+
+    for (const struct config_statement *s = b->tree->written->first; s; s = s->next)
+        n += s->directive->id == CONFIG_DIRECTIVE_DOMAIN;
+    struct config_domain *items = ARENA_NEW_ARRAY(b->r->arena, n, struct config_domain);
+    if (!items)
+        return config_exhausted(b->r);
+    b->c->domains = items;
+    for (const struct config_statement *s = b->tree->written->first; s; s = s->next) {
+        if (s->directive->id != CONFIG_DIRECTIVE_DOMAIN)
+            continue;
+        if (!domain(b, s, &items[b->c->n_domains]))
+            return false;
+        b->c->n_domains++;
+    }
+    return true;
+}
+
+/* ---- the log ---- */
+
+static bool logs(struct builder *b)
+{
+    const struct config_block *block = b->tree->written;
+    size_t n = 0;
+
+    if (!b->at_top[CONFIG_DIRECTIVE_LOG])
+        block = b->tree->defaults;
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        n += s->directive->id == CONFIG_DIRECTIVE_LOG;
+    struct config_log *items = ARENA_NEW_ARRAY(b->r->arena, n, struct config_log);
+    if (!items)
+        return config_exhausted(b->r);
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        if (s->directive->id == CONFIG_DIRECTIVE_LOG)
+            items[b->c->n_logs++] = s->value.log;
+    if (!b->at_top[CONFIG_DIRECTIVE_LOG] && b->r->reader->facts.under_systemd)
+        items[0].kind = CONFIG_LOG_JOURNAL;
+    b->c->logs = items;
+    return true;
+}
+
+static void top(struct builder *b)
+{
+    const struct config_statement *addresses = said(b, NULL, CONFIG_DIRECTIVE_PUBLIC_ADDRESS);
+    const struct config_statement *run_as = said(b, NULL, CONFIG_DIRECTIVE_RUN_AS);
+    struct config *c = b->c;
+
+    c->spool = value(b, NULL, CONFIG_DIRECTIVE_SPOOL)->text;
+    c->control = value(b, NULL, CONFIG_DIRECTIVE_CONTROL)->socket;
+    c->min_free = value(b, NULL, CONFIG_DIRECTIVE_MIN_FREE)->share;
+    c->max_received = value(b, NULL, CONFIG_DIRECTIVE_MAX_RECEIVED)->number;
+    if (addresses)
+        c->public_address = addresses->value.ips;
+    if (run_as)
+        c->run_as = run_as->value.text;
+    read_workers(b, b->tree->defaults);
+    read_workers(b, b->tree->written);
+}
+
+const struct config *config_build(struct config_reading *r, const struct config_tree *tree)
+{
+    struct builder b = { .r = r, .tree = tree, .c = ARENA_NEW(r->arena, struct config) };
+
+    if (!b.c) {
+        config_exhausted(r);
+        return NULL;
+    }
+    index_block(tree->written, b.at_top);
+    index_block(tree->defaults, b.by_default);
+    b.c->files = r->diag->files;
+    b.c->tree = tree;
+    if (!all_limits(&b))
+        return NULL;
+    fill_slots(&b, tree->defaults, &b.outer);
+    fill_slots(&b, tree->written, &b.outer);
+    top(&b);
+    if (!session(&b, NULL, &b.c->session) || !listeners(&b) || !domains(&b) || !logs(&b))
+        return NULL;
+    if (!config_index_domains(r, b.c))
+        return NULL;
+    origin(&b);
+    postmaster(&b);
+    return config_list_needs(r, b.c) ? b.c : NULL;
+}

@@ -1,0 +1,204 @@
+/* config/check.c -- names, places, repetition; values are read by value.c. */
+#include "config/check.h"
+
+#include "config/read.h"
+#include "config/value.h"
+
+/* Of each directive with keys at most so many different ones are valid together. */
+enum { KEYED_MAX = 64 };
+
+/* What was met in one block so far. */
+struct seen {
+    const struct config_statement *first[CONFIG_DIRECTIVES_N];
+    bool meant[CONFIG_DIRECTIVES_N]; /* a misspelt name was probably this one */
+    const struct config_statement *keyed[KEYED_MAX];
+    size_t n_keyed;
+};
+
+/* "in a 'domain' block", "at the top or in a 'listen' block" */
+static struct str places_of(struct config_reading *r, unsigned contexts)
+{
+    struct str list = STR("it stands");
+    const char *joint = " ";
+
+    for (size_t i = 0; i < CONFIG_CONTEXTS_N; i++) {
+        if (!(contexts & 1U << i))
+            continue;
+        struct str name = config_context_name((enum config_context)i);
+        if (i == CONFIG_CONTEXT_TOP)
+            list = config_say(r, "%.*s at the top", STR_ARG(list));
+        else
+            list = config_say(r, "%.*s%sin '%.*s'", STR_ARG(list), joint, STR_ARG(name));
+        joint = " or ";
+    }
+    return list;
+}
+
+static bool complain_of_name(struct config_reading *r, struct config_statement *s, unsigned contexts,
+                             struct seen *seen)
+{
+    struct str name = config_statement_name(s), shown = config_shown(r, name);
+    const struct config_directive *near = config_directive_nearest(name, contexts), *elsewhere = near;
+    struct config_mark mark = { .place = config_statement_place(s) };
+
+    if (near) {
+        seen->meant[near->id] = true;
+        mark.hint = config_hint(r, near->name);
+    } else if ((elsewhere = config_directive_nearest(name, CONFIG_ANYWHERE))) {
+        mark.hint = config_hint(r, elsewhere->name);
+        mark.cure = places_of(r, elsewhere->contexts);
+    }
+    return config_complain(r, mark, "unknown directive '%.*s'", STR_ARG(shown));
+}
+
+/* A directive that is not built is refused with all that is in its block. */
+static bool complain_of_unbuilt(struct config_reading *r, struct config_statement *s)
+{
+    if (s->directive->grammar == CONFIG_GRAMMAR_RELAY && !config_value_read(r, s))
+        return false;
+    return config_complain(r, (struct config_mark){ .place = config_statement_place(s) }, "'%.*s' is not built yet",
+                           STR_ARG(s->directive->name));
+}
+
+static bool check_name(struct config_reading *r, struct config_statement *s, unsigned contexts, struct seen *seen)
+{
+    const struct config_directive *d = config_directive_find(config_statement_name(s));
+
+    if (!d || s->words[0].placeholders)
+        return complain_of_name(r, s, contexts, seen);
+    seen->meant[d->id] = true;
+    if (!(d->contexts & contexts))
+        return config_complain(r,
+                               (struct config_mark){ .place = config_statement_place(s),
+                                                     .cure = places_of(r, d->contexts) },
+                               "'%.*s' cannot stand here", STR_ARG(d->name));
+    s->directive = d;
+    return d->built || complain_of_unbuilt(r, s);
+}
+
+static bool complain_of_second(struct config_reading *r, const struct config_statement *s,
+                               const struct config_statement *first)
+{
+    struct config_mark mark = { .place = config_statement_place(s),
+                                .cure = config_first_at(r, config_statement_place(first)) };
+
+    return config_complain(r, mark, "'%.*s' is said twice", STR_ARG(s->directive->name));
+}
+
+static bool check_repetition(struct config_reading *r, const struct config_statement *s, struct seen *seen)
+{
+    const struct config_statement **first = &seen->first[s->directive->id];
+
+    if (s->directive->repetition == CONFIG_ONCE) {
+        if (*first)
+            return complain_of_second(r, s, *first);
+        *first = s;
+    }
+    if (!config_key_words(s->directive) || s->wrong)
+        return true;
+    for (size_t i = 0; i < seen->n_keyed; i++)
+        if (config_same_key(seen->keyed[i], s))
+            return complain_of_second(r, s, seen->keyed[i]);
+    BUG_ON(seen->n_keyed == KEYED_MAX);
+    seen->keyed[seen->n_keyed++] = s;
+    return true;
+}
+
+/* Words on a later line that begin with a directive's name are a statement whose ";" before it was forgotten. */
+static bool complain_of_missing_end(struct config_reading *r, const struct config_statement *s)
+{
+    for (size_t i = 1; i < s->n_words; i++) {
+        const struct config_word *w = &s->words[i];
+        if (w->place.line <= w[-1].place.line || !config_directive_find(w->text))
+            continue;
+        struct config_mark mark = { .place = w->place };
+        mark.cure = config_say(r, "is a ';' missing at the end of line %u?", w[-1].place.line);
+        return config_complain(r, mark, "'%.*s' begins in the middle of a statement", STR_ARG(w->text));
+    }
+    return true;
+}
+
+static bool check_block_mark(struct config_reading *r, const struct config_statement *s)
+{
+    struct config_mark mark = { .place = config_statement_place(s) };
+    bool wants = s->directive->grammar == CONFIG_GRAMMAR_DOMAINS;
+
+    if (s->block && !wants && s->directive->grammar != CONFIG_GRAMMAR_LISTEN)
+        return complain_of_missing_end(r, s) && config_complain(r, mark, "'%.*s' takes no block", STR_ARG(s->directive->name));
+    if (s->block || !wants)
+        return true;
+    mark.cure = STR("write it like this: domain example.org { users file:PATH; deliver maildir:/var/mail/{domain}/{user}; }");
+    return config_complain(r, mark, "'domain' needs a block");
+}
+
+static void check_required(struct config_reading *r, const struct config_statement *s, const struct seen *seen,
+                           enum config_directive_id id)
+{
+    const struct config_directive *d = config_directive_get(id);
+    struct config_mark mark = { .place = config_statement_place(s) };
+
+    if (seen->meant[id])
+        return;
+    mark.cure = config_say(r, "such as: %.*s", STR_ARG(d->example));
+    config_complain(r, mark, "this domain has no '%.*s'", STR_ARG(d->name));
+}
+
+/* The home of a user is known of the accounts of this machine only (FACE 1.5). */
+static void check_home(struct config_reading *r, const struct seen *seen)
+{
+    const struct config_statement *users = seen->first[CONFIG_DIRECTIVE_USERS];
+    const struct config_statement *deliver = seen->first[CONFIG_DIRECTIVE_DELIVER];
+
+    if (!users || users->wrong || !deliver || deliver->wrong)
+        return;
+    if (config_template_uses(&deliver->value.target.path, CONFIG_PLACEHOLDER_HOME) &&
+        users->value.users.items[0].kind != CONFIG_USERS_SYSTEM)
+        config_complain(r, (struct config_mark){ .place = deliver->value.target.place, .cure = STR("write: users system;") },
+                        "'{home}' is known of the accounts of this machine only");
+}
+
+static void check_statement(struct config_reading *r, struct config_statement *s, unsigned contexts,
+                            struct seen *seen)
+{
+    bool ok = check_name(r, s, contexts, seen);
+
+    if (!ok) {
+        s->wrong = true;
+        return;
+    }
+    /* What a wrong word should say is not known; all else about the statement is. */
+    ok = !s->wrong && config_value_read(r, s);
+    ok &= check_block_mark(r, s);
+    s->wrong |= !ok;
+    s->wrong |= !check_repetition(r, s, seen);
+}
+
+static void check_statements(struct config_reading *r, struct config_block *b, unsigned contexts, struct seen *seen)
+{
+    for (struct config_statement *s = b->first; s && !r->stopped; s = s->next)
+        check_statement(r, s, contexts, seen);
+}
+
+static void check_inner(struct config_reading *r, struct config_statement *s)
+{
+    struct seen seen = { 0 };
+
+    if (s->directive->grammar == CONFIG_GRAMMAR_LISTEN) {
+        check_statements(r, s->block, 1U << CONFIG_CONTEXT_LISTEN, &seen);
+    } else if (s->directive->grammar == CONFIG_GRAMMAR_DOMAINS) {
+        check_statements(r, s->block, 1U << CONFIG_CONTEXT_DOMAIN, &seen);
+        check_required(r, s, &seen, CONFIG_DIRECTIVE_USERS);
+        check_required(r, s, &seen, CONFIG_DIRECTIVE_DELIVER);
+        check_home(r, &seen);
+    }
+}
+
+void config_check_block(struct config_reading *r, struct config_block *b, unsigned contexts)
+{
+    struct seen seen = { 0 };
+
+    check_statements(r, b, contexts, &seen);
+    for (struct config_statement *s = b->first; s && !r->stopped; s = s->next)
+        if (s->directive && s->directive->built && s->block)
+            check_inner(r, s);
+}

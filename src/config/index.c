@@ -1,0 +1,242 @@
+/* config/index.c -- sorted names: to find what is said twice, and to find a domain. */
+#include "config/index.h"
+
+#include <stdlib.h>
+
+/* Something that must have a name of its own. */
+struct entry {
+    struct str name;
+    struct config_place place;
+    const struct config_domain *domain; /* of an index */
+};
+
+struct config_name_index {
+    struct entry *items;
+    size_t n;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int d = str_cmp(x->name, y->name);
+
+    if (d)
+        return d;
+    if (x->place.file != y->place.file)
+        return x->place.file < y->place.file ? -1 : 1;
+    if (x->place.line != y->place.line)
+        return x->place.line < y->place.line ? -1 : 1;
+    return (x->place.column > y->place.column) - (x->place.column < y->place.column);
+}
+
+static void complain_of_twins(struct config_reading *r, struct entry *items, size_t n, const char *kind)
+{
+    if (n)
+        qsort(items, n, sizeof(*items), by_name);
+    for (size_t i = 1; i < n; i++) {
+        if (!str_eq(items[i - 1].name, items[i].name))
+            continue;
+        struct str shown = config_shown(r, items[i].name);
+        struct config_mark mark = { .place = items[i].place, .cure = config_first_at(r, items[i - 1].place) };
+        config_complain(r, mark, "%s '%.*s' is said twice", kind, STR_ARG(shown));
+    }
+}
+
+/* Statements of ID that are right, and the sum of what they hold. */
+static bool counts(const struct config_statement *s, enum config_directive_id id)
+{
+    return s->directive && s->directive->id == id && !s->wrong;
+}
+
+static bool check_domains(struct config_reading *r, const struct config_block *block)
+{
+    size_t n = 0, at = 0;
+
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        n += counts(s, CONFIG_DIRECTIVE_DOMAIN) ? s->value.texts.n : 0;
+    struct entry *items = ARENA_NEW_ARRAY(r->arena, n, struct entry);
+    if (!items)
+        return config_exhausted(r);
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        for (size_t i = 0; counts(s, CONFIG_DIRECTIVE_DOMAIN) && i < s->value.texts.n; i++)
+            items[at++] = (struct entry){ s->value.texts.items[i].text, s->value.texts.items[i].place, NULL };
+    complain_of_twins(r, items, n, "domain");
+    return true;
+}
+
+static struct str endpoint_text(struct config_reading *r, const struct config_endpoint *e)
+{
+    switch (e->kind) {
+    case CONFIG_ENDPOINT_PORT:
+        return config_say(r, "%u", e->port);
+    case CONFIG_ENDPOINT_ADDRESS:
+        return config_say(r, e->address.family == IP_V6 ? "[%s]:%u" : "%s:%u", ip_text(&e->address).c, e->port);
+    case CONFIG_ENDPOINT_UNIX:
+        return config_say(r, "unix:%.*s", STR_ARG(e->path));
+    case CONFIG_ENDPOINT_SYSTEMD:
+        break;
+    }
+    return config_say(r, "systemd:%.*s", STR_ARG(e->path));
+}
+
+static bool check_endpoints(struct config_reading *r, const struct config_block *block)
+{
+    size_t n = 0, at = 0;
+
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        n += counts(s, CONFIG_DIRECTIVE_LISTEN) ? s->value.endpoints.n : 0;
+    struct entry *items = ARENA_NEW_ARRAY(r->arena, n, struct entry);
+    if (!items)
+        return config_exhausted(r);
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        for (size_t i = 0; counts(s, CONFIG_DIRECTIVE_LISTEN) && i < s->value.endpoints.n; i++) {
+            const struct config_endpoint *e = &s->value.endpoints.items[i];
+            items[at++] = (struct entry){ endpoint_text(r, e), e->place, NULL };
+        }
+    complain_of_twins(r, items, n, "endpoint");
+    return true;
+}
+
+/* The name that was given to a listener, NULL for none. */
+static const struct config_statement *given_name(const struct config_statement *s)
+{
+    const struct config_statement *in = counts(s, CONFIG_DIRECTIVE_LISTEN) && s->block ? s->block->first : NULL;
+
+    while (in && !counts(in, CONFIG_DIRECTIVE_NAME))
+        in = in->next;
+    return in;
+}
+
+/* Those that have no name share that of their port: only names that were given must differ. */
+static bool check_listener_names(struct config_reading *r, const struct config_block *block)
+{
+    size_t n = 0, at = 0;
+
+    for (const struct config_statement *s = block->first; s; s = s->next)
+        n += given_name(s) != NULL;
+    struct entry *items = ARENA_NEW_ARRAY(r->arena, n, struct entry);
+    if (!items)
+        return config_exhausted(r);
+    for (const struct config_statement *s = block->first; s; s = s->next) {
+        const struct config_statement *name = given_name(s);
+        if (name)
+            items[at++] = (struct entry){ name->value.text.text, name->value.text.place, NULL };
+    }
+    complain_of_twins(r, items, n, "name");
+    return true;
+}
+
+bool config_check_unique(struct config_reading *r, const struct config_tree *tree)
+{
+    return check_domains(r, tree->written) && check_endpoints(r, tree->written) &&
+           check_listener_names(r, tree->written);
+}
+
+bool config_index_domains(struct config_reading *r, struct config *c)
+{
+    struct config_name_index *index = ARENA_NEW(r->arena, struct config_name_index);
+    size_t n = 0;
+
+    for (size_t i = 0; i < c->n_domains; i++)
+        n += c->domains[i].n_names;
+    struct entry *items = ARENA_NEW_ARRAY(r->arena, n, struct entry);
+    if (!index || !items)
+        return config_exhausted(r);
+    *index = (struct config_name_index){ .items = items };
+    for (size_t i = 0; i < c->n_domains; i++)
+        for (size_t j = 0; j < c->domains[i].n_names; j++)
+            items[index->n++] =
+                (struct entry){ c->domains[i].names[j].text, c->domains[i].names[j].place, &c->domains[i] };
+    if (index->n)
+        qsort(items, index->n, sizeof(*items), by_name);
+    c->names = index;
+    return true;
+}
+
+const struct config_domain *config_find_domain(const struct config *c, struct str domain)
+{
+    size_t from = 0, to = c->names->n;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        int d = str_cmp(domain, c->names->items[middle].name);
+        if (!d)
+            return c->names->items[middle].domain;
+        if (d < 0)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return NULL;
+}
+
+/* ---- needs ---- */
+
+struct needs {
+    struct config_need *items;
+    size_t n;
+};
+
+static void need(struct needs *list, enum config_need_kind kind, struct str what, struct config_place place)
+{
+    if (what.n)
+        list->items[list->n++] = (struct config_need){ .kind = kind, .what = what, .place = place };
+}
+
+static struct str folder_of(struct str path)
+{
+    size_t slash = str_rfind(path, '/');
+
+    return slash == path.n ? STR(".") : slash ? str_head(path, slash) : STR("/");
+}
+
+static size_t needs_most(const struct config *c)
+{
+    size_t n = 4 + c->n_logs;
+
+    for (size_t i = 0; i < c->n_listeners; i++)
+        n += 1 + c->listeners[i].n_endpoints;
+    for (size_t i = 0; i < c->n_domains; i++)
+        n += 2 + c->domains[i].n_users + c->domains[i].n_aliases;
+    return n;
+}
+
+static void listener_needs(const struct config_listener *l, struct needs *list)
+{
+    for (size_t i = 0; i < l->n_endpoints; i++)
+        if (l->endpoints[i].kind == CONFIG_ENDPOINT_UNIX)
+            need(list, CONFIG_NEED_SOCKET_FOLDER, folder_of(l->endpoints[i].path), l->endpoints[i].place);
+    need(list, CONFIG_NEED_GROUP, l->group, l->mode.place);
+}
+
+static void domain_needs(const struct config_domain *d, struct needs *list)
+{
+    for (size_t i = 0; i < d->n_users; i++)
+        need(list, CONFIG_NEED_USERS_FILE, d->users[i].path, d->users[i].place);
+    for (size_t i = 0; i < d->n_aliases; i++)
+        need(list, CONFIG_NEED_ALIASES_FILE, d->aliases[i].text, d->aliases[i].place);
+    need(list, CONFIG_NEED_MAIL_ROOT, config_template_root(&d->deliver.path), d->deliver.place);
+    need(list, CONFIG_NEED_ACCOUNT, d->deliver_as.text, d->deliver_as.place);
+}
+
+bool config_list_needs(struct config_reading *r, struct config *c)
+{
+    struct needs list = { .items = ARENA_NEW_ARRAY(r->arena, needs_most(c), struct config_need) };
+
+    if (!list.items)
+        return config_exhausted(r);
+    need(&list, CONFIG_NEED_SPOOL, c->spool.text, c->spool.place);
+    need(&list, CONFIG_NEED_SOCKET_FOLDER, folder_of(c->control.path), c->control.place);
+    need(&list, CONFIG_NEED_GROUP, c->control.group, c->control.place);
+    need(&list, CONFIG_NEED_ACCOUNT, c->run_as.text, c->run_as.place);
+    for (size_t i = 0; i < c->n_listeners; i++)
+        listener_needs(&c->listeners[i], &list);
+    for (size_t i = 0; i < c->n_domains; i++)
+        domain_needs(&c->domains[i], &list);
+    for (size_t i = 0; i < c->n_logs; i++)
+        if (c->logs[i].kind == CONFIG_LOG_FILE)
+            need(&list, CONFIG_NEED_LOG_FOLDER, folder_of(c->logs[i].path), c->logs[i].place);
+    c->needs = list.items;
+    c->n_needs = list.n;
+    return true;
+}

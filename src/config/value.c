@@ -1,0 +1,585 @@
+/* config/value.c -- taking words, complaining of them, and the values that are one word. */
+#include "config/value.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "config/args.h"
+#include "config/names.h"
+#include "config/number.h"
+#include "config/parse.h"
+#include "core/num.h"
+
+enum { PATH_LENGTH_MAX = 4095, SEPARATORS_MAX = 8 };
+
+const struct config_word *config_args_peek(const struct config_args *a)
+{
+    return a->at < a->n ? &a->items[a->at] : NULL;
+}
+
+const struct config_word *config_args_next(struct config_args *a)
+{
+    return a->at < a->n ? &a->items[a->at++] : NULL;
+}
+
+/* How the directive is written, as a cure. */
+static struct str such_as(struct config_args *a)
+{
+    return config_say(a->r, "write it like this: %.*s", STR_ARG(a->s->directive->example));
+}
+
+const struct config_word *config_args_need(struct config_args *a)
+{
+    const struct config_word *w = config_args_next(a);
+    struct config_mark mark = { .place = config_statement_place(a->s), .cure = such_as(a) };
+
+    if (w)
+        return w;
+    if (a->at)
+        mark.place = a->items[a->at - 1].place;
+    config_complain(a->r, mark, "'%.*s' needs more: %.*s", STR_ARG(a->s->directive->name),
+                    STR_ARG(a->s->directive->value));
+    return NULL;
+}
+
+/* A directive's name at the beginning of a later line, among values: the ";" before it was forgotten. */
+static struct str missing_end(struct config_args *a, const struct config_word *w)
+{
+    const struct config_word *before = &a->s->words[0];
+
+    if (w > a->items && w < a->items + a->n)
+        before = w - 1;
+    if (w->place.line <= before->place.line || !config_directive_find(w->text))
+        return STR_NONE;
+    return config_say(a->r, "is a ';' missing at the end of line %u?", before->place.line);
+}
+
+struct config_mark config_args_mark(struct config_args *a, const struct config_word *w)
+{
+    struct config_mark mark = { .place = w->place, .cure = missing_end(a, w) };
+
+    if (!mark.cure.n)
+        mark.cure = such_as(a);
+    return mark;
+}
+
+bool config_args_refuse(struct config_args *a, const struct config_word *w, const char *kind)
+{
+    struct str shown = config_shown(a->r, w->text);
+
+    return config_complain(a->r, config_args_mark(a, w), "'%.*s' is not %s", STR_ARG(shown), kind);
+}
+
+bool config_args_not_built(struct config_args *a, const struct config_word *w, size_t n)
+{
+    struct str shown = config_shown(a->r, str_head(w->text, n));
+
+    return config_complain(a->r, (struct config_mark){ .place = config_word_part(w, 0, n) }, "'%.*s' is not built yet",
+                           STR_ARG(shown));
+}
+
+size_t config_scheme_find(const struct config_word *w, const struct config_scheme *schemes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        bool prefix = str_ends(schemes[i].name, STR(":"));
+        if (prefix ? str_starts(w->text, schemes[i].name) : str_eq(w->text, schemes[i].name))
+            return i;
+    }
+    return n;
+}
+
+/* Length of "scheme:" at the front of S, 0 when there is none. */
+static size_t scheme_length(struct str s)
+{
+    size_t i = 0;
+
+    while (i < s.n && (ascii_is_alnum(s.p[i]) || s.p[i] == '-'))
+        i++;
+    return i && i < s.n && s.p[i] == ':' ? i + 1 : 0;
+}
+
+bool config_scheme_refuse(struct config_args *a, const struct config_word *w, const struct config_scheme *schemes,
+                          size_t n, struct str cure)
+{
+    size_t length = scheme_length(w->text);
+    struct str name = length ? str_head(w->text, length) : w->text, shown = config_shown(a->r, name);
+    struct config_mark mark = { .place = config_word_part(w, 0, name.n), .cure = missing_end(a, w) };
+    struct str names[32];
+
+    BUG_ON(n > ARRAY_LEN(names));
+    for (size_t i = 0; i < n; i++)
+        names[i] = schemes[i].name;
+    size_t found = config_slip_nearest(name, names, n);
+    if (!mark.cure.n) {
+        mark.cure = cure;
+        if (found < n)
+            mark.hint = config_hint(a->r, names[found]);
+    }
+    if (length)
+        return config_complain(a->r, mark, "unknown scheme '%.*s'", STR_ARG(shown));
+    return config_complain(a->r, mark, "'%.*s' is not known here", STR_ARG(shown));
+}
+
+bool config_args_path(struct config_args *a, const struct config_word *w, struct str path, struct str *out)
+{
+    struct config_mark mark = config_args_mark(a, w);
+
+    if (!path.n)
+        return config_complain(a->r, mark, "the path is empty");
+    *out = config_path_from(a->r, w->place, path);
+    if (out->n > PATH_LENGTH_MAX)
+        return config_complain(a->r, mark, "the path is longer than %d octets", PATH_LENGTH_MAX);
+    return true;
+}
+
+static bool read_path(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->text.place = w->place;
+    return config_args_path(a, w, w->text, &out->text.text);
+}
+
+static bool read_host(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+    struct config_mark mark = { .cure = STR("write the full name, such as: hostname mail.example.org;") };
+    struct err err = { 0 };
+
+    if (!w)
+        return false;
+    struct str shown = config_shown(a->r, w->text);
+    mark.place = w->place;
+    if (config_name_looks_like_ip(w->text))
+        return config_complain(a->r, mark, "'%.*s' is an address, not a name", STR_ARG(shown));
+    out->text.place = w->place;
+    if (!config_domain_normal(w->text, a->r->arena, &out->text.text, &err))
+        return err.kind == ERR_TEMP ? config_exhausted(a->r)
+                                    : config_complain(a->r, mark, "'%.*s' is not a host name: %s", STR_ARG(shown),
+                                                      err.text);
+    if (!str_has(out->text.text, '.'))
+        return config_complain(a->r, mark, "'%.*s' has no dot: it is not a full host name", STR_ARG(shown));
+    return true;
+}
+
+bool config_args_domain(struct config_args *a, const struct config_word *w, struct str written, struct str *out)
+{
+    struct err err = { 0 };
+    struct str shown = config_shown(a->r, written);
+
+    if (config_domain_normal(written, a->r->arena, out, &err))
+        return true;
+    if (err.kind == ERR_TEMP)
+        return config_exhausted(a->r);
+    return config_complain(a->r, config_args_mark(a, w), "'%.*s' is not a domain: %s", STR_ARG(shown), err.text);
+}
+
+static bool read_domain(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->text.place = w->place;
+    return config_args_domain(a, w, w->text, &out->text.text);
+}
+
+/* `none` takes away what stands outside. */
+static bool read_account(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->text.place = w->place;
+    if (str_eq(w->text, STR("none")))
+        return true;
+    if (str_eq(w->text, STR("root")))
+        return config_complain(a->r, (struct config_mark){ .place = w->place, .cure = STR("name an account that owns nothing but the mail") },
+                               "nothing is done as root");
+    out->text.text = w->text;
+    return config_name_is_account(w->text) || config_args_refuse(a, w, "the name of an account");
+}
+
+static bool read_word(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->text = (struct config_text){ .text = w->text, .place = w->place };
+    return config_name_is_word(w->text) || config_args_refuse(a, w, "a word of letters, digits, '.', '_' and '-'");
+}
+
+static bool is_mode(struct str s)
+{
+    return s.n >= 3 && s.n <= 4 && ascii_is_digit(s.p[0]);
+}
+
+/* The mode, and perhaps a group, behind the path of a socket. */
+static bool read_mode_words(struct config_args *a, const struct config_word *w, struct config_socket *out)
+{
+    uint64_t mode;
+
+    if (!is_mode(w->text) || !num_parse_octal(w->text, 0777, &mode))
+        return config_args_refuse(a, w, "a mode in octal, such as 0660");
+    out->mode = (unsigned)mode;
+    w = config_args_next(a);
+    if (w && !config_name_is_account(w->text))
+        return config_args_refuse(a, w, "the name of a group");
+    out->group = w ? w->text : STR_NONE;
+    return true;
+}
+
+static bool read_mode(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->socket = (struct config_socket){ .place = w->place };
+    return read_mode_words(a, w, &out->socket);
+}
+
+/* What is not said is the default: mode 0660 of group veredus (FACE 1.9). */
+static bool read_socket(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->socket = (struct config_socket){ .place = w->place, .mode = 0660, .group = STR("veredus") };
+    if (!config_args_path(a, w, w->text, &out->socket.path))
+        return false;
+    w = config_args_next(a);
+    return !w || read_mode_words(a, w, &out->socket);
+}
+
+static bool in_bounds(struct config_args *a, const struct config_word *w, uint64_t n)
+{
+    const struct config_directive *d = a->s->directive;
+    struct str shown = config_shown(a->r, w->text);
+    struct config_mark mark = { .place = w->place };
+
+    if (n < d->least)
+        return config_complain(a->r, mark, "'%.*s' is too little: '%.*s' is %" PRIu64 " at least", STR_ARG(shown),
+                               STR_ARG(d->name), d->least);
+    if (n > d->most)
+        return config_complain(a->r, mark, "'%.*s' is too much: '%.*s' is %" PRIu64 " at most", STR_ARG(shown),
+                               STR_ARG(d->name), d->most);
+    return true;
+}
+
+/* k M G only: somebody who writes "10MB" or "50K" is told how it is spelt here. */
+static struct str size_hint(struct config_args *a, struct str written)
+{
+    size_t digits = 0;
+
+    while (digits < written.n && ascii_is_digit(written.p[digits]))
+        digits++;
+    struct str unit = str_skip(written, digits);
+    if (!digits || !unit.n || unit.n > 3)
+        return STR_NONE;
+    char c = ascii_lower(unit.p[0]);
+    c = c == 'k' ? 'k' : ascii_upper(c);
+    if (c != 'k' && c != 'M' && c != 'G')
+        return STR_NONE;
+    return config_say(a->r, "did you mean '%.*s%c'?", STR_ARG(str_head(written, digits)), c);
+}
+
+static bool read_size(struct config_args *a, const struct config_word *w, uint64_t *n)
+{
+    struct str shown = config_shown(a->r, w->text);
+    struct config_mark mark = config_args_mark(a, w);
+
+    if (config_number_size(w->text, n))
+        return in_bounds(a, w, *n);
+    mark.hint = size_hint(a, w->text);
+    return config_complain(a->r, mark, "'%.*s' is not a number", STR_ARG(shown));
+}
+
+static bool read_number(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->number.place = w->place;
+    return read_size(a, w, &out->number.n);
+}
+
+static bool read_count_or_auto(struct config_args *a, struct config_count *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    *out = (struct config_count){ .automatic = str_eq(w->text, STR("auto")), .place = w->place };
+    return out->automatic || read_size(a, w, &out->n);
+}
+
+static bool read_count(struct config_args *a, union config_value *out)
+{
+    return read_count_or_auto(a, &out->count);
+}
+
+static bool read_share(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->share = (struct config_share){ .percent = str_ends(w->text, STR("%")), .place = w->place };
+    if (out->share.percent ? config_number_percent(w->text, &out->share.n)
+                           : config_number_size(w->text, &out->share.n))
+        return true;
+    return config_args_refuse(a, w, "a size or a percentage");
+}
+
+static bool read_time_word(struct config_args *a, struct config_time *out)
+{
+    const struct config_word *w = config_args_need(a);
+    uint64_t bare;
+
+    if (!w)
+        return false;
+    out->place = w->place;
+    if (config_number_time(w->text, &out->msec))
+        return in_bounds(a, w, out->msec);
+    struct str shown = config_shown(a->r, w->text);
+    struct config_mark mark = { .place = w->place, .cure = STR("units are ms s m h d w, the larger first: 1h30m") };
+    if (num_parse_u64(w->text, UINT32_MAX, &bare))
+        mark.hint = config_say(a->r, "did you mean '%.*ss'?", STR_ARG(shown));
+    return config_complain(a->r, mark, "'%.*s' is not a time", STR_ARG(shown));
+}
+
+static bool read_time(struct config_args *a, union config_value *out)
+{
+    return read_time_word(a, &out->time);
+}
+
+static bool read_flag(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->flag = (struct config_flag){ .on = str_eq(w->text, STR("on")), .place = w->place };
+    return out->flag.on || str_eq(w->text, STR("off")) || config_args_refuse(a, w, "'on' or 'off'");
+}
+
+/* The choices are the documented value: "off | syntax | fqdn". */
+static bool read_choice(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+    struct str choices[8];
+    size_t n = 0;
+
+    if (!w)
+        return false;
+    for (struct str rest = a->s->directive->value; rest.p && n < ARRAY_LEN(choices);)
+        choices[n++] = str_trim(str_cut(&rest, '|'));
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(choices[i], w->text)) {
+            out->choice = (struct config_choice){ .value = (int)i, .place = w->place };
+            return true;
+        }
+    size_t near = config_slip_nearest(w->text, choices, n);
+    struct str shown = config_shown(a->r, w->text), name = a->s->directive->name;
+    struct config_mark mark = { .place = w->place };
+    if (near < n)
+        mark.hint = config_hint(a->r, choices[near]);
+    mark.cure = config_say(a->r, "%.*s takes: %.*s", STR_ARG(name), STR_ARG(a->s->directive->value));
+    return config_complain(a->r, mark, "'%.*s' is no value of '%.*s'", STR_ARG(shown), STR_ARG(name));
+}
+
+/* Characters that part user and detail; none of those that a local part or a domain is made of. */
+static bool read_separators(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->text.place = w->place;
+    if (str_eq(w->text, STR("off")) || str_eq(w->text, STR("none")))
+        return true;
+    for (size_t i = 0; i < w->text.n; i++)
+        if (!str_has(STR("!#$%&'*+-/=?^_`{|}~."), w->text.p[i]))
+            return config_args_refuse(a, w, "made of characters that can part a name, such as '+' and '-'");
+    out->text.text = w->text;
+    return (w->text.n && w->text.n <= SEPARATORS_MAX) || config_args_refuse(a, w, "one to eight characters");
+}
+
+static bool read_workers(struct config_args *a, union config_value *out)
+{
+    static const struct str kinds[] = { STR_INIT("receive"), STR_INIT("send") };
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_eq(kinds[i], w->text)) {
+            out->workers.kind = (enum config_worker_kind)i;
+            return read_count_or_auto(a, &out->workers.count);
+        }
+    return config_args_refuse(a, w, "a kind of process that can be counted: receive, send");
+}
+
+static bool read_timeout(struct config_args *a, union config_value *out)
+{
+    static const struct config_scheme kinds[] = {
+        { STR_INIT("command"), true },   { STR_INIT("transaction"), true }, { STR_INIT("lookup"), true },
+        { STR_INIT("connect"), false },  { STR_INIT("greeting"), false },   { STR_INIT("ehlo"), false },
+        { STR_INIT("mail"), false },     { STR_INIT("rcpt"), false },       { STR_INIT("data"), false },
+        { STR_INIT("block"), false },    { STR_INIT("final"), false },      { STR_INIT("quit"), false },
+        { STR_INIT("filter"), false },
+    };
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    size_t i = config_scheme_find(w, kinds, ARRAY_LEN(kinds));
+    if (i == ARRAY_LEN(kinds))
+        return config_scheme_refuse(a, w, kinds, i, STR("timeouts are: command transaction lookup …"));
+    if (!kinds[i].built)
+        return config_args_not_built(a, w, w->text.n);
+    out->timeout.kind = (enum config_timeout_kind)i;
+    return read_time_word(a, &out->timeout.time);
+}
+
+static config_value_reader *reader_of(enum config_grammar grammar)
+{
+    static config_value_reader *const readers[] = {
+        [CONFIG_GRAMMAR_RELAY] = config_value_relay,
+        [CONFIG_GRAMMAR_HOST] = read_host,
+        [CONFIG_GRAMMAR_DOMAIN] = read_domain,
+        [CONFIG_GRAMMAR_ADDRESS] = config_value_address,
+        [CONFIG_GRAMMAR_IPS] = config_value_ips,
+        [CONFIG_GRAMMAR_PATH] = read_path,
+        [CONFIG_GRAMMAR_SOCKET] = read_socket,
+        [CONFIG_GRAMMAR_ACCOUNT] = read_account,
+        [CONFIG_GRAMMAR_WORKERS] = read_workers,
+        [CONFIG_GRAMMAR_SHARE] = read_share,
+        [CONFIG_GRAMMAR_LISTEN] = config_value_listen,
+        [CONFIG_GRAMMAR_WORD] = read_word,
+        [CONFIG_GRAMMAR_NETWORKS] = config_value_networks,
+        [CONFIG_GRAMMAR_CHOICE] = read_choice,
+        [CONFIG_GRAMMAR_FLAG] = read_flag,
+        [CONFIG_GRAMMAR_MODE] = read_mode,
+        [CONFIG_GRAMMAR_NUMBER] = read_number,
+        [CONFIG_GRAMMAR_COUNT] = read_count,
+        [CONFIG_GRAMMAR_TIME] = read_time,
+        [CONFIG_GRAMMAR_TIMEOUT] = read_timeout,
+        [CONFIG_GRAMMAR_LIMIT] = config_value_limit,
+        [CONFIG_GRAMMAR_DOMAINS] = config_value_domains,
+        [CONFIG_GRAMMAR_USERS] = config_value_users,
+        [CONFIG_GRAMMAR_ALIASES] = config_value_aliases,
+        [CONFIG_GRAMMAR_SEPARATORS] = read_separators,
+        [CONFIG_GRAMMAR_TARGET] = config_value_target,
+        [CONFIG_GRAMMAR_LOG] = config_value_log,
+    };
+
+    BUG_ON((size_t)grammar >= ARRAY_LEN(readers) || !readers[grammar]);
+    return readers[grammar];
+}
+
+static bool is_list(enum config_grammar grammar)
+{
+    return grammar == CONFIG_GRAMMAR_IPS || grammar == CONFIG_GRAMMAR_NETWORKS || grammar == CONFIG_GRAMMAR_RELAY ||
+           grammar == CONFIG_GRAMMAR_LISTEN || grammar == CONFIG_GRAMMAR_DOMAINS || grammar == CONFIG_GRAMMAR_USERS ||
+           grammar == CONFIG_GRAMMAR_ALIASES;
+}
+
+static bool is_cut(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ',';
+}
+
+/* The next piece of a variable's value between blanks and commas; empty at the end. */
+static struct str cut_piece(struct str *rest)
+{
+    size_t n = 0;
+
+    while (rest->n && is_cut(rest->p[0]))
+        *rest = str_skip(*rest, 1);
+    while (n < rest->n && !is_cut(rest->p[n]))
+        n++;
+    struct str piece = str_head(*rest, n);
+    *rest = str_skip(*rest, n);
+    return piece;
+}
+
+static size_t count_pieces(const struct config_word *w)
+{
+    size_t n = 0;
+
+    for (struct str rest = w->text; cut_piece(&rest).n;)
+        n++;
+    return n;
+}
+
+/* A variable that is alone in a list may hold several members, or none (FACE 1.2). */
+static bool cut_variables(struct config_args *a)
+{
+    size_t n = 0, at = 0;
+    bool any = false;
+
+    for (size_t i = 0; i < a->n; i++) {
+        n += a->items[i].alone ? count_pieces(&a->items[i]) : 1;
+        any |= a->items[i].alone;
+    }
+    if (!any)
+        return true;
+    struct config_word *items = ARENA_NEW_ARRAY(a->r->arena, n, struct config_word);
+    if (!items)
+        return config_exhausted(a->r);
+    for (size_t i = 0; i < a->n; i++) {
+        struct str piece, rest = a->items[i].text;
+        if (!a->items[i].alone)
+            items[at++] = a->items[i];
+        while (a->items[i].alone && (piece = cut_piece(&rest)).n) {
+            items[at] = a->items[i];
+            items[at++].text = piece;
+        }
+    }
+    a->items = items;
+    a->n = n;
+    return true;
+}
+
+/* More words than the value has: perhaps the ";" of the line before was forgotten. */
+static bool refuse_rest(struct config_args *a)
+{
+    const struct config_word *extra = config_args_peek(a);
+
+    if (!extra)
+        return true;
+    struct str shown = config_shown(a->r, extra->text);
+    return config_complain(a->r, config_args_mark(a, extra), "'%.*s' is too much for '%.*s'", STR_ARG(shown),
+                           STR_ARG(a->s->directive->name));
+}
+
+static bool refuse_placeholders(struct config_args *a)
+{
+    if (a->s->directive->grammar == CONFIG_GRAMMAR_TARGET)
+        return true;
+    for (size_t i = 0; i < a->n; i++)
+        if (a->items[i].placeholders) {
+            struct str shown = config_shown(a->r, a->items[i].text);
+            return config_complain(a->r, (struct config_mark){ .place = a->items[i].place },
+                                   "'%.*s' cannot hold a placeholder", STR_ARG(shown));
+        }
+    return true;
+}
+
+bool config_value_read(struct config_reading *r, struct config_statement *s)
+{
+    struct config_args a = { .r = r, .s = s, .items = s->words + 1, .n = s->n_words - 1 };
+
+    if (is_list(s->directive->grammar) && !cut_variables(&a))
+        return false;
+    s->value = (union config_value){ 0 };
+    return refuse_placeholders(&a) && reader_of(s->directive->grammar)(&a, &s->value) && refuse_rest(&a);
+}

@@ -1,0 +1,71 @@
+/* config/value.h -- the words of a statement as values of its grammar. Pure. */
+#ifndef CONFIG_VALUE_H
+#define CONFIG_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "config/place.h"
+#include "core/str.h"
+
+struct config_reading;
+struct config_statement;
+
+enum config_worker_kind {
+    CONFIG_WORKER_RECEIVE,
+    CONFIG_WORKER_SEND,
+};
+
+enum config_timeout_kind {
+    CONFIG_TIMEOUT_COMMAND,
+    CONFIG_TIMEOUT_TRANSACTION,
+    CONFIG_TIMEOUT_LOOKUP,
+};
+
+/* What a statement says, by its directive's grammar. */
+union config_value {
+    struct config_text text;         /* HOST DOMAIN PATH ACCOUNT WORD SEPARATORS */
+    struct config_address address;   /* ADDRESS */
+    struct config_ips ips;           /* IPS */
+    struct config_networks networks; /* NETWORKS */
+    struct config_socket socket;     /* SOCKET, and MODE without a path */
+    struct config_share share;       /* SHARE */
+    struct config_choice choice;     /* CHOICE */
+    struct config_flag flag;         /* FLAG */
+    struct config_number number;     /* NUMBER */
+    struct config_count count;       /* COUNT */
+    struct config_time time;         /* TIME */
+    struct config_log log;           /* LOG */
+    struct config_target target;     /* TARGET */
+    struct config_limit limit;       /* LIMIT; BOUND 0 for none */
+    struct {
+        enum config_worker_kind kind;
+        struct config_count count;
+    } workers; /* WORKERS */
+    struct {
+        enum config_timeout_kind kind;
+        struct config_time time;
+    } timeout; /* TIMEOUT */
+    struct {
+        const struct config_endpoint *items;
+        size_t n;
+    } endpoints; /* LISTEN */
+    struct {
+        const struct config_text *items;
+        size_t n;
+    } texts; /* DOMAINS ALIASES */
+    struct {
+        const struct config_users *items;
+        size_t n;
+    } users; /* USERS */
+};
+
+/*
+ * Reads the words after the name into S->value. False: complained, S->value is not to be used.
+ * Memory that runs out is a complaint too (config_diagnostics.exhausted).
+ */
+bool config_value_read(struct config_reading *r, struct config_statement *s);
+
+#endif

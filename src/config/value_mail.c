@@ -1,0 +1,432 @@
+/* config/value_mail.c -- where mail comes in, whose it is, where it goes, and what is written about it. */
+#include <string.h>
+
+#include "config/args.h"
+#include "config/names.h"
+#include "core/check.h"
+#include "core/num.h"
+
+enum { UNIX_PATH_MAX = 107, PORT_MAX = 65535, FILE_PATH_MAX = 4095 };
+
+/* ---- listen ---- */
+
+/* Not endpoints: what may stand behind them. */
+static const struct config_scheme roles[] = {
+    { STR_INIT("mx"), true },
+    { STR_INIT("submission"), false },
+    { STR_INIT("lmtp"), false },
+    { STR_INIT("tls"), false },
+};
+
+static bool parse_port(struct str s, uint16_t *port)
+{
+    uint64_t n;
+
+    if (!num_parse_u64(s, PORT_MAX, &n) || !n)
+        return false;
+    *port = (uint16_t)n;
+    return true;
+}
+
+/* "192.0.2.1:25" or "[::1]:25". */
+static bool parse_address_port(struct str s, struct config_endpoint *out)
+{
+    size_t colon = str_rfind(s, ':');
+    struct str host = str_head(s, colon);
+
+    return colon < s.n && (!str_has(host, ':') || str_starts(host, STR("["))) &&
+           config_name_ip(host, &out->address) && parse_port(str_skip(s, colon + 1), &out->port);
+}
+
+static bool read_unix(struct config_args *a, const struct config_word *w, struct config_endpoint *out)
+{
+    out->kind = CONFIG_ENDPOINT_UNIX;
+    if (!config_args_path(a, w, str_skip(w->text, 5), &out->path))
+        return false;
+    if (out->path.n <= UNIX_PATH_MAX)
+        return true;
+    return config_complain(a->r, (struct config_mark){ .place = w->place },
+                           "the path of a socket has at most %d octets", UNIX_PATH_MAX);
+}
+
+/* What people write who mean an endpoint, in our spelling. */
+static struct str endpoint_hint(struct config_args *a, struct str s)
+{
+    struct ip ip;
+
+    if (ip_parse(s, &ip))
+        return config_say(a->r, ip.family == IP_V6 ? "did you mean '[%s]:25'?" : "did you mean '%s:25'?",
+                          ip_text(&ip).c);
+    if (config_name_ip(s, &ip))
+        return config_say(a->r, "did you mean '[%s]:25'?", ip_text(&ip).c);
+    if (str_starts(s, STR("*:")) || str_starts(s, STR(":")))
+        return config_hint(a->r, str_skip(s, str_find(s, ':') + 1));
+    return STR_NONE;
+}
+
+static bool refuse_endpoint(struct config_args *a, const struct config_word *w)
+{
+    struct str shown = config_shown(a->r, w->text);
+    struct config_mark mark = config_args_mark(a, w);
+
+    mark.hint = endpoint_hint(a, w->text);
+    if (!mark.hint.n && !str_has(w->text, ':') && !str_has(w->text, '.'))
+        return config_scheme_refuse(a, w, roles, ARRAY_LEN(roles),
+                                    STR("listen takes endpoints: 25, 192.0.2.1:25, [::1]:25, unix:PATH, systemd:NAME"));
+    return config_complain(a->r, mark, "'%.*s' is not an endpoint to listen on", STR_ARG(shown));
+}
+
+static bool read_endpoint(struct config_args *a, const struct config_word *w, struct config_endpoint *out)
+{
+    *out = (struct config_endpoint){ .place = w->place };
+    if (str_starts(w->text, STR("unix:")))
+        return read_unix(a, w, out);
+    if (str_starts(w->text, STR("systemd:"))) {
+        out->kind = CONFIG_ENDPOINT_SYSTEMD;
+        out->path = str_skip(w->text, 8);
+        return config_name_is_word(out->path) || config_args_refuse(a, w, "the name of a socket of systemd");
+    }
+    if (parse_port(w->text, &out->port)) {
+        out->kind = CONFIG_ENDPOINT_PORT;
+        return true;
+    }
+    if (parse_address_port(w->text, out)) {
+        out->kind = CONFIG_ENDPOINT_ADDRESS;
+        return true;
+    }
+    return refuse_endpoint(a, w);
+}
+
+/* Endpoints, then what the listener is; `none` is no listener at all. */
+bool config_value_listen(struct config_args *a, union config_value *out)
+{
+    struct config_endpoint *items = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_endpoint);
+    const struct config_word *w = config_args_need(a);
+    bool ok = true;
+    size_t n = 0, role;
+
+    if (!items)
+        return config_exhausted(a->r);
+    if (!w || (a->n == 1 && str_eq(w->text, STR("none"))))
+        return w;
+    for (; w && config_scheme_find(w, roles, ARRAY_LEN(roles)) == ARRAY_LEN(roles); w = config_args_next(a))
+        ok &= read_endpoint(a, w, &items[n++]);
+    if (!n && w)
+        ok = config_args_refuse(a, w, "an endpoint to listen on");
+    for (; w; w = config_args_next(a)) {
+        role = config_scheme_find(w, roles, ARRAY_LEN(roles));
+        if (role == ARRAY_LEN(roles))
+            ok = config_args_refuse(a, w, "what a listener can be: mx, submission, lmtp, tls");
+        else if (!roles[role].built)
+            ok = config_args_not_built(a, w, w->text.n);
+    }
+    out->endpoints.items = items;
+    out->endpoints.n = n;
+    return ok;
+}
+
+/* ---- users and aliases ---- */
+
+static const struct config_scheme users_schemes[] = {
+    { STR_INIT("file:"), true },        { STR_INIT("system"), true },      { STR_INIT("any"), true },
+    { STR_INIT("ask"), false },         { STR_INIT("network:"), false },   { STR_INIT("regex:"), false },
+    { STR_INIT("lmdb:"), false },       { STR_INIT("redis:"), false },     { STR_INIT("sqlite:"), false },
+    { STR_INIT("postgresql:"), false }, { STR_INIT("mysql:"), false },     { STR_INIT("ldap:"), false },
+    { STR_INIT("dovecot:"), false },    { STR_INIT("socketmap:"), false }, { STR_INIT("table:"), false },
+};
+
+static const struct config_scheme alias_schemes[] = {
+    { STR_INIT("file:"), true },        { STR_INIT("network:"), false },   { STR_INIT("regex:"), false },
+    { STR_INIT("lmdb:"), false },       { STR_INIT("redis:"), false },     { STR_INIT("sqlite:"), false },
+    { STR_INIT("postgresql:"), false }, { STR_INIT("mysql:"), false },     { STR_INIT("ldap:"), false },
+    { STR_INIT("dovecot:"), false },    { STR_INIT("socketmap:"), false }, { STR_INIT("table:"), false },
+};
+
+/* Length of the scheme in W up to its ":", or of all of it. */
+static size_t scheme_length(const struct config_word *w)
+{
+    size_t colon = str_find(w->text, ':');
+
+    return colon < w->text.n ? colon + 1 : colon;
+}
+
+static bool is_path(struct str s)
+{
+    return str_starts(s, STR("/")) || str_starts(s, STR("./")) || str_starts(s, STR("../"));
+}
+
+/* A path without its scheme is what most people forget first. */
+static bool refuse_bare_path(struct config_args *a, const struct config_word *w, const char *scheme)
+{
+    struct str shown = config_shown(a->r, w->text);
+    struct config_mark mark = { .place = w->place };
+
+    mark.hint = config_say(a->r, "did you mean '%s%.*s'?", scheme, STR_ARG(shown));
+    return config_complain(a->r, mark, "'%.*s' has no scheme", STR_ARG(shown));
+}
+
+/* After a scheme "//" names a host on the network (FACE 1.6). */
+static bool read_file_path(struct config_args *a, const struct config_word *w, struct str *out)
+{
+    struct str path = str_skip(w->text, 5);
+    struct config_mark mark = { .place = w->place };
+
+    if (!str_starts(path, STR("//")))
+        return config_args_path(a, w, path, out);
+    while (str_starts(path, STR("//")))
+        path = str_skip(path, 1);
+    struct str shown = config_shown(a->r, path);
+    mark.hint = config_say(a->r, "did you mean 'file:%.*s'?", STR_ARG(shown));
+    return config_complain(a->r, mark, "'//' names a host, and a file is on this machine");
+}
+
+static bool read_users_word(struct config_args *a, const struct config_word *w, struct config_users *out)
+{
+    static const enum config_users_kind kinds[] = { CONFIG_USERS_FILE, CONFIG_USERS_SYSTEM, CONFIG_USERS_ANY };
+    size_t i = config_scheme_find(w, users_schemes, ARRAY_LEN(users_schemes));
+
+    if (i == ARRAY_LEN(users_schemes))
+        return is_path(w->text) ? refuse_bare_path(a, w, "file:")
+                                : config_scheme_refuse(a, w, users_schemes, i,
+                                                       STR("users takes file:PATH, system, any, …"));
+    if (!users_schemes[i].built)
+        return config_args_not_built(a, w, scheme_length(w));
+    *out = (struct config_users){ .kind = kinds[i], .place = w->place };
+    if (out->kind == CONFIG_USERS_FILE)
+        return read_file_path(a, w, &out->path);
+    return a->n == 1 || config_complain(a->r, (struct config_mark){ .place = w->place },
+                                        "'%.*s' stands alone: it is no table", STR_ARG(w->text));
+}
+
+bool config_value_users(struct config_args *a, union config_value *out)
+{
+    struct config_users *items = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_users);
+    const struct config_word *w = config_args_need(a);
+    bool ok = true;
+
+    if (!items)
+        return config_exhausted(a->r);
+    if (!w)
+        return false;
+    for (size_t n = 0; w; w = config_args_next(a))
+        ok &= read_users_word(a, w, &items[n++]);
+    out->users.items = items;
+    out->users.n = a->n;
+    return ok;
+}
+
+static bool read_alias_word(struct config_args *a, const struct config_word *w, struct config_text *out)
+{
+    size_t i = config_scheme_find(w, alias_schemes, ARRAY_LEN(alias_schemes));
+
+    if (i == ARRAY_LEN(alias_schemes))
+        return is_path(w->text) ? refuse_bare_path(a, w, "file:")
+                                : config_scheme_refuse(a, w, alias_schemes, i, STR("aliases takes file:PATH, none, …"));
+    if (!alias_schemes[i].built)
+        return config_args_not_built(a, w, scheme_length(w));
+    out->place = w->place;
+    return read_file_path(a, w, &out->text);
+}
+
+bool config_value_aliases(struct config_args *a, union config_value *out)
+{
+    struct config_text *items = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_text);
+    const struct config_word *w = config_args_need(a);
+    bool ok = true;
+
+    if (!items)
+        return config_exhausted(a->r);
+    if (!w || (a->n == 1 && str_eq(w->text, STR("none"))))
+        return w;
+    for (size_t n = 0; w; w = config_args_next(a))
+        ok &= read_alias_word(a, w, &items[n++]);
+    out->texts.items = items;
+    out->texts.n = a->n;
+    return ok;
+}
+
+/* ---- deliver ---- */
+
+static const struct config_scheme targets[] = {
+    { STR_INIT("maildir:"), true }, { STR_INIT("mx"), false },      { STR_INIT("mx:"), false },
+    { STR_INIT("smtp:"), false },   { STR_INIT("smtps:"), false },  { STR_INIT("lmtp:"), false },
+    { STR_INIT("mbox:"), false },   { STR_INIT("pipe:"), false },   { STR_INIT("bsmtp:"), false },
+    { STR_INIT("hold"), false },    { STR_INIT("discard"), false }, { STR_INIT("fail"), false },
+    { STR_INIT("defer"), false },
+};
+
+/* What is known of a recipient; who sent the message does not choose the mailbox. */
+static const enum config_placeholder in_mailbox[] = {
+    CONFIG_PLACEHOLDER_USER,     CONFIG_PLACEHOLDER_DETAIL, CONFIG_PLACEHOLDER_DOMAIN,   CONFIG_PLACEHOLDER_ADDRESS,
+    CONFIG_PLACEHOLDER_ORIGINAL, CONFIG_PLACEHOLDER_HOME,   CONFIG_PLACEHOLDER_HOSTNAME,
+};
+
+static bool refuse_placeholder(struct config_args *a, const struct config_word *w, struct str name)
+{
+    struct str allowed[ARRAY_LEN(in_mailbox)], shown = config_shown(a->r, name);
+    struct config_mark mark = { .place = w->place };
+    struct str list = STR("allowed here:");
+
+    for (size_t i = 0; i < ARRAY_LEN(in_mailbox); i++) {
+        allowed[i] = config_placeholder_name(in_mailbox[i]);
+        list = config_say(a->r, "%.*s {%.*s}", STR_ARG(list), STR_ARG(allowed[i]));
+    }
+    size_t near = config_slip_nearest(name, allowed, ARRAY_LEN(allowed));
+    if (near < ARRAY_LEN(allowed))
+        mark.hint = config_say(a->r, "did you mean '{%.*s}'?", STR_ARG(allowed[near]));
+    mark.cure = list;
+    if (config_placeholder_find(name) == CONFIG_PLACEHOLDER_NONE)
+        return config_complain(a->r, mark, "unknown placeholder '{%.*s}'", STR_ARG(shown));
+    return config_complain(a->r, mark, "'{%.*s}' cannot be part of the path of a mailbox", STR_ARG(shown));
+}
+
+static bool is_allowed(enum config_placeholder which)
+{
+    for (size_t i = 0; i < ARRAY_LEN(in_mailbox); i++)
+        if (in_mailbox[i] == which)
+            return true;
+    return false;
+}
+
+/* Adds TEXT to the last piece when that is text too, else as a piece of its own. */
+static bool add_literal(struct config_reading *r, struct config_piece *pieces, size_t *n, struct str text)
+{
+    if (!text.n)
+        return true;
+    if (!*n || pieces[*n - 1].placeholder != CONFIG_PLACEHOLDER_NONE) {
+        pieces[(*n)++] = (struct config_piece){ .placeholder = CONFIG_PLACEHOLDER_NONE, .literal = text };
+        return true;
+    }
+    struct str *last = &pieces[*n - 1].literal;
+    char *p = arena_alloc(r->arena, last->n + text.n);
+    if (!p)
+        return config_exhausted(r);
+    memcpy(p, last->p, last->n);
+    memcpy(p + last->n, text.p, text.n);
+    *last = str_of(p, last->n + text.n);
+    return true;
+}
+
+/* The pieces of W behind its scheme. */
+static bool cut_pieces(struct config_args *a, const struct config_word *w, size_t skip, struct config_piece *pieces,
+                       size_t *n)
+{
+    struct config_part whole = { .text = w->text };
+    const struct config_part *parts = w->n_parts ? w->parts : &whole;
+    size_t n_parts = w->n_parts ? w->n_parts : 1;
+
+    for (size_t i = 0; i < n_parts; i++) {
+        size_t skipped = parts[i].placeholder ? 0 : size_min(skip, parts[i].text.n);
+        enum config_placeholder which = config_placeholder_find(parts[i].text);
+        if (!parts[i].placeholder) {
+            if (!add_literal(a->r, pieces, n, str_skip(parts[i].text, skipped)))
+                return false;
+            skip -= skipped;
+        } else if (skip || which == CONFIG_PLACEHOLDER_NONE || !is_allowed(which)) {
+            return refuse_placeholder(a, w, parts[i].text);
+        } else {
+            pieces[(*n)++] = (struct config_piece){ .placeholder = which };
+        }
+    }
+    return true;
+}
+
+/* {home} is a whole path: it can only begin one. */
+static bool check_home(struct config_args *a, const struct config_word *w, const struct config_template *t)
+{
+    struct config_mark mark = { .place = w->place, .cure = STR("write it like this: deliver maildir:{home}/Maildir;") };
+
+    for (size_t i = 0; i < t->n; i++)
+        if (t->pieces[i].placeholder == CONFIG_PLACEHOLDER_HOME &&
+            (i || (t->n > 1 && !str_starts(t->pieces[1].literal, STR("/")))))
+            return config_complain(a->r, mark, "'{home}' can only be the beginning of a path");
+    return true;
+}
+
+/* A path that is seen from the file, and whose folder is one that can be given to the delivery alone. */
+static bool check_root(struct config_args *a, const struct config_word *w, struct config_template *t,
+                       struct config_piece *pieces)
+{
+    struct config_mark mark = { .place = w->place, .cure = STR("put a folder first, such as /var/mail") };
+
+    if (!t->n)
+        return config_complain(a->r, mark, "the path is empty");
+    if (pieces[0].placeholder == CONFIG_PLACEHOLDER_HOME)
+        return check_home(a, w, t);
+    if (pieces[0].placeholder == CONFIG_PLACEHOLDER_NONE)
+        pieces[0].literal = config_path_from(a->r, w->place, pieces[0].literal);
+    if (pieces[0].literal.n > FILE_PATH_MAX)
+        return config_complain(a->r, mark, "the path is longer than %d octets", FILE_PATH_MAX);
+    if (!config_template_root(t).n)
+        return config_complain(a->r, mark, "mailboxes need a folder of their own");
+    return check_home(a, w, t);
+}
+
+bool config_value_target(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+    struct config_target *target = &out->target;
+    size_t n = 0;
+
+    if (!w)
+        return false;
+    size_t i = config_scheme_find(w, targets, ARRAY_LEN(targets));
+    if (i == ARRAY_LEN(targets))
+        return is_path(w->text) ? refuse_bare_path(a, w, "maildir:")
+                                : config_scheme_refuse(a, w, targets, i,
+                                                       STR("deliver takes mx smtp:// lmtp:// maildir: …"));
+    if (!targets[i].built)
+        return config_args_not_built(a, w, scheme_length(w));
+    struct config_piece *pieces = ARENA_NEW_ARRAY(a->r->arena, w->n_parts + 1, struct config_piece);
+    if (!pieces)
+        return config_exhausted(a->r);
+    if (!cut_pieces(a, w, targets[i].name.n, pieces, &n))
+        return false;
+    *target = (struct config_target){ .kind = CONFIG_TARGET_MAILDIR, .path = { pieces, n }, .place = w->place };
+    return check_root(a, w, &target->path, pieces);
+}
+
+/* ---- log ---- */
+
+static const struct config_scheme log_kinds[] = {
+    { STR_INIT("stderr"), true },
+    { STR_INIT("journal"), true },
+    { STR_INIT("syslog"), true },
+    { STR_INIT("file:"), true },
+};
+/* The forms, then the levels: two words of which each may be left out. */
+static const struct config_scheme log_words[] = {
+    { STR_INIT("kv"), true },      { STR_INIT("json"), true }, { STR_INIT("error"), true },
+    { STR_INIT("warning"), true }, { STR_INIT("info"), true }, { STR_INIT("debug"), true },
+};
+enum { LOG_FORMS = 2 };
+
+bool config_value_log(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+    struct config_log *log = &out->log;
+
+    if (!w)
+        return false;
+    size_t i = config_scheme_find(w, log_kinds, ARRAY_LEN(log_kinds));
+    if (i == ARRAY_LEN(log_kinds))
+        return is_path(w->text) ? refuse_bare_path(a, w, "file:")
+                                : config_scheme_refuse(a, w, log_kinds, i,
+                                                       STR("log takes: stderr journal syslog file:PATH"));
+    *log = (struct config_log){ .kind = (enum config_log_kind)i, .level = CONFIG_LOG_INFO, .place = w->place };
+    if (log->kind == CONFIG_LOG_FILE && !read_file_path(a, w, &log->path))
+        return false;
+    for (size_t least = 0; (w = config_args_peek(a)) && least < ARRAY_LEN(log_words); config_args_next(a)) {
+        i = config_scheme_find(w, log_words, ARRAY_LEN(log_words));
+        if (i == ARRAY_LEN(log_words))
+            return config_scheme_refuse(a, w, log_words, i, STR("then: kv or json, and a level: error warning info debug"));
+        if (i < least)
+            break;
+        if (i < LOG_FORMS)
+            log->form = (enum config_log_form)i;
+        else
+            log->level = (enum config_log_level)(i - LOG_FORMS);
+        least = i < LOG_FORMS ? LOG_FORMS : ARRAY_LEN(log_words);
+    }
+    return true;
+}
