@@ -1,0 +1,126 @@
+/* route/users.c */
+#include "route/users.h"
+
+enum { FIELD_NAME = 0, FIELD_UID = 2, UID_MAX = UINT32_MAX };
+
+static bool has_blank(struct str s)
+{
+    return str_has(s, ' ') || str_has(s, '\t');
+}
+
+static bool is_person(const struct route_users_parser *p)
+{
+    return p->has_uid && p->uid >= ROUTE_UID_FIRST && p->uid <= ROUTE_UID_LAST;
+}
+
+static void add(struct route_users_parser *p, struct str local, struct str domain)
+{
+    if (route_names_add(p->names, local, domain) == ROUTE_NAMES_FULL)
+        p->full = true;
+}
+
+/* "name@domain" counts in that domain only. */
+static void add_at_domain(struct route_users_parser *p, struct str name, size_t at)
+{
+    struct arena *a = arena_new(4096);
+    struct str domain;
+
+    if (!a)
+        p->full = true;
+    else if (!route_domain_normal(a, str_skip(name, at + 1), &domain))
+        route_fault_add(p->faults, p->line, name, "what follows the @ is no domain");
+    else if (!route_local_is_sane(str_head(name, at)))
+        route_fault_add(p->faults, p->line, name, "no name of a mailbox");
+    else
+        add(p, str_head(name, at), domain);
+    arena_free(a);
+}
+
+static void add_line(struct route_users_parser *p)
+{
+    struct str name = str_trim(str_of(p->name, p->n));
+    size_t at = str_rfind(name, '@');
+
+    if ((!name.n && p->field == FIELD_NAME) || (name.n && name.p[0] == '#'))
+        return;
+    if (p->too_long)
+        route_fault_add(p->faults, p->line, name, "the name is too long");
+    else if (p->system && !is_person(p))
+        return;
+    else if (!name.n)
+        route_fault_add(p->faults, p->line, name, "no name before the colon");
+    else if (has_blank(name))
+        route_fault_add(p->faults, p->line, name, "a blank in a name");
+    else if (at < name.n && !p->system)
+        add_at_domain(p, name, at);
+    else if (!route_local_is_sane(name))
+        route_fault_add(p->faults, p->line, name, "no name of a mailbox");
+    else
+        add(p, name, STR_NONE);
+}
+
+static void begin_line(struct route_users_parser *p)
+{
+    p->line++;
+    p->n = 0;
+    p->field = FIELD_NAME;
+    p->uid = 0;
+    p->has_uid = p->too_long = false;
+}
+
+static void take_name(struct route_users_parser *p, char c)
+{
+    if (p->n < sizeof(p->name))
+        p->name[p->n++] = c;
+    else
+        p->too_long = true;
+}
+
+static void take_uid(struct route_users_parser *p, char c)
+{
+    bool ok = ascii_is_digit(c) && p->uid <= UID_MAX;
+
+    p->uid = ok ? p->uid * 10 + (uint64_t)(c - '0') : UINT64_MAX;
+    p->has_uid = true;
+}
+
+static void take(struct route_users_parser *p, char c)
+{
+    if (c == '\n') {
+        add_line(p);
+        begin_line(p);
+    } else if (c == ':') {
+        p->field++;
+    } else if (p->field == FIELD_NAME) {
+        take_name(p, c);
+    } else if (p->field == FIELD_UID && p->system) {
+        take_uid(p, c);
+    }
+}
+
+void route_users_begin(struct route_users_parser *p, struct route_names *names, struct route_faults *faults,
+                       bool system)
+{
+    *p = (struct route_users_parser){ .names = names, .faults = faults, .system = system, .line = 1 };
+}
+
+bool route_users_feed(struct route_users_parser *p, struct str octets)
+{
+    while (octets.n && !p->full) {
+        /* Behind the name a line holds nothing for us: over it in one step. */
+        size_t skip = p->field == FIELD_NAME || p->system ? 0 : str_find(octets, '\n');
+        octets = str_skip(octets, skip);
+        if (octets.n) {
+            take(p, octets.p[0]);
+            octets = str_skip(octets, 1);
+        }
+    }
+    return !p->full;
+}
+
+bool route_users_end(struct route_users_parser *p)
+{
+    if (!p->full && (p->n || p->field != FIELD_NAME))
+        add_line(p);
+    return !p->full;
+}
