@@ -1,0 +1,129 @@
+/* cmd/commands.c -- the table of subcommands (FACE 2.1). */
+#include <stddef.h>
+
+#include "cmd/subcommands.h"
+
+/* Known by name, so that a typing error and something that comes later are told apart. */
+#define LATER(name, text)                                                                                   \
+    {                                                                                                       \
+        .words = name, .summary = text                                                                      \
+    }
+
+const struct cmd_command cmd_commands[] = {
+    {
+        .words = "run",
+        .run = cmd_run,
+        .values = " -o ",
+        .usage = "[-o DIRECTIVES]...",
+        .summary = "the server, in the foreground",
+        .details = "  -o DIRECTIVES  replaces what the file says; may be given more than once\n",
+    },
+    {
+        .words = "demo",
+        .run = cmd_demo,
+        .values = " --dir ",
+        .usage = "[once|crash] [--dir FOLDER] [--fresh]",
+        .summary = "a whole server on loopback ports; nothing leaves this machine",
+        .details = "  once           one message, its proof, and out\n"
+                   "  crash          kill -9 under load, ten times, and count\n"
+                   "  --dir FOLDER   where it keeps everything, instead of ./veredus-demo\n"
+                   "  --fresh        begin anew: what an earlier demonstration left there is removed\n",
+    },
+    {
+        .words = "status",
+        .run = cmd_status,
+        .summary = "one screen: is it well, what is not, since when",
+    },
+    {
+        .words = "reload",
+        .run = cmd_reload,
+        .summary = "read the configuration again",
+    },
+    {
+        .words = "stop",
+        .run = cmd_stop,
+        .summary = "end in order",
+    },
+    {
+        .words = "config check",
+        .run = cmd_config_check,
+        .usage = "[FILE]",
+        .summary = "all that is wrong with a configuration, or cannot be had",
+    },
+    {
+        .words = "config show",
+        .run = cmd_config_show,
+        .usage = "[NAME]",
+        .summary = "effective values, each with its place",
+    },
+    {
+        .words = "config help",
+        .run = cmd_config_help,
+        .usage = "[NAME]",
+        .summary = "what a directive means, and an example",
+    },
+    {
+        .words = "queue list",
+        .run = cmd_queue_list,
+        .summary = "what waits",
+    },
+    {
+        .words = "queue show",
+        .run = cmd_queue_show,
+        .usage = "ID [--content]",
+        .summary = "one message",
+        .details = "  --content      also the first lines of what it says\n",
+    },
+    {
+        .words = "bench load",
+        .run = cmd_bench_load,
+        .usage = "...",
+        .summary = "load generator",
+        .raw = true,
+    },
+    {
+        .words = "bench sink",
+        .run = cmd_bench_sink,
+        .usage = "...",
+        .summary = "counting sink",
+        .raw = true,
+    },
+    {
+        .words = "version",
+        .run = cmd_version,
+        .summary = "the version of this program",
+    },
+    {
+        .words = "help",
+        .run = cmd_help,
+        .usage = "[COMMAND]",
+        .summary = "this, or more of one subcommand",
+    },
+    LATER("queue shape", "number by age and destination"),
+    LATER("queue flush", "try now"),
+    LATER("queue hold", "keep"),
+    LATER("queue release", "let go"),
+    LATER("queue remove", "delete"),
+    LATER("queue edit", "other addresses or another route"),
+    LATER("explain", "every decision from RCPT to next hop"),
+    LATER("trace", "what happened"),
+    LATER("site", "destinations, their windows, what slows them"),
+    LATER("spool check", "verify"),
+    LATER("spool export", "write messages out as files"),
+    LATER("spool import", "take them in"),
+    LATER("bsmtp", "takes batch SMTP in"),
+    LATER("send", "sends one message, shows the dialogue"),
+    LATER("user", "accounts in the users file"),
+    LATER("tls check", "what a delivery there would see"),
+    LATER("spf check", "the walk and the result"),
+    LATER("dkim", "signing keys"),
+    LATER("dmarc check", "verify a message"),
+    LATER("domain", "what to publish, whether it is published"),
+    LATER("reports", "figures from received reports"),
+    LATER("top", "live view"),
+    LATER("tenant", "tenants"),
+    LATER("table get", "one look-up, as the server does it"),
+    LATER("init", "first set-up"),
+    LATER("import postfix", "a configuration from another server's"),
+    { .words = NULL },
+};

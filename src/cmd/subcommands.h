@@ -1,0 +1,22 @@
+/* cmd/subcommands.h -- the functions behind the table of subcommands; each is a file of its name. */
+#ifndef CMD_SUBCOMMANDS_H
+#define CMD_SUBCOMMANDS_H
+
+#include "cmd/cmd.h"
+
+int cmd_run(const struct cmd_call *call);
+int cmd_demo(const struct cmd_call *call);
+int cmd_status(const struct cmd_call *call);
+int cmd_reload(const struct cmd_call *call);
+int cmd_stop(const struct cmd_call *call);
+int cmd_config_check(const struct cmd_call *call);
+int cmd_config_show(const struct cmd_call *call);
+int cmd_config_help(const struct cmd_call *call);
+int cmd_queue_list(const struct cmd_call *call);
+int cmd_queue_show(const struct cmd_call *call);
+int cmd_bench_load(const struct cmd_call *call);
+int cmd_bench_sink(const struct cmd_call *call);
+int cmd_version(const struct cmd_call *call);
+int cmd_help(const struct cmd_call *call);
+
+#endif
