@@ -1,0 +1,76 @@
+/* receive/receive.h -- the process that speaks SMTP with clients: its listeners, sessions and what they share. */
+#ifndef RECEIVE_RECEIVE_H
+#define RECEIVE_RECEIVE_H
+
+#include "core/buf.h"
+#include "core/id.h"
+#include "core/list.h"
+#include "ipc/worker.h"
+#include "smtp/server.h"
+
+enum {
+    RECEIVE_READ_MAX = 64 * 1024,          /* one read of a client */
+    RECEIVE_OUT_MAX = 256 * 1024,          /* replies of one turn, or not yet taken by the client */
+    RECEIVE_MEMORY_CONTENT = 256 * 1024,   /* content above it is written to an own file */
+    RECEIVE_MEMORY_ALL = 64 * 1024 * 1024, /* content of all sessions in memory; when short, the bound shrinks */
+    RECEIVE_IDS_BLOCK = 512,
+    RECEIVE_LISTENERS_MAX = 256,
+    RECEIVE_COMMIT_EACH_MSEC = 100,
+};
+
+struct receive;
+
+/* A listening socket of ours, with what holds for its sessions. */
+struct receive_listener {
+    struct receive *receive;
+    struct io_watch watch;
+    int fd; /* -1: none */
+    uint64_t inode; /* tells one socket from another */
+    uint32_t index; /* in config->listeners */
+    const struct config_listener *config;
+    struct smtp_server_config smtp;
+    bool asks_mail; /* a limit counts transactions: lookup is asked at MAIL, too */
+    uint32_t sessions;
+};
+
+struct receive {
+    struct worker *worker;
+    struct receive_listener listeners[RECEIVE_LISTENERS_MAX];
+    size_t n_listeners;
+    struct session **sessions; /* by slot; NULL: free */
+    uint32_t n_slots;
+    uint32_t n_sessions;
+    uint32_t max_sessions;
+    uint32_t in_content; /* sessions between DATA and their commit */
+    uint64_t session_next;
+    /* ids in hand */
+    uint64_t id_next;
+    uint32_t ids_left;
+    bool ids_asked;
+    size_t content_memory; /* of all sessions */
+    struct buf out;        /* replies of the session in hand */
+    struct buf scratch;    /* of one message: envelope and our fields */
+    char *read_room;       /* RECEIVE_READ_MAX */
+    struct io_timer stop_timer;
+    bool retiring; /* takes no new clients */
+    bool stopping; /* and tells those it has */
+    /* sums for status */
+    uint64_t accepted;
+    uint64_t rejected;
+    uint64_t octets_in;
+    uint64_t clients;
+};
+
+extern const struct worker_service receive_service;
+
+static inline struct receive *receive_of(struct worker *w)
+{
+    return w->state;
+}
+
+/* The next queue id; false: none is in hand, they have been asked for. */
+bool receive_take_id(struct receive *r, struct queue_id *id);
+/* The last client of a retiring process is gone. */
+void receive_session_gone(struct receive *r);
+
+#endif

@@ -1,0 +1,126 @@
+/* receive/record.c -- what the log says of sessions and messages that come in (FACE 3.2). */
+#include "core/ip.h"
+#include "receive/session.h"
+#include "route/find.h"
+
+static void begin(struct log_record *r, enum log_event event, struct session *s)
+{
+    struct ip_text room;
+
+    log_start(r, event);
+    log_session(r, s->id);
+    log_text(r, LOG_CLIENT, session_client_text(s, &room));
+}
+
+void record_connect(struct session *s)
+{
+    struct log_record r;
+
+    if (!log_wants(LOG_EVENT_CONNECT))
+        return;
+    begin(&r, LOG_EVENT_CONNECT, s);
+    if (s->client_n)
+        log_number(&r, LOG_CLIENT_PORT, s->client_port);
+    log_text(&r, LOG_LISTENER, s->listener->config->name.text);
+    log_send(&r);
+}
+
+void record_disconnect(struct session *s)
+{
+    struct log_record r;
+
+    if (!log_wants(LOG_EVENT_DISCONNECT))
+        return;
+    begin(&r, LOG_EVENT_DISCONNECT, s);
+    log_text_c(&r, LOG_REASON, s->end_reason);
+    log_text(&r, LOG_LISTENER, s->listener->config->name.text);
+    log_seconds(&r, LOG_SECONDS, io_clock_usec() - s->began_usec);
+    log_number(&r, LOG_MESSAGES, s->messages);
+    log_number(&r, LOG_REJECTED, s->rejected);
+    log_number(&r, LOG_OCTETS_IN, (int64_t)s->octets_in);
+    log_number(&r, LOG_OCTETS_OUT, (int64_t)s->octets_out);
+    log_send(&r);
+}
+
+/* The reply as the client sees it, without the code: "5.1.1 nobody@example.org: no such mailbox". */
+static void add_reply(struct log_record *r, enum smtp_reply_name row, const struct smtp_slots *slots)
+{
+    struct buf line = BUF_INIT(4096);
+    struct smtp_reply reply = smtp_reply_row(row);
+
+    if (smtp_reply_write(&line, &reply, slots, true) && line.n > 4)
+        log_text(r, LOG_REPLY, str_trim(str_skip(buf_str(&line), 4)));
+    buf_done(&line);
+}
+
+void record_refused(struct session *s, const char *stage, enum smtp_reply_name row, enum log_reason reason,
+                    struct str rule, struct str to, const struct smtp_slots *slots)
+{
+    struct smtp_reply reply = smtp_reply_row(row);
+    struct smtp_slots all = slots ? *slots : (struct smtp_slots){ 0 };
+    struct log_record r;
+
+    if (!log_wants(LOG_EVENT_REJECT))
+        return;
+    begin(&r, LOG_EVENT_REJECT, s);
+    log_reason(&r, reason);
+    log_text(&r, LOG_LISTENER, s->listener->config->name.text);
+    log_text_c(&r, LOG_STAGE, stage);
+    log_number(&r, LOG_CODE, reply.code);
+    if (reply.status.n)
+        log_text(&r, LOG_STATUS, reply.status);
+    if (rule.n)
+        log_text(&r, LOG_RULE, rule);
+    if (s->tx)
+        log_text(&r, LOG_FROM, s->tx->sender);
+    if (to.n)
+        log_text(&r, LOG_TO, to);
+    if (!all.address.p)
+        all.address = to;
+    all.hostname = s->listener->config->session.hostname.text;
+    add_reply(&r, row, &all);
+    log_send(&r);
+}
+
+void record_accept(struct session *s, uint32_t batch, int64_t sync_usec)
+{
+    const struct transaction *tx = s->tx;
+    int64_t end = io_clock_usec();
+    struct log_record r;
+
+    if (!log_wants(LOG_EVENT_ACCEPT))
+        return;
+    begin(&r, LOG_EVENT_ACCEPT, s);
+    log_id(&r, tx->id);
+    log_text(&r, LOG_LISTENER, s->listener->config->name.text);
+    log_text(&r, LOG_PROTOCOL, smtp_server_protocol(s->smtp));
+    log_number(&r, LOG_SIZE, (int64_t)tx->facts->size);
+    log_number(&r, LOG_RECIPIENTS, tx->n_final);
+    log_text(&r, LOG_BODY, tx->facts->eight_bit ? STR("8bit") : STR("7bit"));
+    log_seconds(&r, LOG_T_RECEIVE, end - tx->began_usec);
+    log_seconds(&r, LOG_T_SYNC, sync_usec);
+    log_number(&r, LOG_BATCH, batch);
+    log_text(&r, LOG_FROM, tx->sender);
+    log_text(&r, LOG_MSGID, message_header_scan_facts(tx->header)->message_id);
+    log_send(&r);
+}
+
+void record_expand(struct session *s, uint8_t by, struct str rule, struct str from,
+                   const struct envelope_recipient *into)
+{
+    struct smtp_path path = { .local = into->local, .domain = into->domain };
+    struct buf text = BUF_INIT(2048);
+    struct log_record r;
+
+    if (log_wants(LOG_EVENT_EXPAND) && smtp_path_write(&text, &path) && !str_eq(buf_str(&text), from)) {
+        struct str list = buf_str(&text);
+        log_start(&r, LOG_EVENT_EXPAND);
+        log_id(&r, s->tx->id);
+        log_text(&r, LOG_BY, route_by_name((enum route_by)by));
+        log_text(&r, LOG_RULE, rule);
+        log_text(&r, LOG_TO, from);
+        log_list(&r, LOG_INTO, &list, 1);
+        log_send(&r);
+    }
+    buf_done(&text);
+}

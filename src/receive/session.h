@@ -1,0 +1,165 @@
+/* receive/session.h -- one client: its connection, its dialogue, the question it waits for (RFC 5321 3). */
+#ifndef RECEIVE_SESSION_H
+#define RECEIVE_SESSION_H
+
+#include "core/arena.h"
+#include "core/ip.h"
+#include "log/log.h"
+#include "message/envelope.h"
+#include "message/header.h"
+#include "receive/receive.h"
+
+/* What a session waits for; one at a time. */
+enum question {
+    QUESTION_NONE,
+    QUESTION_CONNECT, /* lookup: may this client talk to us */
+    QUESTION_MAIL,    /* lookup: limits */
+    QUESTION_IDS,     /* queue: ids to give at MAIL */
+    QUESTION_RCPT,    /* lookup */
+    QUESTION_VRFY,    /* lookup */
+    QUESTION_FILE,    /* queue: a file for large content */
+    QUESTION_EXPAND,  /* lookup: what the recipients become */
+    QUESTION_COMMIT,  /* queue: make it durable */
+    QUESTION_TOKEN,   /* a new queue: did the former make it durable */
+};
+
+/* An accepted recipient. Texts live in the transaction's arena. */
+struct receive_recipient {
+    struct list node;
+    struct str local;
+    struct str domain;
+    struct str original; /* as given, least-quoted */
+    struct str sender;   /* of a list */
+    bool has_sender;
+    bool plain;
+};
+
+/* From MAIL to its end; lives in ARENA, dropped as one. */
+struct transaction {
+    struct arena *arena;
+    struct queue_id id;
+    int64_t began_msec; /* loop time of MAIL */
+    int64_t began_usec;
+    int64_t data_usec;
+    struct str sender; /* least-quoted, no brackets; empty: null */
+    struct list recipients;
+    uint32_t n_recipients;
+    uint64_t max_size; /* the least of the recipients' domains; 0: none of their own */
+    struct message_header_scan *header;
+    const struct smtp_content_facts *facts;
+    unsigned char token[16];
+    struct envelope_recipient *final; /* what the recipients became */
+    uint32_t n_final;
+};
+
+struct session {
+    struct receive *receive;
+    struct receive_listener *listener;
+    uint32_t slot;
+    uint32_t serial; /* of the question: answers to a former one are not ours */
+    int fd;
+    struct io_watch watch;
+    struct io_timer timer;
+    int64_t deadline_msec;
+    int64_t progress_octets; /* content since the deadline was last moved */
+    struct arena *arena;
+    struct smtp_server *smtp;
+    struct transaction *tx;
+    const struct smtp_path *path; /* of RCPT or VRFY, while that question is open */
+    struct buf in;  /* octets not used yet; empty most of the time */
+    struct buf out; /* replies the client has not taken */
+    struct buf content;
+    size_t content_counted; /* of receive->content_memory */
+    uint64_t file;          /* own file of the content; 0: none */
+    int file_fd;
+    uint64_t file_octets;
+    bool content_failed; /* it cannot be stored: swallowed, 451 at its end */
+    bool content_full;   /* the same, for want of space: 452 */
+    bool progressed; /* the last octets completed a command */
+    bool counts_in_content;
+    enum question question;
+    bool question_sent;
+    uint32_t lookup_instance; /* the lookup that counts us as connected; 0: none */
+    bool blocked;    /* the client takes no more now; out waits for it */
+    bool closing;    /* close when out is taken */
+    bool delayed;    /* error-delay */
+    bool finished;   /* gone at the end of this turn */
+    struct io_task reaper;
+    const char *end_reason;
+    struct session_id id;
+    struct ip client;
+    unsigned char client_octets[16];
+    size_t client_n; /* 16, or 0 for a unix socket */
+    uint16_t client_port;
+    int64_t began_usec;
+    uint64_t octets_in;
+    uint64_t octets_out;
+    uint32_t messages;
+    uint32_t rejected;
+};
+
+/* A client on FD (taken over). */
+void session_begin(struct receive *r, struct receive_listener *l, int fd, const struct ip *client, uint16_t port);
+/* Tell it 421 and close; a message under way to the disk is answered first. */
+void session_shutdown(struct session *s);
+/* Say ROW, a 421, and close. */
+void session_goodbye(struct session *s, enum smtp_reply_name row, const struct smtp_slots *slots);
+void session_end(struct session *s, const char *reason);
+/* Go on with what was read after an answer: drives the dialogue, sends replies. */
+void session_go_on(struct session *s);
+void session_send(struct session *s);
+void session_deadline(struct session *s, int64_t msec);
+
+/* The answer to ask.c's question SLOT/SERIAL, NULL when the session is gone or has moved on. */
+struct session *session_by_ticket(struct receive *r, uint64_t ticket, enum question q);
+
+/* ---- questions (ask.c) ---- */
+
+/* Ask, now or when the process to be asked can take it. */
+void session_ask(struct session *s, enum question q);
+/* It is answered: nothing is waited for. */
+void question_done(struct session *s);
+/* A peer can be asked (again): send what has not been sent. */
+void questions_send(struct receive *r, enum process_kind peer);
+/* That peer is gone: its questions are open again. */
+void questions_lost(struct receive *r, enum process_kind peer);
+void questions_peer_up(struct receive *r, struct ipc_channel *c);
+void question_message(struct receive *r, struct ipc_message *m);
+
+/* ---- a message (transaction.c, content.c) ---- */
+
+void transaction_begin(struct session *s);
+/* An id may be there now: go on with MAIL. */
+void transaction_take_id(struct session *s);
+void transaction_drop(struct session *s);
+bool transaction_add(struct session *s, const struct smtp_path *path, bool plain, uint64_t max_size);
+/* The content is whole: judge it, expand, commit. */
+void transaction_end_of_data(struct session *s, const struct smtp_content_facts *facts);
+void transaction_expanded(struct session *s, const struct ipc_expand_answer *a);
+void transaction_commit_send(struct session *s, struct ipc_channel *queue);
+void transaction_stored(struct session *s, enum ipc_storage status, uint32_t batch, uint64_t sync_usec);
+
+/* Storage for content: memory, or a file. */
+bool content_begin(struct session *s);   /* false: QUESTION_FILE was asked, 354 waits */
+bool content_add(struct session *s, struct str span); /* false: the file could not be written */
+void content_drop(struct session *s);
+/* It was sent to the queue: the file is its own again, memory is given back. */
+void content_given(struct session *s);
+/* A file came (FD is taken over), or did not. */
+void content_file(struct session *s, int fd, uint64_t number, enum ipc_storage status);
+/* The queue that lent it is no more; its successor removes what no message names. */
+void content_file_lost(struct session *s);
+
+/* ---- records (record.c) ---- */
+
+void record_connect(struct session *s);
+void record_disconnect(struct session *s);
+void record_refused(struct session *s, const char *stage, enum smtp_reply_name row, enum log_reason reason,
+                    struct str rule, struct str to, const struct smtp_slots *slots);
+void record_accept(struct session *s, uint32_t batch, int64_t sync_usec);
+/* BY: enum route_by, as the answer of lookup has it. */
+void record_expand(struct session *s, uint8_t by, struct str rule, struct str from,
+                   const struct envelope_recipient *into);
+struct str session_client_text(struct session *s, struct ip_text *room);
+
+#endif

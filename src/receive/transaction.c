@@ -1,0 +1,374 @@
+/* receive/transaction.c -- one message from MAIL to its 250: id, recipients, content, commit (RFC 5321 3.3). */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "core/num.h"
+#include "message/trace.h"
+#include "receive/session.h"
+
+enum {
+    TRANSACTION_ARENA_MAX = 16 << 20,
+    HEAD_ROOM = 8192,
+    COMMIT_MEMORY_MAX = 3 << 20, /* envelope and content of one frame between processes */
+};
+
+/* ---- MAIL ---- */
+
+static struct str sender_text(struct arena *a, const struct smtp_path *path)
+{
+    struct buf text = BUF_INIT(2048);
+    struct str s = STR("");
+
+    if (smtp_path_write(&text, path))
+        s = arena_str(a, buf_str(&text));
+    buf_done(&text);
+    return s;
+}
+
+static void refuse_for_memory(struct session *s)
+{
+    transaction_drop(s);
+    smtp_server_answer(s->smtp, SMTP_REPLY_MEMORY_SHORT, NULL, &s->receive->out);
+}
+
+static void mail_ok(struct session *s)
+{
+    if (s->listener->asks_mail)
+        session_ask(s, QUESTION_MAIL);
+    else
+        smtp_server_answer(s->smtp, SMTP_REPLY_MAIL_OK, NULL, &s->receive->out);
+}
+
+void transaction_take_id(struct session *s)
+{
+    struct receive *r = s->receive;
+
+    if (receive_take_id(r, &s->tx->id)) {
+        mail_ok(s);
+    } else if (worker_peer(r->worker, PROCESS_QUEUE) && !r->ids_asked && r->id_next == 0) {
+        /* The queue was asked and has none to give: its spool refuses. */
+        transaction_drop(s);
+        smtp_server_answer(s->smtp, SMTP_REPLY_SYSTEM_FAILED, NULL, &r->out);
+        r->id_next = 1;
+    } else {
+        session_ask(s, QUESTION_IDS);
+    }
+}
+
+void transaction_begin(struct session *s)
+{
+    struct arena *a = arena_new(TRANSACTION_ARENA_MAX);
+    struct transaction *tx = a ? ARENA_NEW(a, struct transaction) : NULL;
+
+    BUG_ON(s->tx);
+    if (!tx) {
+        arena_free(a);
+        smtp_server_answer(s->smtp, SMTP_REPLY_MEMORY_SHORT, NULL, &s->receive->out);
+        return;
+    }
+    *tx = (struct transaction){
+        .arena = a,
+        .began_msec = io_now_msec(s->receive->worker->loop),
+        .began_usec = io_clock_usec(),
+        .sender = sender_text(a, &smtp_server_transaction(s->smtp)->sender),
+        .header = message_header_scan_new(a),
+    };
+    list_init(&tx->recipients);
+    s->tx = tx;
+    if (!tx->header || !tx->sender.p) {
+        refuse_for_memory(s);
+        return;
+    }
+    transaction_take_id(s);
+}
+
+void transaction_drop(struct session *s)
+{
+    content_drop(s);
+    if (s->tx)
+        arena_free(s->tx->arena);
+    s->tx = NULL;
+}
+
+/* ---- RCPT ---- */
+
+bool transaction_add(struct session *s, const struct smtp_path *path, bool plain, uint64_t max_size)
+{
+    struct transaction *tx = s->tx;
+    struct receive_recipient *rc = ARENA_NEW(tx->arena, struct receive_recipient);
+
+    if (!rc)
+        return false;
+    rc->local = arena_str(tx->arena, path->local);
+    rc->domain = arena_str(tx->arena, path->domain);
+    rc->original = sender_text(tx->arena, path);
+    rc->plain = plain;
+    if (!rc->local.p || !rc->domain.p || !rc->original.p)
+        return false;
+    list_init(&rc->node);
+    list_append(&tx->recipients, &rc->node);
+    tx->n_recipients++;
+    if (max_size && (!tx->max_size || max_size < tx->max_size))
+        tx->max_size = max_size;
+    return true;
+}
+
+/* ---- the end of data ---- */
+
+static void refuse_content(struct session *s, enum smtp_reply_name row, enum log_reason reason, struct config_place place,
+                           uint64_t number)
+{
+    struct smtp_slots slots = { .number = number };
+
+    s->rejected++;
+    s->receive->rejected++;
+    record_refused(s, "data", row, reason, str_from_c(config_rule(s->receive->worker->config, place).c), STR_NONE,
+                   &slots);
+    smtp_server_answer(s->smtp, row, &slots, &s->receive->out);
+    transaction_drop(s);
+}
+
+static void refuse_storage(struct session *s, bool full)
+{
+    refuse_content(s, full ? SMTP_REPLY_STORAGE_SHORT : SMTP_REPLY_SYSTEM_FAILED, LOG_REASON_STORAGE,
+                   CONFIG_PLACE_DEFAULT, 0);
+}
+
+/* What is refused because of what the content is; true when it was. */
+static bool judged(struct session *s)
+{
+    const struct config *config = s->receive->worker->config;
+    const struct config_session *limits = &s->listener->config->session;
+    const struct message_header *h = message_header_scan_facts(s->tx->header);
+
+    if (h->size > limits->max_header_size.n)
+        refuse_content(s, SMTP_REPLY_HEADER_TOO_BIG, LOG_REASON_HEADER, limits->max_header_size.place,
+                       limits->max_header_size.n);
+    else if (h->received > config->max_received.n)
+        refuse_content(s, SMTP_REPLY_LOOP, LOG_REASON_LOOP, config->max_received.place, h->received);
+    else if (s->tx->max_size && s->tx->facts->size > s->tx->max_size)
+        refuse_content(s, SMTP_REPLY_CONTENT_TOO_BIG, LOG_REASON_SIZE, CONFIG_PLACE_DEFAULT, s->tx->max_size);
+    else if (s->content_failed)
+        refuse_storage(s, s->content_full);
+    else
+        return false;
+    return true;
+}
+
+static bool all_plain(const struct transaction *tx)
+{
+    LIST_FOR(node, &tx->recipients)
+        if (!CONTAINER_OF(node, struct receive_recipient, node)->plain)
+            return false;
+    return true;
+}
+
+/* Mailboxes themselves: what the recipients become is what they are, once each. */
+static bool keep_recipients(struct transaction *tx)
+{
+    struct envelope_recipient *out = ARENA_NEW_ARRAY(tx->arena, tx->n_recipients, struct envelope_recipient);
+
+    if (!out)
+        return false;
+    LIST_FOR(node, &tx->recipients) {
+        struct receive_recipient *rc = CONTAINER_OF(node, struct receive_recipient, node);
+        bool again = false;
+        for (uint32_t i = 0; i < tx->n_final && !again; i++)
+            again = str_eq(out[i].local, rc->local) && str_eq(out[i].domain, rc->domain);
+        if (again)
+            continue;
+        out[tx->n_final] = (struct envelope_recipient){
+            .number = tx->n_final + 1,
+            .local = rc->local,
+            .domain = rc->domain,
+            .original = rc->original,
+        };
+        tx->n_final++;
+    }
+    tx->final = out;
+    return true;
+}
+
+static void commit(struct session *s)
+{
+    if (getrandom(s->tx->token, sizeof(s->tx->token), 0) != (ssize_t)sizeof(s->tx->token)) {
+        refuse_storage(s, false);
+        return;
+    }
+    session_ask(s, QUESTION_COMMIT);
+}
+
+void transaction_end_of_data(struct session *s, const struct smtp_content_facts *facts)
+{
+    struct smtp_content_facts *kept = ARENA_NEW(s->tx->arena, struct smtp_content_facts);
+
+    message_header_scan_end(s->tx->header);
+    if (!kept) {
+        refuse_for_memory(s);
+        return;
+    }
+    *kept = *facts;
+    s->tx->facts = kept;
+    if (judged(s))
+        return;
+    if (!all_plain(s->tx))
+        session_ask(s, QUESTION_EXPAND);
+    else if (keep_recipients(s->tx))
+        commit(s);
+    else
+        refuse_for_memory(s);
+}
+
+/* ---- expansion ---- */
+
+static bool take_counted(struct str *rest, struct str *out)
+{
+    if (rest->n < 2 || le16_get(rest->p) > rest->n - 2)
+        return false;
+    *out = str_slice(*rest, 2, 2 + (size_t)le16_get(rest->p));
+    *rest = str_skip(*rest, 2 + out->n);
+    return true;
+}
+
+static struct receive_recipient *recipient_at(struct transaction *tx, uint32_t index)
+{
+    LIST_FOR(node, &tx->recipients)
+        if (index-- == 0)
+            return CONTAINER_OF(node, struct receive_recipient, node);
+    return NULL;
+}
+
+static bool take_result(struct session *s, struct str *rest, struct envelope_recipient *out)
+{
+    struct transaction *tx = s->tx;
+    struct str local, domain, rule, sender;
+    struct receive_recipient *rc;
+    uint8_t by;
+
+    if (rest->n < 3 || !(rc = recipient_at(tx, le16_get(rest->p))))
+        return false;
+    by = (uint8_t)rest->p[2];
+    *rest = str_skip(*rest, 3);
+    if (!take_counted(rest, &local) || !take_counted(rest, &domain) || !take_counted(rest, &rule) ||
+        !take_counted(rest, &sender))
+        return false;
+    *out = (struct envelope_recipient){
+        .number = ++tx->n_final,
+        .local = arena_str(tx->arena, local),
+        .domain = arena_str(tx->arena, domain),
+        .original = rc->original,
+        .has_sender = sender.n > 0,
+    };
+    if (sender.n)
+        out->sender = arena_str(tx->arena, sender);
+    record_expand(s, by, rule, rc->original, out);
+    return out->local.p && out->domain.p;
+}
+
+void transaction_expanded(struct session *s, const struct ipc_expand_answer *a)
+{
+    struct str rest = a->results;
+    struct transaction *tx = s->tx;
+    /* No result has fewer octets than its fixed part: that bounds the array by what was sent. */
+    bool sane = a->count > 0 && a->count <= rest.n / 3;
+
+    tx->final = sane ? ARENA_NEW_ARRAY(tx->arena, a->count, struct envelope_recipient) : NULL;
+    for (uint32_t i = 0; tx->final && i < a->count; i++)
+        if (!take_result(s, &rest, &tx->final[i]))
+            sane = false;
+    if (!sane || !tx->final)
+        refuse_storage(s, false);
+    else
+        commit(s);
+}
+
+/* ---- commit ---- */
+
+static void add_received(struct session *s, struct buf *out, const char *id)
+{
+    const struct transaction *tx = s->tx;
+    struct ip_text room;
+    struct receive_recipient *only = tx->n_recipients == 1 ? recipient_at(s->tx, 0) : NULL;
+
+    message_received_write(out, &(struct message_received){
+                                    .client_helo = smtp_server_client_name(s->smtp),
+                                    .client = s->client_n ? session_client_text(s, &room) : STR_NONE,
+                                    .hostname = s->listener->config->session.hostname.text,
+                                    .protocol = smtp_server_protocol(s->smtp),
+                                    .id = str_from_c(id),
+                                    .recipient = only ? only->original : STR_NONE,
+                                    .utc_msec = io_wall_msec(),
+                                });
+}
+
+static void add_envelope(struct session *s, struct buf *out)
+{
+    const struct transaction *tx = s->tx;
+    struct session_id_text session = session_id_text(s->id);
+    bool encoded = envelope_encode(
+        out, &(struct envelope){
+                 .sender = tx->sender,
+                 .smtputf8 = smtp_server_transaction(s->smtp)->params.smtputf8,
+                 .body = tx->facts->eight_bit ? ENVELOPE_BODY_8BIT : ENVELOPE_BODY_7BIT,
+                 .size = tx->facts->size,
+                 .lines = tx->facts->lines,
+                 .longest_line = tx->facts->longest_line,
+                 .leading_dots = tx->facts->leading_dots,
+                 .client = str_of((char *)s->client_octets, s->client_n),
+                 .client_name = smtp_server_client_name(s->smtp),
+                 .listener = s->listener->config->name.text,
+                 .protocol = smtp_server_protocol(s->smtp),
+                 .session = str_from_c(session.c),
+                 .message_id = message_header_scan_facts(tx->header)->message_id,
+                 .recipients = tx->final,
+                 .n_recipients = tx->n_final,
+             });
+
+    out->failed = out->failed || !encoded;
+}
+
+void transaction_commit_send(struct session *s, struct ipc_channel *queue)
+{
+    struct receive *r = s->receive;
+    struct transaction *tx = s->tx;
+    struct queue_id_text id = queue_id_text(tx->id);
+    size_t head;
+
+    buf_clear(&r->scratch);
+    add_received(s, &r->scratch, id.c);
+    head = r->scratch.n;
+    add_envelope(s, &r->scratch);
+    s->question_sent = !r->scratch.failed && r->scratch.n + s->content.n <= COMMIT_MEMORY_MAX &&
+                       ipc_send_commit_ask(queue, &(struct ipc_commit_ask){
+                                                      .ticket = (uint64_t)s->serial << 32 | s->slot,
+                                                      .id = tx->id.n,
+                                                      .token = str_of((char *)tx->token, sizeof(tx->token)),
+                                                      .expected = r->in_content,
+                                                      .file = s->file,
+                                                      .file_size = s->file_octets,
+                                                      .envelope = str_skip(buf_str(&r->scratch), head),
+                                                      .head = str_head(buf_str(&r->scratch), head),
+                                                      .body = buf_str(&s->content),
+                                                  });
+    if (!s->question_sent)
+        return;
+    /* The content is the queue's now: it is no longer ours to give back, and needs no memory here. */
+    content_given(s);
+}
+
+void transaction_stored(struct session *s, enum ipc_storage status, uint32_t batch, uint64_t sync_usec)
+{
+    struct queue_id_text id;
+
+    if (status != IPC_STORED) {
+        refuse_storage(s, status == IPC_NO_SPACE);
+        return;
+    }
+    id = queue_id_text(s->tx->id);
+    record_accept(s, batch, (int64_t)sync_usec);
+    smtp_server_answer(s->smtp, SMTP_REPLY_QUEUED, &(struct smtp_slots){ .id = str_from_c(id.c) }, &s->receive->out);
+    s->messages++;
+    s->receive->accepted++;
+    transaction_drop(s);
+}
