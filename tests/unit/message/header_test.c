@@ -96,7 +96,7 @@ static void defects_are_counted_and_stepped_over_c055_c071(void **state)
         { STR_INIT(" folded first\r\nA: b\r\n\r\n"), 1, 1, 0, 23 },
         { STR_INIT("A: b\r\n \r\nReceived: x\r\n\r\n"), 2, 0, 1, 24 },
         { STR_INIT("Received:\r\nRECEIVED:;;;\r\nreceived: (\r\n\r\n"), 3, 0, 3, 40 },
-        { STR_INIT("Received-Not: x\r\nXReceived: x\r\nReceive: x\r\nReceived\r\n\r\n"), 3, 1, 0, 54 },
+        { STR_INIT("Received-Not: x\r\nXReceived: x\r\nReceive: x\r\nReceived\r\n\r\n"), 3, 1, 0, 55 },
         { STR_INIT("\xc3\xa4: x\r\n\r\n"), 0, 1, 0, 9 },
         { STR_INIT("A: b\r\n\rReceived: x\r\n\r\n"), 1, 1, 0, 22 },
         { STR_INIT("\r\r\n\r\n"), 0, 1, 0, 5 },
