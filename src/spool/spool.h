@@ -253,7 +253,7 @@ struct spool_read {
     struct list node;
     struct queue_id id;
     unsigned parts;
-    char *octets;
+    char *octets[2];
     char *content;
 };
 

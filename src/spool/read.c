@@ -1,0 +1,307 @@
+/* spool/read.c -- messages read back by their position, never given unless their sums match. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spool/internal.h"
+#include "spool/reader.h"
+
+/* ---- what stands where, taken from the index while the lock is held ---- */
+
+enum place { AT_MESSAGE, AT_EDIT, AT_OUTCOME, AT_HOLD, PLACES };
+
+struct lease {
+    struct spool_entry_row row;
+    uint64_t at[PLACES]; /* packed; 0: nothing */
+    uint64_t life[PLACES];
+    struct segment *segment[PLACES];
+};
+
+static bool lease_take(struct spool *spool, struct queue_id id, struct lease *lease)
+{
+    const struct spool_entry_row *row = spool_index_find(spool->index, id);
+
+    if (!row)
+        return false;
+    *lease = (struct lease){ .row = *row, .at = { row->message, row->edit, row->outcome, row->hold } };
+    for (int i = 0; i < PLACES; i++) {
+        if (!lease->at[i])
+            continue;
+        struct segment *s = segments_find(&spool->segments, spool_position_of(lease->at[i]).segment);
+        if (!s)
+            continue;
+        lease->segment[i] = s;
+        lease->life[i] = s->life;
+        s->readers++; /* not reused while it is read (INV-10) */
+    }
+    return true;
+}
+
+static void lease_settle(struct lease *lease)
+{
+    for (int i = 0; i < PLACES; i++)
+        if (lease->segment[i])
+            lease->segment[i]->readers--;
+}
+
+/* ---- the parts of one message, each in memory of its own ---- */
+
+struct parts {
+    struct spool_message_meta meta;
+    uint64_t content; /* offset in the file of the log */
+    uint64_t content_octets;
+    struct str text[PLACES]; /* of AT_MESSAGE: the first envelope */
+};
+
+static void parts_done(struct parts *parts)
+{
+    for (int i = 0; i < PLACES; i++)
+        free((char *)(uintptr_t)parts->text[i].p);
+}
+
+static bool decode(const struct lease *lease, enum place place, const struct reader_found *found, struct parts *parts,
+                   struct str *text)
+{
+    static const enum spool_kind kinds[] = { SPOOL_KIND_MESSAGE, SPOOL_KIND_EDIT, SPOOL_KIND_OUTCOME,
+                                             SPOOL_KIND_HOLD };
+    uint32_t version;
+
+    if (found->row.kind != kinds[place] || found->row.id.n != lease->row.id)
+        return false;
+    *text = found->meta;
+    if (place == AT_OUTCOME)
+        return spool_outcome_meta_get(found->meta, &version, text) && version == lease->row.version;
+    if (place != AT_MESSAGE)
+        return true;
+    parts->content = found->content;
+    parts->content_octets = found->row.content_octets;
+    return spool_message_meta_get(found->meta, found->row.content_octets, &parts->meta, text);
+}
+
+/* 0, an errno of the disk or memory, or EBADMSG for damage. */
+static int part_read(struct reader *r, const struct lease *lease, enum place place, struct parts *parts)
+{
+    struct reader_found found;
+    struct str text = STR_NONE;
+
+    if (!lease->at[place])
+        return 0;
+    if (!lease->segment[place] || !reader_record(r, spool_position_of(lease->at[place]), lease->life[place], &found))
+        return r->e ? r->e : EBADMSG;
+    if (!decode(lease, place, &found, parts, &text))
+        return EBADMSG;
+    char *octets = malloc(text.n + 1);
+    if (!octets)
+        return ENOMEM;
+    if (text.n)
+        memcpy(octets, text.p, text.n);
+    parts->text[place] = str_of(octets, text.n);
+    return 0;
+}
+
+/* ---- spool_read ---- */
+
+static int file_read(struct spool *spool, const struct spool_message_meta *meta, struct spool_read *read)
+{
+    struct spool_disk *disk = spool->disk;
+    uint64_t sum = 0;
+    int e = disk->ops->open(disk, spool_own_name(meta->file).c, SPOOL_OPEN_READ, &read->file);
+
+    if (e) {
+        read->file = -1;
+        return e == ENOENT ? EBADMSG : e;
+    }
+    e = own_file_sum(spool, read->file, meta->file, meta->file_octets, &sum);
+    read->file_octets = meta->file_octets;
+    return e ? e : sum == meta->file_sum ? 0 : EBADMSG;
+}
+
+static int content_read(struct spool *spool, struct reader *r, const struct lease *lease, const struct parts *parts,
+                        struct spool_read *read)
+{
+    size_t n = parts->content_octets, head = parts->meta.head_octets;
+
+    read->content = malloc(n + 1);
+    if (!read->content)
+        return ENOMEM;
+    if (!reader_open(r, spool_position_of(lease->at[AT_MESSAGE]).segment))
+        return r->e;
+    int e = spool_disk_read(spool->disk, r->fd, read->content, n, parts->content);
+    if (e)
+        return e;
+    if (spool_sum(&spool->secret, lease->life[AT_MESSAGE], parts->content, read->content, n) !=
+        parts->meta.content_sum)
+        return EBADMSG;
+    read->head = str_of(read->content, head);
+    read->body = str_of(read->content + head, n - head);
+    return parts->meta.file ? file_read(spool, &parts->meta, read) : 0;
+}
+
+/* Hand the text over: it is READ's from now on. */
+static struct str give(struct parts *parts, enum place place, char **owned)
+{
+    struct str text = parts->text[place];
+
+    *owned = (char *)(uintptr_t)text.p;
+    parts->text[place] = STR_NONE;
+    return text;
+}
+
+static int parts_for(struct spool *spool, struct reader *r, const struct lease *lease, struct spool_read *read)
+{
+    struct parts parts = { 0 };
+    int e = 0;
+
+    if (read->parts & (SPOOL_READ_ENVELOPE | SPOOL_READ_CONTENT))
+        e = part_read(r, lease, AT_MESSAGE, &parts);
+    if (!e && read->parts & SPOOL_READ_CONTENT)
+        e = content_read(spool, r, lease, &parts, read);
+    if (!e && read->parts & SPOOL_READ_ENVELOPE)
+        e = part_read(r, lease, AT_EDIT, &parts);
+    if (!e && read->parts & SPOOL_READ_STATE)
+        e = part_read(r, lease, AT_OUTCOME, &parts);
+    if (!e && read->parts & SPOOL_READ_ENVELOPE)
+        read->envelope = give(&parts, lease->at[AT_EDIT] ? AT_EDIT : AT_MESSAGE, &read->octets[0]);
+    if (!e && read->parts & SPOOL_READ_STATE)
+        read->state = give(&parts, AT_OUTCOME, &read->octets[1]);
+    parts_done(&parts);
+    return e;
+}
+
+static void drop(struct spool *spool, struct spool_read *read)
+{
+    if (read->file >= 0)
+        spool->disk->ops->close(spool->disk, read->file);
+    free(read->octets[0]);
+    free(read->octets[1]);
+    free(read->content);
+    read->octets[0] = read->octets[1] = read->content = NULL;
+    read->envelope = read->state = read->head = read->body = STR_NONE;
+    read->file = -1;
+    read->file_octets = 0;
+}
+
+void read_run(struct spool *spool, struct spool_read *read)
+{
+    struct reader r;
+    struct lease lease;
+
+    pthread_mutex_lock(&spool->lock);
+    bool there = lease_take(spool, read->id, &lease);
+    pthread_mutex_unlock(&spool->lock);
+    if (!there) {
+        read->status = SPOOL_READ_GONE;
+        return;
+    }
+    reader_init(&r, spool->disk, &spool->secret);
+    int e = parts_for(spool, &r, &lease, read);
+    reader_done(&r);
+
+    pthread_mutex_lock(&spool->lock);
+    lease_settle(&lease);
+    pthread_mutex_unlock(&spool->lock);
+    read->state_version = lease.row.version;
+    if (e)
+        drop(spool, read);
+    read->status = !e ? SPOOL_READ_OK : e == EBADMSG ? SPOOL_READ_DAMAGED : SPOOL_READ_FAILED;
+}
+
+void spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read)
+{
+    *read = (struct spool_read){ .done = read->done, .file = -1, .id = id, .parts = parts };
+    pthread_mutex_lock(&spool->lock);
+    list_append(&spool->reading, &read->node);
+    pthread_cond_signal(&spool->content_cond);
+    pthread_mutex_unlock(&spool->lock);
+}
+
+void spool_read_done(struct spool *spool, struct spool_read *read)
+{
+    drop(spool, read);
+}
+
+/* ---- spool_each ---- */
+
+static int by_id(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static uint64_t *all_ids(struct spool *spool, size_t *count)
+{
+    size_t n = 0;
+    uint64_t *ids = malloc((spool_index_count(spool->index) + 1) * sizeof(*ids));
+
+    for (size_t i = 0; ids && i < spool_index_slots(spool->index); i++) {
+        const struct spool_entry_row *row = spool_index_at(spool->index, i);
+        if (row)
+            ids[n++] = row->id;
+    }
+    if (ids)
+        qsort(ids, n, sizeof(*ids), by_id);
+    *count = n;
+    return ids;
+}
+
+static int visit_one(struct spool *spool, struct reader *r, uint64_t id, void (*visit)(void *ctx, const struct spool_entry *entry),
+                     void *ctx)
+{
+    struct lease lease;
+    struct parts parts = { 0 };
+    int e = 0;
+    bool damaged = false;
+
+    pthread_mutex_lock(&spool->lock);
+    bool there = lease_take(spool, (struct queue_id){ id }, &lease);
+    pthread_mutex_unlock(&spool->lock);
+    if (!there)
+        return 0;
+    for (int i = 0; i < PLACES && (!e || e == EBADMSG); i++) {
+        e = part_read(r, &lease, (enum place)i, &parts);
+        damaged |= e == EBADMSG;
+    }
+    if (!e || e == EBADMSG) {
+        struct spool_entry entry = {
+            .id = { id },
+            .accepted_utc_msec = parts.meta.accepted_utc_msec,
+            .envelope = parts.text[lease.at[AT_EDIT] ? AT_EDIT : AT_MESSAGE],
+            .state = parts.text[AT_OUTCOME],
+            .state_version = lease.row.version,
+            .held = lease.row.flags & SPOOL_ENTRY_HELD,
+            .damaged = damaged || lease.row.flags & SPOOL_ENTRY_DAMAGED,
+            .own_file = lease.row.file != 0,
+            .hold_reason = parts.text[AT_HOLD],
+            .head_octets = parts.meta.head_octets,
+            .body_octets = lease.row.file ? parts.meta.file_octets : parts.content_octets - parts.meta.head_octets,
+        };
+        visit(ctx, &entry);
+        e = 0;
+    }
+    parts_done(&parts);
+    pthread_mutex_lock(&spool->lock);
+    lease_settle(&lease);
+    pthread_mutex_unlock(&spool->lock);
+    return e;
+}
+
+bool spool_each(struct spool *spool, void (*visit)(void *ctx, const struct spool_entry *entry), void *ctx,
+                struct err *err)
+{
+    struct reader r;
+    size_t count;
+    int e = 0;
+
+    pthread_mutex_lock(&spool->lock);
+    uint64_t *ids = all_ids(spool, &count);
+    pthread_mutex_unlock(&spool->lock);
+    if (!ids)
+        return err_sys(err, ENOMEM, "spool");
+    reader_init(&r, spool->disk, &spool->secret);
+    for (size_t i = 0; !e && i < count; i++)
+        e = visit_one(spool, &r, ids[i], visit, ctx);
+    reader_done(&r);
+    free(ids);
+    return e ? err_sys(err, e, "read the spool") : true;
+}

@@ -1,0 +1,299 @@
+/* spool/upkeep.c -- what is done ahead of need or after it: segments, own files, checkpoints, space, ids. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spool/internal.h"
+
+enum { FILL_OCTETS = 1 << 20, UNLINK_AT_ONCE = 16 };
+
+static const unsigned char zeros[64 << 10];
+
+static int64_t later(const struct spool *spool)
+{
+    return spool_now_usec(spool) + (int64_t)spool->options.retry_msec * 1000;
+}
+
+/* ---- space ---- */
+
+static bool is_below(const struct spool_options *o, const struct spool_space *s)
+{
+    return s->octets_free < o->min_free_octets || s->inodes_free < o->min_free_inodes ||
+           s->octets_free < s->octets / 100 * o->min_free_percent ||
+           s->inodes_free < s->inodes / 100 * o->min_free_percent;
+}
+
+static void look(struct spool *spool)
+{
+    struct spool_space space;
+
+    spool->want_look = false;
+    spool->looked_usec = spool_now_usec(spool);
+    pthread_mutex_unlock(&spool->lock);
+    int e = spool->disk->ops->space(spool->disk, &space);
+    pthread_mutex_lock(&spool->lock);
+    if (e)
+        return;
+    bool below = is_below(&spool->options, &space);
+    if (below && !spool->short_of_space)
+        log_cause(spool, ENOSPC, "min-free", "of the spool");
+    if (!below && (spool->prepare_errno == ENOSPC || spool->prepare_errno == EDQUOT))
+        spool->prepare_retry_usec = 0; /* perhaps there is room again */
+    spool->short_of_space = below;
+}
+
+/* ---- segments ---- */
+
+static int fill_zeros(struct spool *spool, int fd, uint64_t from, uint64_t to)
+{
+    struct iovec iov[FILL_OCTETS / sizeof(zeros)];
+
+    while (from < to) {
+        int n = 0;
+        uint64_t at = from;
+        for (; from < to && n < (int)ARRAY_LEN(iov); n++) {
+            size_t octets = to - from < sizeof(zeros) ? (size_t)(to - from) : sizeof(zeros);
+            iov[n] = (struct iovec){ .iov_base = (void *)(uintptr_t)zeros, .iov_len = octets };
+            from += octets;
+        }
+        int e = spool_disk_write(spool->disk, fd, iov, n, at);
+        if (e)
+            return e;
+    }
+    return spool->disk->ops->sync(spool->disk, fd);
+}
+
+/* Open or create the file of SEGMENT; *have is how long it is. */
+static int begin_making(struct spool *spool, uint32_t number, int *fd, uint64_t *have)
+{
+    struct spool_disk *disk = spool->disk;
+    struct spool_name name = spool_segment_name(number);
+    int e = disk->ops->open(disk, name.c, SPOOL_OPEN_NEW, fd);
+
+    *have = 0;
+    if (e == EEXIST) {
+        e = disk->ops->open(disk, name.c, SPOOL_OPEN_WRITE, fd);
+        if (!e)
+            e = disk->ops->length(disk, *fd, have);
+    }
+    if (e)
+        return e;
+    return disk->ops->sync_folder(disk);
+}
+
+static struct segment *raw_segment(const struct spool *spool)
+{
+    for (size_t i = 0; i < spool->segments.count; i++)
+        if (spool->segments.at[i]->state == SEGMENT_RAW)
+            return spool->segments.at[i];
+    return NULL;
+}
+
+static void prepare_failed(struct spool *spool, int e)
+{
+    if (spool->making_fd >= 0)
+        spool->disk->ops->close(spool->disk, spool->making_fd);
+    spool->making_fd = -1;
+    spool->making = NULL; /* it stays raw */
+    spool->prepare_errno = e;
+    spool->prepare_retry_usec = later(spool);
+    log_cause(spool, e, "prepare", "a segment of the log");
+    pthread_cond_signal(&spool->commit_cond);
+}
+
+/* One piece of one segment more is filled with zeros and synced, so that no commit pays for it. */
+static void prepare(struct spool *spool)
+{
+    uint64_t size = spool->options.segment_octets, have = spool->made, to;
+    int e = 0, fd = spool->making_fd;
+
+    if (!spool->making) {
+        spool->making = raw_segment(spool);
+        if (!spool->making)
+            spool->making = segments_add(&spool->segments, segments_next_number(&spool->segments));
+        if (!spool->making) {
+            prepare_failed(spool, ENOMEM);
+            return;
+        }
+    }
+    uint32_t number = spool->making->number;
+    pthread_mutex_unlock(&spool->lock);
+    if (fd < 0)
+        e = begin_making(spool, number, &fd, &have);
+    to = have + FILL_OCTETS < size ? have + FILL_OCTETS : size;
+    if (!e)
+        e = fill_zeros(spool, fd, have, to);
+    pthread_mutex_lock(&spool->lock);
+    spool->making_fd = fd;
+    if (e) {
+        prepare_failed(spool, e);
+        return;
+    }
+    spool->made = to;
+    spool->prepare_errno = 0;
+    if (to < size)
+        return;
+    spool->disk->ops->close(spool->disk, fd);
+    spool->making_fd = -1;
+    spool->making->blocks = (uint32_t)(size / SPOOL_BLOCK);
+    spool->making->state = SEGMENT_FREE;
+    spool->making = NULL;
+    spool->commit_sleeps = false;
+    pthread_cond_signal(&spool->commit_cond);
+}
+
+static bool segment_waits_for_checkpoint(const struct spool *spool)
+{
+    for (size_t i = 0; i < spool->segments.count; i++)
+        if (segment_is_dead(spool->segments.at[i]) && spool->segments.at[i]->life != spool->former_life)
+            return true;
+    return false;
+}
+
+/* ---- own files ---- */
+
+static int make_file(struct spool *spool, uint64_t number)
+{
+    int fd, e = spool->disk->ops->open(spool->disk, spool_own_name(number).c, SPOOL_OPEN_NEW, &fd);
+
+    if (!e)
+        spool->disk->ops->close(spool->disk, fd);
+    return e;
+}
+
+/* The pool is filled up again; one sync of the folder makes all their names durable. */
+static void make_files(struct spool *spool)
+{
+    size_t want = spool->options.own_files - spool->files_ready.count;
+    uint64_t first = spool->next_file;
+    size_t made = 0;
+    int e = 0;
+
+    spool->files_wanted = false;
+    if (!numbers_reserve(&spool->files_ready, want))
+        return;
+    spool->next_file += want;
+    pthread_mutex_unlock(&spool->lock);
+    while (!e && made < want) {
+        e = make_file(spool, first + made);
+        made += !e;
+    }
+    if (made)
+        e = spool->disk->ops->sync_folder(spool->disk);
+    pthread_mutex_lock(&spool->lock);
+    if (e)
+        log_cause(spool, e, "make", spool_own_name(first + made).c);
+    for (size_t i = 0; i < made; i++)
+        numbers_add(e ? &spool->files_dead : &spool->files_ready, first + i);
+}
+
+static void unlink_files(struct spool *spool)
+{
+    uint64_t dead[UNLINK_AT_ONCE];
+    size_t n = 0;
+
+    while (n < ARRAY_LEN(dead) && spool->files_dead.count)
+        dead[n++] = spool->files_dead.at[--spool->files_dead.count];
+    pthread_mutex_unlock(&spool->lock);
+    for (size_t i = 0; i < n; i++)
+        spool->disk->ops->unlink(spool->disk, spool_own_name(dead[i]).c); /* what stays is an orphan later */
+    pthread_mutex_lock(&spool->lock);
+}
+
+/* ---- ids ---- */
+
+static void raise_ceiling(struct spool *spool)
+{
+    struct spool_start start = spool->start;
+
+    start.sequence++;
+    start.id_ceiling = spool->next_id + ID_BLOCK;
+    pthread_mutex_unlock(&spool->lock);
+    int e = start_write(spool, &start);
+    pthread_mutex_lock(&spool->lock);
+    if (e) {
+        log_cause(spool, e, "write", "start");
+        spool->checkpoint_retry_usec = later(spool);
+        return;
+    }
+    spool->start = start;
+    spool->id_ceiling = start.id_ceiling;
+}
+
+/* ---- the step ---- */
+
+static bool checkpoint_is_due(const struct spool *spool)
+{
+    uint64_t often = spool->options.segment_octets;
+
+    if (spool->want_checkpoint)
+        return true;
+    if (often < 2 * spool->checkpoint_octets)
+        often = 2 * spool->checkpoint_octets;
+    return spool->written_since >= often;
+}
+
+static void checkpoint(struct spool *spool)
+{
+    spool->want_checkpoint = false;
+    pthread_mutex_unlock(&spool->lock);
+    int e = checkpoint_write(spool);
+    pthread_mutex_lock(&spool->lock);
+    if (!e)
+        return;
+    log_cause(spool, e, "write", checkpoint_name(spool->checkpoint_slot));
+    spool->checkpoint_retry_usec = later(spool);
+}
+
+static bool lacks_segment(const struct spool *spool)
+{
+    return segments_in(&spool->segments, SEGMENT_FREE) < SPARE_SEGMENTS;
+}
+
+enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec)
+{
+    int64_t now = spool_now_usec(spool);
+    bool may_checkpoint = now >= spool->checkpoint_retry_usec;
+    bool may_prepare = !spool->short_of_space && now >= spool->prepare_retry_usec;
+
+    if (spool->want_look)
+        look(spool);
+    else if (spool->next_id + ID_BLOCK / 2 > spool->id_ceiling && may_checkpoint)
+        raise_ceiling(spool);
+    else if (spool->files_wanted && !spool->short_of_space)
+        make_files(spool);
+    else if (spool->files_dead.count)
+        unlink_files(spool);
+    else if (may_checkpoint && checkpoint_is_due(spool))
+        checkpoint(spool);
+    else if (may_checkpoint && lacks_segment(spool) && !spool->making && spool->written_since &&
+             segment_waits_for_checkpoint(spool))
+        checkpoint(spool);
+    else if (lacks_segment(spool) && may_prepare)
+        prepare(spool);
+    else if (lacks_segment(spool) && !spool->short_of_space) {
+        *until_usec = spool->prepare_retry_usec;
+        return SPOOL_STEP_WAIT;
+    } else if (!may_checkpoint && checkpoint_is_due(spool)) {
+        *until_usec = spool->checkpoint_retry_usec;
+        return SPOOL_STEP_WAIT;
+    } else
+        return SPOOL_STEP_IDLE;
+    return SPOOL_STEP_DONE;
+}
+
+enum spool_step spool_step_upkeep(struct spool *spool, int64_t *until_usec)
+{
+    pthread_mutex_lock(&spool->lock);
+    enum spool_step done = upkeep_step(spool, until_usec);
+    pthread_mutex_unlock(&spool->lock);
+    return done;
+}
+
+void spool_want_checkpoint(struct spool *spool)
+{
+    pthread_mutex_lock(&spool->lock);
+    spool->want_checkpoint = true;
+    pthread_cond_signal(&spool->upkeep_cond);
+    pthread_mutex_unlock(&spool->lock);
+}
