@@ -1,0 +1,259 @@
+/* cmd/cmd_queue_list.c -- veredus queue: what waits, one message a row (FACE 2.3). */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/row.h"
+#include "cmd/server.h"
+#include "cmd/subcommands.h"
+#include "cmd/text.h"
+#include "io/loop.h"
+
+enum {
+    LOOK_AHEAD = 200, /* rows that decide how wide columns are */
+    ID_WIDTH = 12,
+    AGE_WIDTH = 6,
+    OCTETS_WIDTH = 6,
+    ADDRESS_LEAST = 9, /* RECIPIENT */
+    ADDRESS_MOST = 40,
+    GAP = 2,
+    STATES = 4,
+};
+
+static const char *const states[STATES] = { "ready", "sending", "deferred", "held" };
+
+struct listing {
+    struct text_screen screen;
+    struct buf line;
+    int64_t now_msec;
+    json_t *ahead; /* the first rows, not printed yet */
+    bool begun;
+    size_t sender_width, recipient_width;
+    uint64_t messages, recipients, octets;
+    uint64_t in_state[STATES];
+};
+
+/* ---- the parts of a row ---- */
+
+static void gap(struct buf *out)
+{
+    buf_add(out, STR("  "));
+}
+
+/* "dora@example.com +4,211" */
+static void put_recipient(const json_t *row, struct buf *out)
+{
+    uint64_t n = row_number(row, "recipients");
+
+    buf_add(out, row_text(row, "to"));
+    if (n > 1)
+        buf_printf(out, " +%s", text_count(n - 1).c);
+}
+
+static struct str sender_of(const json_t *row)
+{
+    struct str from = row_text(row, "from");
+
+    return from.n ? from : STR("<>");
+}
+
+static void put_state(const struct listing *l, const json_t *row, struct buf *out)
+{
+    struct str state = row_text(row, "state");
+    uint64_t sending = row_number(row, "sending"), done = row_number(row, "delivered") + row_number(row, "failed");
+    int64_t next = text_time_msec(row_text_c(row, "next"));
+
+    buf_add(out, state);
+    if (str_eq(state, STR("sending")) && row_number(row, "recipients") > 1 && sending)
+        buf_printf(out, " %s", text_count(sending).c);
+    if (done)
+        buf_printf(out, ", done %s", text_count(done).c);
+    if (str_eq(state, STR("deferred")) && next >= 0)
+        buf_printf(out, ", next %s%s", next > l->now_msec ? "in " : "now",
+                   next > l->now_msec ? text_age(next - l->now_msec).c : "");
+    if (str_eq(state, STR("held")) && row_has(row, "account"))
+        buf_printf(out, " by %s", row_text_c(row, "account"));
+}
+
+/* What stands below: "mx1.example.net: 451 4.7.1 greylisted, try again later (6 attempts)". */
+static void put_reason(const json_t *row, struct buf *out)
+{
+    uint64_t attempts = row_number(row, "attempt");
+    struct str reply = row_text(row, "reply"), error = row_text(row, "error"), note = row_text(row, "note");
+    struct str words = reply.n ? reply : error.n ? error : note.n ? note : row_text(row, "reason");
+
+    if (!words.n)
+        return;
+    if (row_has(row, "host"))
+        buf_printf(out, "%s: ", row_text_c(row, "host"));
+    if (row_has(row, "code"))
+        buf_printf(out, "%" PRIu64 " ", row_number(row, "code"));
+    buf_add(out, words);
+    if (attempts)
+        buf_printf(out, " (%" PRIu64 " attempt%s)", attempts, attempts == 1 ? "" : "s");
+}
+
+static enum text_colour colour_of(struct str state)
+{
+    if (str_eq(state, STR("held")))
+        return TEXT_LOUD;
+    return str_eq(state, STR("deferred")) ? TEXT_BAD : TEXT_PLAIN;
+}
+
+/* ---- rows ---- */
+
+static void heading(struct listing *l)
+{
+    struct buf *out = &l->line;
+
+    text_paint(out, &l->screen, TEXT_FAINT);
+    text_cell(out, &l->screen, STR("ID"), ID_WIDTH + GAP, false);
+    text_cell(out, &l->screen, STR("AGE"), AGE_WIDTH, false);
+    text_cell(out, &l->screen, STR("SIZE"), OCTETS_WIDTH, true);
+    gap(out);
+    text_cell(out, &l->screen, STR("SENDER"), l->sender_width + GAP, false);
+    text_cell(out, &l->screen, STR("RECIPIENT"), l->recipient_width + GAP, false);
+    buf_add(out, STR("STATE"));
+    text_print(out, &l->screen);
+}
+
+static void print_row(struct listing *l, const json_t *row)
+{
+    struct buf *out = &l->line, words = BUF_INIT(TEXT_MAX);
+    int64_t accepted = text_time_msec(row_text_c(row, "accepted"));
+    struct text_short age = text_age(accepted < 0 ? 0 : l->now_msec - accepted);
+
+    text_cell(out, &l->screen, row_text(row, "id"), ID_WIDTH, false);
+    gap(out);
+    text_cell(out, &l->screen, str_from_c(age.c), AGE_WIDTH, false);
+    text_cell(out, &l->screen, str_from_c(text_size(row_number(row, "size")).c), OCTETS_WIDTH, true);
+    gap(out);
+    text_cell(out, &l->screen, sender_of(row), l->sender_width, false);
+    gap(out);
+    put_recipient(row, &words);
+    text_cell(out, &l->screen, buf_str(&words), l->recipient_width, false);
+    gap(out);
+    buf_clear(&words);
+    put_state(l, row, &words);
+    text_paint(out, &l->screen, colour_of(row_text(row, "state")));
+    text_add(out, &l->screen, buf_str(&words), 0);
+    text_print(out, &l->screen);
+
+    buf_clear(&words);
+    put_reason(row, &words);
+    if (words.n) {
+        text_cell(out, &l->screen, STR(""), ID_WIDTH + GAP + AGE_WIDTH + OCTETS_WIDTH + GAP, false);
+        text_add(out, &l->screen, buf_str(&words), 0);
+        text_print(out, &l->screen);
+    }
+    buf_done(&words);
+}
+
+static size_t between(size_t n, size_t least, size_t most)
+{
+    return n < least ? least : n > most ? most : n;
+}
+
+/* The rows so far decide how wide the columns are. */
+static void begin(struct listing *l)
+{
+    struct buf words = BUF_INIT(TEXT_MAX);
+    const json_t *row;
+    size_t i;
+
+    l->begun = true;
+    json_array_foreach(l->ahead, i, row) {
+        buf_clear(&words);
+        put_recipient(row, &words);
+        l->sender_width = between(text_width(sender_of(row)), l->sender_width, ADDRESS_MOST);
+        l->recipient_width = between(text_width(buf_str(&words)), l->recipient_width, ADDRESS_MOST);
+    }
+    buf_done(&words);
+    heading(l);
+    json_array_foreach(l->ahead, i, row)
+        print_row(l, row);
+    json_array_clear(l->ahead);
+}
+
+static void count(struct listing *l, const json_t *row)
+{
+    struct str state = row_text(row, "state");
+
+    l->messages++;
+    l->recipients += row_has(row, "recipients") ? row_number(row, "recipients") : 1;
+    l->octets += row_number(row, "size");
+    for (size_t i = 0; i < STATES; i++)
+        if (str_eq(state, str_from_c(states[i])))
+            l->in_state[i]++;
+}
+
+static void take_row(struct listing *l, json_t *row)
+{
+    count(l, row);
+    if (l->begun)
+        print_row(l, row);
+    else
+        json_array_append(l->ahead, row);
+    if (!l->begun && json_array_size(l->ahead) == LOOK_AHEAD)
+        begin(l);
+}
+
+/* "5 messages, 4,216 recipients, 88 KiB: 1 ready, 2 sending, 1 deferred, 1 held" */
+static void closing(struct listing *l)
+{
+    struct buf *out = &l->line;
+    const char *mark = ": ";
+
+    if (!l->messages) {
+        printf("nothing waits\n");
+        return;
+    }
+    buf_printf(out, "%s message%s, ", text_count(l->messages).c, l->messages == 1 ? "" : "s");
+    buf_printf(out, "%s recipient%s, ", text_count(l->recipients).c, l->recipients == 1 ? "" : "s");
+    buf_printf(out, "%s KiB", text_count((l->octets + 1023) / 1024).c);
+    for (size_t i = 0; i < STATES; i++) {
+        if (!l->in_state[i])
+            continue;
+        buf_printf(out, "%s%s %s", mark, text_count(l->in_state[i]).c, states[i]);
+        mark = ", ";
+    }
+    text_print(out, &l->screen);
+}
+
+int cmd_queue_list(const struct cmd_call *call)
+{
+    struct listing l = {
+        .screen = text_screen(),
+        .line = BUF_INIT(TEXT_MAX),
+        .now_msec = io_wall_msec(),
+        .ahead = json_array(),
+        .sender_width = ADDRESS_LEAST,
+        .recipient_width = ADDRESS_LEAST,
+    };
+    struct server s;
+    struct str line;
+    json_t *row;
+
+    if (call->argc > 1) {
+        json_decref(l.ahead);
+        return cmd_usage(call, call->argv[1]);
+    }
+    if (server_open(&s, call, false) == CMD_OK)
+        server_ask(&s, json_pack("{s:s}", "command", "queue list"));
+    while ((row = server_next(&s, &line))) {
+        if (call->json)
+            printf("%.*s\n", STR_ARG(line));
+        else
+            take_row(&l, row);
+        json_decref(row);
+    }
+    if (!call->json && json_array_size(l.ahead))
+        begin(&l);
+    if (!call->json && !call->quiet && s.exit == CMD_OK)
+        closing(&l);
+    int status = s.exit;
+    server_close(&s);
+    json_decref(l.ahead);
+    buf_done(&l.line);
+    return status;
+}
