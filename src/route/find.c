@@ -32,6 +32,7 @@ static enum route_kind any_user(struct finder *f, struct str local)
 
     if (!route_fold(local, &folded))
         return ROUTE_UNKNOWN;
+    f->hit->assumed = true;
     f->hit->user = arena_str(f->arena, route_folded_str(&folded));
     return f->hit->user.p ? ROUTE_MAILBOX : ROUTE_NO_MEMORY;
 }

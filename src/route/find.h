@@ -54,6 +54,7 @@ struct route_hit {
     struct str domain;                 /* a name of the block */
     struct str user;                   /* MAILBOX: as the users table spells it */
     struct str detail;                 /* MAILBOX: may be empty */
+    bool assumed;                      /* MAILBOX: no table knows the name (users any, postmaster, abuse) */
     const struct route_aliases *aliases; /* ALIAS */
     const struct route_alias *entry;     /* ALIAS */
     struct str to_local;  /* REDIRECT */

@@ -1,0 +1,153 @@
+/* lookup/expand.c -- what recipients become after the last octet, and where addresses go at each attempt. */
+#include "core/num.h"
+#include "lookup/verdict.h"
+
+/* ---- EXPAND ---- */
+
+static bool take_counted(struct str *in, struct str *out)
+{
+    if (in->n < 2)
+        return false;
+    size_t n = le16_get(in->p);
+    if (in->n - 2 < n)
+        return false;
+    *out = str_slice(*in, 2, 2 + n);
+    *in = str_skip(*in, 2 + n);
+    return true;
+}
+
+static bool add_counted(struct buf *out, struct str s)
+{
+    char n[2];
+
+    if (s.n > UINT16_MAX)
+        return false;
+    le16_put(n, (uint16_t)s.n);
+    return buf_add(out, str_of(n, sizeof(n))) && buf_add(out, s);
+}
+
+static bool add_result(struct buf *out, const struct route_result *r)
+{
+    char head[3];
+
+    le16_put(head, (uint16_t)r->index);
+    head[2] = (char)r->by;
+    return buf_add(out, str_of(head, sizeof(head))) && add_counted(out, r->local) && add_counted(out, r->domain) &&
+           add_counted(out, r->rule) && add_counted(out, r->sender);
+}
+
+static bool is_for_ever(enum route_status status)
+{
+    return status == ROUTE_IS_FOREIGN || status == ROUTE_IS_UNKNOWN;
+}
+
+/*
+ * RCPT was accepted: an address that is gone since then goes on as it is and fails in the queue, for itself alone.
+ * What may be well later refuses the whole message with 4yz.
+ */
+static bool expand_one(struct lookup_turn *t, struct route_results *results, struct str local, struct str domain,
+                       size_t index, struct lookup_verdict *v)
+{
+    struct route_failure why = { 0 };
+    struct route_result itself = { .index = index, .local = local, .domain = domain };
+    enum route_status status = route_expand(&t->lookup->view, local, domain, index, results, &why);
+
+    if (is_for_ever(status))
+        status = route_results_add(results, &itself) ? ROUTE_OK : ROUTE_HAS_NO_MEMORY;
+    if (status == ROUTE_OK)
+        return true;
+    *v = lookup_verdict_of(status, &why);
+    /* The end of data is about no address in particular: the rows of RCPT would name none. */
+    if (v->row != SMTP_REPLY_MEMORY_SHORT)
+        v->row = SMTP_REPLY_SYSTEM_FAILED;
+    return false;
+}
+
+static bool expand_all(struct lookup_turn *t, const struct ipc_expand_ask *ask, struct route_results *results,
+                       struct lookup_verdict *v)
+{
+    struct str rest = ask->recipients, local, domain;
+
+    for (uint32_t i = 0; i < ask->count; i++) {
+        if (i > UINT16_MAX || !take_counted(&rest, &local) || !take_counted(&rest, &domain)) {
+            *v = (struct lookup_verdict){ .row = SMTP_REPLY_SYSTEM_FAILED };
+            return false;
+        }
+        if (!expand_one(t, results, local, domain, i, v))
+            return false;
+    }
+    return true;
+}
+
+static bool write_all(struct lookup_turn *t, const struct route_results *results, struct lookup_verdict *v)
+{
+    buf_clear(t->octets);
+    for (size_t i = 0; i < results->n; i++) {
+        if (add_result(t->octets, &results->items[i]))
+            continue;
+        *v = (struct lookup_verdict){ .row = SMTP_REPLY_MEMORY_SHORT, .reason = LOG_REASON_STORAGE };
+        return false;
+    }
+    return true;
+}
+
+void lookup_expand(struct lookup_turn *t, const struct ipc_expand_ask *ask, struct ipc_expand_answer *answer)
+{
+    struct route_results results = { .arena = t->scratch };
+    struct lookup_verdict v = { 0 };
+    bool ok = expand_all(t, ask, &results, &v) && write_all(t, &results, &v);
+
+    *answer = (struct ipc_expand_answer){
+        .ticket = ask->ticket,
+        .refused = !ok,
+        .row = (uint16_t)v.row,
+        .reason = (uint16_t)v.reason,
+        .number = v.number,
+        .rule = v.rule,
+        .count = ok ? (uint32_t)results.n : 0,
+        .results = ok ? buf_str(t->octets) : STR_NONE,
+    };
+}
+
+/* ---- ROUTE ---- */
+
+static void route_failed(struct lookup_turn *t, const struct route_hit *hit, struct ipc_route_answer *answer)
+{
+    bool gone = hit->kind == ROUTE_UNKNOWN || hit->kind == ROUTE_FOREIGN;
+
+    answer->status = gone ? IPC_PERM : IPC_TEMP;
+    answer->rule = route_hit_rule(&t->lookup->view, hit, t->scratch);
+    if (hit->kind == ROUTE_UNKNOWN) {
+        answer->code = STR("5.1.1");
+        answer->text = STR("there is no such mailbox any more");
+    } else if (hit->kind == ROUTE_FOREIGN) {
+        answer->code = STR("5.1.2");
+        answer->text = STR("its domain is not served here any more");
+    } else {
+        answer->code = STR("4.3.0");
+        answer->text = STR("the address cannot be looked up now");
+    }
+}
+
+/* The address is what aliases led to: they are not asked again, or \name would not be the end of it. */
+void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer)
+{
+    const struct route_view *view = &t->lookup->view;
+    struct route_hit hit;
+
+    route_find(view, ask->local, ask->domain, ROUTE_FIND_MAILBOX, t->scratch, &hit);
+    *answer = (struct ipc_route_answer){
+        .ticket = ask->ticket,
+        .generation = t->lookup->generation,
+        .domain = hit.domain,
+    };
+    if (hit.kind != ROUTE_MAILBOX) {
+        route_failed(t, &hit, answer);
+        return;
+    }
+    answer->status = IPC_OK;
+    answer->domain_index = (uint32_t)hit.block->index;
+    answer->user = hit.user;
+    answer->detail = hit.detail;
+    answer->rule = arena_str(t->scratch, str_from_c(config_rule(view->config, hit.block->deliver.place).c));
+}

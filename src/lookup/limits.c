@@ -1,0 +1,147 @@
+/* lookup/limits.c -- what counts: connections, transactions, and what limits say to them. */
+#include "lookup/verdict.h"
+
+#include "log/log.h"
+
+/* A nonsense number is the configuration's own: mail that comes by no listener. */
+static const struct config_session *session_of(const struct lookup *l, uint32_t listener)
+{
+    return listener < l->config->n_listeners ? &l->config->listeners[listener].session : &l->config->session;
+}
+
+struct policy_party lookup_party(const struct lookup_turn *t, struct str client, uint32_t listener, struct str sender)
+{
+    return policy_party_of(client, sender, &session_of(t->lookup, listener)->limits);
+}
+
+bool lookup_offers_vrfy(const struct lookup_turn *t, uint32_t listener)
+{
+    return session_of(t->lookup, listener)->vrfy.on;
+}
+
+static void record(const struct policy_party *party, const struct policy_excess *over)
+{
+    struct log_record r;
+    const struct config_limit *limit = over->limit;
+    struct ip_text client = ip_text(&party->client);
+
+    log_start(&r, LOG_EVENT_LIMIT);
+    log_text_c(&r, LOG_CLIENT, party->client.family == IP_NONE ? "unix" : client.c);
+    log_reason(&r, LOG_REASON_LIMIT);
+    log_text(&r, LOG_KEY, config_limit_key_name(limit->key));
+    log_text(&r, LOG_MEASURE, config_limit_measure_name(limit->measure));
+    log_number(&r, LOG_VALUE, (int64_t)(over->value > INT64_MAX ? INT64_MAX : over->value));
+    log_text(&r, LOG_BOUND, limit->written);
+    log_text(&r, LOG_ACTION, config_limit_action_name(limit->action));
+    if (party->sender.n)
+        log_text(&r, LOG_FROM, party->sender);
+    log_send(&r);
+}
+
+/* At connect 421 says "later" to the whole session, 554 "never" (RFC 5321 3.1); later it is about one command. */
+static enum smtp_reply_name row_of(const struct config_limit *limit, bool at_connect)
+{
+    bool never = limit->action == CONFIG_LIMIT_REJECT;
+
+    if (!at_connect)
+        return never ? SMTP_REPLY_LIMIT_REJECT : SMTP_REPLY_LIMIT_DEFER;
+    if (never)
+        return SMTP_REPLY_GREETING_REFUSED;
+    return limit->measure == CONFIG_MEASURE_CONNECTIONS ? SMTP_REPLY_TOO_MANY_CONNECTIONS : SMTP_REPLY_LIMIT_CLOSE;
+}
+
+static bool refuse(struct lookup_turn *t, const struct policy_party *party, const struct policy_excess *over,
+                   bool at_connect, struct lookup_verdict *v)
+{
+    struct config_place_text rule = config_rule(t->lookup->config, over->limit->place);
+
+    record(party, over);
+    *v = (struct lookup_verdict){
+        .row = row_of(over->limit, at_connect),
+        .reason = LOG_REASON_LIMIT,
+        .number = over->limit->bound,
+        .rule = arena_str(t->scratch, str_from_c(rule.c)),
+    };
+    return false;
+}
+
+static bool allow(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
+                  uint64_t n, bool at_connect, struct lookup_verdict *v)
+{
+    struct policy_excess over;
+
+    return policy_limits_allow(t->lookup->counters, party, measure, n, t->now_msec, &over) ||
+           refuse(t, party, &over, at_connect, v);
+}
+
+bool lookup_allow(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
+                  uint64_t n, struct lookup_verdict *v)
+{
+    return allow(t, party, measure, n, false, v);
+}
+
+void lookup_take(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
+                 uint64_t n)
+{
+    policy_limits_take(t->lookup->counters, party, measure, n, t->now_msec);
+}
+
+void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask, struct ipc_connect_answer *answer)
+{
+    struct policy_party party = lookup_party(t, ask->client, ask->listener, STR_NONE);
+    struct lookup_verdict v = { 0 };
+
+    bool ok = ask->again || (allow(t, &party, CONFIG_MEASURE_CONNECTIONS, 1, true, &v) &&
+                             allow(t, &party, CONFIG_MEASURE_SESSIONS, 1, true, &v) &&
+                             allow(t, &party, CONFIG_MEASURE_ERRORS, 1, true, &v));
+    *answer = (struct ipc_connect_answer){
+        .ticket = ask->ticket,
+        .refused = !ok,
+        .row = (uint16_t)v.row,
+        .reason = (uint16_t)v.reason,
+        .number = v.number,
+        .rule = v.rule,
+    };
+    /* One that is refused is open too until its DISCONNECT. */
+    lookup_take(t, &party, CONFIG_MEASURE_CONNECTIONS, 1);
+    if (ok && !ask->again)
+        lookup_take(t, &party, CONFIG_MEASURE_SESSIONS, 1);
+}
+
+void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener)
+{
+    struct policy_party party = lookup_party(t, client, listener, STR_NONE);
+
+    policy_limits_release(t->lookup->counters, &party, t->now_msec);
+}
+
+void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notice)
+{
+    struct policy_party party = lookup_party(t, notice->client, notice->listener, STR_NONE);
+
+    policy_limits_release(t->lookup->counters, &party, t->now_msec);
+    lookup_take(t, &party, CONFIG_MEASURE_ERRORS, notice->errors);
+    lookup_take(t, &party, CONFIG_MEASURE_OCTETS, notice->octets);
+}
+
+void lookup_mail(struct lookup_turn *t, const struct ipc_mail_ask *ask, struct ipc_mail_answer *answer)
+{
+    struct policy_party party = lookup_party(t, ask->client, ask->listener, ask->sender);
+    struct lookup_verdict v = { 0 };
+
+    /* What a client does not declare is counted when it has gone; here an octet asks whether any are left. */
+    bool ok = lookup_allow(t, &party, CONFIG_MEASURE_MESSAGES, 1, &v) &&
+              lookup_allow(t, &party, CONFIG_MEASURE_OCTETS, ask->size ? ask->size : 1, &v);
+    *answer = (struct ipc_mail_answer){
+        .ticket = ask->ticket,
+        .refused = !ok,
+        .row = (uint16_t)v.row,
+        .reason = (uint16_t)v.reason,
+        .number = v.number,
+        .rule = v.rule,
+    };
+    if (!ok)
+        return;
+    lookup_take(t, &party, CONFIG_MEASURE_MESSAGES, 1);
+    lookup_take(t, &party, CONFIG_MEASURE_OCTETS, ask->size);
+}

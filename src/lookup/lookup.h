@@ -1,0 +1,59 @@
+/* lookup/lookup.h -- the lookup process: verdicts about clients, senders and recipients; where addresses go. */
+#ifndef LOOKUP_LOOKUP_H
+#define LOOKUP_LOOKUP_H
+
+#include "core/arena.h"
+#include "core/list.h"
+#include "ipc/message.h"
+#include "ipc/worker.h"
+#include "lookup/sessions.h"
+#include "lookup/tables.h"
+#include "policy/limits.h"
+#include "route/find.h"
+
+/* What worker_main() of its program runs. */
+extern const struct worker_service lookup_service;
+
+enum { LOOKUP_OWN_MAX = 256, LOOKUP_ANSWER_MAX = IPC_FRAME_MAX - 64 * 1024 };
+
+struct lookup {
+    const struct config *config;
+    uint32_t generation;
+    struct arena *arena; /* counters */
+    struct policy_counters *counters;
+    struct lookup_tables tables;
+    struct route_view view;
+    struct ip own[LOOKUP_OWN_MAX];
+    struct list peers;  /* struct lookup_peer: what each receive process has open */
+    struct buf octets;  /* for the answer in hand */
+    struct worker *worker;
+};
+
+/* NULL with ERR. LOOP and CONFIG outlive it. WANT asks for a file of :include: (lookup/tables.h). */
+struct lookup *lookup_new(struct io_loop *loop, const struct config *config, uint32_t generation,
+                          void (*want)(struct lookup_tables *t, struct str path), struct err *err);
+/* Takes NULL. */
+void lookup_free(struct lookup *l);
+
+/*
+ * The answers. Texts of an answer borrow from the question, the tables and SCRATCH; they are good until the next
+ * call. Nothing here waits. NOW runs like io_now_msec().
+ */
+struct lookup_turn {
+    struct lookup *lookup;
+    struct arena *scratch;
+    struct buf *octets;
+    int64_t now_msec;
+};
+
+void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask, struct ipc_connect_answer *answer);
+void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notice);
+/* The connection is gone without a word: its process died. */
+void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener);
+void lookup_mail(struct lookup_turn *t, const struct ipc_mail_ask *ask, struct ipc_mail_answer *answer);
+void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer);
+void lookup_vrfy(struct lookup_turn *t, const struct ipc_vrfy_ask *ask, struct ipc_vrfy_answer *answer);
+void lookup_expand(struct lookup_turn *t, const struct ipc_expand_ask *ask, struct ipc_expand_answer *answer);
+void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer);
+
+#endif

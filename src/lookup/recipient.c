@@ -1,0 +1,203 @@
+/* lookup/recipient.c -- RCPT and VRFY: is it ours, does it exist, may it be (RFC 5321 3.3, 3.5, 3.6.2). */
+#include "lookup/verdict.h"
+
+/* Bare names of VRFY are looked for in so many domains at most. */
+enum { VRFY_DOMAINS_MAX = 64 };
+
+static const struct {
+    enum smtp_reply_name row;
+    enum log_reason reason;
+} rows[ROUTE_STATUSES] = {
+    [ROUTE_OK] = { SMTP_REPLY_RCPT_OK, LOG_REASON_NONE },
+    [ROUTE_IS_FOREIGN] = { SMTP_REPLY_RELAY_DENIED, LOG_REASON_RELAY },
+    [ROUTE_IS_UNKNOWN] = { SMTP_REPLY_NO_SUCH_MAILBOX, LOG_REASON_NO_USER },
+    [ROUTE_HAS_NO_TABLE] = { SMTP_REPLY_LOOKUP_FAILED, LOG_REASON_LOOKUP },
+    [ROUTE_IS_NOT_BUILT] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOKUP },
+    [ROUTE_IS_LOOP] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOP },
+    [ROUTE_IS_TOO_MUCH] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LIMIT },
+    [ROUTE_HAS_NO_MEMORY] = { SMTP_REPLY_MEMORY_SHORT, LOG_REASON_STORAGE },
+};
+
+struct lookup_verdict lookup_verdict_of(enum route_status status, const struct route_failure *why)
+{
+    return (struct lookup_verdict){ .row = rows[status].row, .reason = rows[status].reason, .rule = why->rule };
+}
+
+/* A recipient under judgement. */
+struct candidate {
+    struct policy_party party;  /* with the listener's limits */
+    struct policy_party domain; /* with those of its domain block */
+    const struct config_domain *block;
+    bool plain;
+};
+
+/* Does it lead to a mailbox? The whole alias is followed, so that what cannot work is refused here. */
+static bool find(struct lookup_turn *t, struct str local, struct str domain, struct candidate *c,
+                 struct lookup_verdict *v)
+{
+    const struct route_view *view = &t->lookup->view;
+    struct route_results results = { .arena = t->scratch };
+    struct route_failure why = { 0 };
+    struct route_hit hit;
+    enum route_status status = ROUTE_OK;
+
+    route_find(view, local, domain, ROUTE_FIND_ALL, t->scratch, &hit);
+    c->block = hit.block;
+    c->plain = hit.kind == ROUTE_MAILBOX && str_eq(hit.domain, domain);
+    if (!c->plain)
+        status = route_expand(view, local, domain, 0, &results, &why);
+    *v = lookup_verdict_of(status, &why);
+    return status == ROUTE_OK;
+}
+
+/* Who asks for many that do not exist is not told any more who does. */
+static bool may_ask(struct lookup_turn *t, const struct policy_party *party, struct lookup_verdict *v)
+{
+    return lookup_allow(t, party, CONFIG_MEASURE_UNKNOWN_RECIPIENTS, 1, v) &&
+           lookup_allow(t, party, CONFIG_MEASURE_RECIPIENTS, 1, v);
+}
+
+static void count_unknown(struct lookup_turn *t, const struct candidate *c)
+{
+    lookup_take(t, &c->party, CONFIG_MEASURE_UNKNOWN_RECIPIENTS, 1);
+    if (c->block)
+        lookup_take(t, &c->domain, CONFIG_MEASURE_UNKNOWN_RECIPIENTS, 1);
+}
+
+static bool is_small_enough(struct lookup_turn *t, const struct config_domain *block, uint64_t size,
+                            struct lookup_verdict *v)
+{
+    const struct config_number *max = &block->max_message_size;
+
+    if (size <= max->n)
+        return true;
+    *v = (struct lookup_verdict){
+        .row = SMTP_REPLY_SIZE_TOO_BIG,
+        .reason = LOG_REASON_SIZE,
+        .number = max->n,
+        .rule = arena_str(t->scratch, str_from_c(config_rule(t->lookup->config, max->place).c)),
+    };
+    return false;
+}
+
+static bool judge(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct candidate *c,
+                  struct lookup_verdict *v)
+{
+    if (!may_ask(t, &c->party, v))
+        return false;
+    bool found = find(t, ask->local, ask->domain, c, v);
+    if (c->block) {
+        struct lookup_verdict limited;
+        c->domain = c->party;
+        c->domain.limits = &c->block->limits;
+        if (!may_ask(t, &c->domain, &limited) ||
+            !lookup_allow(t, &c->domain, CONFIG_MEASURE_OCTETS, ask->size ? ask->size : 1, &limited)) {
+            *v = limited;
+            return false;
+        }
+    }
+    if (!found) {
+        if (v->row == SMTP_REPLY_NO_SUCH_MAILBOX)
+            count_unknown(t, c);
+        return false;
+    }
+    return is_small_enough(t, c->block, ask->size, v);
+}
+
+void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer)
+{
+    struct candidate c = { .party = lookup_party(t, ask->client, ask->listener, ask->sender) };
+    struct lookup_verdict v = { 0 };
+    bool ok = judge(t, ask, &c, &v);
+
+    *answer = (struct ipc_rcpt_answer){
+        .ticket = ask->ticket,
+        .refused = !ok,
+        .plain = ok && c.plain,
+        .row = (uint16_t)v.row,
+        .reason = (uint16_t)v.reason,
+        .number = v.number,
+        .rule = v.rule,
+        .max_size = ok ? c.block->max_message_size.n : 0,
+    };
+    if (!ok)
+        return;
+    lookup_take(t, &c.party, CONFIG_MEASURE_RECIPIENTS, 1);
+    lookup_take(t, &c.domain, CONFIG_MEASURE_RECIPIENTS, 1);
+    lookup_take(t, &c.domain, CONFIG_MEASURE_OCTETS, ask->size);
+}
+
+/* ---- VRFY ---- */
+
+/* What stands behind a name that every name stands behind was not verified (RFC 5321 3.5.3). */
+static bool is_certain(const struct route_hit *hit)
+{
+    struct str local, domain;
+
+    if (hit->kind != ROUTE_ALIAS)
+        return hit->kind == ROUTE_MAILBOX && !hit->assumed;
+    route_alias_key(hit->aliases, hit->entry, &local, &domain);
+    return local.n > 0;
+}
+
+/* What VRFY says of a full address: VRFY_OK only for what is really there (C044). */
+static enum smtp_reply_name verify(struct lookup_turn *t, struct str local, struct str domain, struct str *in)
+{
+    struct route_results results = { .arena = t->scratch };
+    struct route_failure why = { 0 };
+    struct route_hit hit;
+    enum route_status status;
+
+    route_find(&t->lookup->view, local, domain, ROUTE_FIND_ALL, t->scratch, &hit);
+    *in = hit.domain;
+    if (hit.kind == ROUTE_UNKNOWN)
+        return SMTP_REPLY_VRFY_NO_SUCH;
+    if (!is_certain(&hit))
+        return SMTP_REPLY_VRFY_UNSURE;
+    status = route_expand(&t->lookup->view, local, domain, 0, &results, &why);
+    if (status == ROUTE_IS_UNKNOWN)
+        return SMTP_REPLY_VRFY_NO_SUCH;
+    return status == ROUTE_OK ? SMTP_REPLY_VRFY_OK : SMTP_REPLY_VRFY_UNSURE;
+}
+
+/* A bare name: of the one domain that has it; of none, or of several, is an answer too (C046). */
+static enum smtp_reply_name verify_name(struct lookup_turn *t, struct str local, struct str *in)
+{
+    const struct config *config = t->lookup->config;
+    enum smtp_reply_name all = SMTP_REPLY_VRFY_NO_SUCH;
+    size_t tried = 0;
+
+    for (size_t i = 0; i < config->n_domains; i++) {
+        for (size_t k = 0; k < config->domains[i].n_names; k++) {
+            struct str domain, name = config->domains[i].names[k].text;
+            if (++tried > VRFY_DOMAINS_MAX)
+                return SMTP_REPLY_VRFY_UNSURE;
+            enum smtp_reply_name one = verify(t, local, name, &domain);
+            if (one == SMTP_REPLY_VRFY_NO_SUCH)
+                continue;
+            if (all != SMTP_REPLY_VRFY_NO_SUCH)
+                return one == SMTP_REPLY_VRFY_UNSURE ? one : SMTP_REPLY_VRFY_AMBIGUOUS;
+            all = one;
+            *in = domain;
+        }
+    }
+    return all;
+}
+
+void lookup_vrfy(struct lookup_turn *t, const struct ipc_vrfy_ask *ask, struct ipc_vrfy_answer *answer)
+{
+    struct policy_party party = lookup_party(t, ask->client, ask->listener, STR_NONE);
+    struct lookup_verdict v = { .row = SMTP_REPLY_VRFY_UNSURE };
+    struct str domain = STR_NONE;
+
+    if (lookup_offers_vrfy(t, ask->listener) && lookup_allow(t, &party, CONFIG_MEASURE_UNKNOWN_RECIPIENTS, 1, &v)) {
+        v.row = ask->domain.n ? verify(t, ask->local, ask->domain, &domain) : verify_name(t, ask->local, &domain);
+        if (v.row == SMTP_REPLY_VRFY_NO_SUCH)
+            lookup_take(t, &party, CONFIG_MEASURE_UNKNOWN_RECIPIENTS, 1);
+    }
+    *answer = (struct ipc_vrfy_answer){ .ticket = ask->ticket, .row = (uint16_t)v.row };
+    if (v.row == SMTP_REPLY_VRFY_OK) {
+        answer->local = ask->local;
+        answer->domain = domain;
+    }
+}

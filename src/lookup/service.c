@@ -1,0 +1,217 @@
+/* lookup/service.c -- the life of the process: tables come from main, questions from receive and queue. */
+#include "lookup/lookup.h"
+
+#include <stdlib.h>
+
+#include "log/log.h"
+
+enum { SCRATCH_MAX = 64 << 20, OCTETS_KEEP = 64 * 1024 };
+
+/* A receive process, and what it has open. */
+struct lookup_peer {
+    struct list node;
+    struct ipc_channel *channel;
+    struct lookup_sessions sessions;
+};
+
+static void on_want(struct lookup_tables *t, struct str path)
+{
+    struct lookup *l = CONTAINER_OF(t, struct lookup, tables);
+
+    ipc_send_table_want(l->worker->main, &(struct ipc_table_want){ .path = path });
+}
+
+/* Tables come before START: the first thing we hear of makes us. */
+static struct lookup *lookup_of(struct worker *w, struct err *err)
+{
+    struct lookup *l = w->state;
+
+    if (!l && w->config) {
+        l = lookup_new(w->loop, w->config, w->generation, on_want, err);
+        if (l)
+            l->worker = w;
+        w->state = l;
+    }
+    return l;
+}
+
+static bool on_start(struct worker *w, struct err *err)
+{
+    return lookup_of(w, err) != NULL;
+}
+
+static void on_sandbox(struct worker *w, struct sandbox *box)
+{
+    box->threads = true;
+}
+
+/* ---- who has what open ---- */
+
+static struct lookup_peer *peer_of(struct lookup *l, const struct ipc_channel *channel)
+{
+    LIST_FOR(node, &l->peers) {
+        struct lookup_peer *p = CONTAINER_OF(node, struct lookup_peer, node);
+        if (p->channel == channel)
+            return p;
+    }
+    return NULL;
+}
+
+static struct lookup_peer *peer_have(struct lookup *l, struct ipc_channel *channel)
+{
+    struct lookup_peer *p = peer_of(l, channel);
+
+    if (p)
+        return p;
+    p = calloc(1, sizeof(*p));
+    if (!p)
+        return NULL;
+    p->channel = channel;
+    list_append(&l->peers, &p->node);
+    return p;
+}
+
+static void release_all(struct lookup_turn *t, const struct lookup_sessions *s)
+{
+    for (size_t i = 0; i < s->room; i++)
+        for (uint32_t k = 0; k < s->slots[i].count; k++)
+            lookup_release(t, lookup_session_client(&s->slots[i]), s->slots[i].listener);
+}
+
+/* ---- questions ---- */
+
+static void answer_connect(struct lookup_turn *t, struct ipc_channel *from, const struct ipc_connect_ask *ask)
+{
+    struct lookup_peer *p = peer_have(t->lookup, from);
+    struct ipc_connect_answer answer;
+
+    lookup_connect(t, ask, &answer);
+    /* What cannot be noted here could not be given back later either. */
+    if (!p || !lookup_sessions_add(&p->sessions, ask->client, ask->listener))
+        lookup_release(t, ask->client, ask->listener);
+    ipc_send_connect_answer(from, &answer);
+}
+
+static void hear_disconnect(struct lookup_turn *t, struct ipc_channel *from, const struct ipc_disconnect *notice)
+{
+    struct lookup_peer *p = peer_of(t->lookup, from);
+
+    if (p && lookup_sessions_remove(&p->sessions, notice->client, notice->listener))
+        lookup_disconnect(t, notice);
+}
+
+static void answer(struct lookup_turn *t, struct ipc_channel *from, const struct ipc_message *m)
+{
+    switch (m->type) {
+    case IPC_CONNECT_ASK:
+        answer_connect(t, from, &m->connect_ask);
+        return;
+    case IPC_DISCONNECT:
+        hear_disconnect(t, from, &m->disconnect);
+        return;
+    case IPC_MAIL_ASK: {
+        struct ipc_mail_answer a;
+        lookup_mail(t, &m->mail_ask, &a);
+        ipc_send_mail_answer(from, &a);
+        return;
+    }
+    case IPC_RCPT_ASK: {
+        struct ipc_rcpt_answer a;
+        lookup_rcpt(t, &m->rcpt_ask, &a);
+        ipc_send_rcpt_answer(from, &a);
+        return;
+    }
+    case IPC_VRFY_ASK: {
+        struct ipc_vrfy_answer a;
+        lookup_vrfy(t, &m->vrfy_ask, &a);
+        ipc_send_vrfy_answer(from, &a);
+        return;
+    }
+    case IPC_EXPAND_ASK: {
+        struct ipc_expand_answer a;
+        lookup_expand(t, &m->expand_ask, &a);
+        ipc_send_expand_answer(from, &a);
+        return;
+    }
+    case IPC_ROUTE_ASK: {
+        struct ipc_route_answer a;
+        lookup_route(t, &m->route_ask, &a);
+        ipc_send_route_answer(from, &a);
+        return;
+    }
+    default:
+        return;
+    }
+}
+
+static struct lookup_turn turn_of(struct lookup *l, struct arena *scratch)
+{
+    return (struct lookup_turn){
+        .lookup = l,
+        .scratch = scratch,
+        .octets = &l->octets,
+        .now_msec = io_now_msec(l->worker->loop),
+    };
+}
+
+static void take_table(struct worker *w, struct lookup *l, struct ipc_message *m)
+{
+    int fd = m->fd;
+
+    m->fd = -1;
+    lookup_tables_give(&l->tables, m->table.path, fd, m->table.error, !w->started);
+}
+
+static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
+{
+    struct err err = { 0 };
+    struct lookup *l = lookup_of(w, &err);
+    struct arena *scratch;
+
+    if (!l)
+        return;
+    if (m->type == IPC_TABLE) {
+        take_table(w, l, m);
+        return;
+    }
+    scratch = arena_new(SCRATCH_MAX);
+    /* Without an answer the session waits for its time-out, and says 421 or 451. */
+    if (!scratch)
+        return;
+    struct lookup_turn t = turn_of(l, scratch);
+    answer(&t, from, m);
+    buf_shrink(&l->octets, OCTETS_KEEP);
+    arena_free(scratch);
+}
+
+static void on_peer_down(struct worker *w, struct ipc_channel *channel)
+{
+    struct lookup *l = w->state;
+    struct lookup_peer *p = l ? peer_of(l, channel) : NULL;
+    struct lookup_turn t;
+
+    if (!p)
+        return;
+    t = turn_of(l, NULL);
+    release_all(&t, &p->sessions);
+    lookup_sessions_done(&p->sessions);
+    list_remove(&p->node);
+    free(p);
+}
+
+static void on_status(struct worker *w, struct buf *records)
+{
+    struct lookup *l = w->state;
+
+    if (l)
+        lookup_tables_status(&l->tables, records);
+}
+
+const struct worker_service lookup_service = {
+    .kind = PROCESS_LOOKUP,
+    .start = on_start,
+    .sandbox = on_sandbox,
+    .message = on_message,
+    .peer_down = on_peer_down,
+    .status = on_status,
+};

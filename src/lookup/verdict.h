@@ -1,0 +1,30 @@
+/* lookup/verdict.h -- between the files of lookup/: a decision with its reply, its reason and its place. */
+#ifndef LOOKUP_VERDICT_H
+#define LOOKUP_VERDICT_H
+
+#include "log/record.h"
+#include "lookup/lookup.h"
+#include "policy/limits.h"
+#include "route/expand.h"
+#include "smtp/reply.h"
+
+struct lookup_verdict {
+    enum smtp_reply_name row;
+    enum log_reason reason;
+    uint64_t number; /* the row's {number} */
+    struct str rule;
+};
+
+/* How RCPT and the end of data are refused when an address does not lead to a mailbox. */
+struct lookup_verdict lookup_verdict_of(enum route_status status, const struct route_failure *why);
+
+/* Who asks, with the limits of the listener. */
+struct policy_party lookup_party(const struct lookup_turn *t, struct str client, uint32_t listener, struct str sender);
+bool lookup_offers_vrfy(const struct lookup_turn *t, uint32_t listener);
+/* Would N more be within the limits? False: *v says how to refuse, and the log knows. */
+bool lookup_allow(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
+                  uint64_t n, struct lookup_verdict *v);
+void lookup_take(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
+                 uint64_t n);
+
+#endif
