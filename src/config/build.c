@@ -22,27 +22,17 @@ struct builder {
     struct config *c;
     struct config_limit *limits;
     struct limit_slots outer; /* built in, and what stands at the top */
-    const struct config_statement *at_top[CONFIG_DIRECTIVES_N];
-    const struct config_statement *by_default[CONFIG_DIRECTIVES_N];
 };
-
-static const struct config_statement *find_in(const struct config_block *block, enum config_directive_id id)
-{
-    for (const struct config_statement *s = block ? block->first : NULL; s; s = s->next)
-        if (s->directive && s->directive->id == id)
-            return s;
-    return NULL;
-}
 
 /* What is said of ID in BLOCK, else at the top, else by default; NULL when nothing is. */
 static const struct config_statement *said(const struct builder *b, const struct config_block *block,
                                            enum config_directive_id id)
 {
-    const struct config_statement *s = find_in(block, id);
+    const struct config_statement *s = config_block_find(block, id);
 
     if (!s)
-        s = b->at_top[id];
-    return s ? s : b->by_default[id];
+        s = config_block_find(b->tree->written, id);
+    return s ? s : config_block_find(b->tree->defaults, id);
 }
 
 /* As said(), of a directive that has a default. */
@@ -55,21 +45,15 @@ static const union config_value *value(const struct builder *b, const struct con
     return &s->value;
 }
 
-static void index_block(const struct config_block *block, const struct config_statement **by_id)
-{
-    for (const struct config_statement *s = block->first; s; s = s->next)
-        if (s->directive && !by_id[s->directive->id])
-            by_id[s->directive->id] = s;
-}
-
 /* ---- timeouts, workers ---- */
 
 static const struct config_statement *find_timeout(const struct config_block *block, enum config_timeout_kind kind)
 {
-    for (const struct config_statement *s = block ? block->first : NULL; s; s = s->next)
-        if (s->directive && s->directive->id == CONFIG_DIRECTIVE_TIMEOUT && s->value.timeout.kind == kind)
-            return s;
-    return NULL;
+    const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_TIMEOUT);
+
+    while (s && s->value.timeout.kind != kind)
+        s = s->same;
+    return s;
 }
 
 static struct config_time timeout(const struct builder *b, const struct config_block *block,
@@ -87,13 +71,11 @@ static struct config_time timeout(const struct builder *b, const struct config_b
 
 static void read_workers(struct builder *b, const struct config_block *block)
 {
-    for (const struct config_statement *s = block->first; s; s = s->next)
-        if (s->directive && s->directive->id == CONFIG_DIRECTIVE_WORKERS) {
-            if (s->value.workers.kind == CONFIG_WORKER_RECEIVE)
-                b->c->receive_workers = s->value.workers.count;
-            else
-                b->c->send_workers = s->value.workers.count;
-        }
+    for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_WORKERS); s; s = s->same)
+        if (s->value.workers.kind == CONFIG_WORKER_RECEIVE)
+            b->c->receive_workers = s->value.workers.count;
+        else
+            b->c->send_workers = s->value.workers.count;
 }
 
 /* ---- limits ---- */
@@ -142,9 +124,7 @@ static bool all_limits(struct builder *b)
 /* What BLOCK says replaces what stands outside; `none` takes it away. */
 static void fill_slots(const struct builder *b, const struct config_block *block, struct limit_slots *slots)
 {
-    for (const struct config_statement *s = block ? block->first : NULL; s; s = s->next) {
-        if (!is_limit(s))
-            continue;
+    for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_LIMIT); s; s = s->same) {
         const struct config_limit *limit = &b->limits[s->value.limit.index];
         slots->of[limit->key][limit->measure] = limit->bound ? limit : NULL;
     }
@@ -263,8 +243,8 @@ static struct str default_name(struct builder *b, const struct config_endpoint *
 
 static bool listener(struct builder *b, const struct config_statement *s, struct config_listener *out)
 {
-    const struct config_statement *name = find_in(s->block, CONFIG_DIRECTIVE_NAME);
-    const struct config_statement *allow = find_in(s->block, CONFIG_DIRECTIVE_ALLOW_FROM);
+    const struct config_statement *name = config_block_find(s->block, CONFIG_DIRECTIVE_NAME);
+    const struct config_statement *allow = config_block_find(s->block, CONFIG_DIRECTIVE_ALLOW_FROM);
     const struct config_socket *mode = &value(b, s->block, CONFIG_DIRECTIVE_MODE)->socket;
 
     *out = (struct config_listener){
@@ -284,23 +264,24 @@ static bool listener(struct builder *b, const struct config_statement *s, struct
     return session(b, s->block, &out->session);
 }
 
-static bool is_listener(const struct config_statement *s)
+static const struct config_statement *first_listen(const struct builder *b)
 {
-    return s->directive->id == CONFIG_DIRECTIVE_LISTEN && s->value.endpoints.n;
+    return config_block_find(b->tree->written, CONFIG_DIRECTIVE_LISTEN);
 }
 
+/* `listen none` is no listener. */
 static bool listeners(struct builder *b)
 {
     size_t n = 0;
 
-    for (const struct config_statement *s = b->tree->written->first; s; s = s->next)
-        n += is_listener(s);
+    for (const struct config_statement *s = first_listen(b); s; s = s->same)
+        n += s->value.endpoints.n > 0;
     struct config_listener *items = ARENA_NEW_ARRAY(b->r->arena, n, struct config_listener);
     if (!items)
         return config_exhausted(b->r);
     b->c->listeners = items;
-    for (const struct config_statement *s = b->tree->written->first; s; s = s->next)
-        if (is_listener(s) && !listener(b, s, &items[b->c->n_listeners++]))
+    for (const struct config_statement *s = first_listen(b); s; s = s->same)
+        if (s->value.endpoints.n && !listener(b, s, &items[b->c->n_listeners++]))
             return false;
     return true;
 }
@@ -317,9 +298,9 @@ static struct config_text deliver_as(const struct config_statement *said_so, con
 
 static bool domain(struct builder *b, const struct config_statement *s, struct config_domain *out)
 {
-    const struct config_statement *users = find_in(s->block, CONFIG_DIRECTIVE_USERS);
+    const struct config_statement *users = config_block_find(s->block, CONFIG_DIRECTIVE_USERS);
     const struct config_statement *aliases = said(b, s->block, CONFIG_DIRECTIVE_ALIASES);
-    const struct config_statement *catch_all = find_in(s->block, CONFIG_DIRECTIVE_CATCH_ALL);
+    const struct config_statement *catch_all = config_block_find(s->block, CONFIG_DIRECTIVE_CATCH_ALL);
     const struct config_statement *post = said(b, s->block, CONFIG_DIRECTIVE_POSTMASTER);
     struct limit_slots own = { 0 };
 
@@ -331,8 +312,8 @@ static bool domain(struct builder *b, const struct config_statement *s, struct c
         .users = users->value.users.items,
         .n_users = users->value.users.n,
         .subaddress = value(b, s->block, CONFIG_DIRECTIVE_SUBADDRESS)->text,
-        .deliver = find_in(s->block, CONFIG_DIRECTIVE_DELIVER)->value.target,
-        .deliver_as = deliver_as(find_in(s->block, CONFIG_DIRECTIVE_DELIVER_AS), users->value.users.items),
+        .deliver = config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER)->value.target,
+        .deliver_as = deliver_as(config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER_AS), users->value.users.items),
         .max_message_size = value(b, s->block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
         .max_expansion = value(b, s->block, CONFIG_DIRECTIVE_MAX_EXPANSION)->number,
     };
@@ -350,21 +331,18 @@ static bool domain(struct builder *b, const struct config_statement *s, struct c
 
 static bool domains(struct builder *b)
 {
+    const struct config_statement *first = config_block_find(b->tree->written, CONFIG_DIRECTIVE_DOMAIN);
     size_t n = 0;
 
-    for (const struct config_statement *s = b->tree->written->first; s; s = s->next)
-        n += s->directive->id == CONFIG_DIRECTIVE_DOMAIN;
+    for (const struct config_statement *s = first; s; s = s->same)
+        n++;
     struct config_domain *items = ARENA_NEW_ARRAY(b->r->arena, n, struct config_domain);
     if (!items)
         return config_exhausted(b->r);
     b->c->domains = items;
-    for (const struct config_statement *s = b->tree->written->first; s; s = s->next) {
-        if (s->directive->id != CONFIG_DIRECTIVE_DOMAIN)
-            continue;
+    for (const struct config_statement *s = first; s; s = s->same, b->c->n_domains++)
         if (!domain(b, s, &items[b->c->n_domains]))
             return false;
-        b->c->n_domains++;
-    }
     return true;
 }
 
@@ -372,20 +350,17 @@ static bool domains(struct builder *b)
 
 static bool logs(struct builder *b)
 {
-    const struct config_block *block = b->tree->written;
+    const struct config_statement *first = said(b, NULL, CONFIG_DIRECTIVE_LOG);
     size_t n = 0;
 
-    if (!b->at_top[CONFIG_DIRECTIVE_LOG])
-        block = b->tree->defaults;
-    for (const struct config_statement *s = block->first; s; s = s->next)
-        n += s->directive->id == CONFIG_DIRECTIVE_LOG;
+    for (const struct config_statement *s = first; s; s = s->same)
+        n++;
     struct config_log *items = ARENA_NEW_ARRAY(b->r->arena, n, struct config_log);
     if (!items)
         return config_exhausted(b->r);
-    for (const struct config_statement *s = block->first; s; s = s->next)
-        if (s->directive->id == CONFIG_DIRECTIVE_LOG)
-            items[b->c->n_logs++] = s->value.log;
-    if (!b->at_top[CONFIG_DIRECTIVE_LOG] && b->r->reader->facts.under_systemd)
+    for (const struct config_statement *s = first; s; s = s->same)
+        items[b->c->n_logs++] = s->value.log;
+    if (!first->value.log.place.line && b->r->reader->facts.under_systemd)
         items[0].kind = CONFIG_LOG_JOURNAL;
     b->c->logs = items;
     return true;
@@ -417,8 +392,6 @@ const struct config *config_build(struct config_reading *r, const struct config_
         config_exhausted(r);
         return NULL;
     }
-    index_block(tree->written, b.at_top);
-    index_block(tree->defaults, b.by_default);
     b.c->files = r->diag->files;
     b.c->tree = tree;
     if (!all_limits(&b))

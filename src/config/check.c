@@ -13,6 +13,7 @@ struct seen {
     bool meant[CONFIG_DIRECTIVES_N]; /* a misspelt name was probably this one */
     const struct config_statement *keyed[KEYED_MAX];
     size_t n_keyed;
+    struct config_statement *last[CONFIG_DIRECTIVES_N]; /* of any kind */
 };
 
 /* "in a 'domain' block", "at the top or in a 'listen' block" */
@@ -173,10 +174,25 @@ static void check_statement(struct config_reading *r, struct config_statement *s
     s->wrong |= !check_repetition(r, s, seen);
 }
 
+/* Chains S to the one before of its directive. */
+static void link_same(struct config_block *b, struct config_statement *s, struct seen *seen)
+{
+    struct config_statement **last = &seen->last[s->directive->id];
+
+    if (*last)
+        (*last)->same = s;
+    else if (b->by_id)
+        b->by_id[s->directive->id] = s;
+    *last = s;
+}
+
 static void check_statements(struct config_reading *r, struct config_block *b, unsigned contexts, struct seen *seen)
 {
-    for (struct config_statement *s = b->first; s && !r->stopped; s = s->next)
+    for (struct config_statement *s = b->first; s && !r->stopped; s = s->next) {
         check_statement(r, s, contexts, seen);
+        if (s->directive)
+            link_same(b, s, seen);
+    }
 }
 
 static void check_inner(struct config_reading *r, struct config_statement *s)
@@ -197,6 +213,11 @@ void config_check_block(struct config_reading *r, struct config_block *b, unsign
 {
     struct seen seen = { 0 };
 
+    b->by_id = ARENA_NEW_ARRAY(r->arena, CONFIG_DIRECTIVES_N, const struct config_statement *);
+    if (!b->by_id) {
+        config_exhausted(r);
+        return;
+    }
     check_statements(r, b, contexts, &seen);
     for (struct config_statement *s = b->first; s && !r->stopped; s = s->next)
         if (s->directive && s->directive->built && s->block)

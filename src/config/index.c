@@ -42,23 +42,18 @@ static void complain_of_twins(struct config_reading *r, struct entry *items, siz
     }
 }
 
-/* Statements of ID that are right, and the sum of what they hold. */
-static bool counts(const struct config_statement *s, enum config_directive_id id)
-{
-    return s->directive && s->directive->id == id && !s->wrong;
-}
 
-static bool check_domains(struct config_reading *r, const struct config_block *block)
+static bool check_domains(struct config_reading *r, const struct config_statement *first)
 {
     size_t n = 0, at = 0;
 
-    for (const struct config_statement *s = block->first; s; s = s->next)
-        n += counts(s, CONFIG_DIRECTIVE_DOMAIN) ? s->value.texts.n : 0;
+    for (const struct config_statement *s = first; s; s = s->same)
+        n += s->wrong ? 0 : s->value.texts.n;
     struct entry *items = ARENA_NEW_ARRAY(r->arena, n, struct entry);
     if (!items)
         return config_exhausted(r);
-    for (const struct config_statement *s = block->first; s; s = s->next)
-        for (size_t i = 0; counts(s, CONFIG_DIRECTIVE_DOMAIN) && i < s->value.texts.n; i++)
+    for (const struct config_statement *s = first; s; s = s->same)
+        for (size_t i = 0; !s->wrong && i < s->value.texts.n; i++)
             items[at++] = (struct entry){ s->value.texts.items[i].text, s->value.texts.items[i].place, NULL };
     complain_of_twins(r, items, n, "domain");
     return true;
@@ -79,17 +74,17 @@ static struct str endpoint_text(struct config_reading *r, const struct config_en
     return config_say(r, "systemd:%.*s", STR_ARG(e->path));
 }
 
-static bool check_endpoints(struct config_reading *r, const struct config_block *block)
+static bool check_endpoints(struct config_reading *r, const struct config_statement *first)
 {
     size_t n = 0, at = 0;
 
-    for (const struct config_statement *s = block->first; s; s = s->next)
-        n += counts(s, CONFIG_DIRECTIVE_LISTEN) ? s->value.endpoints.n : 0;
+    for (const struct config_statement *s = first; s; s = s->same)
+        n += s->wrong ? 0 : s->value.endpoints.n;
     struct entry *items = ARENA_NEW_ARRAY(r->arena, n, struct entry);
     if (!items)
         return config_exhausted(r);
-    for (const struct config_statement *s = block->first; s; s = s->next)
-        for (size_t i = 0; counts(s, CONFIG_DIRECTIVE_LISTEN) && i < s->value.endpoints.n; i++) {
+    for (const struct config_statement *s = first; s; s = s->same)
+        for (size_t i = 0; !s->wrong && i < s->value.endpoints.n; i++) {
             const struct config_endpoint *e = &s->value.endpoints.items[i];
             items[at++] = (struct entry){ endpoint_text(r, e), e->place, NULL };
         }
@@ -100,24 +95,22 @@ static bool check_endpoints(struct config_reading *r, const struct config_block 
 /* The name that was given to a listener, NULL for none. */
 static const struct config_statement *given_name(const struct config_statement *s)
 {
-    const struct config_statement *in = counts(s, CONFIG_DIRECTIVE_LISTEN) && s->block ? s->block->first : NULL;
+    const struct config_statement *name = config_block_find(s->block, CONFIG_DIRECTIVE_NAME);
 
-    while (in && !counts(in, CONFIG_DIRECTIVE_NAME))
-        in = in->next;
-    return in;
+    return name && !name->wrong ? name : NULL;
 }
 
 /* Those that have no name share that of their port: only names that were given must differ. */
-static bool check_listener_names(struct config_reading *r, const struct config_block *block)
+static bool check_listener_names(struct config_reading *r, const struct config_statement *first)
 {
     size_t n = 0, at = 0;
 
-    for (const struct config_statement *s = block->first; s; s = s->next)
+    for (const struct config_statement *s = first; s; s = s->same)
         n += given_name(s) != NULL;
     struct entry *items = ARENA_NEW_ARRAY(r->arena, n, struct entry);
     if (!items)
         return config_exhausted(r);
-    for (const struct config_statement *s = block->first; s; s = s->next) {
+    for (const struct config_statement *s = first; s; s = s->same) {
         const struct config_statement *name = given_name(s);
         if (name)
             items[at++] = (struct entry){ name->value.text.text, name->value.text.place, NULL };
@@ -128,8 +121,10 @@ static bool check_listener_names(struct config_reading *r, const struct config_b
 
 bool config_check_unique(struct config_reading *r, const struct config_tree *tree)
 {
-    return check_domains(r, tree->written) && check_endpoints(r, tree->written) &&
-           check_listener_names(r, tree->written);
+    const struct config_statement *listen = config_block_find(tree->written, CONFIG_DIRECTIVE_LISTEN);
+
+    return check_domains(r, config_block_find(tree->written, CONFIG_DIRECTIVE_DOMAIN)) &&
+           check_endpoints(r, listen) && check_listener_names(r, listen);
 }
 
 bool config_index_domains(struct config_reading *r, struct config *c)

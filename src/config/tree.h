@@ -31,6 +31,7 @@ struct config_block;
 
 struct config_statement {
     struct config_statement *next;
+    const struct config_statement *same; /* the next one of its directive in the block; once checked */
     const struct config_directive *directive; /* NULL until checked, or unknown */
     const struct config_word *words;          /* the first is the name */
     size_t n_words;
@@ -44,6 +45,7 @@ struct config_block {
     struct config_statement *first;
     struct config_statement **last;
     size_t n;
+    const struct config_statement **by_id; /* the first of each directive, once checked; NULL in inner blocks */
 };
 
 /* Everything that was written, with what -o replaced taken out, and what holds where nothing was written. */
@@ -69,6 +71,19 @@ static inline void config_block_append(struct config_block *b, struct config_sta
     *b->last = s;
     b->last = &s->next;
     b->n++;
+}
+
+/* The first statement of ID in B, whose others follow by `same`; NULL when there is none, or no block. */
+static inline const struct config_statement *config_block_find(const struct config_block *b,
+                                                               enum config_directive_id id)
+{
+    const struct config_statement *s = b ? b->first : NULL;
+
+    if (b && b->by_id)
+        return b->by_id[id];
+    while (s && !(s->directive && s->directive->id == id))
+        s = s->next;
+    return s;
 }
 
 #endif

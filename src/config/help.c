@@ -1,0 +1,61 @@
+/* config/help.c -- the table of directives as people read it. */
+#include "config/parse.h"
+
+#include "config/directive.h"
+
+enum { NAME_WIDTH = 26 };
+
+/* The table is written for a page, where `this` is a name. */
+static void add_prose(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        buf_add_char(out, s.p[i] == '`' ? '\'' : s.p[i]);
+}
+
+static void add_contexts(struct buf *out, unsigned contexts)
+{
+    const char *joint = "";
+
+    if (contexts == CONFIG_ANYWHERE) {
+        buf_add_c(out, "anywhere");
+        return;
+    }
+    for (size_t i = 0; i < CONFIG_CONTEXTS_N; i++)
+        if (contexts & 1U << i) {
+            buf_add_c(out, joint);
+            buf_add(out, config_context_name((enum config_context)i));
+            joint = ", ";
+        }
+}
+
+bool config_help(struct str name, struct buf *out, struct err *err)
+{
+    const struct config_directive *d = config_directive_find(name);
+
+    if (!d) {
+        const struct config_directive *near = config_directive_nearest(name, CONFIG_ANYWHERE);
+        if (near)
+            return err_perm(err, "there is no directive '%.*s': did you mean '%.*s'?", STR_ARG(str_head(name, 60)),
+                            STR_ARG(near->name));
+        return err_perm(err, "there is no directive '%.*s'", STR_ARG(str_head(name, 60)));
+    }
+    buf_printf(out, "%.*s %.*s\n  where    ", STR_ARG(d->name), STR_ARG(d->value));
+    add_contexts(out, d->contexts);
+    buf_add_c(out, "\n  default  ");
+    add_prose(out, d->fallback);
+    buf_printf(out, "\n  stage    %c%s\n\n  ", d->stage, d->built ? "" : ", not built yet");
+    add_prose(out, d->help);
+    buf_printf(out, "\n\n  %.*s\n", STR_ARG(d->example));
+    return !out->failed || err_temp(err, "the text is too long");
+}
+
+bool config_help_list(struct buf *out)
+{
+    for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++) {
+        const struct config_directive *d = config_directive_get((enum config_directive_id)i);
+        buf_printf(out, "%-*.*s ", NAME_WIDTH, STR_ARG(d->name));
+        add_prose(out, d->help);
+        buf_add_c(out, d->built ? "\n" : " (not built yet)\n");
+    }
+    return !out->failed;
+}

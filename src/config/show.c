@@ -1,0 +1,274 @@
+/* config/show.c -- what holds, in the language itself, each with the place that says it. */
+#include "config/parse.h"
+
+#include "config/directive.h"
+#include "config/read.h"
+#include "config/tree.h"
+
+enum { COMMENT_COLUMN = 56, SCOPES_MAX = 3 };
+
+/* Where a value may be said, the innermost first. */
+struct scopes {
+    const struct config_block *of[SCOPES_MAX];
+    size_t n;
+};
+
+struct shower {
+    const struct config *c;
+    struct buf *out;
+    const struct config_directive *only; /* NULL: all */
+    size_t line;                         /* where the line in hand begins */
+    bool indent;
+};
+
+/* ---- words ---- */
+
+static bool needs_quotes(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ' || str_has(STR(";{}\""), s.p[i]))
+            return true;
+    return false;
+}
+
+static bool word_needs_quotes(const struct config_word *w)
+{
+    bool needs = !w->text.n || w->text.p[0] == '#';
+
+    if (!w->placeholders)
+        return needs || needs_quotes(w->text);
+    for (size_t i = 0; i < w->n_parts; i++)
+        needs |= !w->parts[i].placeholder && needs_quotes(w->parts[i].text);
+    return needs;
+}
+
+/* A literal so that it is read as itself again. */
+static void add_literal(struct buf *out, struct str s, bool quoted)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (quoted && (s.p[i] == '"' || s.p[i] == '\\'))
+            buf_add_char(out, '\\');
+        if (str_starts(str_skip(s, i), STR("${")))
+            buf_add_char(out, '$');
+        buf_add_char(out, s.p[i]);
+    }
+}
+
+static void add_word(struct buf *out, const struct config_word *w)
+{
+    bool quoted = word_needs_quotes(w);
+
+    if (quoted)
+        buf_add_char(out, '"');
+    for (size_t i = 0; i < w->n_parts; i++)
+        if (w->parts[i].placeholder)
+            buf_printf(out, "{%.*s}", STR_ARG(w->parts[i].text));
+        else
+            add_literal(out, w->parts[i].text, quoted);
+    if (!w->n_parts)
+        add_literal(out, w->text, quoted);
+    if (quoted)
+        buf_add_char(out, '"');
+}
+
+/* ---- lines ---- */
+
+static void begin_line(struct shower *s)
+{
+    s->line = s->out->n;
+    if (s->indent)
+        buf_add_c(s->out, "    ");
+}
+
+static void end_line(struct shower *s, struct config_place place)
+{
+    struct config_place_text text = config_rule(s->c, place);
+    size_t column = 0;
+
+    for (size_t i = s->line; i < s->out->n; i++)
+        column += ((unsigned char)s->out->p[i] & 0xc0) != 0x80;
+    do
+        buf_add_char(s->out, ' ');
+    while (++column < COMMENT_COLUMN);
+    buf_printf(s->out, "# %s\n", text.c);
+}
+
+static void show_statement(struct shower *s, const struct config_statement *st)
+{
+    begin_line(s);
+    for (size_t i = 0; i < st->n_words; i++) {
+        if (i)
+            buf_add_char(s->out, ' ');
+        add_word(s->out, &st->words[i]);
+    }
+    buf_add_char(s->out, ';');
+    end_line(s, config_statement_place(st));
+}
+
+static void show_text(struct shower *s, const struct config_directive *d, struct str value, struct config_place place)
+{
+    begin_line(s);
+    buf_printf(s->out, "%.*s %.*s;", STR_ARG(d->name), STR_ARG(value));
+    end_line(s, place);
+}
+
+/* A default that cannot be written as a value: a comment says what it is. */
+static void show_fallback(struct shower *s, const struct config_directive *d)
+{
+    begin_line(s);
+    buf_printf(s->out, "# %.*s: ", STR_ARG(d->name));
+    for (size_t i = 0; i < d->fallback.n; i++)
+        buf_add_char(s->out, d->fallback.p[i] == '`' ? '\'' : d->fallback.p[i]);
+    end_line(s, CONFIG_PLACE_DEFAULT);
+}
+
+/* ---- what holds ---- */
+
+/* Is ST, of scope AT, said anew further in? */
+static bool is_replaced(const struct scopes *scopes, size_t at, const struct config_statement *st)
+{
+    for (size_t i = 0; i < at; i++)
+        for (const struct config_statement *in = config_block_find(scopes->of[i], st->directive->id); in; in = in->same)
+            if (config_same_key(st, in))
+                return true;
+    return false;
+}
+
+/* False when no scope says anything of D. */
+static bool show_said(struct shower *s, const struct scopes *scopes, const struct config_directive *d)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < scopes->n; i++)
+        for (const struct config_statement *st = config_block_find(scopes->of[i], d->id); st; st = st->same)
+            if (!is_replaced(scopes, i, st)) {
+                show_statement(s, st);
+                any = true;
+            }
+    return any;
+}
+
+static bool is_wanted(const struct shower *s, const struct config_directive *d, enum config_context context)
+{
+    bool is_block = d->grammar == CONFIG_GRAMMAR_LISTEN || d->grammar == CONFIG_GRAMMAR_DOMAINS;
+
+    return d->built && (d->contexts & 1U << context) && d->grammar != CONFIG_GRAMMAR_INCLUDE && !is_block &&
+           (!s->only || s->only == d);
+}
+
+static void show_top_computed(struct shower *s, const struct config_directive *d)
+{
+    const struct config *c = s->c;
+
+    if (d->id == CONFIG_DIRECTIVE_HOSTNAME)
+        show_text(s, d, c->session.hostname.text, CONFIG_PLACE_DEFAULT);
+    else if (d->id == CONFIG_DIRECTIVE_ORIGIN)
+        show_text(s, d, c->origin.text, CONFIG_PLACE_DEFAULT);
+    else
+        show_fallback(s, d);
+}
+
+static void show_top(struct shower *s)
+{
+    struct scopes scopes = { .of = { s->c->tree->written, s->c->tree->defaults }, .n = 2 };
+
+    for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++) {
+        const struct config_directive *d = config_directive_get((enum config_directive_id)i);
+        if (!is_wanted(s, d, CONFIG_CONTEXT_TOP))
+            continue;
+        if (d->id == CONFIG_DIRECTIVE_LOG && s->c->logs[0].kind == CONFIG_LOG_JOURNAL && !s->c->logs[0].place.line)
+            show_text(s, d, STR("journal kv info"), CONFIG_PLACE_DEFAULT);
+        else if (!show_said(s, &scopes, d))
+            show_top_computed(s, d);
+    }
+}
+
+static void show_inner_computed(struct shower *s, const struct config_directive *d, const struct config_listener *l,
+                                const struct config_domain *domain)
+{
+    if (d->id == CONFIG_DIRECTIVE_HOSTNAME)
+        show_text(s, d, s->c->session.hostname.text, CONFIG_PLACE_DEFAULT);
+    else if (d->id == CONFIG_DIRECTIVE_NAME)
+        show_text(s, d, l->name.text, CONFIG_PLACE_DEFAULT);
+    else if (d->id == CONFIG_DIRECTIVE_DELIVER_AS && domain->deliver_as.text.n)
+        show_text(s, d, domain->deliver_as.text, CONFIG_PLACE_DEFAULT);
+    else
+        show_fallback(s, d);
+}
+
+/* Limits of a domain hold beside all others, so only its own are shown in it. */
+static struct scopes scopes_of(const struct shower *s, const struct config_statement *block,
+                               const struct config_directive *d)
+{
+    struct scopes scopes = { .of = { block->block }, .n = 1 };
+
+    if (block->directive->id == CONFIG_DIRECTIVE_DOMAIN && d->id == CONFIG_DIRECTIVE_LIMIT)
+        return scopes;
+    if (d->contexts & 1U << CONFIG_CONTEXT_TOP)
+        scopes.of[scopes.n++] = s->c->tree->written;
+    scopes.of[scopes.n++] = s->c->tree->defaults;
+    return scopes;
+}
+
+static bool has_wanted(const struct shower *s, enum config_context context)
+{
+    for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++)
+        if (is_wanted(s, config_directive_get((enum config_directive_id)i), context))
+            return true;
+    return false;
+}
+
+static void show_block(struct shower *s, const struct config_statement *block, enum config_context context,
+                       const struct config_listener *l, const struct config_domain *domain)
+{
+    begin_line(s);
+    for (size_t i = 0; i < block->n_words; i++) {
+        add_word(s->out, &block->words[i]);
+        buf_add_char(s->out, ' ');
+    }
+    buf_add_char(s->out, '{');
+    end_line(s, config_statement_place(block));
+    s->indent = true;
+    for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++) {
+        const struct config_directive *d = config_directive_get((enum config_directive_id)i);
+        if (!is_wanted(s, d, context))
+            continue;
+        struct scopes scopes = scopes_of(s, block, d);
+        if (!show_said(s, &scopes, d) && d->id != CONFIG_DIRECTIVE_LIMIT)
+            show_inner_computed(s, d, l, domain);
+    }
+    s->indent = false;
+    buf_add_c(s->out, "}\n");
+}
+
+/* `config show listen` shows each whole, `config show vrfy` that alone in each. */
+static void show_blocks(struct shower *s, enum config_directive_id id, enum config_context context)
+{
+    const struct config_directive *only = s->only;
+    size_t at = 0;
+
+    if (only && only->id == id)
+        s->only = NULL;
+    if (has_wanted(s, context))
+        for (const struct config_statement *st = config_block_find(s->c->tree->written, id); st; st = st->same) {
+            if (id == CONFIG_DIRECTIVE_LISTEN && !st->value.endpoints.n)
+                continue;
+            if (id == CONFIG_DIRECTIVE_LISTEN)
+                show_block(s, st, context, &s->c->listeners[at++], NULL);
+            else
+                show_block(s, st, context, NULL, &s->c->domains[at++]);
+        }
+    s->only = only;
+}
+
+bool config_show(const struct config *c, struct str name, struct buf *out)
+{
+    struct shower s = { .c = c, .out = out, .only = name.n ? config_directive_find(name) : NULL };
+
+    if (name.n && (!s.only || !s.only->built))
+        return false;
+    show_top(&s);
+    show_blocks(&s, CONFIG_DIRECTIVE_LISTEN, CONFIG_CONTEXT_LISTEN);
+    show_blocks(&s, CONFIG_DIRECTIVE_DOMAIN, CONFIG_CONTEXT_DOMAIN);
+    return !out->failed;
+}
