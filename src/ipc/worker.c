@@ -180,6 +180,10 @@ static void worker_begin(struct worker *w)
         worker_fail(w, &err);
         return;
     }
+    if (w->service->run && !w->service->run(w, &err)) {
+        worker_fail(w, &err);
+        return;
+    }
     w->started = true;
     ready.lacks = str_from_c(lacks);
     if (w->service->ready)

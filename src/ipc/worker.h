@@ -54,7 +54,9 @@ struct worker_service {
     bool (*start)(struct worker *w, struct err *err);
     /* The sandbox this worker enters after start(): fill what differs from everybody's. */
     void (*sandbox)(struct worker *w, struct sandbox *box);
-    /* Inside the sandbox, just before READY: fill in its figures. */
+    /* Inside the sandbox: threads start here, so that its rules bind them too. Fails as start() does. */
+    bool (*run)(struct worker *w, struct err *err);
+    /* Just before READY: fill in its figures. */
     void (*ready)(struct worker *w, struct ipc_ready *ready);
     /* A message from main (those of the worker's life apart) or from a peer. */
     void (*message)(struct worker *w, struct ipc_channel *from, struct ipc_message *m);

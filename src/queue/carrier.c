@@ -1,0 +1,329 @@
+/* queue/carrier.c -- deliver processes as the queue sees them: asked for, told what to deliver, heard (DESIGN 3). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/num.h"
+#include "queue/queue.h"
+
+static struct ipc_channel *deliver_peer(struct queue *q, uint32_t instance)
+{
+    for (size_t i = 0; i < q->worker->n_peers; i++) {
+        struct ipc_channel *c = q->worker->peers[i];
+        if (c->peer == PROCESS_DELIVER && c->instance == instance && !c->closed)
+            return c;
+    }
+    return NULL;
+}
+
+static bool has_told(const struct queue *q, uint32_t instance)
+{
+    for (size_t i = 0; i < q->n_told; i++)
+        if (q->told[i] == instance)
+            return true;
+    return false;
+}
+
+/* ---- leases ---- */
+
+static struct str address_text(const struct envelope_recipient *er, struct buf *out)
+{
+    buf_clear(out);
+    buf_add(out, er->local);
+    buf_add_char(out, '@');
+    buf_add(out, er->domain);
+    return buf_str(out);
+}
+
+static bool lease(struct ipc_channel *to, struct recipient *r)
+{
+    struct message *m = r->message;
+    struct queue *q = m->queue;
+    const struct content *c = m->content;
+    const struct envelope_recipient *er = &c->envelope.recipients[r->index];
+    struct buf address = BUF_INIT(4096);
+    struct ipc_lease l = {
+        .lease = q->next_lease++,
+        .id = m->id.n,
+        .number = r->number,
+        .accepted_msec = m->accepted_msec,
+        .domain_index = r->domain_index,
+        .user = str_from_c(r->user),
+        .detail = str_from_c(r->detail),
+        .domain = str_from_c(r->domain),
+        .address = address_text(er, &address),
+        .original = er->original,
+        .sender = er->has_sender ? er->sender : c->envelope.sender,
+        .file_size = c->file_octets,
+        .head = c->head,
+        .body = c->body,
+    };
+    bool sent = ipc_may_ask(to) && ipc_send_lease(to, &l, c->file);
+
+    buf_done(&address);
+    if (!sent)
+        return false;
+    list_remove(&r->node);
+    r->state = RECIPIENT_LEASED;
+    r->lease = l.lease;
+    r->carrier = to->instance;
+    return true;
+}
+
+static void lease_waiting(struct queue *q, struct carrier *c)
+{
+    struct ipc_channel *to = c->instance ? deliver_peer(q, c->instance) : NULL;
+
+    if (!to || !has_told(q, c->instance))
+        return;
+    while (!list_empty(&c->waiting))
+        if (!lease(to, CONTAINER_OF(c->waiting.next, struct recipient, node)))
+            return;
+}
+
+/* ---- carriers ---- */
+
+static void carrier_free(struct carrier *c)
+{
+    list_remove(&c->node);
+    free(c->user);
+    free(c);
+}
+
+/* System accounts each have a process of their own; a block with deliver-as has one for all its users. */
+static struct str carrier_user(const struct queue *q, const struct recipient *r)
+{
+    const struct config *config = q->worker->config;
+
+    if (r->domain_index < config->n_domains && config->domains[r->domain_index].deliver_as.text.n)
+        return STR("");
+    return str_from_c(r->user);
+}
+
+static struct carrier *carrier_find(struct queue *q, const struct recipient *r)
+{
+    struct str user = carrier_user(q, r);
+
+    LIST_FOR(node, &q->carriers) {
+        struct carrier *c = CONTAINER_OF(node, struct carrier, node);
+        if (c->generation == q->worker->generation && c->domain_index == r->domain_index &&
+            str_eq(str_from_c(c->user), user))
+            return c;
+    }
+    return NULL;
+}
+
+static struct carrier *carrier_new(struct queue *q, const struct recipient *r)
+{
+    struct carrier *c = calloc(1, sizeof(*c));
+
+    if (!c)
+        return NULL;
+    *c = (struct carrier){
+        .generation = q->worker->generation,
+        .domain_index = r->domain_index,
+        .user = text_copy(carrier_user(q, r)),
+        .ticket = ++q->next_ticket,
+    };
+    list_init(&c->waiting);
+    list_init(&c->node);
+    bool asked = c->user && ipc_send_deliver_ask(q->worker->main, &(struct ipc_deliver_ask){
+                                                                      .ticket = c->ticket,
+                                                                      .generation = c->generation,
+                                                                      .domain_index = c->domain_index,
+                                                                      .user = str_from_c(c->user),
+                                                                  });
+    if (!asked) {
+        carrier_free(c);
+        return NULL;
+    }
+    list_append(&q->carriers, &c->node);
+    return c;
+}
+
+void carrier_add(struct recipient *r)
+{
+    struct queue *q = r->message->queue;
+    struct carrier *c = carrier_find(q, r);
+
+    if (!c)
+        c = carrier_new(q, r);
+    r->state = RECIPIENT_CARRIER;
+    if (!c) {
+        attempt_outcome(r, IPC_TEMP, STR("4.3.0"), STR("no deliver process: short of memory"), false);
+        return;
+    }
+    list_remove(&r->node);
+    list_append(&c->waiting, &r->node);
+    lease_waiting(q, c);
+}
+
+static void defer_waiting(struct carrier *c, struct str text)
+{
+    while (!list_empty(&c->waiting))
+        attempt_outcome(CONTAINER_OF(c->waiting.next, struct recipient, node), IPC_TEMP, STR("4.3.0"), text, false);
+}
+
+void carrier_answer(struct queue *q, const struct ipc_deliver_answer *a)
+{
+    LIST_FOR(node, &q->carriers) {
+        struct carrier *c = CONTAINER_OF(node, struct carrier, node);
+        if (c->instance || c->ticket != a->ticket)
+            continue;
+        if (a->status == IPC_OK) {
+            c->instance = a->instance;
+            lease_waiting(q, c);
+        } else {
+            list_remove(&c->node);
+            defer_waiting(c, a->text);
+            carrier_free(c);
+        }
+        return;
+    }
+}
+
+void carrier_credit(struct queue *q, struct ipc_channel *peer)
+{
+    LIST_FOR(node, &q->carriers) {
+        struct carrier *c = CONTAINER_OF(node, struct carrier, node);
+        if (c->instance == peer->instance)
+            lease_waiting(q, c);
+    }
+}
+
+/* ---- what they say ---- */
+
+static struct recipient *recipient_of(struct queue *q, uint64_t id, uint32_t number)
+{
+    struct message *m = message_find(q, (struct queue_id){ id });
+
+    for (uint32_t i = 0; m && i < m->n_recipients; i++)
+        if (m->recipients[i].number == number)
+            return &m->recipients[i];
+    return NULL;
+}
+
+static enum ipc_result result_of(uint8_t status)
+{
+    return status == IPC_OK || status == IPC_PERM ? (enum ipc_result)status : IPC_TEMP;
+}
+
+static void on_outcome(struct queue *q, struct ipc_channel *from, const struct ipc_outcome *o)
+{
+    struct recipient *r = recipient_of(q, o->id, o->number);
+
+    if (r && r->state == RECIPIENT_LEASED && r->lease == o->lease && r->carrier == from->instance)
+        attempt_outcome(r, result_of(o->status), o->code, o->text, o->repeated);
+    else
+        ipc_send_settled(from, &(struct ipc_settled){ .lease = o->lease });
+}
+
+static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_kept *k)
+{
+    struct recipient *r = recipient_of(q, k->id, k->number);
+    bool waits = r && r->progress == PROGRESS_WAITING && r->state != RECIPIENT_LEASED;
+
+    if (waits && r->state == RECIPIENT_ROUTING)
+        waits = false; /* not leased yet and not to be: it will be, and finds its own file */
+    if (!waits || (k->finished && result_of(k->status) != IPC_OK)) {
+        if (k->finished)
+            ipc_send_settled(from, &(struct ipc_settled){ .lease = k->lease });
+        return;
+    }
+    r->lease = k->lease;
+    r->carrier = from->instance;
+    list_remove(&r->node);
+    if (k->finished) {
+        attempt_outcome(r, IPC_OK, k->code, k->text, false);
+        return;
+    }
+    r->state = RECIPIENT_LEASED;
+}
+
+static void on_kept_end(struct queue *q, struct ipc_channel *from)
+{
+    if (!has_told(q, from->instance) && q->n_told < WORKER_PEERS_MAX)
+        q->told[q->n_told++] = from->instance;
+    carrier_credit(q, from);
+}
+
+void carrier_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m)
+{
+    switch (m->type) {
+    case IPC_OUTCOME:
+        on_outcome(q, from, &m->outcome);
+        break;
+    case IPC_KEPT:
+        on_kept(q, from, &m->kept);
+        break;
+    case IPC_KEPT_END:
+        on_kept_end(q, from);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- their end ---- */
+
+static void leases_of(struct queue *q, uint32_t instance)
+{
+    for (size_t i = 0; i < q->index_room; i++) {
+        struct message *m = q->index[i];
+        if (!m || m->state == MESSAGE_TAKING || m->state == MESSAGE_SETTLING)
+            continue;
+        for (uint32_t k = 0; k < m->n_recipients; k++) {
+            struct recipient *r = &m->recipients[k];
+            if (r->state != RECIPIENT_LEASED || r->carrier != instance)
+                continue;
+            r->lease = 0;
+            attempt_outcome(r, IPC_TEMP, STR("4.3.0"), STR("the deliver process ended before it was done"), false);
+        }
+    }
+}
+
+void carrier_peer_gone(struct queue *q, struct ipc_channel *peer)
+{
+    for (struct list *node = q->carriers.next, *next; node != &q->carriers; node = next) {
+        struct carrier *c = CONTAINER_OF(node, struct carrier, node);
+        next = node->next;
+        if (c->instance != peer->instance)
+            continue;
+        struct list waiting;
+        list_init(&waiting);
+        for (struct list *r; (r = list_take(&c->waiting));)
+            list_append(&waiting, r);
+        carrier_free(c);
+        /* Not begun: they wait for its successor. */
+        for (struct list *r; (r = list_take(&waiting));)
+            carrier_add(CONTAINER_OF(r, struct recipient, node));
+    }
+    leases_of(q, peer->instance);
+    for (size_t i = 0; i < q->n_told; i++)
+        if (q->told[i] == peer->instance)
+            q->told[i] = q->told[--q->n_told];
+}
+
+void carrier_died(struct queue *q, const struct ipc_died *died)
+{
+    for (size_t i = 0; i + 8 <= died->ids.n; i += 8) {
+        struct message *m = message_find(q, (struct queue_id){ le64_get(died->ids.p + i) });
+        for (uint32_t k = 0; m && k < m->n_recipients; k++)
+            if (m->recipients[k].progress == PROGRESS_WAITING)
+                m->recipients[k].deaths++;
+    }
+}
+
+/* References to directives hold within one configuration: what waits is routed again under the new one. */
+void carriers_reconfigured(struct queue *q)
+{
+    for (struct list *node = q->carriers.next, *next; node != &q->carriers; node = next) {
+        struct carrier *c = CONTAINER_OF(node, struct carrier, node);
+        next = node->next;
+        for (struct list *r; (r = list_take(&c->waiting));) {
+            CONTAINER_OF(r, struct recipient, node)->state = RECIPIENT_ROUTING;
+            list_append(&q->unrouted, r);
+        }
+        carrier_free(c);
+    }
+    attempts_route(q);
+}

@@ -1,0 +1,282 @@
+/* queue/take.c -- messages from receive: ids, files, commits, and what became of a commit of a former queue. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/check.h"
+#include "io/fd.h"
+#include "queue/queue.h"
+
+/* A message on its way to the disk, and who waits for it. */
+struct taking {
+    struct spool_commit commit;
+    struct queue *queue;
+    struct message *message;
+    uint32_t instance;
+    uint64_t ticket;
+    size_t octets;
+    bool own_file;
+};
+
+static struct ipc_channel *peer_by_instance(struct queue *q, uint32_t instance)
+{
+    for (size_t i = 0; i < q->worker->n_peers; i++)
+        if (q->worker->peers[i]->instance == instance && !q->worker->peers[i]->closed)
+            return q->worker->peers[i];
+    return NULL;
+}
+
+/* ---- files ---- */
+
+static bool lent_forget(struct queue *q, uint64_t file, uint32_t instance)
+{
+    for (size_t i = 0; i < q->n_lent; i++) {
+        if (q->lent[i].file != file || q->lent[i].instance != instance)
+            continue;
+        q->lent[i] = q->lent[--q->n_lent];
+        return true;
+    }
+    return false;
+}
+
+static void on_file_ask(struct queue *q, struct ipc_channel *from, const struct ipc_file_ask *ask)
+{
+    struct ipc_file_answer answer = { .ticket = ask->ticket, .status = IPC_STORAGE_FAILED };
+    struct spool_file file = { .fd = -1 };
+    struct spool_figures figures;
+
+    spool_figures(q->spool, &figures);
+    if (figures.health == SPOOL_HEALTH_FULL) {
+        answer.status = IPC_NO_SPACE;
+    } else if (q->n_lent < QUEUE_LENT_MAX && spool_file_take(q->spool, &file)) {
+        q->lent[q->n_lent++] = (struct lent){ file.number, from->instance };
+        answer.status = IPC_STORED;
+        answer.file = file.number;
+    }
+    ipc_send_file_answer(from, &answer, file.fd);
+    fd_close(&file.fd);
+}
+
+void take_peer_gone(struct queue *q, struct ipc_channel *peer)
+{
+    for (size_t i = 0; i < q->n_lent;) {
+        if (q->lent[i].instance == peer->instance) {
+            spool_file_return(q->spool, q->lent[i].file);
+            q->lent[i] = q->lent[--q->n_lent];
+        } else {
+            i++;
+        }
+    }
+}
+
+/* ---- commits ---- */
+
+static void answer_commit(struct queue *q, uint32_t instance, uint64_t ticket, enum ipc_storage status,
+                          unsigned batch, int64_t sync_usec)
+{
+    struct ipc_channel *to = peer_by_instance(q, instance);
+
+    if (to)
+        ipc_send_commit_answer(to, &(struct ipc_commit_answer){
+                                       .ticket = ticket,
+                                       .status = (uint8_t)status,
+                                       .batch = batch,
+                                       .sync_usec = (uint64_t)sync_usec,
+                                   });
+}
+
+static void on_durable(struct spool_commit *commit, const struct spool_result *result)
+{
+    struct taking *t = CONTAINER_OF(commit, struct taking, commit);
+    struct queue *q = t->queue;
+    enum ipc_storage status = result->status == SPOOL_OK         ? IPC_STORED
+                              : result->status == SPOOL_NO_SPACE ? IPC_NO_SPACE
+                                                                 : IPC_STORAGE_FAILED;
+
+    /* INV-1: this callback comes after the sync of the whole frame. */
+    answer_commit(q, t->instance, t->ticket, status, result->messages, result->sync_usec);
+    q->commit_memory -= t->octets;
+    if (status == IPC_STORED) {
+        q->taken++;
+        /* The body is in its file: it is opened when the message is read back for its attempt. */
+        if (t->own_file) {
+            content_free(q, t->message->content);
+            t->message->content = NULL;
+        }
+        message_ready(t->message);
+    } else {
+        message_remove(q, t->message);
+        message_free(t->message);
+    }
+    record_spool(q);
+    free(t);
+}
+
+static struct content *content_copy(struct queue *q, const struct ipc_commit_ask *ask)
+{
+    struct content *c = content_new();
+    size_t n;
+
+    if (!c || !size_add(ask->envelope.n, ask->head.n, &n) || !size_add(n, ask->body.n, &n))
+        goto fail;
+    c->octets = malloc(n ? n : 1);
+    if (!c->octets)
+        goto fail;
+    c->n = n;
+    q->content_memory += n;
+    memcpy(c->octets, ask->envelope.p, ask->envelope.n);
+    memcpy(c->octets + ask->envelope.n, ask->head.p, ask->head.n);
+    if (ask->body.n)
+        memcpy(c->octets + ask->envelope.n + ask->head.n, ask->body.p, ask->body.n);
+    c->envelope_octets = str_of(c->octets, ask->envelope.n);
+    c->head = str_of(c->octets + ask->envelope.n, ask->head.n);
+    c->body = str_of(c->octets + ask->envelope.n + ask->head.n, ask->body.n);
+    return c;
+fail:
+    free(c);
+    return NULL;
+}
+
+/* A receive process may have been taken over: what it says is looked at before it reaches the disk. */
+static struct message *message_of(struct queue *q, const struct ipc_commit_ask *ask, struct err *err)
+{
+    struct message *m;
+
+    if (ask->token.n != SPOOL_TOKEN_OCTETS || !ask->id || message_find(q, (struct queue_id){ ask->id })) {
+        err_perm(err, "a commit that cannot be");
+        return NULL;
+    }
+    m = message_new(q, (struct queue_id){ ask->id }, io_wall_msec());
+    if (!m)
+        goto fail;
+    m->content = content_copy(q, ask);
+    if (!m->content || !content_decode(m->content, err) ||
+        !message_recipients(m, &m->content->envelope, STR_NONE, err))
+        goto fail;
+    if (!m->n_recipients) {
+        err_perm(err, "a message without recipients");
+        goto fail;
+    }
+    if (message_insert(q, m))
+        return m;
+fail:
+    message_free(m);
+    return NULL;
+}
+
+static bool submit(struct queue *q, struct taking *t, const struct ipc_commit_ask *ask, struct err *err)
+{
+    struct content *c = t->message->content;
+    struct spool_batch *batch = spool_batch_new();
+    struct spool_message sm = {
+        .id = t->message->id,
+        .accepted_utc_msec = t->message->accepted_msec,
+        .envelope = c->envelope_octets,
+        .head = c->head,
+        .body = c->body,
+        .file = ask->file,
+        .file_octets = ask->file_size,
+    };
+    struct spool_submit how = { .urgency = SPOOL_URGENT };
+
+    memcpy(sm.token.octet, ask->token.p, SPOOL_TOKEN_OCTETS);
+    if (batch && spool_batch_message(batch, &sm) && spool_submit(q->spool, batch, how, &t->commit, err))
+        return true;
+    spool_batch_free(batch);
+    return false;
+}
+
+/* Sessions of all receive processes that are in data now: the frame may wait a little for them. */
+static void expect(struct queue *q, const struct ipc_channel *from, uint32_t expected)
+{
+    unsigned sum = 0;
+
+    for (size_t i = 0; i < q->worker->n_peers; i++) {
+        if (q->worker->peers[i] == from)
+            q->expected[i] = expected ? expected - 1 : 0;
+        if (q->worker->peers[i]->peer == PROCESS_RECEIVE)
+            sum += q->expected[i];
+    }
+    spool_expect(q->spool, sum);
+}
+
+static void on_commit_ask(struct queue *q, struct ipc_channel *from, const struct ipc_commit_ask *ask)
+{
+    struct err err = { 0 };
+    struct taking *t = NULL;
+    struct message *m = NULL;
+    bool lent = !ask->file || lent_forget(q, ask->file, from->instance);
+
+    expect(q, from, ask->expected);
+    if (lent && !q->stopping && q->commit_memory < QUEUE_COMMITS_MAX)
+        m = message_of(q, ask, &err);
+    if (m)
+        t = calloc(1, sizeof(*t));
+    if (!t)
+        goto fail;
+    *t = (struct taking){
+        .commit = { .done = on_durable },
+        .queue = q,
+        .message = m,
+        .instance = from->instance,
+        .ticket = ask->ticket,
+        .octets = m->content->n,
+        .own_file = ask->file != 0,
+    };
+    if (submit(q, t, ask, &err)) {
+        q->commit_memory += t->octets;
+        return;
+    }
+fail:
+    if (m) {
+        message_remove(q, m);
+        message_free(m);
+    }
+    if (ask->file && lent)
+        spool_file_return(q->spool, ask->file);
+    free(t);
+    answer_commit(q, from->instance, ask->ticket, IPC_STORAGE_FAILED, 0, 0);
+}
+
+void take_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m)
+{
+    struct queue_id id = QUEUE_ID_NONE;
+
+    switch (m->type) {
+    case IPC_IDS_ASK: {
+        bool given = m->ids_ask.count > 0 && m->ids_ask.count <= SPOOL_IDS_MAX &&
+                     spool_take_ids(q->spool, m->ids_ask.count, &id);
+        ipc_send_ids_answer(from, &(struct ipc_ids_answer){
+                                      .ticket = m->ids_ask.ticket,
+                                      .first = given ? id.n : 0,
+                                      .count = given ? m->ids_ask.count : 0,
+                                  });
+        break;
+    }
+    case IPC_FILE_ASK:
+        on_file_ask(q, from, &m->file_ask);
+        break;
+    case IPC_FILE_RETURN:
+        if (lent_forget(q, m->file_return.file, from->instance))
+            spool_file_return(q->spool, m->file_return.file);
+        break;
+    case IPC_COMMIT_ASK:
+        on_commit_ask(q, from, &m->commit_ask);
+        break;
+    case IPC_TOKEN_ASK: {
+        struct spool_token token = { 0 };
+        bool stands = false;
+        if (m->token_ask.token.n == SPOOL_TOKEN_OCTETS) {
+            memcpy(token.octet, m->token_ask.token.p, SPOOL_TOKEN_OCTETS);
+            stands = spool_token_find(q->spool, &token, &id) == SPOOL_TOKEN_ACCEPTED;
+        }
+        ipc_send_token_answer(from, &(struct ipc_token_answer){
+                                        .ticket = m->token_ask.ticket,
+                                        .stands = stands,
+                                        .id = id.n,
+                                    });
+        break;
+    }
+    default:
+        break;
+    }
+}
