@@ -205,7 +205,7 @@ static void closing(struct listing *l)
     const char *mark = ": ";
 
     if (!l->messages) {
-        printf("nothing waits\n");
+        printf("0 messages: the queue is empty\n");
         return;
     }
     buf_printf(out, "%s message%s, ", text_count(l->messages).c, l->messages == 1 ? "" : "s");

@@ -1,0 +1,204 @@
+/* cmd/needs.c -- files read as the server reads them, accounts asked, folders looked at. */
+#include "cmd/needs.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "ipc/identity.h"
+#include "table/read.h"
+
+struct finding {
+    enum config_severity severity;
+    const char *cure;
+};
+
+static const struct finding error = { CONFIG_ERROR, "" };
+
+PRINTF_LIKE(4, 5)
+static void say(struct needs_report *r, struct config_place place, struct finding f, const char *fmt, ...)
+{
+    char text[CMD_PATH_MAX + 256];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    config_diagnostics_add(r->diag, f.severity, place, str_from_c(text), STR_NONE, str_from_c(f.cure));
+}
+
+static bool path_of(struct str what, char path[CMD_PATH_MAX])
+{
+    return what.n < CMD_PATH_MAX && !str_has(what, '\0') &&
+           snprintf(path, CMD_PATH_MAX, "%.*s", STR_ARG(what)) == (int)what.n;
+}
+
+static bool is_default(struct config_place place)
+{
+    return place.line == 0;
+}
+
+/* ---- files of tables ---- */
+
+static void say_faults(struct needs_report *r, const char *path, const struct route_faults *faults)
+{
+    for (size_t i = 0; i < faults->n; i++)
+        buf_printf(&r->lines, "%s:%u: error: %s\n", path, faults->items[i].line, faults->items[i].text);
+    if (faults->total > faults->n)
+        buf_printf(&r->lines, "%s: error: %zu more\n", path, faults->total - faults->n);
+    r->errors += faults->total;
+}
+
+static void check_table(struct needs_report *r, const struct config_need *need, enum route_form form)
+{
+    char path[CMD_PATH_MAX];
+    struct err err = { 0 };
+
+    if (!path_of(need->what, path))
+        return;
+    struct route_table *table = table_read_path(path, form, &err);
+    if (table) {
+        say_faults(r, path, &table->faults);
+        table_free(table);
+    } else if (err.sys == EACCES && geteuid() != 0) {
+        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s", path);
+    } else {
+        say(r, need->place,
+            (struct finding){ CONFIG_ERROR, "until it is there, mail that needs it gets 451" }, "%s", err.text);
+    }
+}
+
+/* ---- accounts ---- */
+
+static void check_account(struct needs_report *r, const struct config_need *need)
+{
+    struct identity id;
+    struct err err = { 0 };
+
+    /* Without root the server runs as its starter, and needs no account. */
+    if (!need->what.n || (is_default(need->place) && geteuid() != 0))
+        return;
+    if (identity_find(need->what, true, &id, &err))
+        return;
+    say(r, need->place, (struct finding){ CONFIG_ERROR, "systemd-sysusers makes those veredus comes with" }, "%s",
+        err.text);
+}
+
+static void check_group(struct needs_report *r, const struct config_need *need)
+{
+    char name[CMD_PATH_MAX];
+
+    if (!need->what.n || is_default(need->place) || !path_of(need->what, name) || getgrnam(name))
+        return;
+    say(r, need->place, error, "there is no group '%s'", name);
+}
+
+/* ---- folders ---- */
+
+/* May ID make files in a folder with that owner and mode? Access control lists apart. */
+static bool may_write(const struct identity *id, const struct stat *st)
+{
+    mode_t write_and_enter = S_IWOTH | S_IXOTH;
+    bool member = st->st_gid == id->gid;
+
+    for (size_t i = 0; i < id->n_groups && !member; i++)
+        member = id->groups[i] == st->st_gid;
+    if (st->st_uid == id->uid)
+        return (st->st_mode >> 6 & write_and_enter) == write_and_enter;
+    if (member)
+        return (st->st_mode >> 3 & write_and_enter) == write_and_enter;
+    return (st->st_mode & write_and_enter) == write_and_enter;
+}
+
+/* False, and it was said, when PATH is no folder; PARENT: the server makes the last part itself. */
+static bool check_folder(struct needs_report *r, struct config_place place, struct str what, bool parent,
+                         struct stat *st)
+{
+    char path[CMD_PATH_MAX];
+    bool made = false;
+
+    if (!path_of(what, path) || !what.n)
+        return false;
+    int status = stat(path, st);
+    char *slash = status < 0 && errno == ENOENT && parent ? strrchr(path, '/') : NULL;
+    if (slash && slash > path) {
+        *slash = '\0';
+        made = true;
+        status = stat(path, st);
+    }
+    if (status < 0 && errno == EACCES && geteuid() != 0)
+        say(r, place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s", path);
+    else if (status < 0)
+        say(r, place, (struct finding){ CONFIG_ERROR, "make it" }, "%s: %s", path, strerror(errno));
+    else if (!S_ISDIR(st->st_mode))
+        say(r, place, error, "%s is not a folder", path);
+    else
+        return !made;
+    return false;
+}
+
+static void check_mail_root(struct needs_report *r, const struct config_domain *d)
+{
+    struct str root = config_template_root(&d->deliver.path);
+    char path[CMD_PATH_MAX];
+    struct identity id;
+    struct stat st;
+
+    /* Below {home} each user has a root of their own. */
+    if (!root.n || !check_folder(r, d->deliver.place, root, false, &st))
+        return;
+    if (geteuid() == 0 && d->deliver_as.text.n) {
+        if (identity_find(d->deliver_as.text, true, &id, NULL) && !may_write(&id, &st))
+            say(r, d->deliver.place, (struct finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
+                "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(d->deliver_as.text), STR_ARG(root));
+    } else if (geteuid() != 0 && path_of(root, path) && access(path, W_OK | X_OK) < 0) {
+        say(r, d->deliver.place, (struct finding){ CONFIG_WARNING, "a server that you start delivers as you" },
+            "you may not write to %.*s", STR_ARG(root));
+    }
+}
+
+/* ---- all ---- */
+
+static void check_need(struct needs_report *r, const struct config *config, const struct config_need *need)
+{
+    struct stat st;
+
+    switch (need->kind) {
+    case CONFIG_NEED_USERS_FILE:
+        check_table(r, need, ROUTE_FORM_USERS);
+        break;
+    case CONFIG_NEED_ALIASES_FILE:
+        check_table(r, need, ROUTE_FORM_ALIASES);
+        break;
+    case CONFIG_NEED_ACCOUNT:
+        check_account(r, need);
+        break;
+    case CONFIG_NEED_GROUP:
+        check_group(r, need);
+        break;
+    case CONFIG_NEED_MAIL_ROOT: /* by domain, since who delivers there matters too */
+        break;
+    case CONFIG_NEED_SOCKET_FOLDER:
+        (void)check_folder(r, need->place, need->what, need->place.line == config->control.place.line, &st);
+        break;
+    case CONFIG_NEED_LOG_FOLDER:
+        (void)check_folder(r, need->place, need->what, false, &st);
+        break;
+    case CONFIG_NEED_SPOOL:
+        (void)check_folder(r, need->place, need->what, true, &st);
+        break;
+    }
+}
+
+void needs_check(const struct config *config, struct needs_report *report)
+{
+    for (size_t i = 0; i < config->n_needs; i++)
+        check_need(report, config, &config->needs[i]);
+    for (size_t i = 0; i < config->n_domains; i++)
+        check_mail_root(report, &config->domains[i]);
+}
