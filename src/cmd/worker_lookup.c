@@ -1,5 +1,5 @@
 /* cmd/worker_lookup.c -- the program of the lookup process. */
-#include "lookup/service.h"
+#include "lookup/lookup.h"
 
 int main(void)
 {

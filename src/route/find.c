@@ -30,7 +30,7 @@ static enum route_kind any_user(struct finder *f, struct str local)
 {
     struct route_folded folded;
 
-    if (!route_fold(local, &folded))
+    if (!local.n || !route_fold(local, &folded))
         return ROUTE_UNKNOWN;
     f->hit->assumed = true;
     f->hit->user = arena_str(f->arena, route_folded_str(&folded));
@@ -109,6 +109,21 @@ static enum route_kind find_name(struct finder *f, struct str local, bool whole)
     return kind;
 }
 
+/* The full address, then without detail. */
+static enum route_kind find_names(struct finder *f, struct str local)
+{
+    struct str user, detail;
+    bool has_detail = route_cut_detail(local, f->hit->block->subaddress.text, &user, &detail);
+    enum route_kind kind = find_name(f, local, has_detail);
+
+    if (kind == ROUTE_UNKNOWN && has_detail) {
+        kind = find_name(f, user, false);
+        if (kind == ROUTE_MAILBOX)
+            f->hit->detail = detail;
+    }
+    return kind;
+}
+
 /* ---- other addresses ---- */
 
 static enum route_kind redirect(struct finder *f, const struct config_address *to, enum route_by by)
@@ -124,36 +139,6 @@ static enum route_kind redirect(struct finder *f, const struct config_address *t
     f->hit->to_local = path.local;
     f->hit->to_domain = path.domain;
     return ROUTE_REDIRECT;
-}
-
-/* Does the directive postmaster lead to somebody? If not, its domain's own mailbox must do: it is always accepted. */
-static bool leads_on(struct finder *f, struct str local)
-{
-    struct route_hit *hit = f->hit, there = { 0 };
-    struct finder to = { f->view, f->arena, ROUTE_FIND_ALL, &there };
-
-    if (str_eq_nocase(hit->to_local, local) && str_eq(hit->to_domain, hit->domain))
-        return false;
-    there.block = config_find_domain(f->view->config, hit->to_domain);
-    there.domain = hit->to_domain;
-    if (!there.block)
-        return false;
-    /* A role of another domain is not followed further here: two of them may name each other. */
-    return route_is_role(hit->to_local) || find_name(&to, hit->to_local, false) != ROUTE_UNKNOWN;
-}
-
-static enum route_kind find_role(struct finder *f, struct str local)
-{
-    const struct config_address *postmaster = &f->hit->block->postmaster;
-    enum route_kind kind;
-
-    if (f->mode == ROUTE_FIND_MAILBOX || !postmaster->domain.n)
-        return role_mailbox(f, local);
-    kind = redirect(f, postmaster, ROUTE_BY_POSTMASTER);
-    if (kind != ROUTE_REDIRECT || leads_on(f, local))
-        return kind;
-    f->hit->by = ROUTE_BY_ITSELF;
-    return role_mailbox(f, local);
 }
 
 /* Behind all users: catch-all, and then the "@domain" aliases. */
@@ -174,17 +159,41 @@ static enum route_kind find_rest(struct finder *f)
     return kind;
 }
 
+/* Does the directive postmaster lead to somebody? If not, its domain's own mailbox must do: it is always accepted. */
+static bool leads_on(struct finder *f, struct str local)
+{
+    struct route_hit *hit = f->hit, there = { 0 };
+    struct finder to = { f->view, f->arena, ROUTE_FIND_ALL, &there };
+
+    if (str_eq_nocase(hit->to_local, local) && str_eq(hit->to_domain, hit->domain))
+        return false;
+    there.block = config_find_domain(f->view->config, hit->to_domain);
+    there.domain = hit->to_domain;
+    if (!there.block)
+        return false;
+    /* A role of another domain is not followed further here: two of them may name each other. */
+    return route_is_role(hit->to_local) || find_names(&to, hit->to_local) != ROUTE_UNKNOWN ||
+           find_rest(&to) != ROUTE_UNKNOWN;
+}
+
+static enum route_kind find_role(struct finder *f, struct str local)
+{
+    const struct config_address *postmaster = &f->hit->block->postmaster;
+    enum route_kind kind;
+
+    if (f->mode == ROUTE_FIND_MAILBOX || !postmaster->domain.n)
+        return role_mailbox(f, local);
+    kind = redirect(f, postmaster, ROUTE_BY_POSTMASTER);
+    if (kind != ROUTE_REDIRECT || leads_on(f, local))
+        return kind;
+    f->hit->by = ROUTE_BY_ITSELF;
+    return role_mailbox(f, local);
+}
+
 static enum route_kind find_in_domain(struct finder *f, struct str local)
 {
-    struct str user, detail;
-    bool has_detail = route_cut_detail(local, f->hit->block->subaddress.text, &user, &detail);
-    enum route_kind kind = find_name(f, local, has_detail);
+    enum route_kind kind = find_names(f, local);
 
-    if (kind == ROUTE_UNKNOWN && has_detail) {
-        kind = find_name(f, user, false);
-        if (kind == ROUTE_MAILBOX)
-            f->hit->detail = detail;
-    }
     if (kind == ROUTE_UNKNOWN && route_is_role(local))
         kind = find_role(f, local);
     return kind == ROUTE_UNKNOWN ? find_rest(f) : kind;
