@@ -16,7 +16,7 @@ struct message_date_text message_date(int64_t utc_msec, int zone_minutes)
     struct message_date_text text;
 
     snprintf(text.c, sizeof(text.c), "%s, %02d %s %04d %02d:%02d:%02d %c%02u%02u", days[d.weekday], d.day,
-             months[d.month - 1], d.year, d.hour, d.minute, d.second, zone_minutes < 0 ? '-' : '+', zone / 60 % 24,
-             zone % 60);
+             months[d.month - 1], d.year, d.hour, d.minute, d.second, zone_minutes < 0 ? '-' : '+',
+             zone / 60 % 24, zone % 60);
     return text;
 }

@@ -1,9 +1,10 @@
 /*
- * message/header.c -- line by line; of each line only its beginning is judged, and only wanted values are kept.
+ * message/header.c -- of each line only its beginning is judged, and only wanted values are kept.
  *
- * A line is one of: the empty line (the end), folding (begins with a blank), a field (name, colon), or malformed.
- * To tell which, the first octets up to the colon are gathered in NAME; what is longer than any name we look for
- * is just a name. After that the rest of the line is skipped, or gathered in VALUE when the field is wanted.
+ * A line is one of: the empty line (the end), folding (begins with a blank), a field (name, colon), or
+ * malformed. To tell which, the first octets up to the colon are gathered in NAME; what is longer than any
+ * name we look for is just a name. After that the rest of the line is skipped, or gathered in VALUE when the
+ * field is wanted.
  */
 #include "message/header.h"
 

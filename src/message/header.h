@@ -17,14 +17,14 @@ enum {
 
 /* What the header says. Views live in the scan's arena. A defect is counted, never a failure. */
 struct message_header {
-    uint64_t size;            /* octets of the header section, its empty line included */
-    uint32_t fields;          /* lines that begin a field */
-    uint32_t malformed;       /* lines that are neither field, folding nor end; skipped */
-    uint32_t received;        /* Received fields, well-formed or not (RFC 5321 6.3, 3.7.2) */
-    bool ended;               /* the empty line was seen, or content is over */
-    bool eight_bit;           /* an octet above 127 in the header section */
-    struct str message_id;    /* of the first Message-ID, without angle brackets and blanks; empty without one */
-    struct str subject;       /* of the first Subject, unfolded, undecoded; may be cut */
+    uint64_t size;         /* octets of the header section, its empty line included */
+    uint32_t fields;       /* lines that begin a field */
+    uint32_t malformed;    /* lines that are neither field, folding nor end; skipped */
+    uint32_t received;     /* Received fields, well-formed or not (RFC 5321 6.3, 3.7.2) */
+    bool ended;            /* the empty line was seen, or content is over */
+    bool eight_bit;        /* an octet above 127 in the header section */
+    struct str message_id; /* of the first Message-ID, without angle brackets and blanks; empty without one */
+    struct str subject;    /* of the first Subject, unfolded, undecoded; may be cut */
     struct str *delivered_to; /* values of Delivered-To, top first; count of them below */
     size_t delivered_to_count;
 };

@@ -33,9 +33,9 @@ struct message_received {
  */
 bool message_received_write(struct buf *out, const struct message_received *received);
 
-/* Return-Path of final delivery; PATH without brackets in its quoted form, empty for the null reverse-path. */
+/* Return-Path of final delivery; PATH without brackets, quoted where it must be; empty: the null one. */
 bool message_return_path_write(struct buf *out, struct str path);
-/* Delivered-To of final delivery; ADDRESS without brackets in its quoted form. */
+/* Delivered-To of final delivery; ADDRESS without brackets, quoted where it must be. */
 bool message_delivered_to_write(struct buf *out, struct str address);
 
 #endif

@@ -124,7 +124,7 @@ static enum smtp_path_result canonical_literal(struct arena *arena, struct str i
     return out->p ? SMTP_PATH_OK : SMTP_PATH_NO_MEMORY;
 }
 
-/* A-labels of what has U-labels in it (RFC 5891 4); the result is judged again as letters, digits, hyphens. */
+/* A-labels of what has U-labels in it (RFC 5891 4); the result is judged again like any other domain. */
 static enum smtp_path_result canonical_idn(struct arena *arena, struct str in, struct str *out)
 {
     const char *c = arena_cstr(arena, in);

@@ -29,8 +29,8 @@ struct smtp_mail_params {
 };
 
 /*
- * IN is what follows the path. SMTP_REPLY_NONE when all is well, else the row to refuse with (501 or 555), and
- * *bad the parameter at fault; *params is untouched then.
+ * IN is what follows the path. SMTP_REPLY_NONE when all is well, else the row to refuse with (501 or 555),
+ * and *bad the parameter at fault; *params is untouched then.
  */
 MUST_USE enum smtp_reply_name smtp_mail_params_parse(struct str in, struct smtp_mail_params *params,
                                                      struct str *bad);

@@ -3,15 +3,15 @@
 
 #include <string.h>
 
-#define NONE SMTP_VERB_ARGUMENT_NONE
+#define NONE   SMTP_VERB_ARGUMENT_NONE
 #define WANTED SMTP_VERB_ARGUMENT_WANTED
-#define FREE SMTP_VERB_ARGUMENT_FREE
-#define ON true
-#define OFF false
+#define FREE   SMTP_VERB_ARGUMENT_FREE
+#define ON     true
+#define OFF    false
 
 static const struct smtp_verb_row verb_rows[SMTP_VERB_COUNT] = {
     [SMTP_VERB_UNKNOWN] = { STR_INIT("?"), FREE, OFF, STR_INIT("") },
-#define X(name, argument, built, syntax)                                                                    \
+#define X(name, argument, built, syntax)                                                                     \
     [SMTP_VERB_##name] = { STR_INIT(#name), argument, built, STR_INIT(syntax) },
 #include "smtp/verbs.def"
 #undef X

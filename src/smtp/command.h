@@ -32,7 +32,7 @@ enum smtp_verb smtp_verb_find(struct str word);
 
 enum {
     SMTP_LINE_MAX = 512, /* with CRLF, RFC 5321 4.5.3.1.4 */
-    /* What the extensions add to MAIL: 26 by SIZE (1870 3), 17 by BODY (6152 2), 10 by SMTPUTF8 (6531 3.1). */
+    /* The extensions add to MAIL: SIZE 26 (RFC 1870 3), BODY 17, SMTPUTF8 10 (RFC 6531 3.1). */
     SMTP_MAIL_LINE_MAX = SMTP_LINE_MAX + 26 + 17 + 10,
     /* What is read of one line before the client is given up. */
     SMTP_LINE_FLOOD = 64 * 1024,

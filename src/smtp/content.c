@@ -1,8 +1,8 @@
 /*
  * smtp/content.c -- lines are looked at where they lie; a span ends only where octets are left out or put in.
  *
- * Clean lines, nearly all there are, take the short way: memchr for LF, memchr for CR, and one look for octets
- * above 127 and NUL. The rest is a machine over single octets. Its state is what the last octets were:
+ * Clean lines, nearly all there are, take the short way: memchr for LF, memchr for CR, and one look for
+ * octets above 127 and NUL. The rest is a machine over single octets. Its state is what the last octets were:
  *
  *     LINE      at the start of a line, behind a real CRLF (or the one of DATA): a dot here is special
  *     TEXT      within a line, or at the start of one we repaired: a dot is text
@@ -229,7 +229,8 @@ static bool give_insert(struct smtp_content *c, struct str *span)
     return give(c, piece, span);
 }
 
-enum smtp_content_step smtp_content_next(struct smtp_content *c, struct str in, struct str *span, size_t *used)
+enum smtp_content_step smtp_content_next(struct smtp_content *c, struct str in, struct str *span,
+                                         size_t *used)
 {
     size_t from = 0, pos = 0;
 

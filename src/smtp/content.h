@@ -64,9 +64,10 @@ enum smtp_content_step {
 
 /*
  * Take the front of IN. *span is as long as can be, borrows from IN (or from a constant) and is good until
- * those octets move; nothing is copied. Nothing but CRLF "." CRLF ends, in either mode, and a dot is unstuffed
- * only behind a real CRLF. After a fault no more spans come, but the end is still found.
- * Promise (tested, fuzzed): how IN is split over calls changes nothing but where spans are cut and, before a
+ * those octets move; nothing is copied. Nothing but CRLF "." CRLF ends, in either mode, and a dot is
+ * unstuffed only behind a real CRLF. After a fault no more spans come, but the end is still found. Call until
+ * MORE or END: what is put in may be owed when IN is empty.
+ * Promise (tested, fuzzed): splitting IN over calls changes nothing but where spans are cut and, before a
  * fault, how many came.
  */
 MUST_USE enum smtp_content_step smtp_content_next(struct smtp_content *c, struct str in, struct str *span,

@@ -28,10 +28,10 @@ struct smtp_server {
     struct smtp_event refused; /* what REFUSED will say */
 
     struct buf client_name;
-    bool greeted;  /* by an accepted EHLO or HELO */
-    bool extended; /* and it was EHLO */
-    bool reply_utf8; /* this VRFY said SMTPUTF8 */
-    bool rcpt_tried; /* in this transaction */
+    bool greeted;        /* by an accepted EHLO or HELO */
+    bool extended;       /* and it was EHLO */
+    bool reply_utf8;     /* this VRFY said SMTPUTF8 */
+    bool rcpt_tried;     /* in this transaction */
     enum smtp_verb verb; /* of the command in hand */
 
     struct smtp_transaction *transaction; /* from MAIL on; not open before the owner's 2yz */

@@ -129,7 +129,8 @@ static void add_lines(struct buf *out, const struct smtp_reply *reply, struct st
     } while (text.n);
 }
 
-bool smtp_reply_write(struct buf *out, const struct smtp_reply *reply, const struct smtp_slots *slots, bool utf8)
+bool smtp_reply_write(struct buf *out, const struct smtp_reply *reply, const struct smtp_slots *slots,
+                      bool utf8)
 {
     struct buf whole = BUF_INIT(WORDS_MAX);
     size_t from = out->n;

@@ -41,8 +41,8 @@ struct smtp_slots {
 struct smtp_reply smtp_reply_row(enum smtp_reply_name name);
 
 /*
- * Add the reply to OUT in as many lines as it takes: each at most 512 octets with CRLF, the status repeated on
- * each. Control octets become '?', and so does what is not ASCII, unless UTF8 (that MAIL or VRFY said
+ * Add the reply to OUT in as many lines as it takes: each at most 512 octets with CRLF, the status repeated
+ * on each. Control octets become '?', and so does what is not ASCII, unless UTF8 (that MAIL or VRFY said
  * SMTPUTF8, RFC 6531 3.7.4) and it is well-formed. Without SLOTS (NULL) the words are written as they stand,
  * braces too: so are words with octets of a peer. False when OUT is full.
  */

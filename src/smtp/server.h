@@ -24,9 +24,10 @@
  *     loop: smtp_server_next(s, in, &used, out, &ev)
  *           do what ev.kind says, then drop the first `used` octets of in
  *
- * OUT may be one buffer for all sessions, as long as it is sent (or kept) before another session writes to it.
- * All of OUT is to be sent at MORE, FLUSH, CLOSE and at an ASK that cannot be answered at once (RFC 2920 3.2 wants
- * replies out as soon as the input is empty), at DELAY after the wait; otherwise it may gather more.
+ * OUT may be one buffer for all sessions, as long as it is sent (or kept) before another session writes to
+ * it. All of OUT is to be sent at MORE, FLUSH, CLOSE and at an ASK that cannot be answered at once (RFC
+ * 2920 3.2 wants replies out as soon as the input is empty), at DELAY after the wait; otherwise it may gather
+ * more.
  */
 struct smtp_server;
 
@@ -109,7 +110,8 @@ void smtp_server_answer(struct smtp_server *s, enum smtp_reply_name name, const 
                         struct buf *out);
 /*
  * Answer with somebody else's reply. Without SLOTS (NULL) its words are said as they stand. One that is not
- * smtp_reply_is_sane(), or cannot answer the question (2yz to ASK_DATA, 354 to another), becomes SYSTEM_FAILED.
+ * smtp_reply_is_sane(), or cannot answer the question (2yz to ASK_DATA, 354 elsewhere), becomes
+ * SYSTEM_FAILED.
  */
 void smtp_server_answer_with(struct smtp_server *s, const struct smtp_reply *reply,
                              const struct smtp_slots *slots, struct buf *out);

@@ -1,4 +1,4 @@
-/* smtp/server_mail.c -- MAIL and RCPT: the transaction begins and gathers recipients (RFC 5321 3.3, 4.1.1.2-3). */
+/* smtp/server_mail.c -- MAIL and RCPT: the transaction begins and gathers recipients (RFC 5321 3.3). */
 #include "smtp/dialogue.h"
 
 enum {
@@ -156,7 +156,8 @@ void smtp_dialogue_rcpt(struct smtp_server *s, const struct smtp_command *cmd, s
     struct smtp_slots slots = { 0 };
 
     if (!s->transaction) {
-        smtp_dialogue_refuse(s, cmd, s->greeted ? SMTP_REPLY_RCPT_SEQUENCE : SMTP_REPLY_HELLO_FIRST, NULL, out);
+        enum smtp_reply_name name = s->greeted ? SMTP_REPLY_RCPT_SEQUENCE : SMTP_REPLY_HELLO_FIRST;
+        smtp_dialogue_refuse(s, cmd, name, NULL, out);
         return;
     }
     s->rcpt_tried = true;

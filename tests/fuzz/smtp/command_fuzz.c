@@ -1,6 +1,6 @@
 /*
- * Commands and their arguments. Oracle: splitting changes nothing; a path that was read, written and read again
- * is the same; what was refused left its outputs alone.
+ * Commands and their arguments. Oracle: splitting changes nothing; a path that was read, written and read
+ * again is the same; what was refused left its outputs alone.
  */
 #include "tests/fuzz/smtp/fuzz.h"
 

@@ -1,6 +1,6 @@
 /*
- * Content. Oracles: splitting changes nothing; and a model that is as simple as the standard's words: search for
- * CRLF.CRLF, then cut at CRLF, then take dots away.
+ * Content. Oracles: splitting changes nothing; and a model that is as simple as the standard's words: search
+ * for CRLF.CRLF, then cut at CRLF, then take dots away.
  */
 #include "tests/fuzz/smtp/fuzz.h"
 

@@ -1,7 +1,7 @@
 /*
- * Whole dialogues. With the top bit of the first octet clear, each further octet picks a line, and a model of a
- * dozen facts says which code each line must hear. With it set the octets are the client's: then each command
- * line, and each content, must have one reply. The machine gets all in one row, split at will.
+ * Whole dialogues. With the top bit of the first octet clear, each further octet picks a line, and a model of
+ * a dozen facts says which code each line must hear. With it set the octets are the client's: then each
+ * command line, and each content, must have one reply. The machine gets all in one row, split at will.
  */
 #include "tests/fuzz/smtp/fuzz.h"
 
@@ -315,7 +315,9 @@ static const struct smtp_server_config config = {
 static struct session play(struct str in, uint8_t seed)
 {
     struct arena *arena = arena_new(PLENTY);
-    struct session s = { .replies = BUF_INIT(PLENTY), .taken = BUF_INIT(PLENTY), .content = BUF_INIT(PLENTY) };
+    struct session s = { .replies = BUF_INIT(PLENTY),
+                         .taken = BUF_INIT(PLENTY),
+                         .content = BUF_INIT(PLENTY) };
 
     BUG_ON(!arena);
     s.server = smtp_server_new(arena, &config);

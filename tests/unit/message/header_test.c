@@ -1,4 +1,5 @@
-/* The header scan: whole, octet by octet and in threes it sees the same; defects are counted, never a failure. */
+/* The header scan: whole, octet by octet and in threes it sees the same; defects are counted, never a
+ * failure. */
 #include "tests/unit/unit.h"
 
 #include "core/buf.h"
@@ -108,8 +109,8 @@ static void defects_are_counted_and_stepped_over_c055_c071(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct arena *a = arena_new(PLENTY);
         struct message_header h = scan_three_ways(a, rows[i].in);
-        if (h.fields != rows[i].fields || h.malformed != rows[i].malformed || h.received != rows[i].received ||
-            h.size != rows[i].size)
+        if (h.fields != rows[i].fields || h.malformed != rows[i].malformed ||
+            h.received != rows[i].received || h.size != rows[i].size)
             fail_msg("row %zu: %u fields, %u malformed, %u received, %llu octets", i, h.fields, h.malformed,
                      h.received, (unsigned long long)h.size);
         arena_free(a);
@@ -170,7 +171,8 @@ static void values_are_bounded(void **state)
 /* Memory fails at each place in turn; what was counted is right all the same. */
 static void without_memory_only_the_value_is_lost(void **state)
 {
-    static const struct str in = STR_INIT("Subject: x\r\nDelivered-To: a@b\r\nMessage-ID: <c>\r\nReceived: d\r\n\r\n");
+    static const struct str in =
+        STR_INIT("Subject: x\r\nDelivered-To: a@b\r\nMessage-ID: <c>\r\nReceived: d\r\n\r\n");
     bool done = false;
 
     (void)state;

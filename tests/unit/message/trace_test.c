@@ -47,8 +47,9 @@ static void for_is_left_out_with_several_recipients_c065(void **state)
 
     (void)state;
     r.recipient = STR_NONE;
-    is_written(r, STR("Received: from mx3.example.net ([203.0.113.7])\r\n"
-                      "\tby mail.example.org with ESMTP id 3591TJHR6EY3; Sun, 22 Nov 2026 09:41:07 +0000\r\n"));
+    is_written(r,
+               STR("Received: from mx3.example.net ([203.0.113.7])\r\n"
+                   "\tby mail.example.org with ESMTP id 3591TJHR6EY3; Sun, 22 Nov 2026 09:41:07 +0000\r\n"));
 }
 
 static void local_submission_has_no_from(void **state)
@@ -93,7 +94,8 @@ static void hostile_names_make_no_structure_c063(void **state)
     r = usual;
     r.client_helo = STR("a) by evil; <x@y> (\"\r\nTo: you");
     assert_true(message_received_write(&out, &r));
-    assert_true(str_starts(buf_str(&out), STR("Received: from a??by?evil???x?y??????To:?you ([203.0.113.7])\r\n")));
+    assert_true(
+        str_starts(buf_str(&out), STR("Received: from a??by?evil???x?y??????To:?you ([203.0.113.7])\r\n")));
     buf_clear(&out);
     r.client_helo = STR_NONE;
     assert_true(message_received_write(&out, &r));

@@ -9,7 +9,8 @@
 static void describe(struct buf *out, struct arena *a, struct str in, enum smtp_path_kind kind,
                      enum smtp_path_syntax syntax)
 {
-    static const char *const names[] = { "ok", "bad", "bad local", "bad domain", "no domain", "too long", "memory" };
+    static const char *const names[] = { "ok",        "bad",      "bad local", "bad domain",
+                                         "no domain", "too long", "memory" };
     struct smtp_path path;
     size_t used;
     enum smtp_path_result result = smtp_path_parse(a, in, kind, syntax, &path, &used);
@@ -21,7 +22,8 @@ static void describe(struct buf *out, struct arena *a, struct str in, enum smtp_
     assert_true(used <= in.n);
     smtp_path_write(out, &path);
     buf_printf(out, "%s%s%s%s%s", path.flags & SMTP_PATH_NULL ? " null" : "",
-               path.flags & SMTP_PATH_POSTMASTER ? " postmaster" : "", path.flags & SMTP_PATH_LITERAL ? " literal" : "",
+               path.flags & SMTP_PATH_POSTMASTER ? " postmaster" : "",
+               path.flags & SMTP_PATH_LITERAL ? " literal" : "",
                path.flags & SMTP_PATH_ROUTED ? " routed" : "", path.flags & SMTP_PATH_UTF8 ? " utf8" : "");
     if (used < in.n)
         buf_printf(out, ", then \"%.*s\"", STR_ARG(str_skip(in, used)));
@@ -32,7 +34,8 @@ struct row {
     const char *want;
 };
 
-static void check_rows(const struct row *rows, size_t n, enum smtp_path_kind kind, enum smtp_path_syntax syntax)
+static void check_rows(const struct row *rows, size_t n, enum smtp_path_kind kind,
+                       enum smtp_path_syntax syntax)
 {
     for (size_t i = 0; i < n; i++) {
         struct arena *a = arena_new(1 << 16);
@@ -95,14 +98,20 @@ static void forward_paths(void **state)
         { STR_INIT("<ben@[192.0.2.1]x>"), "bad" },
         { STR_INIT("<ben@[]>"), "bad domain" },
         { STR_INIT("<ben@[IPv6:]>"), "bad domain" },
-        { STR_INIT("<\xc3\xa4@b\xc3\xbc" "cher.example>"), "\xc3\xa4@xn--bcher-kva.example utf8" },
-        { STR_INIT("<a@B\xc3\x9c" "CHER.example>"), "a@xn--bcher-kva.example utf8" },
+        { STR_INIT("<\xc3\xa4@b\xc3\xbc"
+                   "cher.example>"),
+          "\xc3\xa4@xn--bcher-kva.example utf8" },
+        { STR_INIT("<a@B\xc3\x9c"
+                   "CHER.example>"),
+          "a@xn--bcher-kva.example utf8" },
         { STR_INIT("<a@xn--bcher-kva.example>"), "a@xn--bcher-kva.example" },
         { STR_INIT("<\"\xc3\xa4 b\"@example.org>"), "\"\xc3\xa4 b\"@example.org utf8" },
         { STR_INIT("<\xc3@example.org>"), "bad local" },
         { STR_INIT("<a@\xc3.example>"), "bad domain" },
         { STR_INIT("<a@\xef\xbc\xa0.example>"), "bad domain" },
-        { STR_INIT("<a@b\xe3\x80\x82" "c>"), "a@b.c utf8" },
+        { STR_INIT("<a@b\xe3\x80\x82"
+                   "c>"),
+          "a@b.c utf8" },
     };
 
     (void)state;
@@ -146,10 +155,14 @@ static void mailboxes_have_no_brackets_and_nothing_behind(void **state)
         struct str in;
         enum smtp_path_result want;
     } rows[] = {
-        { STR_INIT("ben@example.org"), SMTP_PATH_OK },       { STR_INIT("\"a b\"@example.org"), SMTP_PATH_OK },
-        { STR_INIT("ben@[192.0.2.1]"), SMTP_PATH_OK },       { STR_INIT("<ben@example.org>"), SMTP_PATH_BAD_LOCAL },
-        { STR_INIT("ben@example.org "), SMTP_PATH_BAD },     { STR_INIT("ben@example.org,x@y"), SMTP_PATH_BAD },
-        { STR_INIT("ben"), SMTP_PATH_NO_DOMAIN },            { STR_INIT(""), SMTP_PATH_BAD_LOCAL },
+        { STR_INIT("ben@example.org"), SMTP_PATH_OK },
+        { STR_INIT("\"a b\"@example.org"), SMTP_PATH_OK },
+        { STR_INIT("ben@[192.0.2.1]"), SMTP_PATH_OK },
+        { STR_INIT("<ben@example.org>"), SMTP_PATH_BAD_LOCAL },
+        { STR_INIT("ben@example.org "), SMTP_PATH_BAD },
+        { STR_INIT("ben@example.org,x@y"), SMTP_PATH_BAD },
+        { STR_INIT("ben"), SMTP_PATH_NO_DOMAIN },
+        { STR_INIT(""), SMTP_PATH_BAD_LOCAL },
         { STR_INIT("ben@ex\0mple.org"), SMTP_PATH_BAD },
     };
 
@@ -167,8 +180,9 @@ static void mailboxes_have_no_brackets_and_nothing_behind(void **state)
 /* Written and read again, every path is the same. */
 static void writing_is_undone_by_reading_c032(void **state)
 {
-    static const struct str locals[] = { STR_INIT("a"), STR_INIT("a.b"), STR_INIT(""), STR_INIT("a b"), STR_INIT("\"\\"),
-                                         STR_INIT(".a"), STR_INIT("a@b<c>"), STR_INIT("\xc3\xa4") };
+    static const struct str locals[] = { STR_INIT("a"),      STR_INIT("a.b"),     STR_INIT(""),
+                                         STR_INIT("a b"),    STR_INIT("\"\\"),    STR_INIT(".a"),
+                                         STR_INIT("a@b<c>"), STR_INIT("\xc3\xa4") };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(locals); i++) {
@@ -185,7 +199,8 @@ static void writing_is_undone_by_reading_c032(void **state)
 
 static void without_memory_nothing_is_half_read(void **state)
 {
-    static const struct str in = STR_INIT("<@a.example:\"b c\"@B\xc3\xbc" "cher.example>");
+    static const struct str in = STR_INIT("<@a.example:\"b c\"@B\xc3\xbc"
+                                          "cher.example>");
     bool done = false;
 
     (void)state;
@@ -193,7 +208,8 @@ static void without_memory_nothing_is_half_read(void **state)
         struct arena *a = arena_new(max);
         struct smtp_path path = { .flags = 77 };
         size_t used = 99;
-        enum smtp_path_result result = smtp_path_parse(a, in, SMTP_PATH_FORWARD, SMTP_PATH_STRICT, &path, &used);
+        enum smtp_path_result result =
+            smtp_path_parse(a, in, SMTP_PATH_FORWARD, SMTP_PATH_STRICT, &path, &used);
         done = result == SMTP_PATH_OK;
         if (!done) {
             assert_int_equal(result, SMTP_PATH_NO_MEMORY);

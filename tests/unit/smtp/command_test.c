@@ -25,7 +25,9 @@ static void scan_all(struct str input, size_t piece, struct buf *seen)
                 buf_add(seen, smtp_verb_row(cmd.verb)->name);
                 buf_printf(seen, "(%.*s);", STR_ARG(cmd.argument));
             } else if (scan != SMTP_SCAN_MORE) {
-                buf_add_c(seen, scan == SMTP_SCAN_BAD ? "BAD;" : scan == SMTP_SCAN_FLOOD ? "FLOOD;" : "LONG;");
+                buf_add_c(seen, scan == SMTP_SCAN_BAD     ? "BAD;"
+                                : scan == SMTP_SCAN_FLOOD ? "FLOOD;"
+                                                          : "LONG;");
             }
             free(copy);
             buf_eat(&held, used);
@@ -63,7 +65,8 @@ static void only_crlf_ends_a_command_c049(void **state)
 static void verbs_and_arguments_are_cut_at_blanks_c023_c026(void **state)
 {
     (void)state;
-    check_three_ways(STR("mAiL FROM:<a@b>  \t\r\nRCPT   TO:<c@d> X=1\r\n"), "MAIL(FROM:<a@b>);RCPT(TO:<c@d> X=1);");
+    check_three_ways(STR("mAiL FROM:<a@b>  \t\r\nRCPT   TO:<c@d> X=1\r\n"),
+                     "MAIL(FROM:<a@b>);RCPT(TO:<c@d> X=1);");
     check_three_ways(STR(" NOOP\r\nNOOPS\r\nNOO\r\n\tNOOP\r\nNOOP\tx\r\n   \r\n"),
                      "?(NOOP);?();?();?();?();?();");
     check_three_ways(STR("QUIT\r\nEXPN list\r\nstarttls\r\n"), "QUIT();EXPN(list);STARTTLS();");

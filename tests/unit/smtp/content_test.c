@@ -203,7 +203,8 @@ static void repair_makes_crlf_of_each_and_counts_c050(void **state)
 
 static void facts_of_one_pass(void **state)
 {
-    struct outcome o = pass_three_ways(STR("From: a\r\n\r\n..dot\r\n. dot\r\n..\r\n\xc3\xa4 longest\r\n.\r\n"), &roomy);
+    struct outcome o =
+        pass_three_ways(STR("From: a\r\n\r\n..dot\r\n. dot\r\n..\r\n\xc3\xa4 longest\r\n.\r\n"), &roomy);
 
     (void)state;
     assert_str_is(buf_str(&o.content), STR("From: a\r\n\r\n.dot\r\n dot\r\n.\r\n\xc3\xa4 longest\r\n"));

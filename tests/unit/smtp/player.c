@@ -113,10 +113,10 @@ static void send_out(struct player *p, struct buf *out)
 static bool act(struct player *p, const struct smtp_event *ev, struct buf *out)
 {
     static const char letters[] = {
-        [SMTP_EVENT_FLUSH] = 'F',    [SMTP_EVENT_DELAY] = 'D',    [SMTP_EVENT_ASK_MAIL] = 'm',
-        [SMTP_EVENT_ASK_RCPT] = 'r', [SMTP_EVENT_ASK_VRFY] = 'v', [SMTP_EVENT_ASK_DATA] = 'd',
-        [SMTP_EVENT_ASK_COMMIT] = 'c', [SMTP_EVENT_CONTENT] = '.', [SMTP_EVENT_REFUSED] = '!',
-        [SMTP_EVENT_RESET] = 'R',    [SMTP_EVENT_CLOSE] = 'X',
+        [SMTP_EVENT_FLUSH] = 'F',      [SMTP_EVENT_DELAY] = 'D',    [SMTP_EVENT_ASK_MAIL] = 'm',
+        [SMTP_EVENT_ASK_RCPT] = 'r',   [SMTP_EVENT_ASK_VRFY] = 'v', [SMTP_EVENT_ASK_DATA] = 'd',
+        [SMTP_EVENT_ASK_COMMIT] = 'c', [SMTP_EVENT_CONTENT] = '.',  [SMTP_EVENT_REFUSED] = '!',
+        [SMTP_EVENT_RESET] = 'R',      [SMTP_EVENT_CLOSE] = 'X',
     };
 
     if (ev->kind != SMTP_EVENT_MORE)

@@ -1,4 +1,4 @@
-/* tests/unit/smtp/player.h -- plays a client's octets to the server machine, with an owner that says what a test told it. */
+/* tests/unit/smtp/player.h -- plays a client to the server machine, with an owner told what to say. */
 #ifndef TESTS_SMTP_PLAYER_H
 #define TESTS_SMTP_PLAYER_H
 
@@ -26,13 +26,14 @@ struct player {
     bool closed;
     enum smtp_reply_name close_reply;
     enum smtp_reply_name last_refused;
-    char protocol[16]; /* of the last message */
+    char protocol[16];               /* of the last message */
     struct smtp_content_facts facts; /* of the last message */
 };
 
 void player_init(struct player *p);
 void player_done(struct player *p);
-/* Plays all of INPUT, in pieces of p->piece; each piece is an exact heap copy. Stops where the machine closes. */
+/* Plays all of INPUT, in pieces of p->piece; each piece is an exact heap copy. Stops where the machine
+ * closes. */
 void player_play(struct player *p, struct str input);
 
 #endif

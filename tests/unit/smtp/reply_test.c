@@ -18,9 +18,8 @@ static const struct row rows[] = {
 
 /* RFC 3463, 5248 and later registrations that we use; class left out. */
 static const char *const registered[] = {
-    "0.0", "1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.7", "1.10", "2.1", "2.2", "3.1", "3.2", "3.4",
-    "3.5", "4.2", "4.3", "4.6", "5.1", "5.2", "5.3", "5.4", "6.0", "6.7", "6.8", "7.0", "7.1", "7.27",
-    "3.0",
+    "0.0", "1.0", "1.1", "1.2", "1.3", "1.4", "1.5", "1.7", "1.10", "2.1", "2.2", "3.1", "3.2",  "3.4", "3.5",
+    "4.2", "4.3", "4.6", "5.1", "5.2", "5.3", "5.4", "6.0", "6.7",  "6.8", "7.0", "7.1", "7.27", "3.0",
 };
 
 static bool is_registered(struct str subject_detail)
@@ -33,7 +32,8 @@ static bool is_registered(struct str subject_detail)
 
 static void every_row_has_a_registered_status_of_its_class_c073_c076(void **state)
 {
-    static const char *const plain[] = { "GREETING", "GREETING_REFUSED", "GREETING_NEVER", "HELO_OK", "EHLO_BAD" };
+    static const char *const plain[] = { "GREETING", "GREETING_REFUSED", "GREETING_NEVER", "HELO_OK",
+                                         "EHLO_BAD" };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -84,8 +84,12 @@ static void mapping_of_the_standard_is_kept_c076(void **state)
 /* Filled with marks, no brace is left: each slot is one we know. */
 static void every_slot_is_known_and_every_row_is_ascii(void **state)
 {
-    const struct smtp_slots slots = { .address = STR("A"), .id = STR("I"), .client = STR("C"), .hostname = STR("H"),
-                                      .text = STR("T"), .number = 7 };
+    const struct smtp_slots slots = { .address = STR("A"),
+                                      .id = STR("I"),
+                                      .client = STR("C"),
+                                      .hostname = STR("H"),
+                                      .text = STR("T"),
+                                      .number = 7 };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -112,7 +116,8 @@ static void lines_repeat_code_and_status_c020_c074(void **state)
     (void)state;
     writes((struct smtp_reply){ 214, STR("2.0.0"), STR("one\ntwo\nthree") }, NULL, false,
            STR("214-2.0.0 one\r\n214-2.0.0 two\r\n214 2.0.0 three\r\n"));
-    writes((struct smtp_reply){ 220, STR(""), STR("one\n\ntwo") }, NULL, false, STR("220-one\r\n220-\r\n220 two\r\n"));
+    writes((struct smtp_reply){ 220, STR(""), STR("one\n\ntwo") }, NULL, false,
+           STR("220-one\r\n220-\r\n220 two\r\n"));
     writes((struct smtp_reply){ 250, STR("2.0.0"), STR("") }, NULL, false, STR("250 2.0.0 \r\n"));
     writes((struct smtp_reply){ 250, STR("2.0.0"), STR("\n") }, NULL, false, STR("250 2.0.0 \r\n"));
 }
@@ -124,19 +129,23 @@ static void slots_are_filled_once(void **state)
     (void)state;
     writes((struct smtp_reply){ 250, STR("2.0.0"), STR("{address} {id} {number} {none} {id") }, &slots, false,
            STR("250 2.0.0 {id} X 12 {none} {id\r\n"));
-    writes((struct smtp_reply){ 250, STR("2.0.0"), STR("{address}") }, NULL, false, STR("250 2.0.0 {address}\r\n"));
+    writes((struct smtp_reply){ 250, STR("2.0.0"), STR("{address}") }, NULL, false,
+           STR("250 2.0.0 {address}\r\n"));
 }
 
 static void values_can_end_no_line_c185(void **state)
 {
-    const struct smtp_slots hostile = { .address = STR("a\r\n250 b\0\x7f\x1b[c"), .text = STR("\xc3\xa4\xff"),
+    const struct smtp_slots hostile = { .address = STR("a\r\n250 b\0\x7f\x1b[c"),
+                                        .text = STR("\xc3\xa4\xff"),
                                         .id = STR("\xc3\xa4") };
 
     (void)state;
     writes((struct smtp_reply){ 550, STR("5.1.1"), STR("{address}") }, &hostile, true,
            STR("550 5.1.1 a?250 b?[c\r\n"));
-    writes((struct smtp_reply){ 550, STR("5.1.1"), STR("{text}.{id}") }, &hostile, true, STR("550 5.1.1 ?.\xc3\xa4\r\n"));
-    writes((struct smtp_reply){ 550, STR("5.1.1"), STR("{text}.{id}") }, &hostile, false, STR("550 5.1.1 ?.?\r\n"));
+    writes((struct smtp_reply){ 550, STR("5.1.1"), STR("{text}.{id}") }, &hostile, true,
+           STR("550 5.1.1 ?.\xc3\xa4\r\n"));
+    writes((struct smtp_reply){ 550, STR("5.1.1"), STR("{text}.{id}") }, &hostile, false,
+           STR("550 5.1.1 ?.?\r\n"));
 }
 
 static void long_words_go_on_more_lines_c020(void **state)
@@ -185,13 +194,20 @@ static void what_is_no_reply_is_not_sane_c075(void **state)
         struct smtp_reply reply;
         bool sane;
     } cases[] = {
-        { { 250, STR_INIT(""), STR_INIT("x") }, true },       { { 550, STR_INIT("5.1.1"), STR_INIT("x") }, true },
-        { { 550, STR_INIT("5.123.999"), STR_INIT("x") }, true }, { { 550, STR_INIT("5.01.1"), STR_INIT("x") }, false },
-        { { 550, STR_INIT("5.1.1000"), STR_INIT("x") }, false }, { { 550, STR_INIT("4.1.1"), STR_INIT("x") }, false },
-        { { 550, STR_INIT("5.1"), STR_INIT("x") }, false },   { { 550, STR_INIT("5.1.1.1"), STR_INIT("x") }, false },
-        { { 550, STR_INIT("5.1.a"), STR_INIT("x") }, false }, { { 354, STR_INIT("3.0.0"), STR_INIT("x") }, false },
-        { { 199, STR_INIT(""), STR_INIT("x") }, false },      { { 600, STR_INIT(""), STR_INIT("x") }, false },
-        { { 550, STR_INIT("5..1"), STR_INIT("x") }, false },  { { 550, STR_INIT("."), STR_INIT("x") }, false },
+        { { 250, STR_INIT(""), STR_INIT("x") }, true },
+        { { 550, STR_INIT("5.1.1"), STR_INIT("x") }, true },
+        { { 550, STR_INIT("5.123.999"), STR_INIT("x") }, true },
+        { { 550, STR_INIT("5.01.1"), STR_INIT("x") }, false },
+        { { 550, STR_INIT("5.1.1000"), STR_INIT("x") }, false },
+        { { 550, STR_INIT("4.1.1"), STR_INIT("x") }, false },
+        { { 550, STR_INIT("5.1"), STR_INIT("x") }, false },
+        { { 550, STR_INIT("5.1.1.1"), STR_INIT("x") }, false },
+        { { 550, STR_INIT("5.1.a"), STR_INIT("x") }, false },
+        { { 354, STR_INIT("3.0.0"), STR_INIT("x") }, false },
+        { { 199, STR_INIT(""), STR_INIT("x") }, false },
+        { { 600, STR_INIT(""), STR_INIT("x") }, false },
+        { { 550, STR_INIT("5..1"), STR_INIT("x") }, false },
+        { { 550, STR_INIT("."), STR_INIT("x") }, false },
     };
 
     (void)state;
