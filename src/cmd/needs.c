@@ -85,7 +85,7 @@ static void check_account(struct needs_report *r, const struct config_need *need
         return;
     if (identity_find(need->what, true, &id, &err))
         return;
-    say(r, need->place, (struct finding){ CONFIG_ERROR, "systemd-sysusers makes those veredus comes with" }, "%s",
+    say(r, need->place, (struct finding){ CONFIG_ERROR, "systemd-sysusers makes those veredus comes with; deliver-as and run-as name others" }, "%s",
         err.text);
 }
 
@@ -95,7 +95,12 @@ static void check_group(struct needs_report *r, const struct config_need *need)
 
     if (!need->what.n || is_default(need->place) || !path_of(need->what, name) || getgrnam(name))
         return;
-    say(r, need->place, error, "there is no group '%s'", name);
+    /* Ours comes with the package; without it root alone may ask, and nothing else is lost. */
+    if (!strcmp(name, "veredus"))
+        say(r, need->place, (struct finding){ CONFIG_WARNING, "systemd-sysusers makes it; until then only root may ask" },
+            "there is no group 'veredus'");
+    else
+        say(r, need->place, error, "there is no group '%s'", name);
 }
 
 /* ---- folders ---- */

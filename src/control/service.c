@@ -1,7 +1,7 @@
 /* control/service.c -- the worker's calls, the log sink of control itself, and the listening sockets. */
 #include "control/service.h"
 
-#include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -130,6 +130,8 @@ static bool control_start(struct worker *w, struct err *err)
     permission_init(&control->permission, w->main->fd, w->config->control.group, control->arena);
     /* syslog wants local time, and inside the sandbox no file can be read any more. */
     tzset();
+    /* Against clients that choose their keys; its randomness is a file, too. */
+    json_object_seed(0);
     log_sink_set(&control->sink);
     return true;
 }

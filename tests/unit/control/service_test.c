@@ -1,0 +1,445 @@
+/* The control process between a client, main and the queue: who may ask what, and how answers come. */
+#include "tests/unit/unit.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control/command.h"
+#include "control/control.h"
+#include "control/service.h"
+#include "io/fd.h"
+
+enum { QUEUE_MESSAGES = 1234 };
+
+struct rig {
+    struct worker worker;
+    struct config config;
+    struct io_loop *loop;
+    struct ipc_handler far; /* main and queue, played by the test */
+    struct ipc_channel *far_main, *far_queue;
+    struct io_watch watch;
+    int client;
+    char name[64]; /* of the abstract socket, without its NUL in front */
+    struct buf got;
+    bool queue_is_silent;
+    bool tells_when_silent; /* by ending the loop's run */
+    unsigned pages;
+    int reloads;
+};
+
+/* ---- the far side ---- */
+
+static void add_row(struct buf *rows, enum log_event event, uint64_t id)
+{
+    struct log_record r;
+
+    log_begin(&r, event, LOG_LEVEL_INFO, 0);
+    log_id(&r, (struct queue_id){ id });
+    log_text(&r, LOG_FROM, STR("carol@example.net"));
+    assert_true(worker_row_add(rows, &r));
+}
+
+static void answer_list(struct rig *rig, struct ipc_channel *c, const struct ipc_queue_list_ask *ask)
+{
+    struct buf rows = BUF_INIT(1 << 20);
+    uint64_t id = ask->after;
+
+    for (uint32_t i = 0; i < ask->limit && id < QUEUE_MESSAGES; i++)
+        add_row(&rows, LOG_EVENT_ROW_MESSAGE, ++id);
+    rig->pages++;
+    ipc_send_queue_list_answer(c, &(struct ipc_queue_list_answer){
+                                      .ticket = ask->ticket,
+                                      .last = id < QUEUE_MESSAGES ? id : 0,
+                                      .records = buf_str(&rows),
+                                  });
+    buf_done(&rows);
+}
+
+static void answer_show(struct ipc_channel *c, const struct ipc_queue_show_ask *ask)
+{
+    struct buf rows = BUF_INIT(1 << 20);
+
+    if (ask->id == 7) {
+        add_row(&rows, LOG_EVENT_ROW_MESSAGE, 7);
+        add_row(&rows, LOG_EVENT_ROW_RECIPIENT, 7);
+    }
+    ipc_send_queue_show_answer(c, &(struct ipc_queue_show_answer){ .ticket = ask->ticket, .records = buf_str(&rows) });
+    buf_done(&rows);
+}
+
+static void answer_command(struct rig *rig, struct ipc_channel *c, const struct ipc_command_ask *ask)
+{
+    struct ipc_command_answer answer = { .ticket = ask->ticket, .ok = 1 };
+    struct buf rows = BUF_INIT(1 << 20);
+
+    if (ask->verb == IPC_COMMAND_RELOAD) {
+        rig->reloads++;
+        answer.ok = rig->reloads == 1;
+        answer.text = answer.ok ? STR("") : STR("veredus.conf:1:1: error: no\n");
+    } else {
+        add_row(&rows, LOG_EVENT_ROW_PROCESS, 1);
+        answer.records = buf_str(&rows);
+    }
+    ipc_send_command_answer(c, &answer);
+    buf_done(&rows);
+}
+
+static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
+{
+    struct rig *rig = CONTAINER_OF(h, struct rig, far);
+
+    if (c == rig->far_queue && rig->queue_is_silent) {
+        if (rig->tells_when_silent)
+            io_loop_stop(rig->loop);
+        return;
+    }
+    if (m->type == IPC_QUEUE_LIST_ASK)
+        answer_list(rig, c, &m->queue_list_ask);
+    else if (m->type == IPC_QUEUE_SHOW_ASK)
+        answer_show(c, &m->queue_show_ask);
+    else if (m->type == IPC_COMMAND_ASK)
+        answer_command(rig, c, &m->command_ask);
+    else if (m->type == IPC_STATUS_ASK)
+        ipc_send_status_answer(c, &(struct ipc_status_answer){ .ticket = m->status_ask.ticket });
+}
+
+static void far_ended(struct ipc_handler *h, struct ipc_channel *c)
+{
+    (void)h;
+    (void)c;
+}
+
+/* ---- the near side ---- */
+
+static void near_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
+{
+    control_service.message(CONTAINER_OF(h, struct worker, handler), c, m);
+}
+
+static void near_ended(struct ipc_handler *h, struct ipc_channel *c)
+{
+    struct worker *w = CONTAINER_OF(h, struct worker, handler);
+
+    w->n_peers = 0;
+    control_service.peer_down(w, c);
+    ipc_channel_free(c);
+}
+
+static struct ipc_channel *connect_pair(struct rig *rig, enum process_kind kind, struct ipc_channel **far)
+{
+    int fds[2];
+
+    assert_true(fd_pair(fds, NULL));
+    *far = ipc_channel_new(rig->loop, fds[1], kind, PROCESS_CONTROL, &rig->far, NULL);
+    return ipc_channel_new(rig->loop, fds[0], PROCESS_CONTROL, kind, &rig->worker.handler, NULL);
+}
+
+static socklen_t address_of(const struct rig *rig, struct sockaddr_un *sa)
+{
+    *sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
+    size_t n = strlen(rig->name);
+    memcpy(sa->sun_path + 1, rig->name, n);
+    return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + n);
+}
+
+static int set_up(void **state)
+{
+    static struct rig rigs[16];
+    static int used;
+    struct rig *rig = &rigs[used++];
+    struct sockaddr_un sa;
+
+    *rig = (struct rig){ .client = -1, .got = BUF_INIT(8 << 20) };
+    rig->loop = io_loop_new(NULL);
+    rig->far = (struct ipc_handler){ .message = far_message, .ended = far_ended };
+    rig->worker = (struct worker){
+        .service = &control_service,
+        .loop = rig->loop,
+        .handler = { .message = near_message, .ended = near_ended },
+        .config = &rig->config,
+        .started = true,
+    };
+    rig->worker.main = connect_pair(rig, PROCESS_MAIN, &rig->far_main);
+    rig->worker.peers[0] = connect_pair(rig, PROCESS_QUEUE, &rig->far_queue);
+    rig->worker.n_peers = 1;
+    assert_true(control_service.start(&rig->worker, NULL));
+
+    snprintf(rig->name, sizeof(rig->name), "veredus-test-%d-%d", (int)getpid(), used);
+    struct ipc_message m = { .type = IPC_CONTROL_SOCKET };
+    m.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    socklen_t n = address_of(rig, &sa);
+    assert_int_equal(bind(m.fd, (struct sockaddr *)&sa, n), 0);
+    assert_int_equal(listen(m.fd, 8), 0);
+    control_service.message(&rig->worker, rig->worker.main, &m);
+    assert_int_equal(m.fd, -1);
+    *state = rig;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct rig *rig = *state;
+
+    control_service.retire(&rig->worker);
+    struct control *control = rig->worker.state;
+    log_writer_done(&control->writer);
+    arena_free(control->arena);
+    free(control);
+    log_sink_set(NULL);
+    for (size_t i = 0; i < rig->worker.n_peers; i++)
+        ipc_channel_free(rig->worker.peers[i]);
+    ipc_channel_free(rig->worker.main);
+    ipc_channel_free(rig->far_main);
+    ipc_channel_free(rig->far_queue);
+    io_watch_done(&rig->watch);
+    fd_close(&rig->client);
+    buf_done(&rig->got);
+    io_loop_free(rig->loop);
+    return 0;
+}
+
+/* ---- the client ---- */
+
+static void on_answer(struct io_watch *w, unsigned what)
+{
+    struct rig *rig = CONTAINER_OF(w, struct rig, watch);
+    char *room = buf_room(&rig->got, 4096);
+    ssize_t r = recv(rig->client, room, 4096, MSG_DONTWAIT);
+
+    (void)what;
+    if (r > 0)
+        buf_grew(&rig->got, (size_t)r);
+    if (r <= 0 || str_contains(buf_str(&rig->got), STR("\"end\":true")))
+        io_loop_stop(rig->loop);
+}
+
+static void client_connect(struct rig *rig)
+{
+    struct sockaddr_un sa;
+    socklen_t n = address_of(rig, &sa);
+
+    rig->client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(rig->client, (struct sockaddr *)&sa, n), 0);
+    assert_true(io_watch_init(&rig->watch, rig->loop, rig->client, on_answer, NULL));
+    io_watch_arm(&rig->watch, IO_READ);
+}
+
+/* Sends OCTETS and returns all up to the end of the answer. */
+static struct str ask(struct rig *rig, struct str octets)
+{
+    struct err err = { 0 };
+
+    if (rig->client < 0)
+        client_connect(rig);
+    buf_clear(&rig->got);
+    assert_int_equal(send(rig->client, octets.p, octets.n, MSG_NOSIGNAL), octets.n);
+    assert_true(io_loop_run(rig->loop, &err));
+    return buf_str(&rig->got);
+}
+
+static size_t lines_in(struct str s)
+{
+    size_t n = 0;
+
+    for (; s.n; n++)
+        str_cut(&s, '\n');
+    return n;
+}
+
+static void version_is_for_everyone(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_str_is(ask(rig, STR("{\"command\":\"version\"}\n")),
+                  STR("{\"version\":\"" VEREDUS_VERSION "\"}\n{\"end\":true,\"exit\":0}\n"));
+}
+
+/* The whole list, page by page, in order, each message once. */
+static void a_long_queue_comes_in_pages(void **state)
+{
+    struct rig *rig = *state;
+    struct str got = ask(rig, STR("{\"command\":\"queue list\"}\n"));
+    uint64_t want = 1;
+
+    assert_int_equal(lines_in(got), QUEUE_MESSAGES + 1);
+    assert_true(rig->pages > 1);
+    for (; want <= QUEUE_MESSAGES; want++) {
+        struct str line = str_cut(&got, '\n');
+        json_t *row = json_loadb(line.p, line.n, 0, NULL);
+        assert_string_equal(json_string_value(json_object_get(row, "id")),
+                            queue_id_text((struct queue_id){ want }).c);
+        assert_string_equal(json_string_value(json_object_get(row, "event")), "message");
+        json_decref(row);
+    }
+    assert_str_is(got, STR("{\"end\":true,\"exit\":0}\n"));
+}
+
+static void one_message_is_shown_or_said_to_be_unknown(void **state)
+{
+    struct rig *rig = *state;
+
+    struct str got = ask(rig, STR("{\"command\":\"queue show\",\"id\":\"000000000007\"}\n"));
+    assert_int_equal(lines_in(got), 3);
+    assert_true(str_contains(got, STR("\"event\":\"recipient\"")));
+    got = ask(rig, STR("{\"command\":\"queue show\",\"id\":\"000000000008\",\"content\":true}\n"));
+    assert_true(str_contains(got, STR("no such message")));
+    assert_true(str_ends(got, STR("{\"end\":true,\"exit\":1}\n")));
+    got = ask(rig, STR("{\"command\":\"queue show\",\"id\":\"?\"}\n"));
+    assert_true(str_ends(got, STR("{\"end\":true,\"exit\":64}\n")));
+}
+
+static void reload_says_how_it_went(void **state)
+{
+    struct rig *rig = *state;
+
+    assert_str_is(ask(rig, STR("{\"command\":\"reload\"}\n")), STR("{\"end\":true,\"exit\":0}\n"));
+    assert_str_is(ask(rig, STR("{\"command\":\"reload\"}\n")),
+                  STR("{\"text\":\"veredus.conf:1:1: error: no\\n\"}\n{\"end\":true,\"exit\":78}\n"));
+}
+
+static void status_gathers_all_and_names_who_is_silent(void **state)
+{
+    struct rig *rig = *state;
+
+    struct str got = ask(rig, STR("{\"command\":\"status\"}\n"));
+    assert_int_equal(lines_in(got), 3);
+    assert_true(str_contains(got, STR("\"process\":\"control\"")));
+    assert_true(str_ends(got, STR("{\"end\":true,\"exit\":0}\n")));
+}
+
+/* The patience of 2 seconds is ended by hand: no test waits for a clock. */
+static void a_silent_queue_is_named_not_waited_for(void **state)
+{
+    struct rig *rig = *state;
+    struct control *control = rig->worker.state;
+    struct err err = { 0 };
+
+    rig->queue_is_silent = true;
+    rig->tells_when_silent = true;
+    client_connect(rig);
+    assert_int_equal(send(rig->client, "{\"command\":\"status\"}\n", 21, 0), 21);
+    assert_true(io_loop_run(rig->loop, &err));
+    command_too_late(CONTAINER_OF(control->clients.next, struct control_client, node));
+    assert_true(io_loop_run(rig->loop, &err));
+    struct str got = buf_str(&rig->got);
+    assert_true(str_contains(got, STR("\"process\":\"queue\"")));
+    assert_true(str_contains(got, STR("\"error\":\"did not answer in 2 seconds\"")));
+    assert_true(str_ends(got, STR("{\"end\":true,\"exit\":1}\n")));
+}
+
+static void requests_that_are_none_end_in_64(void **state)
+{
+    static const struct str requests[] = {
+        STR_INIT("\n"),
+        STR_INIT("nonsense\n"),
+        STR_INIT("{}\n"),
+        STR_INIT("[\"status\"]\n"),
+        STR_INIT("{\"command\":7}\n"),
+        STR_INIT("{\"command\":\"queue frob\"}\n"),
+        STR_INIT("{\"command\":\"stop\",\"command\":\"status\"}\n"),
+        STR_INIT("{\"command\":\"stop\xff\"}\n"),
+    };
+    struct rig *rig = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        assert_true(str_ends(ask(rig, requests[i]), STR("{\"end\":true,\"exit\":64}\n")));
+}
+
+static void an_endless_request_is_refused_and_closed(void **state)
+{
+    struct rig *rig = *state;
+    char octets[CLIENT_REQUEST_MAX];
+
+    memset(octets, 'x', sizeof(octets));
+    assert_true(str_ends(ask(rig, str_of(octets, sizeof(octets))), STR("{\"end\":true,\"exit\":64}\n")));
+    struct err err = { 0 };
+    buf_clear(&rig->got);
+    assert_true(io_loop_run(rig->loop, &err));
+    assert_int_equal(rig->got.n, 0);
+}
+
+/* The kernel says who asks: another user has nothing but what is for everyone. */
+static void strangers_may_ask_for_nothing_that_matters(void **state)
+{
+    static const struct str requests[] = {
+        STR_INIT("{\"command\":\"status\"}\n"),     STR_INIT("{\"command\":\"stop\"}\n"),
+        STR_INIT("{\"command\":\"reload\"}\n"),     STR_INIT("{\"command\":\"queue list\"}\n"),
+        STR_INIT("{\"command\":\"queue show\",\"id\":\"000000000007\"}\n"),
+    };
+    struct rig *rig = *state;
+    struct control *control = rig->worker.state;
+    uid_t me = geteuid();
+
+    /* The credentials of a connection are those of the moment it is made. */
+    if (me == 0)
+        assert_int_equal(seteuid(65534), 0);
+    else
+        control->permission.server = me + 1;
+    client_connect(rig);
+    if (me == 0)
+        assert_int_equal(seteuid(0), 0);
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        assert_true(str_ends(ask(rig, requests[i]), STR("{\"end\":true,\"exit\":77}\n")));
+    assert_int_equal(rig->reloads, 0);
+    assert_true(str_ends(ask(rig, STR("{\"command\":\"version\"}\n")), STR("{\"end\":true,\"exit\":0}\n")));
+}
+
+static void a_queue_that_dies_ends_the_wait(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->queue_is_silent = true;
+    client_connect(rig);
+    assert_true(send(rig->client, "{\"command\":\"queue list\"}\n", 25, 0) == 25);
+    ipc_channel_free(rig->far_queue);
+    rig->far_queue = NULL;
+    struct err err = { 0 };
+    assert_true(io_loop_run(rig->loop, &err));
+    assert_true(str_ends(buf_str(&rig->got), STR("{\"end\":true,\"exit\":69}\n")));
+}
+
+/* What changes things is in the log, with who did it. */
+static void admin_records_say_who_did_it(void **state)
+{
+    static const struct config_log logs[] = { { .kind = CONFIG_LOG_STDERR, .level = CONFIG_LOG_INFO } };
+    struct rig *rig = *state;
+    char octets[4096];
+    int fds[2];
+
+    rig->config.logs = logs;
+    rig->config.n_logs = 1;
+    assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+    struct ipc_message m = { .type = IPC_LOG_TARGET, .fd = fds[1] };
+    control_service.message(&rig->worker, rig->worker.main, &m);
+    assert_int_equal(m.fd, -1);
+    ask(rig, STR("{\"command\":\"reload\"}\n"));
+    ssize_t n = read(fds[0], octets, sizeof(octets));
+    assert_true(n > 0);
+    assert_true(str_contains(str_of(octets, (size_t)n), STR(" level=info event=admin account=")));
+    assert_true(str_contains(str_of(octets, (size_t)n), STR(" action=reload\n")));
+    close(fds[0]);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        CASE(version_is_for_everyone),
+        CASE(a_long_queue_comes_in_pages),
+        CASE(one_message_is_shown_or_said_to_be_unknown),
+        CASE(reload_says_how_it_went),
+        CASE(status_gathers_all_and_names_who_is_silent),
+        CASE(a_silent_queue_is_named_not_waited_for),
+        CASE(requests_that_are_none_end_in_64),
+        CASE(an_endless_request_is_refused_and_closed),
+        CASE(strangers_may_ask_for_nothing_that_matters),
+        CASE(a_queue_that_dies_ends_the_wait),
+        CASE(admin_records_say_who_did_it),
+    };
+
+    return cmocka_run_group_tests_name("control/service", tests, NULL, NULL);
+}
