@@ -31,7 +31,7 @@ const struct config_word *config_args_peek(const struct config_args *a);
 /* The next word, or a complaint that one is missing; the last is said with the example of the directive. */
 const struct config_word *config_args_need(struct config_args *a);
 
-/* W, with the directive's example as cure, or the ";" that seems to be missing before it. */
+/* W, with the directive's example as cure. */
 struct config_mark config_args_mark(struct config_args *a, const struct config_word *w);
 /* "'TEXT' is not KIND"; false. */
 bool config_args_refuse(struct config_args *a, const struct config_word *w, const char *kind);

@@ -105,27 +105,13 @@ static bool check_repetition(struct config_reading *r, const struct config_state
     return true;
 }
 
-/* Words on a later line that begin with a directive's name are a statement whose ";" before it was forgotten. */
-static bool complain_of_missing_end(struct config_reading *r, const struct config_statement *s)
-{
-    for (size_t i = 1; i < s->n_words; i++) {
-        const struct config_word *w = &s->words[i];
-        if (w->place.line <= w[-1].place.line || !config_directive_find(w->text))
-            continue;
-        struct config_mark mark = { .place = w->place };
-        mark.cure = config_say(r, "is a ';' missing at the end of line %u?", w[-1].place.line);
-        return config_complain(r, mark, "'%.*s' begins in the middle of a statement", STR_ARG(w->text));
-    }
-    return true;
-}
-
 static bool check_block_mark(struct config_reading *r, const struct config_statement *s)
 {
     struct config_mark mark = { .place = config_statement_place(s) };
     bool wants = s->directive->grammar == CONFIG_GRAMMAR_DOMAINS;
 
     if (s->block && !wants && s->directive->grammar != CONFIG_GRAMMAR_LISTEN)
-        return complain_of_missing_end(r, s) && config_complain(r, mark, "'%.*s' takes no block", STR_ARG(s->directive->name));
+        return config_complain(r, mark, "'%.*s' takes no block", STR_ARG(s->directive->name));
     if (s->block || !wants)
         return true;
     mark.cure = STR("write it like this: domain example.org { users file:PATH; deliver maildir:/var/mail/{domain}/{user}; }");
@@ -158,6 +144,31 @@ static void check_home(struct config_reading *r, const struct seen *seen)
                         "'{home}' is known of the accounts of this machine only");
 }
 
+/* Does W begin a line, and is it the name of a directive that cannot be a value where it stands? */
+static bool begins_statement(const struct config_statement *s, const struct config_word *w)
+{
+    bool is_role = s->directive->grammar == CONFIG_GRAMMAR_LISTEN && str_eq(w->text, STR("tls"));
+
+    return w->place.line > w[-1].place.line && w->plain && !is_role && config_directive_find(w->text);
+}
+
+/* A forgotten ";" makes one statement of two lines: the first is judged by its own words, the second not at all. */
+static bool cut_at_missing_end(struct config_reading *r, struct config_statement *s, struct seen *seen)
+{
+    for (size_t i = 1; i < s->n_words; i++) {
+        const struct config_word *w = &s->words[i];
+        if (!begins_statement(s, w))
+            continue;
+        struct config_mark mark = { .place = w->place };
+        mark.cure = config_say(r, "is a ';' missing at the end of line %u?", w[-1].place.line);
+        seen->meant[config_directive_find(w->text)->id] = true;
+        s->n_words = i;
+        s->block = NULL;
+        return config_complain(r, mark, "'%.*s' begins in the middle of a statement", STR_ARG(w->text));
+    }
+    return true;
+}
+
 static void check_statement(struct config_reading *r, struct config_statement *s, unsigned contexts,
                             struct seen *seen)
 {
@@ -167,9 +178,10 @@ static void check_statement(struct config_reading *r, struct config_statement *s
         s->wrong = true;
         return;
     }
+    ok = cut_at_missing_end(r, s, seen);
+    ok &= !ok || check_block_mark(r, s);
     /* What a wrong word should say is not known; all else about the statement is. */
-    ok = !s->wrong && config_value_read(r, s);
-    ok &= check_block_mark(r, s);
+    ok &= !s->wrong && config_value_read(r, s);
     s->wrong |= !ok;
     s->wrong |= !check_repetition(r, s, seen);
 }

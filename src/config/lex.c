@@ -137,20 +137,29 @@ static size_t cut_variable(struct str s, struct str *name, struct str *fallback)
     return close < line.n && is_name(*name) ? close + 1 : 0;
 }
 
+/* What was meant as a variable, so that its "}" is not taken for the end of a block. */
+static size_t wrong_variable_length(struct str s)
+{
+    size_t i = 2;
+
+    while (i < s.n && i < CONFIG_VARIABLE_WRITTEN_MAX && s.p[i] != '}' && s.p[i] != '"' && !ends_word(s.p[i]))
+        i++;
+    return i < s.n && s.p[i] == '}' ? i + 1 : 2;
+}
+
 /* What comes from outside must be as harmless as what stands in a file, and may not grow without bound. */
 static bool check_variable(struct config_lexer *lx, struct config_place place, struct str name, struct str value)
 {
     struct config_reading *r = lx->r;
-    struct str shown = config_shown(r, name);
+    bool fits = value.n <= CONFIG_VARIABLE_MAX && value.n <= CONFIG_TEXT_MAX - r->octets;
 
-    if (value.n > CONFIG_VARIABLE_MAX || value.n > CONFIG_TEXT_MAX - r->octets)
-        return config_complain(r, (struct config_mark){ .place = place }, "the value of '%.*s' is too long",
-                               STR_ARG(shown));
-    if (!str_is_utf8(value) || str_has(value, '\0'))
-        return config_complain(r, (struct config_mark){ .place = place }, "the value of '%.*s' is not UTF-8",
-                               STR_ARG(shown));
-    r->octets += value.n;
-    return true;
+    if (fits && str_is_utf8(value) && !str_has(value, '\0')) {
+        r->octets += value.n;
+        return true;
+    }
+    struct str shown = config_shown(r, name);
+    return config_complain(r, (struct config_mark){ .place = place }, "the value of '%.*s' is %s", STR_ARG(shown),
+                           fits ? "not UTF-8" : "too long");
 }
 
 /* The value of a variable of the environment. As in a shell, one that is set but empty takes its default. */
@@ -169,11 +178,9 @@ static bool find_variable(struct config_lexer *lx, struct config_place place, st
     if (fallback.p)
         return true;
     struct str shown = config_shown(r, name);
-    return config_complain(r,
-                           (struct config_mark){ .place = place,
-                                                 .cure = config_say(r, "set it, or give a default: ${%.*s:-...}",
-                                                                    STR_ARG(shown)) },
-                           "the environment has no '%.*s'", STR_ARG(shown));
+    struct config_mark mark = { .place = place };
+    mark.cure = config_say(r, "set it, or give a default: ${%.*s:-...}", STR_ARG(shown));
+    return config_complain(r, mark, "the environment has no '%.*s'", STR_ARG(shown));
 }
 
 static void take_variable(struct config_lexer *lx, struct config_word *word)
@@ -182,13 +189,12 @@ static void take_variable(struct config_lexer *lx, struct config_word *word)
     struct config_place place = here(lx);
     size_t length = cut_variable(ahead(lx), &name, &fallback);
 
-    step(lx, length ? length : 2);
+    step(lx, length ? length : wrong_variable_length(ahead(lx)));
     cover(lx, &place);
     word->plain = false;
+    struct config_mark mark = { .place = place, .cure = STR("write ${NAME}, ${NAME:-default}, or $${ for itself") };
     if (!length)
-        word->wrong |= !config_complain(
-            lx->r, (struct config_mark){ .place = place, .cure = STR("write ${NAME}, ${NAME:-default}, or $${ for the characters") },
-            "'${' without a name and '}'");
+        word->wrong |= !config_complain(lx->r, mark, "'${' without a name and '}'");
     else
         word->wrong |= !find_variable(lx, place, name, fallback, &value);
     word->wrong |= !add_part(lx, value, false);
@@ -231,7 +237,7 @@ static size_t run_length(struct str s, bool quoted)
 
 static void take_quoted(struct config_lexer *lx, struct config_word *word)
 {
-    struct config_place open = here(lx);
+    struct config_mark open = { .place = here(lx), .cure = STR("write '\"' where the text ends") };
 
     word->plain = false;
     step(lx, 1);
@@ -246,8 +252,7 @@ static void take_quoted(struct config_lexer *lx, struct config_word *word)
     if (more(lx))
         step(lx, 1);
     else
-        word->wrong |= !config_complain(lx->r, (struct config_mark){ .place = open, .cure = STR("write '\"' where the text ends") },
-                                        "this quote is not closed");
+        word->wrong |= !config_complain(lx->r, open, "this quote is not closed");
 }
 
 /* All parts in one row: borrowed when there is one alone, else put together. */

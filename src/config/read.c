@@ -71,11 +71,12 @@ static bool open_text(struct config_reading *r, struct config_lexer *lx, struct 
                       struct config_place from)
 {
     struct config_mark mark = { .place = from };
-    struct str shown = config_shown(r, path);
     uint32_t index = 0;
 
-    if (text.n > CONFIG_FILE_MAX)
+    if (text.n > CONFIG_FILE_MAX) {
+        struct str shown = config_shown(r, path);
         return config_complain(r, mark, "'%.*s' is larger than 1 MiB", STR_ARG(shown));
+    }
     if (r->diag->files.n >= CONFIG_FILES_MAX || text.n > CONFIG_TEXT_MAX - r->octets) {
         config_complain(r, mark, "too many files, or too much in them");
         r->stopped = true;

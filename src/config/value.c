@@ -31,10 +31,10 @@ static struct str such_as(struct config_args *a)
 const struct config_word *config_args_need(struct config_args *a)
 {
     const struct config_word *w = config_args_next(a);
-    struct config_mark mark = { .place = config_statement_place(a->s), .cure = such_as(a) };
 
     if (w)
         return w;
+    struct config_mark mark = { .place = config_statement_place(a->s), .cure = such_as(a) };
     if (a->at)
         mark.place = a->items[a->at - 1].place;
     config_complain(a->r, mark, "'%.*s' needs more: %.*s", STR_ARG(a->s->directive->name),
@@ -42,25 +42,9 @@ const struct config_word *config_args_need(struct config_args *a)
     return NULL;
 }
 
-/* A directive's name at the beginning of a later line, among values: the ";" before it was forgotten. */
-static struct str missing_end(struct config_args *a, const struct config_word *w)
-{
-    const struct config_word *before = &a->s->words[0];
-
-    if (w > a->items && w < a->items + a->n)
-        before = w - 1;
-    if (w->place.line <= before->place.line || !config_directive_find(w->text))
-        return STR_NONE;
-    return config_say(a->r, "is a ';' missing at the end of line %u?", before->place.line);
-}
-
 struct config_mark config_args_mark(struct config_args *a, const struct config_word *w)
 {
-    struct config_mark mark = { .place = w->place, .cure = missing_end(a, w) };
-
-    if (!mark.cure.n)
-        mark.cure = such_as(a);
-    return mark;
+    return (struct config_mark){ .place = w->place, .cure = such_as(a) };
 }
 
 bool config_args_refuse(struct config_args *a, const struct config_word *w, const char *kind)
@@ -103,18 +87,15 @@ bool config_scheme_refuse(struct config_args *a, const struct config_word *w, co
 {
     size_t length = scheme_length(w->text);
     struct str name = length ? str_head(w->text, length) : w->text, shown = config_shown(a->r, name);
-    struct config_mark mark = { .place = config_word_part(w, 0, name.n), .cure = missing_end(a, w) };
+    struct config_mark mark = { .place = config_word_part(w, 0, name.n), .cure = cure };
     struct str names[32];
 
     BUG_ON(n > ARRAY_LEN(names));
     for (size_t i = 0; i < n; i++)
         names[i] = schemes[i].name;
     size_t found = config_slip_nearest(name, names, n);
-    if (!mark.cure.n) {
-        mark.cure = cure;
-        if (found < n)
-            mark.hint = config_hint(a->r, names[found]);
-    }
+    if (found < n)
+        mark.hint = config_hint(a->r, names[found]);
     if (length)
         return config_complain(a->r, mark, "unknown scheme '%.*s'", STR_ARG(shown));
     return config_complain(a->r, mark, "'%.*s' is not known here", STR_ARG(shown));
@@ -122,13 +103,11 @@ bool config_scheme_refuse(struct config_args *a, const struct config_word *w, co
 
 bool config_args_path(struct config_args *a, const struct config_word *w, struct str path, struct str *out)
 {
-    struct config_mark mark = config_args_mark(a, w);
-
     if (!path.n)
-        return config_complain(a->r, mark, "the path is empty");
+        return config_complain(a->r, config_args_mark(a, w), "the path is empty");
     *out = config_path_from(a->r, w->place, path);
     if (out->n > PATH_LENGTH_MAX)
-        return config_complain(a->r, mark, "the path is longer than %d octets", PATH_LENGTH_MAX);
+        return config_complain(a->r, config_args_mark(a, w), "the path is longer than %d octets", PATH_LENGTH_MAX);
     return true;
 }
 
@@ -167,12 +146,12 @@ static bool read_host(struct config_args *a, union config_value *out)
 bool config_args_domain(struct config_args *a, const struct config_word *w, struct str written, struct str *out)
 {
     struct err err = { 0 };
-    struct str shown = config_shown(a->r, written);
 
     if (config_domain_normal(written, a->r->arena, out, &err))
         return true;
     if (err.kind == ERR_TEMP)
         return config_exhausted(a->r);
+    struct str shown = config_shown(a->r, written);
     return config_complain(a->r, config_args_mark(a, w), "'%.*s' is not a domain: %s", STR_ARG(shown), err.text);
 }
 
@@ -260,16 +239,16 @@ static bool read_socket(struct config_args *a, union config_value *out)
 static bool in_bounds(struct config_args *a, const struct config_word *w, uint64_t n)
 {
     const struct config_directive *d = a->s->directive;
+
+    if (n >= d->least && n <= d->most)
+        return true;
     struct str shown = config_shown(a->r, w->text);
     struct config_mark mark = { .place = w->place };
-
     if (n < d->least)
         return config_complain(a->r, mark, "'%.*s' is too little: '%.*s' is %" PRIu64 " at least", STR_ARG(shown),
                                STR_ARG(d->name), d->least);
-    if (n > d->most)
-        return config_complain(a->r, mark, "'%.*s' is too much: '%.*s' is %" PRIu64 " at most", STR_ARG(shown),
-                               STR_ARG(d->name), d->most);
-    return true;
+    return config_complain(a->r, mark, "'%.*s' is too much: '%.*s' is %" PRIu64 " at most", STR_ARG(shown),
+                           STR_ARG(d->name), d->most);
 }
 
 /* k M G only: somebody who writes "10MB" or "50K" is told how it is spelt here. */
@@ -282,20 +261,18 @@ static struct str size_hint(struct config_args *a, struct str written)
     struct str unit = str_skip(written, digits);
     if (!digits || !unit.n || unit.n > 3)
         return STR_NONE;
-    char c = ascii_lower(unit.p[0]);
-    c = c == 'k' ? 'k' : ascii_upper(c);
-    if (c != 'k' && c != 'M' && c != 'G')
+    char c = ascii_lower(unit.p[0]) == 'k' ? 'k' : ascii_upper(unit.p[0]);
+    if ((c != 'k' && c != 'M' && c != 'G') || (unit.n == 1 && unit.p[0] == c))
         return STR_NONE;
     return config_say(a->r, "did you mean '%.*s%c'?", STR_ARG(str_head(written, digits)), c);
 }
 
 static bool read_size(struct config_args *a, const struct config_word *w, uint64_t *n)
 {
-    struct str shown = config_shown(a->r, w->text);
-    struct config_mark mark = config_args_mark(a, w);
-
     if (config_number_size(w->text, n))
         return in_bounds(a, w, *n);
+    struct str shown = config_shown(a->r, w->text);
+    struct config_mark mark = config_args_mark(a, w);
     mark.hint = size_hint(a, w->text);
     return config_complain(a->r, mark, "'%.*s' is not a number", STR_ARG(shown));
 }
@@ -549,7 +526,6 @@ static bool cut_variables(struct config_args *a)
     return true;
 }
 
-/* More words than the value has: perhaps the ";" of the line before was forgotten. */
 static bool refuse_rest(struct config_args *a)
 {
     const struct config_word *extra = config_args_peek(a);

@@ -261,10 +261,11 @@ static const enum config_placeholder in_mailbox[] = {
     CONFIG_PLACEHOLDER_ORIGINAL, CONFIG_PLACEHOLDER_HOME,   CONFIG_PLACEHOLDER_HOSTNAME,
 };
 
-static bool refuse_placeholder(struct config_args *a, const struct config_word *w, struct str name)
+/* NAME, whose brace stands AT octets behind the beginning of W. */
+static bool refuse_placeholder(struct config_args *a, const struct config_word *w, struct str name, size_t at)
 {
     struct str allowed[ARRAY_LEN(in_mailbox)], shown = config_shown(a->r, name);
-    struct config_mark mark = { .place = w->place };
+    struct config_mark mark = { .place = config_word_part(w, at, name.n + 2) };
     struct str list = STR("allowed here:");
 
     for (size_t i = 0; i < ARRAY_LEN(in_mailbox); i++) {
@@ -313,7 +314,7 @@ static bool cut_pieces(struct config_args *a, const struct config_word *w, size_
 {
     struct config_part whole = { .text = w->text };
     const struct config_part *parts = w->n_parts ? w->parts : &whole;
-    size_t n_parts = w->n_parts ? w->n_parts : 1;
+    size_t n_parts = w->n_parts ? w->n_parts : 1, at = 0;
 
     for (size_t i = 0; i < n_parts; i++) {
         size_t skipped = parts[i].placeholder ? 0 : size_min(skip, parts[i].text.n);
@@ -323,10 +324,11 @@ static bool cut_pieces(struct config_args *a, const struct config_word *w, size_
                 return false;
             skip -= skipped;
         } else if (skip || which == CONFIG_PLACEHOLDER_NONE || !is_allowed(which)) {
-            return refuse_placeholder(a, w, parts[i].text);
+            return refuse_placeholder(a, w, parts[i].text, at);
         } else {
             pieces[(*n)++] = (struct config_piece){ .placeholder = which };
         }
+        at += parts[i].text.n + (parts[i].placeholder ? 2 : 0);
     }
     return true;
 }
