@@ -6,11 +6,11 @@
 #include <stdint.h>
 
 /*
- * BOUND in each MSEC. Counted in shares of 1/MSEC token, so that nothing is lost to rounding; numbers that would
- * not fit are halved together, which changes a bucket of 2^50 by less than one token.
+ * So many tokens in so many milliseconds. Counted in shares of a token, as many as the milliseconds, so that nothing
+ * is lost to rounding; only where the product would not fit (2^50 in a year) are they coarser.
  */
 struct policy_rate {
-    uint64_t bound; /* shares that come back in a millisecond */
+    uint64_t back;  /* shares that come back in a millisecond */
     uint64_t share; /* shares of a token */
     uint64_t depth; /* shares of a full bucket */
 };
