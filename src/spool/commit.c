@@ -396,6 +396,11 @@ static void make_frame(struct spool *spool)
         settle_good(spool, frame, &head, usec);
 }
 
+bool commit_is_over(const struct spool *spool)
+{
+    return spool->stopping && !spool->queued && list_empty(&spool->failing);
+}
+
 /* ---- the step ---- */
 
 /* Nothing can be written now: say so to those who wait, or wait for upkeep to make room. */
@@ -403,11 +408,11 @@ static enum spool_step no_room(struct spool *spool)
 {
     int e = spool->prepare_errno;
 
-    if (spool->repair && (e || spool->stopping)) {
+    if (spool->repair && e) {
         latch(spool);
         return SPOOL_STEP_DONE;
     }
-    if (spool->short_of_space || e || spool->stopping) {
+    if (spool->short_of_space || e) {
         bool full = spool->short_of_space || e == ENOSPC || e == EDQUOT;
         uint32_t before = spool->queued;
         queue_refuse(spool, full ? SPOOL_NO_SPACE : SPOOL_FAILED, spool->stopping);

@@ -94,7 +94,7 @@ struct spool {
     pthread_t threads[2 + CONTENT_THREADS];
     unsigned thread_count;
     bool stopping;        /* no new work comes: write what there is */
-    bool content_stop, commit_stop, upkeep_stop;
+    bool content_stop, upkeep_stop;
 
     struct spool_index *index;
     struct segments segments;
@@ -210,6 +210,8 @@ MUST_USE bool frame_build(struct spool *spool, struct frame *frame, const struct
 enum spool_step commit_step(struct spool *spool, int64_t *until_usec);
 /* A frame is due now; else when, if there is anything to write. */
 bool commit_is_due(const struct spool *spool, int64_t now, int64_t *until_usec);
+/* Stopping, and nothing is left to write or to answer. */
+bool commit_is_over(const struct spool *spool);
 enum spool_step content_step(struct spool *spool);
 enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec);
 

@@ -60,7 +60,7 @@ static void *commit_main(void *arg)
         enum spool_step step = commit_step(spool, &until);
         if (step == SPOOL_STEP_DONE)
             continue;
-        if (spool->commit_stop)
+        if (commit_is_over(spool))
             break;
         spool->commit_sleeps = true;
         sleep_until(spool, &spool->commit_cond, step, until);
@@ -118,23 +118,31 @@ static bool start_threads(struct spool *spool, struct err *err)
     return true;
 }
 
-/* In the order of their work, so that each finds done what it waits for. */
+/* In the order of their work: what one has done is there for the next, and upkeep makes room until the last. */
 static void stop_threads(struct spool *spool)
 {
+    enum { COMMIT, UPKEEP, CONTENT };
+
     pthread_mutex_lock(&spool->lock);
-    spool->upkeep_stop = spool->content_stop = true;
-    pthread_cond_broadcast(&spool->upkeep_cond);
+    spool->content_stop = true;
     pthread_cond_broadcast(&spool->content_cond);
     pthread_mutex_unlock(&spool->lock);
-    for (unsigned i = 1; i < spool->thread_count; i++)
+    for (unsigned i = CONTENT; i < spool->thread_count; i++)
         pthread_join(spool->threads[i], NULL);
 
     pthread_mutex_lock(&spool->lock);
-    spool->stopping = spool->commit_stop = true;
+    spool->stopping = true;
     pthread_cond_broadcast(&spool->commit_cond);
     pthread_mutex_unlock(&spool->lock);
-    if (spool->thread_count)
-        pthread_join(spool->threads[0], NULL);
+    if (spool->thread_count > COMMIT)
+        pthread_join(spool->threads[COMMIT], NULL);
+
+    pthread_mutex_lock(&spool->lock);
+    spool->upkeep_stop = true;
+    pthread_cond_broadcast(&spool->upkeep_cond);
+    pthread_mutex_unlock(&spool->lock);
+    if (spool->thread_count > UPKEEP)
+        pthread_join(spool->threads[UPKEEP], NULL);
     spool->thread_count = 0;
 }
 
@@ -311,27 +319,29 @@ static bool format_make(struct spool *spool, struct err *err)
     return true;
 }
 
-/* The file is small and written once: what cannot be read of it is not there. */
 static bool format_read(struct spool *spool, struct err *err)
 {
     struct spool_disk *disk = spool->disk;
     struct spool_format format;
     unsigned char in[SPOOL_FORMAT_OCTETS];
-    size_t got = 0;
+    uint64_t length = 0;
     int fd, e = disk->ops->open(disk, "format", SPOOL_OPEN_READ, &fd);
 
     if (e == ENOENT)
         return format_make(spool, err);
     if (e)
         return err_sys(err, e, "open format");
-    e = disk->ops->pread(disk, fd, in, sizeof(in), 0, &got);
+    e = disk->ops->length(disk, fd, &length);
+    size_t n = length < sizeof(in) ? (size_t)length : sizeof(in);
+    if (!e)
+        e = spool_disk_read(disk, fd, in, n, 0);
     disk->ops->close(disk, fd);
     if (e)
         return err_sys(err, e, "read format");
-    if (!spool_format_get(str_of((const char *)in, got), &format, err))
+    if (!spool_format_get(str_of((const char *)in, n), &format, err))
         return err_wrap(err, "format");
     spool->secret = format.secret;
-    /* It may have been renamed by a process that died before it could sync the folder; recovery does that first. */
+    /* A process may have died between renaming it and syncing the folder: recovery does that first. */
     return true;
 }
 
@@ -430,7 +440,8 @@ static void run_manually(struct spool *spool)
     while (spool_step_content(spool) == SPOOL_STEP_DONE)
         ;
     spool->stopping = true;
-    while (spool_step_commit(spool, &until) == SPOOL_STEP_DONE)
+    while (spool_step_commit(spool, &until) == SPOOL_STEP_DONE ||
+           (!commit_is_over(spool) && spool_step_upkeep(spool, &until) == SPOOL_STEP_DONE))
         ;
 }
 
