@@ -81,16 +81,19 @@ static void print_recipient(const json_t *row, const struct text_screen *screen,
     text_print(out, screen);
 }
 
-static void print_content(struct str content, const struct text_screen *screen, struct buf *out)
+static void print_content(struct str content, const struct text_screen *screen)
 {
+    struct buf out = BUF_INIT(TEXT_MAX);
+
     printf("\n");
     while (content.p) {
         struct str line = str_cut(&content, '\n');
         if (str_ends(line, STR("\r")))
             line = str_head(line, line.n - 1);
-        text_add(out, screen, line, 0);
-        text_print(out, screen);
+        text_add(&out, screen, line, 0);
+        text_print(&out, screen);
     }
+    buf_done(&out);
 }
 
 static void print_row(const json_t *row, const struct text_screen *screen)
@@ -104,11 +107,13 @@ static void print_row(const json_t *row, const struct text_screen *screen)
     buf_done(&out);
 }
 
-/* One object: the message, its recipients in a list. */
-static void print_json(json_t *message, json_t *recipients)
+/* One object: the message, its recipients in a list, its content when that was asked for. */
+static void print_json(json_t *message, json_t *recipients, struct str content)
 {
     json_object_del(message, "event");
     json_object_set(message, "recipient_states", recipients);
+    if (content.n)
+        json_object_set_new(message, "content", json_stringn(content.p, content.n));
     json_dumpf(message, stdout, JSON_COMPACT);
     printf("\n");
 }
@@ -131,7 +136,7 @@ static int usage_of(const struct cmd_call *call, const char **id, bool *content)
 int cmd_queue_show(const struct cmd_call *call)
 {
     struct text_screen screen = text_screen();
-    struct buf out = BUF_INIT(TEXT_MAX);
+    struct buf text = BUF_INIT(TEXT_MAX);
     json_t *row, *message = NULL, *recipients = json_array();
     const char *id;
     bool content;
@@ -143,6 +148,11 @@ int cmd_queue_show(const struct cmd_call *call)
     if (server_open(&s, call, false) == CMD_OK)
         server_ask(&s, json_pack("{s:s,s:s,s:b}", "command", "queue show", "id", id, "content", content));
     while ((row = server_next(&s, NULL))) {
+        if (row_has(row, "content")) {
+            buf_add(&text, row_text(row, "content"));
+            json_decref(row);
+            continue;
+        }
         if (!call->json)
             print_row(row, &screen);
         if (!message) {
@@ -156,13 +166,13 @@ int cmd_queue_show(const struct cmd_call *call)
     if (!message)
         goto out;
     if (call->json)
-        print_json(message, recipients);
-    else if (content)
-        print_content(row_text(message, "content"), &screen, &out);
+        print_json(message, recipients, buf_str(&text));
+    else if (text.n)
+        print_content(buf_str(&text), &screen);
 out:
     server_close(&s);
     json_decref(message);
     json_decref(recipients);
-    buf_done(&out);
+    buf_done(&text);
     return status;
 }
