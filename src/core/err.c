@@ -1,5 +1,4 @@
 /* core/err.c -- the texts of failures. */
-#define _GNU_SOURCE
 #include "core/err.h"
 
 #include <stdarg.h>
