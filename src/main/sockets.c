@@ -349,9 +349,9 @@ bool control_sockets_open(struct main_server *s, struct err *err)
     snprintf(everyone, sizeof(everyone), "%.*spublic", STR_ARG(str_head(control->path, folder)));
     if (!make_folder_of(control->path, err))
         return false;
-    /* The group `veredus` of the default is made by the installation; without it root alone may use the socket. */
+    /* The group of the default is made by the installation; without it the starter alone may use the socket. */
     s->control_fds[0] = unix_listen(control->path, control->mode, control->group,
-                                    control->place.line != 0 && control->group.n, err);
+                                    !str_eq(control->group, STR("veredus")), err);
     if (s->control_fds[0] < 0)
         return err_wrap(err, "control");
     s->control_fds[1] = unix_listen(str_from_c(everyone), 0666, STR_NONE, false, err);
