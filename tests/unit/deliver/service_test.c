@@ -1,0 +1,463 @@
+/* The deliver service, beside a queue that the test plays over a real channel. */
+#include "tests/unit/deliver/server.h"
+
+#include "deliver/service.h"
+#include "io/fd.h"
+
+enum { SEEN_MAX = 16 };
+
+struct seen {
+    enum ipc_type type;
+    uint64_t lease;
+    bool finished;
+    bool repeated;
+    enum ipc_result status;
+    char code[8];
+    char text[256];
+};
+
+/* The process around the service, and the queue at the other end. */
+struct play {
+    struct box box;
+    struct arena *arena;
+    struct config_bundle bundle;
+    struct worker worker;
+    struct worker_hand hand;
+    struct ipc_channel *queue; /* the queue's end */
+    struct ipc_handler queue_handler;
+    struct seen seen[SEEN_MAX];
+    size_t n_seen;
+    size_t want;
+    uint32_t instances;
+    bool exited;
+};
+
+/* A process has no end but its exit: what a play leaves stays here. */
+enum { PLAYS = 16 };
+static struct play plays[PLAYS];
+static struct play *play; /* the one that runs */
+
+/* ---- what ipc/worker.c does for a real process ---- */
+
+struct ipc_channel *worker_peer(struct worker *w, enum process_kind kind)
+{
+    return w->n_peers && w->peers[0]->peer == kind ? w->peers[0] : NULL;
+}
+
+bool worker_row_add(struct buf *rows, const struct log_record *r)
+{
+    return buf_add(rows, log_octets(r));
+}
+
+void worker_exit(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_peers; i++)
+        ipc_channel_flush(w->peers[i]);
+    play->exited = true;
+}
+
+static void to_service(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
+{
+    struct worker *w = CONTAINER_OF(h, struct worker, handler);
+
+    w->service->message(w, c, m);
+}
+
+static void ended(struct ipc_handler *h, struct ipc_channel *c)
+{
+    (void)h;
+    (void)c;
+}
+
+/* ---- the queue ---- */
+
+static struct seen *see(struct play *p, enum ipc_type type)
+{
+    assert_true(p->n_seen < SEEN_MAX);
+    struct seen *s = &p->seen[p->n_seen++];
+    *s = (struct seen){ .type = type };
+    if (p->n_seen == p->want)
+        io_loop_stop(p->worker.loop);
+    return s;
+}
+
+static void to_queue(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
+{
+    struct play *p = CONTAINER_OF(h, struct play, queue_handler);
+    struct seen *s = see(p, m->type);
+
+    (void)c;
+    if (m->type == IPC_OUTCOME) {
+        s->lease = m->outcome.lease;
+        s->repeated = m->outcome.repeated;
+        s->status = (enum ipc_result)m->outcome.status;
+        snprintf(s->code, sizeof(s->code), "%.*s", STR_ARG(m->outcome.code));
+        snprintf(s->text, sizeof(s->text), "%.*s", STR_ARG(m->outcome.text));
+    } else if (m->type == IPC_KEPT) {
+        s->lease = m->kept.lease;
+        s->finished = m->kept.finished;
+        s->status = (enum ipc_result)m->kept.status;
+        snprintf(s->code, sizeof(s->code), "%.*s", STR_ARG(m->kept.code));
+    } else if (m->type == IPC_KEPT_END) {
+        s->lease = m->kept_end.count;
+    }
+}
+
+/* Until the queue has heard N messages more. */
+static void hear(struct play *p, size_t n)
+{
+    struct err err = { 0 };
+
+    p->n_seen = 0;
+    p->want = n;
+    assert_true(io_loop_run(p->worker.loop, &err));
+}
+
+static void queue_comes(struct play *p)
+{
+    int fds[2];
+    struct err err = { 0 };
+
+    assert_true(fd_pair(fds, &err));
+    p->worker.peers[0] =
+        ipc_channel_new(p->worker.loop, fds[0], PROCESS_DELIVER, PROCESS_QUEUE, &p->worker.handler, &err);
+    p->queue = ipc_channel_new(p->worker.loop, fds[1], PROCESS_QUEUE, PROCESS_DELIVER, &p->queue_handler, &err);
+    assert_true(p->worker.peers[0] && p->queue);
+    p->worker.peers[0]->instance = ++p->instances;
+    p->worker.n_peers = 1;
+    p->worker.service->peer_up(&p->worker, p->worker.peers[0]);
+}
+
+static void queue_dies(struct play *p)
+{
+    struct ipc_channel *c = p->worker.peers[0];
+
+    p->worker.n_peers = 0;
+    ipc_channel_free(p->queue);
+    ipc_channel_free(c);
+    p->queue = NULL;
+}
+
+static struct play *begin(const char *path)
+{
+    struct err err = { 0 };
+    struct play *p = play = play ? play + 1 : plays;
+
+    assert_true(p < plays + PLAYS);
+    *p = (struct play){ .box = box_make(), .arena = arena_new(1 << 22) };
+    p->queue_handler = (struct ipc_handler){ .message = to_queue, .ended = ended };
+    p->worker = (struct worker){
+        .service = &deliver_service,
+        .loop = io_loop_new(&err),
+        .handler = { .message = to_service, .ended = ended },
+        .config = server_config(&p->box, path, &p->bundle, p->arena),
+        .hand = &p->hand,
+        .param = arena_str(p->arena, str_from_c(p->box.root)),
+    };
+    assert_true(p->worker.service->start(&p->worker, &err));
+    queue_comes(p);
+    hear(p, 1);
+    assert_int_equal(p->seen[0].type, IPC_KEPT_END);
+    assert_int_equal(p->seen[0].lease, 0);
+    return p;
+}
+
+static void end(struct play *p)
+{
+    for (size_t i = 0; i < WORKER_HAND_SLOTS; i++)
+        assert_int_equal(p->hand.ids[i], 0);
+    if (p->queue)
+        queue_dies(p);
+    arena_free(p->arena);
+    box_drop(&p->box);
+}
+
+static struct ipc_lease lease_of(uint64_t lease, struct str user)
+{
+    return (struct ipc_lease){
+        .lease = lease,
+        .id = 1000 + lease,
+        .number = 1,
+        .accepted_msec = 1795000000000,
+        .user = user,
+        .domain = STR("example.org"),
+        .address = STR("anna+x@example.org"),
+        .original = STR("a@example.org"),
+        .sender = STR("carol@example.net"),
+        .head = STR("Received: from x\r\n"),
+        .body = STR("Subject: y\r\n\r\nb\377dy\r\n"),
+    };
+}
+
+static void only_file(const struct play *p, const char *folder, struct str want)
+{
+    char name[256];
+
+    assert_int_equal(box_count(&p->box, folder, name), 1);
+    box_assert_file(&p->box, folder, name, want);
+}
+
+/* ---- */
+
+static void a_lease_ends_in_the_mailbox_with_its_fields_on_top_C068_C072_C094(void **state)
+{
+    struct play *p;
+    struct ipc_lease l = lease_of(7, STR("anna"));
+
+    (void)state;
+    p = begin("{domain}/{user}");
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    hear(p, 1);
+    assert_int_equal(p->seen[0].type, IPC_OUTCOME);
+    assert_int_equal(p->seen[0].lease, 7);
+    assert_int_equal(p->seen[0].status, IPC_OK);
+    assert_string_equal(p->seen[0].code, "2.0.0");
+    only_file(p, "example.org/anna/new",
+              STR("Return-Path: <carol@example.net>\nDelivered-To: anna+x@example.org\nReceived: from x\n"
+                  "Subject: y\n\nb\377dy\n"));
+    end(p);
+}
+
+static void the_null_reverse_path_is_written_as_such_C068(void **state)
+{
+    struct play *p;
+    struct ipc_lease l = lease_of(8, STR("anna"));
+
+    (void)state;
+    p = begin("{user}/");
+    l.sender = STR_NONE;
+    l.body = STR("\r\n");
+    l.head = STR_NONE;
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    hear(p, 1);
+    only_file(p, "anna/new", STR("Return-Path: <>\nDelivered-To: anna+x@example.org\n\n"));
+    end(p);
+}
+
+static void content_of_its_own_file_is_delivered(void **state)
+{
+    struct play *p;
+    struct ipc_lease l = lease_of(9, STR("anna"));
+
+    (void)state;
+    p = begin("{user}");
+    box_make_file(&p->box, "content", STR("Subject: file\r\n\r\nx\r\n--not any more--"));
+    int fd = openat(p->box.fd, "content", O_RDONLY);
+    l.body = STR_NONE;
+    l.file_size = 20;
+    assert_true(ipc_send_lease(p->queue, &l, fd));
+    close(fd);
+    hear(p, 1);
+    assert_int_equal(p->seen[0].status, IPC_OK);
+    only_file(p, "anna/new", STR("Return-Path: <carol@example.net>\nDelivered-To: anna+x@example.org\n"
+                                  "Received: from x\nSubject: file\n\nx\n"));
+    end(p);
+}
+
+static void a_second_lease_of_the_same_recipient_finds_its_file(void **state)
+{
+    struct play *p;
+    struct ipc_lease l = lease_of(1, STR("anna"));
+
+    (void)state;
+    p = begin("{user}");
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    hear(p, 1);
+    assert_false(p->seen[0].repeated);
+    l.lease = 2;
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    hear(p, 1);
+    assert_int_equal(p->seen[0].status, IPC_OK);
+    assert_true(p->seen[0].repeated);
+    assert_int_equal(box_count(&p->box, "anna/new", NULL), 1);
+    end(p);
+}
+
+static void our_own_delivered_to_is_a_loop_C072(void **state)
+{
+    struct play *p;
+    struct ipc_lease l = lease_of(3, STR("anna"));
+
+    (void)state;
+    p = begin("{user}");
+    l.body = STR("Delivered-To: other@example.org\r\nDelivered-To: anna+x@EXAMPLE.org\r\n\r\n");
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    l.lease = 4;
+    l.body = STR("Delivered-To: other@example.org\r\n\r\nDelivered-To: anna+x@example.org\r\n");
+    hear(p, 1);
+    assert_int_equal(p->seen[0].status, IPC_PERM);
+    assert_string_equal(p->seen[0].code, "5.4.6");
+    assert_int_equal(box_count(&p->box, "anna/new", NULL), 0);
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    hear(p, 1);
+    assert_int_equal(p->seen[0].status, IPC_OK);
+    end(p);
+}
+
+static void hostile_users_never_leave_the_mail_root(void **state)
+{
+    const struct str users[] = {
+        STR_INIT(".."), STR_INIT("."), STR_INIT(""), STR_INIT("a/b"), STR_INIT("/etc"), STR_INIT("a\0b"),
+        STR_INIT("../../x"),
+    };
+    struct play *p;
+    char long_name[300];
+
+    (void)state;
+    memset(long_name, 'n', sizeof(long_name));
+    p = begin("{user}");
+    for (size_t i = 0; i <= ARRAY_LEN(users); i++) {
+        struct str user = i < ARRAY_LEN(users) ? users[i] : str_of(long_name, sizeof(long_name));
+        struct ipc_lease l = lease_of(100 + i, user);
+        assert_true(ipc_send_lease(p->queue, &l, -1));
+        hear(p, 1);
+        assert_int_equal(p->seen[0].status, IPC_PERM);
+        assert_string_equal(p->seen[0].code, "5.1.3");
+    }
+    assert_int_equal(box_count(&p->box, ".", NULL), 0);
+    end(p);
+}
+
+static void a_directive_of_another_configuration_is_tried_later(void **state)
+{
+    struct play *p;
+    struct ipc_lease l = lease_of(5, STR("anna"));
+
+    (void)state;
+    p = begin("{user}");
+    l.domain_index = 1;
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    hear(p, 1);
+    assert_int_equal(p->seen[0].status, IPC_TEMP);
+    assert_string_equal(p->seen[0].code, "4.3.5");
+    end(p);
+}
+
+/* DESIGN 3, death of queue: its successor hears of what is finished and of what is in progress. */
+static void a_new_queue_is_told_of_every_attempt_that_is_not_settled(void **state)
+{
+    struct play *p;
+
+    (void)state;
+    p = begin("{user}");
+    for (uint64_t i = 1; i <= 3; i++) {
+        struct ipc_lease l = lease_of(i, STR("anna"));
+        assert_true(ipc_send_lease(p->queue, &l, -1));
+    }
+    hear(p, 3);
+    assert_true(ipc_send_settled(p->queue, &(struct ipc_settled){ .lease = 2 }));
+    struct ipc_lease l = lease_of(4, STR("anna"));
+    l.domain_index = 9;
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    hear(p, 1);
+    queue_dies(p);
+
+    /* Given by hand: its job ends only when the loop runs again, so it is in progress when the new queue comes. */
+    queue_comes(p);
+    uint32_t old = p->worker.peers[0]->instance - 1;
+    struct ipc_message m = { .type = IPC_LEASE, .fd = -1, .lease = lease_of(5, STR("ben")) };
+    p->worker.peers[0]->instance = old;
+    p->worker.service->message(&p->worker, p->worker.peers[0], &m);
+    p->worker.peers[0]->instance = old + 1;
+    hear(p, 5);
+    bool told[6] = { 0 };
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(p->seen[i].type, IPC_KEPT);
+        assert_true(p->seen[i].finished);
+        assert_int_equal(p->seen[i].status, p->seen[i].lease == 4 ? IPC_TEMP : IPC_OK);
+        told[p->seen[i].lease] = true;
+    }
+    assert_true(told[1] && told[3] && told[4] && !told[2]);
+    assert_int_equal(p->seen[3].type, IPC_KEPT_END);
+    assert_int_equal(p->seen[3].lease, 3);
+    /* The new queue did not ask for it, so it comes as no answer. */
+    assert_int_equal(p->seen[4].type, IPC_KEPT);
+    assert_int_equal(p->seen[4].lease, 5);
+    assert_true(p->seen[4].finished);
+    assert_int_equal(p->seen[4].status, IPC_OK);
+
+    /* Once in progress, and told so. */
+    m.lease = lease_of(6, STR("ben"));
+    p->queue->asked = 1; /* put in by hand */
+    p->worker.service->message(&p->worker, p->worker.peers[0], &m);
+    p->worker.service->peer_up(&p->worker, p->worker.peers[0]);
+    hear(p, 7);
+    unsigned in_progress = 0;
+    for (size_t i = 0; i < 5; i++)
+        in_progress += p->seen[i].type == IPC_KEPT && !p->seen[i].finished && p->seen[i].lease == 6;
+    assert_int_equal(in_progress, 1);
+    end(p);
+}
+
+static void retiring_waits_until_every_outcome_is_settled(void **state)
+{
+    struct play *p;
+    struct ipc_lease l = lease_of(1, STR("anna"));
+    struct ipc_message m = { .type = IPC_LEASE, .fd = -1, .lease = l };
+
+    (void)state;
+    p = begin("{user}");
+    p->worker.service->message(&p->worker, p->worker.peers[0], &m);
+    p->worker.service->retire(&p->worker);
+    assert_false(p->exited);
+    p->n_seen = 0;
+    p->queue->asked = 1; /* put in by hand */
+    hear(p, 1);
+    assert_int_equal(p->seen[0].type, IPC_OUTCOME);
+    assert_false(p->exited);
+    m = (struct ipc_message){ .type = IPC_SETTLED, .fd = -1, .settled = { .lease = 1 } };
+    p->worker.service->message(&p->worker, p->worker.peers[0], &m);
+    assert_true(p->exited);
+    end(p);
+}
+
+static void stopping_waits_for_nothing_but_what_was_begun(void **state)
+{
+    struct play *p;
+    struct ipc_lease l = lease_of(1, STR("anna"));
+
+    (void)state;
+    p = begin("{user}");
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    hear(p, 1);
+    assert_int_equal(p->seen[0].type, IPC_OUTCOME);
+    p->worker.service->stop(&p->worker, 1000);
+    assert_true(p->exited);
+    end(p);
+}
+
+static void status_says_what_it_does(void **state)
+{
+    struct play *p;
+    struct buf rows = BUF_INIT(10000);
+    struct log_value v;
+
+    (void)state;
+    p = begin("{user}");
+    p->worker.service->status(&p->worker, &rows);
+    assert_true(log_view_find(buf_str(&rows), LOG_PROCESS, &v));
+    assert_str_is(v.octets, STR("deliver"));
+    assert_true(log_view_find(buf_str(&rows), LOG_PATH, &v));
+    assert_str_is(v.octets, str_from_c(p->box.root));
+    buf_done(&rows);
+    end(p);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_lease_ends_in_the_mailbox_with_its_fields_on_top_C068_C072_C094),
+        cmocka_unit_test(the_null_reverse_path_is_written_as_such_C068),
+        cmocka_unit_test(content_of_its_own_file_is_delivered),
+        cmocka_unit_test(a_second_lease_of_the_same_recipient_finds_its_file),
+        cmocka_unit_test(our_own_delivered_to_is_a_loop_C072),
+        cmocka_unit_test(hostile_users_never_leave_the_mail_root),
+        cmocka_unit_test(a_directive_of_another_configuration_is_tried_later),
+        cmocka_unit_test(a_new_queue_is_told_of_every_attempt_that_is_not_settled),
+        cmocka_unit_test(retiring_waits_until_every_outcome_is_settled),
+        cmocka_unit_test(stopping_waits_for_nothing_but_what_was_begun),
+        cmocka_unit_test(status_says_what_it_does),
+    };
+
+    return cmocka_run_group_tests_name("deliver/service", tests, NULL, NULL);
+}
