@@ -14,6 +14,7 @@ struct sim_write {
     struct sim_write *next;
     uint64_t at;
     size_t n;
+    bool asked; /* SIM_LATE_LOG: a sync of it is owed */
     unsigned char octets[];
 };
 
@@ -28,7 +29,6 @@ struct sim_inode {
     struct octets cache;       /* what reading gives */
     struct octets medium;      /* what is durable */
     struct sim_write *writes;  /* not yet synced, oldest first */
-    bool late;                 /* SIM_LATE_LOG: a sync is owed */
     bool locked;
     bool used;
 };
@@ -220,6 +220,24 @@ static void sync_inode(struct sim_inode *inode)
     drop_writes(inode);
 }
 
+/* What was asked for the time before is done now; what came since waits for the next. */
+static void sync_late(struct sim_inode *inode)
+{
+    struct sim_write **at = &inode->writes;
+
+    while (*at) {
+        struct sim_write *w = *at;
+        if (!w->asked) {
+            w->asked = true;
+            at = &w->next;
+            continue;
+        }
+        land(inode, w->at, w->octets, w->n);
+        *at = w->next;
+        free(w);
+    }
+}
+
 static void drop_changes(struct sim_disk *sim)
 {
     while (sim->pending) {
@@ -239,7 +257,6 @@ static void lose_power(struct sim_disk *sim)
     for (struct sim_inode *inode = sim->inodes; inode; inode = inode->next) {
         lose_writes(sim, inode, sim->loss);
         octets_copy(&inode->cache, &inode->medium);
-        inode->late = false;
     }
 }
 
@@ -391,9 +408,7 @@ static void write_add(struct sim_inode *inode, uint64_t at, const unsigned char 
 {
     struct sim_write *w = must(malloc(sizeof(*w) + n)), **end = &inode->writes;
 
-    w->next = NULL;
-    w->at = at;
-    w->n = n;
+    *w = (struct sim_write){ .at = at, .n = n };
     memcpy(w->octets, p, n);
     while (*end)
         end = &(*end)->next;
@@ -468,17 +483,7 @@ static int sim_sync(struct spool_disk *disk, int fd)
     if (lies(sim, inode))
         return 0;
     if (sim->mutant == SIM_LATE_LOG && !strncmp(inode->name, "log-", 4)) {
-        /* What was asked for the time before is done now; what came since waits. */
-        struct sim_write *w = inode->writes, *last = NULL;
-        while (w && w->next) {
-            last = w;
-            w = w->next;
-        }
-        if (last) {
-            last->next = NULL;
-            sync_inode(inode);
-            inode->writes = w;
-        }
+        sync_late(inode);
         return 0;
     }
     sync_inode(inode);

@@ -165,7 +165,8 @@ static void life(struct world *w)
         world_check(w);
         w->disk->cut_at = cut;
         w->disk->fail_rate = rate;
-        for (uint64_t n = random_below(&w->random, 400); n > 0 && !w->disk->dead && !w->wrong; n--)
+        uint64_t most = random_one_in(&w->random, 8) ? 3000 : 300;
+        for (uint64_t n = random_below(&w->random, most); n > 0 && !w->disk->dead && !w->wrong; n--)
             world_step(w);
     } else {
         w->counts.ends_in_recovery++;

@@ -461,7 +461,7 @@ void world_step(struct world *w)
     uint32_t size = some_size(w, &own);
     uint64_t what = random_below(&w->random, 32);
 
-    if (what < 7)
+    if (what < 4)
         world_accept(w, size, own, random_one_in(&w->random, 16));
     else if (what < 14)
         world_change(w);
