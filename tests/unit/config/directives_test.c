@@ -1,0 +1,224 @@
+/* The table of directives: it agrees with itself, with what is parsed, and with the reference page. */
+#include "tests/unit/config/memory.h"
+
+#include <stdio.h>
+
+#include "config/directive.h"
+
+static bool may_stand(const struct config_directive *d, enum config_context context)
+{
+    return d->contexts & 1U << context;
+}
+
+/* The example of D where it may stand; false when that is in a block that is not built. */
+static bool wrap_example(const struct config_directive *d, struct buf *out)
+{
+    if (may_stand(d, CONFIG_CONTEXT_TOP))
+        return buf_add(out, d->example);
+    if (may_stand(d, CONFIG_CONTEXT_LISTEN))
+        return buf_printf(out, "listen 25 { %.*s }", STR_ARG(d->example));
+    if (!may_stand(d, CONFIG_CONTEXT_DOMAIN))
+        return false;
+    return buf_printf(out, "domain example.org { %s %s %.*s }",
+                      d->id == CONFIG_DIRECTIVE_USERS ? "" : "users any;",
+                      d->id == CONFIG_DIRECTIVE_DELIVER ? "" : "deliver maildir:/m/{user};", STR_ARG(d->example));
+}
+
+static void every_example_is_right_or_not_built_yet(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++) {
+        const struct config_directive *d = config_directive_get((enum config_directive_id)i);
+        struct buf text = BUF_INIT(1000), want = BUF_INIT(1000);
+        struct parsed p;
+
+        if (wrap_example(d, &text)) {
+            parse_text(&p, buf_str(&text));
+            buf_printf(&want, "'%.*s' is not built yet", STR_ARG(d->name));
+            if (p.diag.errors != !d->built || (!d->built && !str_eq(p.diag.items[0].text, buf_str(&want))))
+                fail_msg("%.*s", STR_ARG(buf_str(&p.out)));
+            parsed_done(&p);
+        }
+        assert_true(str_starts(d->example, d->name) && d->example.p[d->name.n] == ' ');
+        buf_done(&want);
+        buf_done(&text);
+    }
+}
+
+static void defaults_are_what_is_documented(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++) {
+        const struct config_directive *d = config_directive_get((enum config_directive_id)i);
+        struct buf want = BUF_INIT(1000);
+
+        assert_int_equal(d->id, i);
+        assert_ptr_equal(config_directive_find(d->name), d);
+        buf_printf(&want, "%.*s %.*s;", STR_ARG(d->name), STR_ARG(d->fallback));
+        if (d->defaults.n && d->repetition == CONFIG_ONCE)
+            assert_str_is(d->defaults, buf_str(&want));
+        assert_true(d->built || !d->defaults.n);
+        assert_true(d->built == (d->grammar != CONFIG_GRAMMAR_LATER && d->grammar != CONFIG_GRAMMAR_RELAY));
+        buf_done(&want);
+    }
+}
+
+static void slips_find_what_was_meant(void **state)
+{
+    static const struct {
+        struct str written;
+        const char *meant;
+    } rows[] = {
+        { STR_INIT("hostnam"), "hostname" },      { STR_INIT("hsotname"), "hostname" },
+        { STR_INIT("lisen"), "listen" },          { STR_INIT("max-recipient"), "max-recipients" },
+        { STR_INIT("maxrecipients"), "max-recipients" }, { STR_INIT("tsl"), "tls" },
+        { STR_INIT("domian"), "domain" },         { STR_INIT("xyzzy"), NULL },
+        { STR_INIT(""), NULL },                   { STR_INIT("a"), NULL },
+    };
+    struct buf endless = BUF_INIT(1000);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const struct config_directive *d = config_directive_nearest(rows[i].written, CONFIG_ANYWHERE);
+        if (!rows[i].meant)
+            assert_null(d);
+        else
+            assert_str_is(d->name, str_from_c(rows[i].meant));
+    }
+    while (endless.n < 500)
+        buf_add_c(&endless, "listen");
+    assert_null(config_directive_nearest(buf_str(&endless), CONFIG_ANYWHERE));
+    buf_done(&endless);
+}
+
+static void help_is_the_row_and_an_example(void **state)
+{
+    struct buf out = BUF_INIT(1 << 16);
+    struct err err = { 0 };
+
+    (void)state;
+    assert_true(config_help(STR("max-recipients"), &out, &err));
+    assert_str_is(buf_str(&out), STR("max-recipients count\n"
+                                     "  where    top, listen\n"
+                                     "  default  1000\n"
+                                     "  stage    A\n"
+                                     "\n"
+                                     "  Accepted RCPT a transaction (at least 100); further ones get 452 4.5.3.\n"
+                                     "\n"
+                                     "  max-recipients 200;\n"));
+    buf_clear(&out);
+    assert_true(config_help(STR("route"), &out, &err));
+    assert_true(str_contains(buf_str(&out), STR("  stage    A, not built yet\n")));
+    assert_false(config_help(STR("lisen"), &out, &err));
+    assert_string_equal(err.text, "there is no directive 'lisen': did you mean 'listen'?");
+    assert_false(config_help(STR("\x01"), &out, &err));
+    buf_clear(&out);
+    assert_true(config_help_list(&out));
+    assert_true(str_contains(buf_str(&out), STR("\nspool                      Folder of the queue;")));
+    size_t lines = 0;
+    for (size_t i = 0; i < out.n; i++)
+        lines += out.p[i] == '\n';
+    assert_int_equal(lines, CONFIG_DIRECTIVES_N);
+    buf_done(&out);
+}
+
+/* ---- the reference page, when VEREDUS_FACE names it ---- */
+
+enum { COLUMNS = 6 };
+
+/* The cells of a line of the table, with "\|" as "|"; false when it is none. TEXT keeps them. */
+static bool cut_row(struct str line, struct buf *text, struct str *cells)
+{
+    size_t n = 0, ends[COLUMNS];
+
+    if (!str_starts(line, STR("| `")))
+        return false;
+    buf_clear(text);
+    for (size_t i = 2; i < line.n; i++) {
+        if (line.p[i] == '\\' && i + 1 < line.n && line.p[i + 1] == '|') {
+            buf_add_char(text, line.p[++i]);
+        } else if (line.p[i] == '|' && n < COLUMNS) {
+            ends[n++] = text->n;
+        } else {
+            buf_add_char(text, line.p[i]);
+        }
+    }
+    for (size_t i = 0; i < n; i++)
+        cells[i] = str_trim(str_slice(buf_str(text), i ? ends[i - 1] : 0, ends[i]));
+    return n == COLUMNS;
+}
+
+static unsigned contexts_of(struct str cell)
+{
+    unsigned contexts = 0;
+
+    if (str_eq(cell, STR("any")))
+        return CONFIG_ANYWHERE;
+    for (size_t i = 0; i < CONFIG_CONTEXTS_N; i++) {
+        struct str name = config_context_name((enum config_context)i);
+        for (size_t at = 0; at + name.n <= cell.n; at++)
+            if (str_eq(str_slice(cell, at, at + name.n), name))
+                contexts |= 1U << i;
+    }
+    return contexts;
+}
+
+static void check_row(const struct str *cells, size_t at)
+{
+    struct str name = str_slice(cells[0], 1, cells[0].n - 1);
+    const struct config_directive *d = config_directive_find(name);
+
+    if (!d)
+        fail_msg("'%.*s' is not in the table", STR_ARG(name));
+    assert_int_equal(d->id, at);
+    assert_int_equal(d->contexts, contexts_of(cells[1]));
+    assert_str_is(d->value, cells[2]);
+    assert_str_is(d->fallback, cells[3]);
+    assert_int_equal(d->stage, cells[4].p[0]);
+    assert_str_is(d->help, cells[5]);
+}
+
+static void the_table_agrees_with_the_reference_page(void **state)
+{
+    const char *path = getenv("VEREDUS_FACE");
+    FILE *f = path ? fopen(path, "r") : NULL;
+    struct buf page = BUF_INIT(1 << 20), text = BUF_INIT(1 << 16);
+    size_t rows = 0;
+
+    (void)state;
+    if (!f) {
+        print_message("skipped: the_table_agrees_with_the_reference_page: VEREDUS_FACE names no page\n");
+        skip();
+    }
+    for (size_t n = 1; n;) {
+        char *room = buf_room(&page, 4096);
+        assert_non_null(room);
+        n = fread(room, 1, 4096, f);
+        buf_grew(&page, n);
+    }
+    fclose(f);
+    bool inside = false;
+    for (struct str rest = buf_str(&page); rest.p;) {
+        struct str line = str_cut(&rest, '\n'), cells[COLUMNS];
+        if (str_starts(line, STR("### ")))
+            inside = str_contains(line, STR("Directives"));
+        if (inside && cut_row(line, &text, cells))
+            check_row(cells, rows++);
+    }
+    assert_int_equal(rows, CONFIG_DIRECTIVES_N);
+    buf_done(&text);
+    buf_done(&page);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_example_is_right_or_not_built_yet),
+        cmocka_unit_test(defaults_are_what_is_documented),
+        cmocka_unit_test(slips_find_what_was_meant),
+        cmocka_unit_test(help_is_the_row_and_an_example),
+        cmocka_unit_test(the_table_agrees_with_the_reference_page),
+    };
+
+    return cmocka_run_group_tests_name("config/directives", tests, NULL, NULL);
+}

@@ -1,0 +1,129 @@
+/* Effective values in the language itself, each with the place that says it. */
+#include "tests/unit/config/memory.h"
+
+static void assert_shows(struct str text, struct str name, const char *want)
+{
+    struct buf out = BUF_INIT(1 << 16);
+    struct parsed p;
+
+    parse_text(&p, text);
+    if (!p.c)
+        fail_msg("%.*s", STR_ARG(buf_str(&p.out)));
+    assert_true(config_show(p.c, name, &out));
+    if (!str_eq(buf_str(&out), str_from_c(want)))
+        fail_msg("shown:\n%.*s\nwanted:\n%s", STR_ARG(buf_str(&out)), want);
+    buf_done(&out);
+    parsed_done(&p);
+}
+
+static void one_directive_is_shown_wherever_it_holds(void **state)
+{
+    (void)state;
+    assert_shows(STR("listen 25 { max-errors 5; }\nlisten 26;\n"), STR("max-errors"),
+                 "max-errors 20;                                          # default\n"
+                 "listen 25 {                                             # veredus.conf:1\n"
+                 "    max-errors 5;                                       # veredus.conf:1\n"
+                 "}\n"
+                 "listen 26 {                                             # veredus.conf:2\n"
+                 "    max-errors 20;                                      # default\n"
+                 "}\n");
+    assert_shows(STR("vrfy off;"), STR("max-received"),
+                 "max-received 100;                                       # default\n");
+    assert_shows(STR("limit client messages 5/h; timeout command 1m;\n"), STR("limit"),
+                 "limit client messages 5/h;                              # veredus.conf:1\n"
+                 "limit client connections 50;                            # default\n"
+                 "limit client unknown-recipients 50/h;                   # default\n");
+    assert_shows(STR("workers send 3;\n"), STR("workers"),
+                 "workers send 3;                                         # veredus.conf:1\n"
+                 "workers receive auto;                                   # default\n");
+}
+
+static void a_block_is_shown_whole(void **state)
+{
+    (void)state;
+    assert_shows(STR("subaddress -;\ndomain a.example {\n users file:u;\n deliver \"maildir:/my mail/{user}\";\n"
+                     " limit all messages 5/s;\n}\n"),
+                 STR("domain"),
+                 "domain a.example {                                      # veredus.conf:2\n"
+                 "    # postmaster: mailbox 'postmaster' of the domain; without domain that of 'origin' if served, else of "
+                 "the first 'domain' # default\n"
+                 "    max-message-size 50M;                               # default\n"
+                 "    max-expansion 1000;                                 # default\n"
+                 "    limit all messages 5/s;                             # veredus.conf:5\n"
+                 "    users file:u;                                       # veredus.conf:3\n"
+                 "    # aliases: none                                     # default\n"
+                 "    # catch-all: none                                   # default\n"
+                 "    subaddress -;                                       # veredus.conf:1\n"
+                 "    deliver \"maildir:/my mail/{user}\";                  # veredus.conf:4\n"
+                 "    deliver-as vmail;                                   # default\n"
+                 "}\n");
+}
+
+static void what_was_computed_is_shown_too(void **state)
+{
+    (void)state;
+    assert_shows(STR(""), STR("hostname"), "hostname host.example.net;                              # default\n");
+    assert_shows(STR("listen 25;"), STR("name"),
+                 "listen 25 {                                             # veredus.conf:1\n"
+                 "    name mx-25;                                         # default\n"
+                 "}\n");
+    assert_shows(STR("domain a.example { users any; deliver maildir:/m/{user}; }"), STR("origin"),
+                 "origin a.example;                                       # default\n");
+}
+
+/* All that is shown, read again, says the same. */
+static void what_is_shown_can_be_read_again(void **state)
+{
+    struct buf first = BUF_INIT(1 << 16);
+    struct parsed p, q;
+
+    (void)state;
+    parse_text(&p, STR("hostname mail.example.org; spool \"/a \\\"b\\\\ {c;} # $${x}\"; log file:\"#x\" json;\n"
+                       "listen 25 unix:/run/x { mode 0600; allow-from 192.0.2.0/24 ::1; }\n"
+                       "domain a.example b.example { users system; deliver maildir:{home}/Maildir; catch-all \"\\\"a "
+                       "b\\\"@c.example\"; }\n"));
+    assert_non_null(p.c);
+    assert_true(config_show(p.c, STR_NONE, &first));
+    parse_text(&q, buf_str(&first));
+    if (!q.c)
+        fail_msg("%.*s", STR_ARG(buf_str(&q.out)));
+    assert_str_is(q.c->spool.text, p.c->spool.text);
+    assert_str_is(q.c->spool.text, STR("/a \"b\\ {c;} # ${x}"));
+    assert_str_is(q.c->logs[0].path, STR("/etc/veredus/#x"));
+    assert_int_equal(q.c->n_listeners, 1);
+    assert_int_equal(q.c->listeners[0].allow_from.n, 2);
+    assert_int_equal(q.c->n_domains, 1);
+    assert_str_is(q.c->domains[0].catch_all.local, STR("\"a b\""));
+    parsed_done(&q);
+    parsed_done(&p);
+    buf_done(&first);
+}
+
+static void an_unknown_name_shows_nothing(void **state)
+{
+    struct buf out = BUF_INIT(1 << 16), small = BUF_INIT(10);
+    struct parsed p;
+
+    (void)state;
+    parse_text(&p, STR(""));
+    assert_false(config_show(p.c, STR("hostnam"), &out));
+    assert_false(config_show(p.c, STR("route"), &out));
+    assert_int_equal(out.n, 0);
+    assert_false(config_show(p.c, STR_NONE, &small));
+    parsed_done(&p);
+    buf_done(&small);
+    buf_done(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_directive_is_shown_wherever_it_holds),
+        cmocka_unit_test(a_block_is_shown_whole),
+        cmocka_unit_test(what_was_computed_is_shown_too),
+        cmocka_unit_test(what_is_shown_can_be_read_again),
+        cmocka_unit_test(an_unknown_name_shows_nothing),
+    };
+
+    return cmocka_run_group_tests_name("config/show", tests, NULL, NULL);
+}
