@@ -1,8 +1,6 @@
 /* smtp/server_verbs.c -- EHLO, HELO, VRFY and HELP (RFC 5321 4.1.1.1, 4.1.1.6, 4.1.1.8; 6531 3.7.4.2). */
 #include "smtp/dialogue.h"
 
-#include "smtp/ehlo.h"
-
 void smtp_dialogue_hello(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out)
 {
     /* A refused EHLO changes nothing (RFC 5321 4.1.4). */
@@ -17,10 +15,8 @@ void smtp_dialogue_hello(struct smtp_server *s, const struct smtp_command *cmd, 
     }
     s->greeted = true;
     s->extended = cmd->verb == SMTP_VERB_EHLO;
-    if (s->extended)
-        smtp_ehlo_write(out, s->config->hostname, s->config->max_message_size);
-    else
-        smtp_dialogue_say(s, SMTP_REPLY_HELO_OK, NULL, out);
+    const struct smtp_slots size = { .number = s->config->max_message_size };
+    smtp_dialogue_say(s, s->extended ? SMTP_REPLY_EHLO_OK : SMTP_REPLY_HELO_OK, &size, out);
     smtp_dialogue_reset(s);
 }
 

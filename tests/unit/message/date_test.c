@@ -3,7 +3,8 @@
 
 #include "message/date.h"
 
-static void dates_have_four_digit_years_and_numeric_zones_c064(void **state)
+/* C064 */
+static void dates_have_four_digit_years_and_numeric_zones(void **state)
 {
     static const struct {
         int64_t msec;
@@ -30,7 +31,7 @@ static void dates_have_four_digit_years_and_numeric_zones_c064(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dates_have_four_digit_years_and_numeric_zones_c064),
+        cmocka_unit_test(dates_have_four_digit_years_and_numeric_zones),
     };
 
     return cmocka_run_group_tests_name("message/date", tests, NULL, NULL);

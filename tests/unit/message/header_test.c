@@ -77,7 +77,8 @@ static void wanted_values_are_unfolded(void **state)
     arena_free(a);
 }
 
-static void defects_are_counted_and_stepped_over_c055_c071(void **state)
+/* C055, C071 */
+static void defects_are_counted_and_stepped_over(void **state)
 {
     static const struct {
         struct str in;
@@ -127,6 +128,7 @@ static void eight_bit_of_the_body_is_not_of_the_header(void **state)
     arena_free(a);
 }
 
+/* C061: of two fields that may come once, the first counts, and the message passes as it is. */
 static void message_ids_of_all_kinds(void **state)
 {
     static const struct {
@@ -194,7 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(wanted_values_are_unfolded),
-        cmocka_unit_test(defects_are_counted_and_stepped_over_c055_c071),
+        cmocka_unit_test(defects_are_counted_and_stepped_over),
         cmocka_unit_test(eight_bit_of_the_body_is_not_of_the_header),
         cmocka_unit_test(message_ids_of_all_kinds),
         cmocka_unit_test(values_are_bounded),

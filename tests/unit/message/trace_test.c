@@ -23,7 +23,8 @@ static void is_written(struct message_received r, struct str want)
     buf_done(&out);
 }
 
-static void received_says_from_by_with_id_for_c062_c063_c064_c065_c066(void **state)
+/* C062, C063, C064, C065, C066 */
+static void received_says_from_by_with_id_for(void **state)
 {
     struct message_received r = usual;
 
@@ -41,7 +42,8 @@ static void received_says_from_by_with_id_for_c062_c063_c064_c065_c066(void **st
                       "\tfor <ben@example.org>; Sun, 22 Nov 2026 10:41:07 +0100\r\n"));
 }
 
-static void for_is_left_out_with_several_recipients_c065(void **state)
+/* C065 */
+static void for_is_left_out_with_several_recipients(void **state)
 {
     struct message_received r = usual;
 
@@ -63,8 +65,9 @@ static void local_submission_has_no_from(void **state)
                       "\tfor <ben@example.org>; Sun, 22 Nov 2026 09:41:07 +0000\r\n"));
 }
 
+/* C063 */
 /* Whatever the client calls itself: one field, lines of at most 998 octets, no structure of its making. */
-static void hostile_names_make_no_structure_c063(void **state)
+static void hostile_names_make_no_structure(void **state)
 {
     static char every[4096];
     struct message_received r = usual;
@@ -125,7 +128,8 @@ static void what_is_written_is_read_as_one_field(void **state)
     arena_free(a);
 }
 
-static void return_path_and_delivered_to_c068_c072(void **state)
+/* C068, C072 */
+static void return_path_and_delivered_to(void **state)
 {
     struct buf out = BUF_INIT(4096);
 
@@ -155,12 +159,12 @@ static void a_full_buffer_says_so(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(received_says_from_by_with_id_for_c062_c063_c064_c065_c066),
-        cmocka_unit_test(for_is_left_out_with_several_recipients_c065),
+        cmocka_unit_test(received_says_from_by_with_id_for),
+        cmocka_unit_test(for_is_left_out_with_several_recipients),
         cmocka_unit_test(local_submission_has_no_from),
-        cmocka_unit_test(hostile_names_make_no_structure_c063),
+        cmocka_unit_test(hostile_names_make_no_structure),
         cmocka_unit_test(what_is_written_is_read_as_one_field),
-        cmocka_unit_test(return_path_and_delivered_to_c068_c072),
+        cmocka_unit_test(return_path_and_delivered_to),
         cmocka_unit_test(a_full_buffer_says_so),
     };
 

@@ -132,7 +132,8 @@ static void reverse_paths(void **state)
     check_rows(rows, ARRAY_LEN(rows), SMTP_PATH_REVERSE, SMTP_PATH_STRICT);
 }
 
-static void lenient_paths_c025(void **state)
+/* C025 */
+static void lenient_paths(void **state)
 {
     static const struct row rows[] = {
         { STR_INIT("ben@example.org"), "ben@example.org" },
@@ -177,8 +178,8 @@ static void mailboxes_have_no_brackets_and_nothing_behind(void **state)
     }
 }
 
-/* Written and read again, every path is the same. */
-static void writing_is_undone_by_reading_c032(void **state)
+/* C032: Written and read again, every path is the same. */
+static void writing_is_undone_by_reading(void **state)
 {
     static const struct str locals[] = { STR_INIT("a"),      STR_INIT("a.b"),     STR_INIT(""),
                                          STR_INIT("a b"),    STR_INIT("\"\\"),    STR_INIT(".a"),
@@ -225,9 +226,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_paths),
         cmocka_unit_test(reverse_paths),
-        cmocka_unit_test(lenient_paths_c025),
+        cmocka_unit_test(lenient_paths),
         cmocka_unit_test(mailboxes_have_no_brackets_and_nothing_behind),
-        cmocka_unit_test(writing_is_undone_by_reading_c032),
+        cmocka_unit_test(writing_is_undone_by_reading),
         cmocka_unit_test(without_memory_nothing_is_half_read),
     };
 

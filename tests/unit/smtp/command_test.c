@@ -50,7 +50,8 @@ static void check_three_ways(struct str input, const char *want)
     }
 }
 
-static void only_crlf_ends_a_command_c049(void **state)
+/* C049 */
+static void only_crlf_ends_a_command(void **state)
 {
     (void)state;
     check_three_ways(STR(""), "");
@@ -62,7 +63,8 @@ static void only_crlf_ends_a_command_c049(void **state)
     check_three_ways(STR("A\nB\rC\r\n\r\n\n\r\nNO\0OP\r\n"), "BAD;?();BAD;BAD;");
 }
 
-static void verbs_and_arguments_are_cut_at_blanks_c023_c026(void **state)
+/* C023, C026 */
+static void verbs_and_arguments_are_cut_at_blanks(void **state)
 {
     (void)state;
     check_three_ways(STR("mAiL FROM:<a@b>  \t\r\nRCPT   TO:<c@d> X=1\r\n"),
@@ -97,7 +99,8 @@ static const char *verdict_on(const char *verb, size_t n, size_t piece)
     return is_long ? "long" : is_flood ? "flood" : "good";
 }
 
-static void limits_are_exact_however_octets_come_c027_c028(void **state)
+/* C027, C028 */
+static void limits_are_exact_however_octets_come(void **state)
 {
     static const size_t pieces[] = { 1 << 20, 1, 3, 511, 564, 565, 566 };
     static const struct {
@@ -127,7 +130,8 @@ static void limits_are_exact_however_octets_come_c027_c028(void **state)
     }
 }
 
-static void the_session_survives_a_long_line_c027(void **state)
+/* C027 */
+static void the_session_survives_a_long_line(void **state)
 {
     struct buf in = BUF_INIT(1 << 20);
 
@@ -141,10 +145,10 @@ static void the_session_survives_a_long_line_c027(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_crlf_ends_a_command_c049),
-        cmocka_unit_test(verbs_and_arguments_are_cut_at_blanks_c023_c026),
-        cmocka_unit_test(limits_are_exact_however_octets_come_c027_c028),
-        cmocka_unit_test(the_session_survives_a_long_line_c027),
+        cmocka_unit_test(only_crlf_ends_a_command),
+        cmocka_unit_test(verbs_and_arguments_are_cut_at_blanks),
+        cmocka_unit_test(limits_are_exact_however_octets_come),
+        cmocka_unit_test(the_session_survives_a_long_line),
     };
 
     return cmocka_run_group_tests_name("smtp/command", tests, NULL, NULL);

@@ -67,7 +67,8 @@ static struct outcome pass_three_ways(struct str in, const struct smtp_content_l
     return whole;
 }
 
-static void only_crlf_dot_crlf_ends_c049(void **state)
+/* C049 */
+static void only_crlf_dot_crlf_ends(void **state)
 {
     static const struct {
         struct str in;
@@ -110,7 +111,8 @@ static void only_crlf_dot_crlf_ends_c049(void **state)
     }
 }
 
-static void dots_are_unstuffed_and_nothing_else_changes_c051_c052(void **state)
+/* C051, C052, C094 */
+static void dots_are_unstuffed_and_nothing_else_changes(void **state)
 {
     static const struct {
         struct str in, out;
@@ -133,7 +135,8 @@ static void dots_are_unstuffed_and_nothing_else_changes_c051_c052(void **state)
     }
 }
 
-static void first_fault_is_named_with_its_line_c050(void **state)
+/* C050 */
+static void first_fault_is_named_with_its_line(void **state)
 {
     static const struct {
         struct str in;
@@ -172,7 +175,8 @@ static void first_fault_is_named_with_its_line_c050(void **state)
     }
 }
 
-static void repair_makes_crlf_of_each_and_counts_c050(void **state)
+/* C050 */
+static void repair_makes_crlf_of_each_and_counts(void **state)
 {
     static const struct {
         struct str in, out;
@@ -262,10 +266,10 @@ static void clean_content_is_one_span(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_crlf_dot_crlf_ends_c049),
-        cmocka_unit_test(dots_are_unstuffed_and_nothing_else_changes_c051_c052),
-        cmocka_unit_test(first_fault_is_named_with_its_line_c050),
-        cmocka_unit_test(repair_makes_crlf_of_each_and_counts_c050),
+        cmocka_unit_test(only_crlf_dot_crlf_ends),
+        cmocka_unit_test(dots_are_unstuffed_and_nothing_else_changes),
+        cmocka_unit_test(first_fault_is_named_with_its_line),
+        cmocka_unit_test(repair_makes_crlf_of_each_and_counts),
         cmocka_unit_test(facts_of_one_pass),
         cmocka_unit_test(no_octet_hides_from_the_look),
         cmocka_unit_test(clean_content_is_one_span),

@@ -64,10 +64,14 @@ static void answer_rcpt(struct player *p, const struct smtp_path *path, struct b
 
 static void answer_vrfy(struct player *p, const struct smtp_path *path, struct buf *out)
 {
-    bool known = !str_starts(path->local, STR("no"));
+    enum smtp_reply_name name = SMTP_REPLY_VRFY_OK;
 
     assert_false(path->flags & (SMTP_PATH_POSTMASTER | SMTP_PATH_NULL));
-    smtp_server_answer(p->server, known ? SMTP_REPLY_VRFY_OK : SMTP_REPLY_VRFY_NO_SUCH, NULL, out);
+    if (str_starts(path->local, STR("no")))
+        name = SMTP_REPLY_VRFY_NO_SUCH;
+    else if (str_starts(path->local, STR("two")))
+        name = SMTP_REPLY_VRFY_AMBIGUOUS;
+    smtp_server_answer(p->server, name, NULL, out);
 }
 
 static void answer_mail(struct player *p, struct buf *out)

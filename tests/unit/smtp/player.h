@@ -8,7 +8,7 @@
 
 /*
  * The owner. Recipients whose local part begins with "no" do not exist, with "slow" cannot be looked up, with
- * "relay" are refused, all others are taken. Unset replies are the good ones.
+ * "relay" are refused, all others are taken; to VRFY "two" is ambiguous. Unset replies are the good ones.
  */
 struct player {
     struct smtp_server_config config;

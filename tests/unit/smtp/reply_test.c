@@ -30,10 +30,11 @@ static bool is_registered(struct str subject_detail)
     return false;
 }
 
-static void every_row_has_a_registered_status_of_its_class_c073_c076(void **state)
+/* C073, C076 */
+static void every_row_has_a_registered_status_of_its_class(void **state)
 {
-    static const char *const plain[] = { "GREETING", "GREETING_REFUSED", "GREETING_NEVER", "HELO_OK",
-                                         "EHLO_BAD" };
+    static const char *const plain[] = { "GREETING", "GREETING_REFUSED", "GREETING_NEVER",
+                                         "HELO_OK",  "EHLO_OK",          "EHLO_BAD" };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -48,7 +49,8 @@ static void every_row_has_a_registered_status_of_its_class_c073_c076(void **stat
     }
 }
 
-static void mapping_of_the_standard_is_kept_c076(void **state)
+/* C076 */
+static void mapping_of_the_standard_is_kept(void **state)
 {
     static const struct {
         enum smtp_reply_name name;
@@ -111,7 +113,8 @@ static void writes(struct smtp_reply reply, const struct smtp_slots *slots, bool
     buf_done(&out);
 }
 
-static void lines_repeat_code_and_status_c020_c074(void **state)
+/* C020, C074 */
+static void lines_repeat_code_and_status(void **state)
 {
     (void)state;
     writes((struct smtp_reply){ 214, STR("2.0.0"), STR("one\ntwo\nthree") }, NULL, false,
@@ -133,7 +136,8 @@ static void slots_are_filled_once(void **state)
            STR("250 2.0.0 {address}\r\n"));
 }
 
-static void values_can_end_no_line_c185(void **state)
+/* C185 */
+static void values_can_end_no_line(void **state)
 {
     const struct smtp_slots hostile = { .address = STR("a\r\n250 b\0\x7f\x1b[c"),
                                         .text = STR("\xc3\xa4\xff"),
@@ -148,7 +152,8 @@ static void values_can_end_no_line_c185(void **state)
            STR("550 5.1.1 ?.?\r\n"));
 }
 
-static void long_words_go_on_more_lines_c020(void **state)
+/* C020 */
+static void long_words_go_on_more_lines(void **state)
 {
     struct buf words = BUF_INIT(1 << 16), out = BUF_INIT(1 << 16);
     size_t total = 0;
@@ -188,7 +193,8 @@ static void a_full_buffer_says_so(void **state)
     }
 }
 
-static void what_is_no_reply_is_not_sane_c075(void **state)
+/* C075 */
+static void what_is_no_reply_is_not_sane(void **state)
 {
     static const struct {
         struct smtp_reply reply;
@@ -218,15 +224,15 @@ static void what_is_no_reply_is_not_sane_c075(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_row_has_a_registered_status_of_its_class_c073_c076),
-        cmocka_unit_test(mapping_of_the_standard_is_kept_c076),
+        cmocka_unit_test(every_row_has_a_registered_status_of_its_class),
+        cmocka_unit_test(mapping_of_the_standard_is_kept),
         cmocka_unit_test(every_slot_is_known_and_every_row_is_ascii),
-        cmocka_unit_test(lines_repeat_code_and_status_c020_c074),
+        cmocka_unit_test(lines_repeat_code_and_status),
         cmocka_unit_test(slots_are_filled_once),
-        cmocka_unit_test(values_can_end_no_line_c185),
-        cmocka_unit_test(long_words_go_on_more_lines_c020),
+        cmocka_unit_test(values_can_end_no_line),
+        cmocka_unit_test(long_words_go_on_more_lines),
         cmocka_unit_test(a_full_buffer_says_so),
-        cmocka_unit_test(what_is_no_reply_is_not_sane_c075),
+        cmocka_unit_test(what_is_no_reply_is_not_sane),
     };
 
     return cmocka_run_group_tests_name("smtp/reply", tests, NULL, NULL);

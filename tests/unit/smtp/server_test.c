@@ -4,7 +4,6 @@
  */
 #include "tests/unit/unit.h"
 
-#include "smtp/ehlo.h"
 #include "smtp/server.h"
 #include "tests/unit/smtp/player.h"
 
@@ -150,6 +149,7 @@ static const struct script scripts[] = {
            "Ben Miller\r\n"
            "VRFY\r\n",
            "250 250 550 252 252 501"),
+    SCRIPT("C046: an ambiguous VRFY gets 553", "VRFY two@example.org\r\n", "553"),
     SCRIPT("C048: VRFY, EXPN and HELP leave a transaction alone",
            OPEN "VRFY nobody@example.org\r\nEXPN list\r\nHELP\r\nHELP MAIL\r\nHELP me\r\nDATA\r\n.\r\n",
            "250 250 250 550 502 214 214 214 354 250", "carol@example.net>ben@example.org,:\n"),
@@ -337,7 +337,8 @@ static void expect_codes(struct player *p, struct str input, const char *codes)
     check_replies(buf_str(&p->replies));
 }
 
-static void greeting_begins_with_our_name_c001(void **state)
+/* C001 */
+static void greeting_begins_with_our_name(void **state)
 {
     struct player p = { 0 };
     struct buf out = BUF_INIT(SMTP_SERVER_OUT_MIN);
@@ -350,7 +351,8 @@ static void greeting_begins_with_our_name_c001(void **state)
     player_done(&p);
 }
 
-static void refused_client_hears_554_then_503_until_quit_c002_c003(void **state)
+/* C002, C003 */
+static void refused_client_hears_554_then_503_until_quit(void **state)
 {
     static const enum smtp_reply_name names[] = { SMTP_REPLY_GREETING_REFUSED, SMTP_REPLY_GREETING_NEVER };
     static const char *const codes[] = { "554", "521" };
@@ -370,7 +372,8 @@ static void refused_client_hears_554_then_503_until_quit_c002_c003(void **state)
     }
 }
 
-static void ehlo_lists_what_works_and_helo_nothing_c005_c006_c182_c184(void **state)
+/* C005, C006, C182, C184 */
+static void ehlo_lists_what_works_and_helo_nothing(void **state)
 {
     struct player p = { 0 };
 
@@ -397,24 +400,24 @@ static void ehlo_lists_what_works_and_helo_nothing_c005_c006_c182_c184(void **st
     player_done(&p);
 }
 
-static void each_built_verb_beyond_the_minimum_is_listed_c006_c047(void **state)
+/* C006, C047 */
+static void each_built_verb_beyond_the_minimum_is_listed(void **state)
 {
-    struct buf ehlo = BUF_INIT(4096);
+    struct str ehlo = smtp_reply_row(SMTP_REPLY_EHLO_OK).words;
 
     (void)state;
-    assert_true(smtp_ehlo_write(&ehlo, STR("mail.example.org"), 1));
     for (int v = SMTP_VERB_UNKNOWN + 1; v < SMTP_VERB_COUNT; v++) {
         const struct smtp_verb_row *row = smtp_verb_row((enum smtp_verb)v);
         bool minimum = v <= SMTP_VERB_VRFY;
         if (row->built && !minimum)
-            assert_true(str_contains(buf_str(&ehlo), row->name));
+            assert_true(str_contains(ehlo, row->name));
         if (!row->built)
-            assert_false(str_contains(buf_str(&ehlo), row->name));
+            assert_false(str_contains(ehlo, row->name));
     }
-    buf_done(&ehlo);
 }
 
-static void ehlo_check_is_a_choice_c033(void **state)
+/* C033 */
+static void ehlo_check_is_a_choice(void **state)
 {
     static const struct {
         enum smtp_ehlo_check check;
@@ -437,7 +440,8 @@ static void ehlo_check_is_a_choice_c033(void **state)
     }
 }
 
-static void strict_paths_have_brackets_and_no_blank_c025(void **state)
+/* C025 */
+static void strict_paths_have_brackets_and_no_blank(void **state)
 {
     struct player p = { 0 };
 
@@ -451,7 +455,8 @@ static void strict_paths_have_brackets_and_no_blank_c025(void **state)
     player_done(&p);
 }
 
-static void vrfy_switched_off_says_252_c044(void **state)
+/* C044 */
+static void vrfy_switched_off_says_252(void **state)
 {
     struct player p = { 0 };
 
@@ -462,7 +467,8 @@ static void vrfy_switched_off_says_252_c044(void **state)
     player_done(&p);
 }
 
-static void vrfy_and_replies_name_the_address_c045_c185(void **state)
+/* C045, C185 */
+static void vrfy_and_replies_name_the_address(void **state)
 {
     struct player p = { 0 };
 
@@ -482,7 +488,8 @@ static void vrfy_and_replies_name_the_address_c045_c185(void **state)
     player_done(&p);
 }
 
-static void long_lines_get_500_and_the_session_lives_c027_c028(void **state)
+/* C027, C028 */
+static void long_lines_get_500_and_the_session_lives(void **state)
 {
     struct player p = { 0 };
     struct buf in = BUF_INIT(1 << 20);
@@ -525,25 +532,29 @@ static void long_lines_get_500_and_the_session_lives_c027_c028(void **state)
     player_done(&p);
 }
 
-static void the_sizes_of_the_standard_are_taken_c029(void **state)
+/* C029 */
+static void the_sizes_of_the_standard_are_taken(void **state)
 {
     struct player p = { 0 };
 
     (void)state;
     player_init(&p);
     expect_codes(&p, STR(HELLO "MAIL FROM:<" A64 "@example.net>\r\n"), "250 250");
-    /* A domain of 253 octets is the longest that fits a path of 256: a@ and brackets. */
+    /* A domain of 252 octets is the longest that fits a path of 256: a@ and brackets. */
     expect_codes(&p, STR("RCPT TO:<a@" A50 "." A50 "." A50 "." A50 "." A10 A10 A10 A10 ".aaaaaaa>\r\n"),
                  "250");
     expect_codes(&p, STR("RCPT TO:<a@" A50 "." A50 "." A50 "." A50 "." A10 A10 A10 A10 ".aaaaaaaa>\r\n"),
                  "501");
     expect_codes(&p, STR("RCPT TO:<a@" A64 ".example>\r\n"), "501");
+    expect_codes(&p, STR("EHLO " A50 "." A50 "." A50 "." A50 "." A50 ".\r\n"), "501");
+    expect_codes(&p, STR("EHLO " A50 "." A50 "." A50 "." A50 "." A50 "a\r\n" MAIL), "250 250");
     expect_codes(&p, STR("RCPT TO:<" A64 A64 "@example.org>\r\n"), "250");
     expect_codes(&p, STR("RCPT TO:<" A64 A64 A64 A64 "@example.org>\r\n"), "501");
     player_done(&p);
 }
 
-static void recipients_above_the_limit_get_452_and_the_rest_stay_c041_c042(void **state)
+/* C041, C042 */
+static void recipients_above_the_limit_get_452_and_the_rest_stay(void **state)
 {
     struct player p = { 0 };
     struct buf in = BUF_INIT(1 << 20), codes = BUF_INIT(1 << 20);
@@ -565,7 +576,8 @@ static void recipients_above_the_limit_get_452_and_the_rest_stay_c041_c042(void 
     player_done(&p);
 }
 
-static void owner_may_refuse_at_each_question_c057_c070_c077(void **state)
+/* C057, C070, C077 */
+static void owner_may_refuse_at_each_question(void **state)
 {
     struct player p = { 0 };
 
@@ -589,7 +601,8 @@ static void owner_may_refuse_at_each_question_c057_c070_c077(void **state)
     player_done(&p);
 }
 
-static void content_above_the_maximum_gets_552_and_is_not_kept_c078_c080(void **state)
+/* C078, C080 */
+static void content_above_the_maximum_gets_552_and_is_not_kept(void **state)
 {
     struct player p = { 0 };
     struct buf in = BUF_INIT(1 << 20);
@@ -623,7 +636,8 @@ static void content_above_the_maximum_gets_552_and_is_not_kept_c078_c080(void **
     player_done(&p);
 }
 
-static void lines_are_never_cut_c053_c054(void **state)
+/* C053, C054 */
+static void lines_are_never_cut(void **state)
 {
     struct player p = { 0 };
     struct buf in = BUF_INIT(1 << 20);
@@ -656,7 +670,8 @@ static void lines_are_never_cut_c053_c054(void **state)
     player_done(&p);
 }
 
-static void refusal_names_the_line_and_the_cure_c050(void **state)
+/* C050 */
+static void refusal_names_the_line_and_the_cure(void **state)
 {
     struct player p = { 0 };
 
@@ -672,7 +687,8 @@ static void refusal_names_the_line_and_the_cure_c050(void **state)
     player_done(&p);
 }
 
-static void repaired_newlines_end_no_data_either_c049_c050(void **state)
+/* C049, C050 */
+static void repaired_newlines_end_no_data_either(void **state)
 {
     static const struct {
         struct str in, out;
@@ -699,7 +715,8 @@ static void repaired_newlines_end_no_data_either_c049_c050(void **state)
     }
 }
 
-static void one_segment_of_commands_is_one_send_c082_c083(void **state)
+/* C082, C083 */
+static void one_segment_of_commands_is_one_send(void **state)
 {
     struct player p = { 0 };
 
@@ -781,7 +798,8 @@ static void an_owner_that_says_421_closes(void **state)
     player_done(&p);
 }
 
-static void goodbye_is_said_at_any_time_c018(void **state)
+/* C018 */
+static void goodbye_is_said_at_any_time(void **state)
 {
     static const struct str before[] = { STR_INIT(""), STR_INIT(HELLO), STR_INIT(OPEN),
                                          STR_INIT(OPEN "DATA\r\nhalf"), STR_INIT("QUI") };
@@ -894,7 +912,8 @@ static void lost_replies_close_the_session(void **state)
     player_done(&p);
 }
 
-static void transactions_follow_the_session_as_it_was_c066(void **state)
+/* C066 */
+static void transactions_follow_the_session_as_it_was(void **state)
 {
     struct player p = { 0 };
 
@@ -909,7 +928,8 @@ static void transactions_follow_the_session_as_it_was_c066(void **state)
     player_done(&p);
 }
 
-static void help_lists_all_verbs_served_c048(void **state)
+/* C048 */
+static void help_lists_all_verbs_served(void **state)
 {
     struct player p = { 0 };
 
@@ -926,34 +946,34 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_script_is_answered_as_the_standard_says),
-        cmocka_unit_test(greeting_begins_with_our_name_c001),
-        cmocka_unit_test(refused_client_hears_554_then_503_until_quit_c002_c003),
-        cmocka_unit_test(ehlo_lists_what_works_and_helo_nothing_c005_c006_c182_c184),
-        cmocka_unit_test(each_built_verb_beyond_the_minimum_is_listed_c006_c047),
-        cmocka_unit_test(ehlo_check_is_a_choice_c033),
-        cmocka_unit_test(strict_paths_have_brackets_and_no_blank_c025),
-        cmocka_unit_test(vrfy_switched_off_says_252_c044),
-        cmocka_unit_test(vrfy_and_replies_name_the_address_c045_c185),
-        cmocka_unit_test(long_lines_get_500_and_the_session_lives_c027_c028),
-        cmocka_unit_test(the_sizes_of_the_standard_are_taken_c029),
-        cmocka_unit_test(recipients_above_the_limit_get_452_and_the_rest_stay_c041_c042),
-        cmocka_unit_test(owner_may_refuse_at_each_question_c057_c070_c077),
-        cmocka_unit_test(content_above_the_maximum_gets_552_and_is_not_kept_c078_c080),
-        cmocka_unit_test(lines_are_never_cut_c053_c054),
-        cmocka_unit_test(refusal_names_the_line_and_the_cure_c050),
-        cmocka_unit_test(repaired_newlines_end_no_data_either_c049_c050),
-        cmocka_unit_test(one_segment_of_commands_is_one_send_c082_c083),
+        cmocka_unit_test(greeting_begins_with_our_name),
+        cmocka_unit_test(refused_client_hears_554_then_503_until_quit),
+        cmocka_unit_test(ehlo_lists_what_works_and_helo_nothing),
+        cmocka_unit_test(each_built_verb_beyond_the_minimum_is_listed),
+        cmocka_unit_test(ehlo_check_is_a_choice),
+        cmocka_unit_test(strict_paths_have_brackets_and_no_blank),
+        cmocka_unit_test(vrfy_switched_off_says_252),
+        cmocka_unit_test(vrfy_and_replies_name_the_address),
+        cmocka_unit_test(long_lines_get_500_and_the_session_lives),
+        cmocka_unit_test(the_sizes_of_the_standard_are_taken),
+        cmocka_unit_test(recipients_above_the_limit_get_452_and_the_rest_stay),
+        cmocka_unit_test(owner_may_refuse_at_each_question),
+        cmocka_unit_test(content_above_the_maximum_gets_552_and_is_not_kept),
+        cmocka_unit_test(lines_are_never_cut),
+        cmocka_unit_test(refusal_names_the_line_and_the_cure),
+        cmocka_unit_test(repaired_newlines_end_no_data_either),
+        cmocka_unit_test(one_segment_of_commands_is_one_send),
         cmocka_unit_test(replies_in_hand_are_bounded),
         cmocka_unit_test(errors_are_counted_delayed_and_end_the_session),
         cmocka_unit_test(messages_above_the_limit_get_421),
         cmocka_unit_test(an_owner_that_says_421_closes),
-        cmocka_unit_test(goodbye_is_said_at_any_time_c018),
+        cmocka_unit_test(goodbye_is_said_at_any_time),
         cmocka_unit_test(goodbye_while_a_question_is_open),
         cmocka_unit_test(a_verdict_of_somebody_else_is_said_if_it_is_sane),
         cmocka_unit_test(refusals_of_the_machine_are_told_with_their_command),
         cmocka_unit_test(lost_replies_close_the_session),
-        cmocka_unit_test(transactions_follow_the_session_as_it_was_c066),
-        cmocka_unit_test(help_lists_all_verbs_served_c048),
+        cmocka_unit_test(transactions_follow_the_session_as_it_was),
+        cmocka_unit_test(help_lists_all_verbs_served),
     };
 
     return cmocka_run_group_tests_name("smtp/server", tests, NULL, NULL);
