@@ -88,6 +88,8 @@ static void put_reason(const json_t *row, struct buf *out)
         buf_printf(out, "%s: ", row_text_c(row, "host"));
     if (row_has(row, "code"))
         buf_printf(out, "%" PRIu64 " ", row_number(row, "code"));
+    if (row_has(row, "status"))
+        buf_printf(out, "%s ", row_text_c(row, "status"));
     buf_add(out, words);
     if (attempts)
         buf_printf(out, " (%" PRIu64 " attempt%s)", attempts, attempts == 1 ? "" : "s");

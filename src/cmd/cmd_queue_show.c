@@ -33,7 +33,9 @@ static void print_message(const json_t *row, const struct text_screen *screen, s
     text_add(out, screen, from.n ? from : STR("<>"), 0);
     buf_printf(out, ", %s octets", text_count(row_number(row, "size")).c);
     piece(out, screen, ", ", row_text(row, "body"));
-    piece(out, screen, ", ", row_text(row, "msgid"));
+    piece(out, screen, ", <", row_text(row, "msgid"));
+    if (row_text(row, "msgid").n)
+        buf_add_char(out, '>');
     text_print(out, screen);
 
     label(out, screen, "accepted");

@@ -9,7 +9,7 @@
 #include "cmd/text.h"
 #include "io/loop.h"
 
-enum { LABEL_WIDTH = 15, NAME_WIDTH = 10, PID_WIDTH = 8, SINCE_WIDTH = 21, RESTARTS_WIDTH = 10 };
+enum { LABEL_WIDTH = 15, NAME_WIDTH = 10, PID_WIDTH = 9, UP_WIDTH = 8, RESTARTS_WIDTH = 10 };
 
 /* Fields of a process row that have a place of their own; the others are figures. */
 static const char *const placed[] = {
@@ -29,15 +29,18 @@ static bool same_process(const json_t *a, const json_t *b)
 static void take_process(json_t *processes, json_t *row)
 {
     json_t *known;
-    size_t i;
+    size_t i, at = 0;
 
     json_array_foreach(processes, i, known) {
         if (same_process(known, row)) {
             json_object_update(known, row);
             return;
         }
+        /* In the order in which they were started; main has no instance. */
+        if (row_number(known, "instance") <= row_number(row, "instance"))
+            at = i + 1;
     }
-    json_array_append(processes, row);
+    json_array_insert(processes, at, row);
 }
 
 /* {"processes":[...],"spool":{...}} and, by their event, lists of what else came. */
@@ -206,7 +209,11 @@ static void show_process(json_t *row, const struct text_screen *screen, struct b
     text_cell(out, screen, row_text(row, "process"), NAME_WIDTH, false);
     snprintf(text, sizeof(text), "%" PRIu64, row_number(row, "pid"));
     text_cell(out, screen, str_from_c(row_has(row, "pid") ? text : ""), PID_WIDTH, false);
-    text_cell(out, screen, str_from_c(text_time(row_text_c(row, "since")).c), SINCE_WIDTH, false);
+    if (row_has(row, "since"))
+        snprintf(text, sizeof(text), "%s", text_age(io_wall_msec() - text_time_msec(row_text_c(row, "since"))).c);
+    else
+        text[0] = '\0';
+    text_cell(out, screen, str_from_c(text), UP_WIDTH, false);
     snprintf(text, sizeof(text), "%" PRIu64, row_number(row, "restarts"));
     text_cell(out, screen, str_from_c(row_has(row, "restarts") ? text : ""), RESTARTS_WIDTH, false);
     if (row_text(row, "state").n && !str_eq(row_text(row, "state"), STR("ready")))
@@ -254,7 +261,7 @@ static void show(json_t *all, const json_t *complaints)
     text_paint(&out, &screen, TEXT_FAINT);
     text_cell(&out, &screen, STR("PROCESS"), NAME_WIDTH, false);
     text_cell(&out, &screen, STR("PID"), PID_WIDTH, false);
-    text_cell(&out, &screen, STR("SINCE"), SINCE_WIDTH, false);
+    text_cell(&out, &screen, STR("UP"), UP_WIDTH, false);
     text_cell(&out, &screen, STR("RESTARTS"), RESTARTS_WIDTH, false);
     text_print(&out, &screen);
     json_array_foreach(json_object_get(all, "processes"), i, row)

@@ -13,8 +13,6 @@
 #include "core/bug.h"
 #include "io/fd.h"
 
-static const char standard[] = "/run/veredus/control";
-
 enum { READ_AT_ONCE = 64 * 1024 };
 
 /* ---- opening ---- */
@@ -87,14 +85,8 @@ int server_open(struct server *s, const struct cmd_call *call, bool quiet)
 
     *s = (struct server){ .fd = -1, .quiet = quiet, .in = BUF_INIT(SERVER_LINE_MAX) };
     int status = settings_read(&settings, call);
-    if (status == CMD_OK && settings.config) {
-        snprintf(path, sizeof(path), "%.*s", STR_ARG(settings.config->control.path));
-    } else if (status == CMD_OK) {
-        /* A server that runs has another, older configuration: most often its socket is where it always is. */
-        snprintf(path, sizeof(path), "%s", standard);
-        if (!quiet)
-            cmd_fail(CMD_CONFIG, NULL, "%s has errors (veredus config check); trying %s", settings.path, standard);
-    }
+    if (status == CMD_OK && !settings_control(&settings, path))
+        status = CMD_CONFIG;
     settings_done(&settings);
     if (status == CMD_OK)
         return server_connect(s, path, quiet);

@@ -70,7 +70,9 @@ static void add_columns(struct buf *out, const struct text_screen *screen, struc
 {
     for (; s.n && columns; columns--) {
         struct shown c = first_of(s);
-        if (!c.as_is || (c.n > 1 && !screen->utf8))
+        if (s.p[0] == '\t')
+            buf_add_char(out, ' ');
+        else if (!c.as_is || (c.n > 1 && !screen->utf8))
             buf_add_char(out, '?');
         else
             buf_add(out, str_head(s, c.n));
@@ -148,7 +150,7 @@ void text_print(struct buf *out, const struct text_screen *screen)
     }
     fwrite(line.p, 1, n, stdout);
     fputs(end, stdout);
-    if (screen->colour)
+    if (str_has(line, '\033'))
         fputs("\033[0m", stdout);
     fputc('\n', stdout);
     buf_clear(out);

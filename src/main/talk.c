@@ -184,6 +184,9 @@ void child_message(struct ipc_handler *h, struct ipc_channel *channel, struct ip
 
 void children_status(struct main_server *s, struct buf *rows)
 {
+    const struct main_generation *newest = generation_find(s, s->generation);
+    struct str names[64];
+    size_t n_names = sockets_listening(s, names, ARRAY_LEN(names));
     struct log_record r;
 
     log_begin(&r, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
@@ -192,6 +195,9 @@ void children_status(struct main_server *s, struct buf *rows)
     log_time(&r, LOG_SINCE, s->started_wall_msec);
     log_text_c(&r, LOG_VERSION, VEREDUS_VERSION);
     log_text_c(&r, LOG_CONFIG, s->options->config_path);
+    if (newest)
+        log_time(&r, LOG_RUNNING, newest->since_msec);
+    log_list(&r, LOG_LISTENERS, names, n_names);
     worker_row_add(rows, &r);
     LIST_FOR(node, &s->children) {
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);
