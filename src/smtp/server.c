@@ -165,6 +165,8 @@ void smtp_dialogue_refuse(struct smtp_server *s, const struct smtp_command *cmd,
     s->refused = (struct smtp_event){ .kind = SMTP_EVENT_REFUSED,
                                       .verb = cmd ? cmd->verb : SMTP_VERB_UNKNOWN,
                                       .argument = cmd ? cmd->argument : STR_NONE,
+                                      .path = s->path.local.p ? &s->path : NULL,
+                                      .slots = *row_slots(slots),
                                       .reply = name };
     s->due |= SMTP_DUE_REFUSED;
 }

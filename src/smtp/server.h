@@ -71,15 +71,19 @@ enum smtp_event_kind {
     SMTP_EVENT_CLOSE,   /* send OUT, close; ev.reply says why (QUIT, TOO_MANY_ERRORS, goodbye's row) */
 };
 
+/* What does not belong to KIND is empty. Views borrow from the octets given, and are good until those move. */
 struct smtp_event {
     enum smtp_event_kind kind;
-    const struct smtp_path *path;           /* ASK_RCPT, ASK_VRFY; lives as long as the question */
     struct str span;                        /* CONTENT */
+    const struct smtp_path *path;           /* ASK_RCPT, ASK_VRFY, till the answer; REFUSED, if one was read */
     const struct smtp_content_facts *facts; /* ASK_COMMIT; REFUSED of content */
-    enum smtp_verb verb;                    /* REFUSED: the command; UNKNOWN when it is none */
-    bool at_end_of_data;                    /* REFUSED: it answers the final dot */
     enum smtp_reply_name reply;             /* REFUSED, CLOSE */
-    struct str argument; /* REFUSED: the command's argument as sent, borrowed from the octets given */
+
+    /* REFUSED: */
+    enum smtp_verb verb;     /* the command; UNKNOWN when it is none, DATA at the end of data */
+    bool at_end_of_data;     /* it answers the final dot */
+    struct str argument;     /* of the command, as sent */
+    struct smtp_slots slots; /* what the words of the reply were filled with */
 };
 
 enum { SMTP_SERVER_OUT_MIN = 16 * 1024 }; /* the least ceiling OUT may have */

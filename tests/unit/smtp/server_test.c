@@ -890,8 +890,14 @@ static void refusals_of_the_machine_are_told_with_their_command(void **state)
     assert_int_equal(ev.verb, SMTP_VERB_MAIL);
     assert_int_equal(ev.reply, SMTP_REPLY_PARAMETER_UNKNOWN);
     assert_str_is(ev.argument, STR("FROM:<a@b.example> FOO"));
+    assert_str_is(ev.slots.text, STR("FOO"));
+    assert_null(ev.path);
     assert_false(ev.at_end_of_data);
     assert_str_is(buf_str(&out), STR("555 5.5.4 parameter FOO is not known here\r\n"));
+    player_play(&p, STR(MAIL));
+    smtp_server_next(p.server, STR("RCPT TO:<\xc3\xa4@example.org>\r\n"), &used, &out, &ev);
+    assert_int_equal(ev.reply, SMTP_REPLY_RECIPIENT_UTF8);
+    assert_str_is(ev.path->local, STR("\xc3\xa4"));
     buf_done(&out);
     player_done(&p);
 }
