@@ -65,17 +65,17 @@ enum smtp_event_kind {
     SMTP_EVENT_ASK_DATA, /* be ready for content; DATA_GO, or a refusal, after which the transaction stays */
     SMTP_EVENT_ASK_COMMIT, /* content is whole and good (ev.facts); QUEUED or a refusal end the transaction */
 
-    SMTP_EVENT_CONTENT, /* ev.span, decoded; borrows from the octets given, good until they move */
+    SMTP_EVENT_CONTENT, /* ev.span, decoded */
     SMTP_EVENT_REFUSED, /* for the log: the machine itself answered ev.verb with the 4yz or 5yz ev.reply */
     SMTP_EVENT_RESET,   /* the transaction ends without a message; it is gone at the next call */
     SMTP_EVENT_CLOSE,   /* send OUT, close; ev.reply says why (QUIT, TOO_MANY_ERRORS, goodbye's row) */
 };
 
-/* What does not belong to KIND is empty. Views borrow from the octets given, and are good until those move. */
+/* What does not belong to KIND is empty. Views borrow from the octets given; good until those move. */
 struct smtp_event {
     enum smtp_event_kind kind;
     struct str span;                        /* CONTENT */
-    const struct smtp_path *path;           /* ASK_RCPT, ASK_VRFY, till the answer; REFUSED, if one was read */
+    const struct smtp_path *path;           /* ASK_RCPT, ASK_VRFY till the answer; REFUSED if one was read */
     const struct smtp_content_facts *facts; /* ASK_COMMIT; REFUSED of content */
     enum smtp_reply_name reply;             /* REFUSED, CLOSE */
 
