@@ -1,0 +1,89 @@
+/*
+ * The parser. Oracles: a refusal says why and a configuration has no errors; a recorded parse can be repeated from its
+ * bundle with the same result; what is shown of a configuration is a configuration.
+ */
+#include "tests/fuzz/config/fuzz.h"
+
+struct result {
+    const struct config *c;
+    struct config_diagnostics diag;
+    struct buf said;
+};
+
+static void judge(struct result *r, bool ok)
+{
+    r->said = BUF_INIT(1 << 26);
+    BUG_ON(ok != (r->c != NULL));
+    BUG_ON(ok != (!r->diag.errors && !r->diag.exhausted));
+    BUG_ON(!config_diagnostics_render(&r->diag, &r->said));
+    BUG_ON(!ok && !r->said.n);
+    if (ok)
+        BUG_ON(!config_show(r->c, STR_NONE, &r->said));
+}
+
+static void repeat(const struct config_bundle *recorded, const struct result *first)
+{
+    struct arena *a = arena_new(FUZZ_ARENA);
+    struct buf blob = BUF_INIT(CONFIG_BUNDLE_MAX);
+    struct config_bundle bundle;
+    struct result again = { 0 };
+
+    BUG_ON(!config_bundle_encode(recorded, &blob, NULL));
+    BUG_ON(!config_bundle_decode(buf_str(&blob), a, &bundle, NULL));
+    judge(&again, config_parse_bundle(&bundle, a, &again.c, &again.diag));
+    BUG_ON(!str_eq(buf_str(&first->said), buf_str(&again.said)));
+    buf_done(&again.said);
+    buf_done(&blob);
+    arena_free(a);
+}
+
+/* Several listeners may share the name of their port, which cannot be written; a variable may hold "{word}". */
+static bool can_be_read_again(const struct result *r)
+{
+    return r->c && r->c->n_listeners <= 1 && !str_has(buf_str(&r->said), '$');
+}
+
+static void read_again(const struct result *first)
+{
+    struct fuzz_source f = { .texts = { buf_str(&first->said) } };
+    struct config_reader reader = fuzz_reader(&f);
+    struct config_source source = { .root = fuzz_paths[0] };
+    struct arena *a = arena_new(FUZZ_ARENA);
+    struct result again = { 0 };
+
+    if (first->said.n <= CONFIG_FILE_MAX) {
+        judge(&again, config_parse(&reader, &source, a, &again.c, &again.diag));
+        BUG_ON(!again.c);
+        BUG_ON(again.c->n_domains != first->c->n_domains || again.c->n_logs != first->c->n_logs);
+        BUG_ON(again.c->n_listeners != first->c->n_listeners || !str_eq(again.c->spool.text, first->c->spool.text));
+        buf_done(&again.said);
+    }
+    arena_free(a);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct str rest = str_of((const char *)data, size), option;
+    struct fuzz_source f = { 0 };
+    struct arena *a = arena_new(FUZZ_ARENA);
+    struct config_bundle bundle;
+    struct result first = { 0 };
+
+    BUG_ON(!a);
+    for (size_t i = 0; i < FUZZ_PATHS; i++)
+        f.texts[i] = str_cut(&rest, '\0');
+    option = str_cut(&rest, '\0');
+    f.variable = rest;
+    struct config_reader inner = fuzz_reader(&f);
+    struct config_source source = { .root = fuzz_paths[0], .overrides = &option, .n_overrides = option.n > 0 };
+    BUG_ON(!config_bundle_record(&bundle, &source, &inner, a));
+    struct config_reader reader = config_bundle_reader(&bundle);
+    judge(&first, config_parse(&reader, &source, a, &first.c, &first.diag));
+    if (!bundle.exhausted && !first.diag.exhausted)
+        repeat(&bundle, &first);
+    if (can_be_read_again(&first) && !str_has(str_of((const char *)data, size), '$'))
+        read_again(&first);
+    buf_done(&first.said);
+    arena_free(a);
+    return 0;
+}
