@@ -19,7 +19,6 @@ struct attempt {
     struct list node; /* in its service's table */
     struct mailbox_job job;
     struct deliver *deliver;
-    uint32_t queue; /* instance of the queue that leased it */
     uint64_t lease;
     uint64_t id;
     uint32_t number;

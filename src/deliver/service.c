@@ -4,7 +4,7 @@
  *     LEASE ──> attempt, in the table ──> a thread delivers ──> OUTCOME ──> SETTLED: gone
  *
  * When the queue dies its successor is told of every attempt in the table (KEPT), so that it leases none of them
- * again. The outcome of an attempt that a former queue leased is told as a KEPT too: the new one never asked for it.
+ * again; the OUTCOME of one that was in progress then goes to it as if it had leased it.
  */
 #include "deliver/service.h"
 
@@ -92,10 +92,8 @@ static void tell(struct deliver *d, const struct attempt *a)
 {
     struct ipc_channel *queue = worker_peer(d->worker, PROCESS_QUEUE);
 
-    if (queue && queue->instance == a->queue)
+    if (queue)
         send_outcome(queue, a);
-    else if (queue)
-        send_kept(queue, a);
 }
 
 static void peer_up(struct worker *w, struct ipc_channel *peer)
@@ -196,7 +194,6 @@ static void lease(struct deliver *d, struct ipc_channel *queue, struct ipc_messa
         return;
     }
     a->deliver = d;
-    a->queue = queue->instance;
     a->job.run = run;
     a->job.done = done;
     list_append(&d->table[a->lease % TABLE], &a->node);

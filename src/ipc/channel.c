@@ -156,6 +156,12 @@ static bool queue_fd(struct ipc_channel *c, int fd, size_t at)
     return true;
 }
 
+/* An attempt in progress that its holder tells a new queue of: its OUTCOME answers as if that queue had asked. */
+static bool takes_over(const struct ipc_kept *kept)
+{
+    return !kept->finished;
+}
+
 bool ipc_put(struct ipc_channel *c, enum ipc_type type, const void *body, int fd)
 {
     BUG_ON(!ipc_type_allowed(type, c->self, c->peer));
@@ -178,6 +184,8 @@ bool ipc_put(struct ipc_channel *c, enum ipc_type type, const void *body, int fd
         c->asked++;
     else if (ipc_type_class(type) == IPC_ANSWER && c->owed)
         c->owed--;
+    else if (type == IPC_KEPT && takes_over(body))
+        c->owed++;
     if (!(c->watch.armed & IO_WRITE))
         io_task_post(&c->flush);
     return true;
@@ -194,14 +202,16 @@ static void nonsense(struct ipc_channel *c, const char *what)
 }
 
 /* False: the peer broke the rules of who may say what. */
-static bool count_message(struct ipc_channel *c, enum ipc_type type)
+static bool count_message(struct ipc_channel *c, const struct ipc_message *m)
 {
-    switch (ipc_type_class(type)) {
+    switch (ipc_type_class(m->type)) {
     case IPC_QUESTION:
         return c->owed++ < IPC_CREDITS;
     case IPC_ANSWER:
         return c->asked > 0 && (c->asked--, true);
     case IPC_NOTICE:
+        if (m->type == IPC_KEPT && takes_over(&m->kept))
+            return c->asked++ < IPC_CREDITS;
         break;
     }
     return true;
@@ -225,7 +235,7 @@ static void dispatch(struct ipc_channel *c, struct ipc_message *m, bool with_fd)
         nonsense(c, ipc_type_name(m->type));
     else if (with_fd && !take_in_fd(c->fds, &m->fd))
         nonsense(c, "a descriptor is missing");
-    else if (!count_message(c, m->type))
+    else if (!count_message(c, m))
         nonsense(c, "credits");
     else
         c->handler->message(c->handler, c, m);
