@@ -22,7 +22,7 @@ WAIT = float(os.environ.get("VEREDUS_WAIT", "20"))
 
 CONFIG = """\
 hostname mail.example.test;
-listen 127.0.0.1:{port}{listen};
+listen 127.0.0.1:{port}{listen}
 spool {folder}/spool;
 control {folder}/run/control;
 log stderr {form} debug;
@@ -208,7 +208,7 @@ class Server:
         self.folder = tempfile.mkdtemp(prefix="veredus-e2e-", dir="/tmp")
         os.chmod(self.folder, 0o755)
         self.port = free_port()
-        self.values = {"top": top, "listen": f" {{ {listen} }}" if listen else "", "domain": domain}
+        self.values = {"top": top, "listen": f" {{ {listen} }}" if listen else ";", "domain": domain}
         self.template = config
         self.form = form
         self.process = None
@@ -256,7 +256,8 @@ class Server:
             self.process = subprocess.Popen([PROGRAM, "run", "-c", self.path("veredus.conf"), *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
         if ready:
-            until(lambda: self.process.poll() is not None or self.is_ready(), lambda: "ready; it says\n" + self.log_text())
+            until(lambda: self.process.poll() is not None or self.is_ready(),
+                  lambda: "ready; it says\n" + self.log_text())
             if self.process.poll() is not None:
                 raise Failed(f"ended with {self.process.returncode}:\n{self.log_text()}")
         return self

@@ -17,12 +17,17 @@ def arrives(server, octets, **options):
     assert got == octets, (got[-80:], octets[-80:])
 
 
-@pytest.mark.parametrize("body", [b".\r\n", b"..\r\n", b".x\r\n..x\r\n...\r\n", b"a\r\n.\r\nb\r\n", b"\r\n.\r\n\r\n", b". \r\n"])
+def shown(octets):
+    return repr(octets)[2:-1]
+
+
+@pytest.mark.parametrize("body", [b".\r\n", b"..\r\n", b".x\r\n..x\r\n...\r\n", b"a\r\n.\r\nb\r\n", b"\r\n.\r\n\r\n",
+                                  b". \r\n"], ids=shown)
 def test_c051_dots_arrive_as_they_were(server, body):
     arrives(server, HEADER + body)
 
 
-@pytest.mark.parametrize("body", [b"", b"\r\n", b"\r\n\r\n\r\n", b"x\r\n\r\n\r\n", b" \r\n\t\r\n"])
+@pytest.mark.parametrize("body", [b"", b"\r\n", b"\r\n\r\n\r\n", b"x\r\n\r\n\r\n", b" \r\n\t\r\n"], ids=shown)
 def test_c052_empty_bodies_and_last_lines_are_kept(server, body):
     arrives(server, HEADER + body)
 
@@ -104,7 +109,7 @@ def test_c079_stuffed_dots_and_the_last_one_do_not_count(make_server):
 ENDINGS = [b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r", b"\n\n.\r\n\r\n", b"\r\n.\0\r\n"]
 
 
-@pytest.mark.parametrize("ending", ENDINGS, ids=[repr(e)[2:-1] for e in ENDINGS])
+@pytest.mark.parametrize("ending", ENDINGS, ids=shown)
 def test_c049_c050_nothing_else_ends_data_and_nothing_is_smuggled(server, ending):
     """Long known as SMTP smuggling: a second message hidden behind an end that only some see."""
     hidden = b"MAIL FROM:<evil@example.net>\r\nRCPT TO:<bob@example.test>\r\nDATA\r\nevil\r\n"
