@@ -130,6 +130,16 @@ static int run(const struct cmd_command *command, struct common *common, int arg
     return status;
 }
 
+static int later(const struct cmd_command *command, struct common *common, int argc, char **argv)
+{
+    for (int i = 0; i < argc && !common->help; i++)
+        common->help = !strcmp(argv[i], "-h") || !strcmp(argv[i], "--help");
+    if (!common->help)
+        return cmd_fail(CMD_USAGE, NULL, "%s: not built yet", command->words);
+    cmd_help_one(command);
+    return CMD_OK;
+}
+
 int main(int argc, char **argv)
 {
     const char *program = argc > 0 ? argv[0] : "veredus";
@@ -149,11 +159,7 @@ int main(int argc, char **argv)
     const struct cmd_command *command = cmd_find(argc - at, argv + at, &words);
     if (!command)
         return unknown(argc - at, argv + at);
-    if (!command->run && !common.help)
-        return cmd_fail(CMD_USAGE, NULL, "%s: not built yet", command->words);
-    if (!command->run) {
-        cmd_help_one(command);
-        return CMD_OK;
-    }
+    if (!command->run)
+        return later(command, &common, argc - at - words, argv + at + words);
     return run(command, &common, argc - at - words, argv + at + words, program);
 }

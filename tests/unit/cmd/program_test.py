@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+"""The command line program without a server: options, exit codes, which configuration, config check. Argument: the program.
+
+Prints one line a case; ends 1 when one failed.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+PROGRAM = os.path.abspath(sys.argv[1])
+GOOD = """hostname mail.example.test;
+listen 127.0.0.1:25250;
+spool spool;
+control control 0660 root;
+log file:log;
+domain example.test {
+    users file:users;
+    aliases file:aliases;
+    deliver maildir:mail/{domain}/{user};
+    deliver-as nobody;
+}
+"""
+failures = []
+
+
+def run(*arguments, cwd, **env):
+    clean = {name: value for name, value in os.environ.items() if name not in ("VEREDUS_CONFIG", "XDG_STATE_HOME")}
+    done = subprocess.run([PROGRAM, *arguments], cwd=cwd, env={**clean, "HOME": cwd, **env}, text=True,
+                          capture_output=True, timeout=60, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def expect(name, good, seen):
+    print("ok  " if good else "FAIL", name)
+    if not good:
+        failures.append(name)
+        print("     ", seen)
+
+
+def write(folder, name, text, mode=0o644):
+    path = os.path.join(folder, name)
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text)
+    os.chmod(path, mode)
+    return path
+
+
+def usage(folder):
+    seen = run(cwd=folder)
+    expect("nothing said is a usage error, and help", seen[0] == 64 and "config check" in seen[1], seen)
+    for words in (["version"], ["-q", "version"], ["version", "-q"]):
+        seen = run(*words, cwd=folder)
+        expect(" ".join(words), seen[0] == 0 and seen[1].startswith("veredus "), seen)
+    seen = run("version", "--json", cwd=folder)
+    expect("--json is JSON", seen[0] == 0 and "version" in json.loads(seen[1]), seen)
+    for words in (["qeue"], ["queue", "frob"], ["config"], ["version", "x"], ["status", "--wat"], ["queue", "show"],
+                  ["queue", "list", "x"], ["status", "-c"], ["help", "qeue"]):
+        seen = run(*words, cwd=folder)
+        expect("64: " + " ".join(words), seen[0] == 64 and not seen[1] and seen[2], seen)
+    for words in (["dkim", "new", "x"], ["queue", "flush", "--all"], ["explain", "a@b"], ["top"]):
+        seen = run(*words, cwd=folder)
+        expect("not built yet: " + " ".join(words), seen[0] == 64 and "not built yet" in seen[2], seen)
+    for words in (["queue", "-h"], ["-h"], ["config", "check", "--help"], ["help", "queue", "show"], ["dkim", "-h"]):
+        seen = run(*words, cwd=folder)
+        expect("help: " + " ".join(words), seen[0] == 0 and "veredus" in seen[1], seen)
+
+
+def which_configuration(folder):
+    if not os.path.exists("/etc/veredus/veredus.conf") and not os.path.exists("/var/lib/veredus-demo"):
+        seen = run("config", "show", cwd=folder)
+        expect("no configuration anywhere is 78", seen[0] == 78 and "-c FILE" in seen[2], seen)
+        demo = os.path.join(folder, "veredus-demo")
+        os.mkdir(demo)
+        write(demo, "veredus.conf", "hostname demo.example.test;\n")
+        seen = run("config", "show", "hostname", cwd=folder)
+        expect("a demonstration is found, and that is said",
+               seen[0] == 0 and "demo.example.test" in seen[1] and "veredus-demo" in seen[2], seen)
+        seen = run("config", "show", "hostname", "-q", cwd=folder)
+        expect("-q says nothing of it", seen[0] == 0 and not seen[2], seen)
+    seen = run("config", "show", "hostname", cwd=folder, VEREDUS_CONFIG="veredus.conf")
+    expect("VEREDUS_CONFIG", seen[0] == 0 and "mail.example.test" in seen[1], seen)
+    other = write(folder, "other.conf", "hostname other.example.test;\n")
+    seen = run("-c", other, "config", "show", "hostname", cwd=folder, VEREDUS_CONFIG="veredus.conf")
+    expect("-c goes first", "other.example.test" in seen[1], seen)
+    seen = run("config", "show", "nonsense", "-c", "veredus.conf", cwd=folder)
+    expect("config show of no directive", seen[0] == 64, seen)
+    seen = run("config", "help", "user", cwd=folder)
+    expect("config help names the nearest", seen[0] == 64 and "users" in seen[2], seen)
+
+
+def check(folder):
+    seen = run("config", "check", "veredus.conf", cwd=folder)
+    expect("all is well", seen[0] == 0 and seen[1] == "no errors.\n", seen)
+    bad = write(folder, "bad.conf", GOOD.replace("hostname", "hostnam").replace("maildir:", "mailbox:"))
+    seen = run("config", "check", bad, cwd=folder)
+    expect("all errors at once, with place and mark",
+           seen[0] == 78 and f"{bad}:1:1: error: unknown directive 'hostnam'" in seen[1] and "^^^^^^^ did you mean" in
+           seen[1] and f"{bad}:9:13: error" in seen[1] and seen[1].endswith("2 errors.\n"), seen)
+    seen = run("config", "check", "--json", bad, cwd=folder)
+    rows = [json.loads(line) for line in seen[1].splitlines()]
+    expect("as JSON, one a line", [row["line"] for row in rows] == [1, 9] and rows[0]["level"] == "error", seen)
+    seen = run("status", "-c", bad, cwd=folder)
+    expect("the socket is found in a file with errors", seen[0] == 69 and os.path.join(folder, "control") in seen[2],
+           seen)
+
+    lost = write(folder, "lost.conf", GOOD.replace("file:users", "file:nowhere").replace("nobody", "no-such-account")
+                 .replace("maildir:mail", "maildir:nofolder/mail").replace("file:log", "file:nofolder/log"))
+    seen = run("config", "check", lost, cwd=folder)
+    expect("what cannot be had is found", seen[0] == 78 and "nowhere" in seen[1] and "no-such-account" in seen[1]
+           and "nofolder" in seen[1], seen)
+    write(folder, "users", "ada\n:x\nbob\n")
+    write(folder, "aliases", "postmaster: ada\nnonsense\n")
+    seen = run("config", "check", "veredus.conf", cwd=folder)
+    expect("lines of users and aliases", seen[0] == 78 and f"{folder}/users:2: error:" in seen[1]
+           and f"{folder}/aliases:2: error:" in seen[1] and "2 errors." in seen[1], seen)
+    seen = run("config", "check", "missing.conf", cwd=folder)
+    expect("a missing file", seen[0] == 78 and "missing.conf" in seen[1] + seen[2], seen)
+
+
+def no_server(folder):
+    for words in (["status"], ["queue"], ["queue", "show", "3591TJHR6EY3"], ["reload"], ["stop"]):
+        seen = run(*words, cwd=folder, VEREDUS_CONFIG="veredus.conf")
+        expect("69 without a server: " + " ".join(words), seen[0] == 69 and not seen[1] and "veredus run" in seen[2],
+               seen)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = os.path.realpath(name)
+        os.chmod(folder, 0o755)
+        write(folder, "veredus.conf", GOOD)
+        write(folder, "users", "ada\nbob\n")
+        write(folder, "aliases", "postmaster: ada\n")
+        os.mkdir(os.path.join(folder, "mail"))
+        os.chmod(os.path.join(folder, "mail"), 0o777)
+        usage(folder)
+        which_configuration(folder)
+        no_server(folder)
+        check(folder)
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
