@@ -39,7 +39,8 @@ static void print_json_lines(struct str lines)
 {
     while (lines.n) {
         struct str line = str_cut(&lines, '\n');
-        json_t *row = json_pack("{s:s,s:o}", "level", "error", "error", text_of(line));
+        bool warning = str_contains(line, STR(": warning: "));
+        json_t *row = json_pack("{s:s,s:o}", "level", warning ? "warning" : "error", "error", text_of(line));
         json_dumpf(row, stdout, JSON_COMPACT);
         printf("\n");
         json_decref(row);
@@ -100,8 +101,10 @@ int cmd_config_check(const struct cmd_call *call)
     int status = settings_read(&s, &about);
     if (status != CMD_OK)
         goto out;
-    if (s.config)
+    if (s.config) {
         needs_check(s.config, &report);
+        addresses_check(s.config, &report);
+    }
     if (call->json) {
         print_json(&s.diag);
         print_json_lines(buf_str(&report.lines));
@@ -110,7 +113,7 @@ int cmd_config_check(const struct cmd_call *call)
     }
     status = s.config && !s.diag.errors && !report.errors ? CMD_OK : CMD_CONFIG;
 out:
+    needs_done(&report);
     settings_done(&s);
-    buf_done(&report.lines);
     return status;
 }

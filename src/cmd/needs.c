@@ -5,6 +5,7 @@
 #include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,32 +46,71 @@ static bool is_default(struct config_place place)
 
 /* ---- files of tables ---- */
 
+void needs_line(struct needs_report *r, enum config_severity severity, const char *fmt, ...)
+{
+    char text[CMD_PATH_MAX + 1024];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    buf_printf(&r->lines, "%s\n", text);
+    if (severity == CONFIG_ERROR)
+        r->errors++;
+    else
+        r->warnings++;
+}
+
 static void say_faults(struct needs_report *r, const char *path, const struct route_faults *faults)
 {
     for (size_t i = 0; i < faults->n; i++)
-        buf_printf(&r->lines, "%s:%u: error: %s\n", path, faults->items[i].line, faults->items[i].text);
-    if (faults->total > faults->n)
-        buf_printf(&r->lines, "%s: error: %zu more\n", path, faults->total - faults->n);
-    r->errors += faults->total;
+        needs_line(r, CONFIG_ERROR, "%s:%u: error: %s", path, faults->items[i].line, faults->items[i].text);
+    if (faults->total > faults->n) {
+        needs_line(r, CONFIG_ERROR, "%s: error: %zu more lines like these", path, faults->total - faults->n);
+        r->errors += faults->total - faults->n - 1;
+    }
 }
 
-static void check_table(struct needs_report *r, const struct config_need *need, enum route_form form)
+static struct route_table *read_table(struct needs_report *r, enum route_form form, const char *path,
+                                      struct config_place place)
 {
-    char path[CMD_PATH_MAX];
     struct err err = { 0 };
-
-    if (!path_of(need->what, path))
-        return;
     struct route_table *table = table_read_path(path, form, &err);
-    if (table) {
+
+    if (table)
         say_faults(r, path, &table->faults);
-        table_free(table);
-    } else if (err.sys == EACCES && geteuid() != 0) {
-        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s", path);
-    } else {
-        say(r, need->place,
-            (struct finding){ CONFIG_ERROR, "until it is there, mail that needs it gets 451" }, "%s", err.text);
+    else if (err.sys == EACCES && geteuid() != 0)
+        say(r, place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s", path);
+    else
+        say(r, place, (struct finding){ CONFIG_ERROR, "until it is there, mail that needs it gets 451" }, "%s",
+            err.text);
+    return table;
+}
+
+const struct route_table *needs_table(struct needs_report *r, enum route_form form, struct str path,
+                                      struct config_place place)
+{
+    char name[CMD_PATH_MAX];
+
+    for (size_t i = 0; i < r->n_tables; i++)
+        if (r->tables[i].form == form && str_eq(r->tables[i].path, path))
+            return r->tables[i].table;
+    struct needs_table *more = realloc(r->tables, (r->n_tables + 1) * sizeof(*more));
+    if (!more || !path_of(path, name)) {
+        r->tables = more ? more : r->tables;
+        return NULL;
     }
+    r->tables = more;
+    r->tables[r->n_tables] = (struct needs_table){ .path = path, .form = form, .table = NULL };
+    return r->tables[r->n_tables++].table = read_table(r, form, name, place);
+}
+
+void needs_done(struct needs_report *r)
+{
+    for (size_t i = 0; i < r->n_tables; i++)
+        table_free(r->tables[i].table);
+    free(r->tables);
+    buf_done(&r->lines);
 }
 
 /* ---- accounts ---- */
@@ -175,10 +215,10 @@ static void check_need(struct needs_report *r, const struct config *config, cons
 
     switch (need->kind) {
     case CONFIG_NEED_USERS_FILE:
-        check_table(r, need, ROUTE_FORM_USERS);
+        (void)needs_table(r, ROUTE_FORM_USERS, need->what, need->place);
         break;
     case CONFIG_NEED_ALIASES_FILE:
-        check_table(r, need, ROUTE_FORM_ALIASES);
+        (void)needs_table(r, ROUTE_FORM_ALIASES, need->what, need->place);
         break;
     case CONFIG_NEED_ACCOUNT:
         check_account(r, need);

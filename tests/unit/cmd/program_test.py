@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The command line program without a server: options, exit codes, which configuration, config check. Argument: the program.
+"""The command line program (the argument) without a server: options, exit codes, which configuration, config check.
 
 Prints one line a case; ends 1 when one failed.
 """
@@ -115,6 +115,16 @@ def check(folder):
     seen = run("config", "check", "veredus.conf", cwd=folder)
     expect("lines of users and aliases", seen[0] == 78 and f"{folder}/users:2: error:" in seen[1]
            and f"{folder}/aliases:2: error:" in seen[1] and "2 errors." in seen[1], seen)
+    write(folder, "users", "ada\nbob\n")
+    write(folder, "aliases", "one: two\ntwo: one\nteam: ada, nobody-here\ngone: nobody-here\nfar: x@far.example\n")
+    seen = run("config", "check", "veredus.conf", cwd=folder)
+    expect("aliases that lead nowhere", seen[0] == 78 and f"{folder}/aliases:1: error: 'one' leads to itself" in seen[1]
+           and f"{folder}/aliases:4: warning: 'gone' leads to" in seen[1] and "aliases:3:" not in seen[1]
+           and f"{folder}/aliases:5: error: 'far'" in seen[1], seen)
+    expect("a domain without a postmaster is a warning", "warning: nobody is postmaster of example.test" in seen[1], seen)
+    write(folder, "aliases", "")
+    seen = run("config", "check", "veredus.conf", cwd=folder)
+    expect("warnings alone are no failure", seen[0] == 0 and "1 warning" in seen[1], seen)
     seen = run("config", "check", "missing.conf", cwd=folder)
     expect("a missing file", seen[0] == 78 and "missing.conf" in seen[1] + seen[2], seen)
 
