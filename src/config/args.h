@@ -40,15 +40,17 @@ bool config_args_not_built(struct config_args *a, const struct config_word *w, s
 /* Index in SCHEMES of the name W is, or begins with when it ends with ":"; N when it is none. */
 size_t config_scheme_find(const struct config_word *w, const struct config_scheme *schemes, size_t n);
 /* Complains of a word that is none of SCHEMES, with the nearest of them; false. */
-bool config_scheme_refuse(struct config_args *a, const struct config_word *w, const struct config_scheme *schemes,
-                          size_t n, struct str cure);
+bool config_scheme_refuse(struct config_args *a, const struct config_word *w,
+                          const struct config_scheme *schemes, size_t n, struct str cure);
 
 /* WRITTEN, all or a part of W, as a domain in lower-case A-labels. */
-bool config_args_domain(struct config_args *a, const struct config_word *w, struct str written, struct str *out);
+bool config_args_domain(struct config_args *a, const struct config_word *w, struct str written,
+                        struct str *out);
 /* A path seen from its file; complains of an empty one and of one that is too long. */
 bool config_args_path(struct config_args *a, const struct config_word *w, struct str path, struct str *out);
 
 config_value_reader config_value_listen, config_value_users, config_value_aliases, config_value_target,
-    config_value_log, config_value_domains, config_value_limit, config_value_networks, config_value_relay, config_value_ips, config_value_address;
+    config_value_log, config_value_domains, config_value_limit, config_value_networks, config_value_relay,
+    config_value_ips, config_value_address;
 
 #endif

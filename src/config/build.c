@@ -47,7 +47,8 @@ static const union config_value *value(const struct builder *b, const struct con
 
 /* ---- timeouts, workers ---- */
 
-static const struct config_statement *find_timeout(const struct config_block *block, enum config_timeout_kind kind)
+static const struct config_statement *find_timeout(const struct config_block *block,
+                                                   enum config_timeout_kind kind)
 {
     const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_TIMEOUT);
 
@@ -71,7 +72,8 @@ static struct config_time timeout(const struct builder *b, const struct config_b
 
 static void read_workers(struct builder *b, const struct config_block *block)
 {
-    for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_WORKERS); s; s = s->same)
+    for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_WORKERS); s;
+         s = s->same)
         if (s->value.workers.kind == CONFIG_WORKER_RECEIVE)
             b->c->receive_workers = s->value.workers.count;
         else
@@ -124,7 +126,8 @@ static bool all_limits(struct builder *b)
 /* What BLOCK says replaces what stands outside; `none` takes it away. */
 static void fill_slots(const struct builder *b, const struct config_block *block, struct limit_slots *slots)
 {
-    for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_LIMIT); s; s = s->same) {
+    for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_LIMIT); s;
+         s = s->same) {
         const struct config_limit *limit = &b->limits[s->value.limit.index];
         slots->of[limit->key][limit->measure] = limit->bound ? limit : NULL;
     }
@@ -156,10 +159,12 @@ static bool system_hostname(struct builder *b, struct config_text *out)
     struct config_mark mark = { .cure = STR("write the full name, such as: hostname mail.example.org;") };
 
     if (!fqdn.n)
-        return config_complain(b->r, mark, "no hostname is written, and this system does not know its full name");
+        return config_complain(b->r, mark,
+                               "no hostname is written, and this system does not know its full name");
     if (!config_domain_normal(fqdn, b->r->arena, &out->text, NULL) || !str_has(out->text, '.'))
-        return config_complain(b->r, mark, "no hostname is written, and the name of this system, '%.*s', is not a full one",
-                               STR_ARG(shown));
+        return config_complain(
+            b->r, mark, "no hostname is written, and the name of this system, '%.*s', is not a full one",
+            STR_ARG(shown));
     return true;
 }
 
@@ -313,7 +318,8 @@ static bool domain(struct builder *b, const struct config_statement *s, struct c
         .n_users = users->value.users.n,
         .subaddress = value(b, s->block, CONFIG_DIRECTIVE_SUBADDRESS)->text,
         .deliver = config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER)->value.target,
-        .deliver_as = deliver_as(config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER_AS), users->value.users.items),
+        .deliver_as =
+            deliver_as(config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER_AS), users->value.users.items),
         .max_message_size = value(b, s->block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
         .max_expansion = value(b, s->block, CONFIG_DIRECTIVE_MAX_EXPANSION)->number,
     };

@@ -50,7 +50,8 @@ bool config_bundle_record(struct config_bundle *b, const struct config_source *s
     return true;
 }
 
-static const struct config_item *find_item(const struct config_bundle *b, enum config_item_kind kind, struct str key)
+static const struct config_item *find_item(const struct config_bundle *b, enum config_item_kind kind,
+                                           struct str key)
 {
     for (size_t i = 0; i < b->n; i++)
         if (b->items[i].kind == kind && str_eq(b->items[i].key, key))
@@ -59,7 +60,8 @@ static const struct config_item *find_item(const struct config_bundle *b, enum c
 }
 
 /* What does not fit is not forgotten in silence: such a bundle cannot be encoded. */
-static void record(struct config_bundle *b, enum config_item_kind kind, struct str key, bool found, struct str value)
+static void record(struct config_bundle *b, enum config_item_kind kind, struct str key, bool found,
+                   struct str value)
 {
     struct config_item item = { .kind = kind, .found = found };
 
@@ -79,7 +81,8 @@ static void record(struct config_bundle *b, enum config_item_kind kind, struct s
         b->items[b->n++] = item;
 }
 
-static bool ask_file(struct config_bundle *b, struct str path, struct arena *a, struct str *text, struct err *err)
+static bool ask_file(struct config_bundle *b, struct str path, struct arena *a, struct str *text,
+                     struct err *err)
 {
     struct err failure = { 0 };
     bool found;

@@ -57,11 +57,12 @@ static bool complain_of_unbuilt(struct config_reading *r, struct config_statemen
 {
     if (s->directive->grammar == CONFIG_GRAMMAR_RELAY && !config_value_read(r, s))
         return false;
-    return config_complain(r, (struct config_mark){ .place = config_statement_place(s) }, "'%.*s' is not built yet",
-                           STR_ARG(s->directive->name));
+    return config_complain(r, (struct config_mark){ .place = config_statement_place(s) },
+                           "'%.*s' is not built yet", STR_ARG(s->directive->name));
 }
 
-static bool check_name(struct config_reading *r, struct config_statement *s, unsigned contexts, struct seen *seen)
+static bool check_name(struct config_reading *r, struct config_statement *s, unsigned contexts,
+                       struct seen *seen)
 {
     const struct config_directive *d = config_directive_find(config_statement_name(s));
 
@@ -69,10 +70,9 @@ static bool check_name(struct config_reading *r, struct config_statement *s, uns
         return complain_of_name(r, s, contexts, seen);
     seen->meant[d->id] = true;
     if (!(d->contexts & contexts))
-        return config_complain(r,
-                               (struct config_mark){ .place = config_statement_place(s),
-                                                     .cure = places_of(r, d->contexts) },
-                               "'%.*s' cannot stand here", STR_ARG(d->name));
+        return config_complain(
+            r, (struct config_mark){ .place = config_statement_place(s), .cure = places_of(r, d->contexts) },
+            "'%.*s' cannot stand here", STR_ARG(d->name));
     s->directive = d;
     return d->built || complain_of_unbuilt(r, s);
 }
@@ -114,12 +114,13 @@ static bool check_block_mark(struct config_reading *r, const struct config_state
         return config_complain(r, mark, "'%.*s' takes no block", STR_ARG(s->directive->name));
     if (s->block || !wants)
         return true;
-    mark.cure = STR("write it like this: domain example.org { users file:PATH; deliver maildir:/var/mail/{domain}/{user}; }");
+    mark.cure = STR("write it like this: domain example.org { users file:PATH; deliver "
+                    "maildir:/var/mail/{domain}/{user}; }");
     return config_complain(r, mark, "'domain' needs a block");
 }
 
-static void check_required(struct config_reading *r, const struct config_statement *s, const struct seen *seen,
-                           enum config_directive_id id)
+static void check_required(struct config_reading *r, const struct config_statement *s,
+                           const struct seen *seen, enum config_directive_id id)
 {
     const struct config_directive *d = config_directive_get(id);
     struct config_mark mark = { .place = config_statement_place(s) };
@@ -140,8 +141,10 @@ static void check_home(struct config_reading *r, const struct seen *seen)
         return;
     if (config_template_uses(&deliver->value.target.path, CONFIG_PLACEHOLDER_HOME) &&
         users->value.users.items[0].kind != CONFIG_USERS_SYSTEM)
-        config_complain(r, (struct config_mark){ .place = deliver->value.target.place, .cure = STR("write: users system;") },
-                        "'{home}' is known of the accounts of this machine only");
+        config_complain(
+            r,
+            (struct config_mark){ .place = deliver->value.target.place, .cure = STR("write: users system;") },
+            "'{home}' is known of the accounts of this machine only");
 }
 
 /* Does W begin a line, and is it the name of a directive that cannot be a value where it stands? */
@@ -198,7 +201,8 @@ static void link_same(struct config_block *b, struct config_statement *s, struct
     *last = s;
 }
 
-static void check_statements(struct config_reading *r, struct config_block *b, unsigned contexts, struct seen *seen)
+static void check_statements(struct config_reading *r, struct config_block *b, unsigned contexts,
+                             struct seen *seen)
 {
     for (struct config_statement *s = b->first; s && !r->stopped; s = s->next) {
         check_statement(r, s, contexts, seen);

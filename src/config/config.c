@@ -1,7 +1,8 @@
 /* config/config.c -- questions to a finished configuration. */
 #include "config/config.h"
 
-bool config_networks_have(const struct config_networks *nets, const struct ip *address, struct config_place *place)
+bool config_networks_have(const struct config_networks *nets, const struct ip *address,
+                          struct config_place *place)
 {
     struct config_place found = nets->place;
     bool has = nets->everyone;

@@ -32,8 +32,8 @@ static bool keep(struct config_diagnostics *d, struct str s, struct str *kept)
     return !s.n || kept->p;
 }
 
-void config_diagnostics_add(struct config_diagnostics *d, enum config_severity severity, struct config_place place,
-                            struct str text, struct str hint, struct str cure)
+void config_diagnostics_add(struct config_diagnostics *d, enum config_severity severity,
+                            struct config_place place, struct str text, struct str hint, struct str cure)
 {
     struct config_diagnostic item = { .severity = severity, .place = place };
 
@@ -132,7 +132,8 @@ static void add_excerpt(const struct config_diagnostic *item, struct str line, s
     size_t mark_end = mark + octets_of(str_skip(line, mark), item->place.length);
     size_t from = mark > EXCERPT_MAX ? at_character(line, mark - EXCERPT_BEFORE) : 0;
     size_t to = at_character(line, line.n - from > EXCERPT_MAX ? from + EXCERPT_MAX : line.n);
-    struct str before = str_slice(line, from, mark), marked = str_slice(line, mark, mark_end < to ? mark_end : to);
+    struct str before = str_slice(line, from, mark),
+               marked = str_slice(line, mark, mark_end < to ? mark_end : to);
     bool any = false;
 
     buf_printf(out, "%5u | %s", item->place.line, from ? "…" : "");
@@ -152,7 +153,8 @@ struct str config_diagnostic_file(const struct config_diagnostics *d, const stru
     return item->place.file < d->files.n ? d->files.items[item->place.file].path : STR_NONE;
 }
 
-static void add_item(const struct config_diagnostics *d, const struct config_diagnostic *item, struct buf *out)
+static void add_item(const struct config_diagnostics *d, const struct config_diagnostic *item,
+                     struct buf *out)
 {
     struct str file = config_diagnostic_file(d, item);
 

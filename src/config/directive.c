@@ -4,44 +4,44 @@
 #include "core/bug.h"
 #include "core/check.h"
 
-#define ANY CONFIG_ANYWHERE
-#define IN_TOP (1 << CONFIG_CONTEXT_TOP)
+#define ANY       CONFIG_ANYWHERE
+#define IN_TOP    (1 << CONFIG_CONTEXT_TOP)
 #define IN_LISTEN (1 << CONFIG_CONTEXT_LISTEN)
 #define IN_DOMAIN (1 << CONFIG_CONTEXT_DOMAIN)
-#define IN_ROUTE (1 << CONFIG_CONTEXT_ROUTE)
-#define IN_SITE (1 << CONFIG_CONTEXT_SITE)
+#define IN_ROUTE  (1 << CONFIG_CONTEXT_ROUTE)
+#define IN_SITE   (1 << CONFIG_CONTEXT_SITE)
 #define IN_TENANT (1 << CONFIG_CONTEXT_TENANT)
 #define IN_SOURCE (1 << CONFIG_CONTEXT_SOURCE)
-#define IN_TLS (1 << CONFIG_CONTEXT_TLS)
+#define IN_TLS    (1 << CONFIG_CONTEXT_TLS)
 #define IN_FILTER (1 << CONFIG_CONTEXT_FILTER)
-#define IN_TABLE (1 << CONFIG_CONTEXT_TABLE)
-#define BUILT true
+#define IN_TABLE  (1 << CONFIG_CONTEXT_TABLE)
+#define BUILT     true
 #define NOT_BUILT false
 
-#define DIRECTIVE(id_, name_, contexts_, stage_, built_, grammar_, repetition_, value_, fallback_, defaults_,        \
-                  least_, most_, help_, example_)                                                                    \
-    {                                                                                                                \
-        .id = CONFIG_DIRECTIVE_##id_,                                                                                \
-        .name = STR_INIT(name_),                                                                                     \
-        .contexts = contexts_,                                                                                       \
-        .stage = #stage_[0],                                                                                         \
-        .built = built_,                                                                                             \
-        .grammar = CONFIG_GRAMMAR_##grammar_,                                                                        \
-        .repetition = CONFIG_##repetition_,                                                                          \
-        .value = STR_INIT(value_),                                                                                   \
-        .fallback = STR_INIT(fallback_),                                                                             \
-        .defaults = STR_INIT(defaults_),                                                                             \
-        .least = least_,                                                                                             \
-        .most = most_,                                                                                               \
-        .help = STR_INIT(help_),                                                                                     \
-        .example = STR_INIT(example_),                                                                               \
+#define DIRECTIVE(id_, name_, contexts_, stage_, built_, grammar_, repetition_, value_, fallback_,           \
+                  defaults_, least_, most_, help_, example_)                                                 \
+    {                                                                                                        \
+        .id = CONFIG_DIRECTIVE_##id_,                                                                        \
+        .name = STR_INIT(name_),                                                                             \
+        .contexts = contexts_,                                                                               \
+        .stage = #stage_[0],                                                                                 \
+        .built = built_,                                                                                     \
+        .grammar = CONFIG_GRAMMAR_##grammar_,                                                                \
+        .repetition = CONFIG_##repetition_,                                                                  \
+        .value = STR_INIT(value_),                                                                           \
+        .fallback = STR_INIT(fallback_),                                                                     \
+        .defaults = STR_INIT(defaults_),                                                                     \
+        .least = least_,                                                                                     \
+        .most = most_,                                                                                       \
+        .help = STR_INIT(help_),                                                                             \
+        .example = STR_INIT(example_),                                                                       \
     },
 static const struct config_directive directives[] = {
 #include "config/directives.def"
 };
 #undef DIRECTIVE
 
-#define DIRECTIVE(id, name, contexts, stage, built, grammar, repetition, value, fallback, defaults, ...)             \
+#define DIRECTIVE(id, name, contexts, stage, built, grammar, repetition, value, fallback, defaults, ...)     \
     defaults "\n"
 static const char all_defaults[] =
 #include "config/directives.def"

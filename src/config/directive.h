@@ -9,16 +9,16 @@
 #include "core/str.h"
 
 /* Where a statement may stand; bits. X(ID, name) */
-#define CONFIG_CONTEXTS(X)                                                                                  \
-    X(TOP, "top")                                                                                           \
-    X(LISTEN, "listen")                                                                                     \
-    X(DOMAIN, "domain")                                                                                     \
-    X(ROUTE, "route")                                                                                       \
-    X(SITE, "site")                                                                                         \
-    X(TENANT, "tenant")                                                                                     \
-    X(SOURCE, "source")                                                                                     \
-    X(TLS, "tls")                                                                                           \
-    X(FILTER, "filter")                                                                                     \
+#define CONFIG_CONTEXTS(X)                                                                                   \
+    X(TOP, "top")                                                                                            \
+    X(LISTEN, "listen")                                                                                      \
+    X(DOMAIN, "domain")                                                                                      \
+    X(ROUTE, "route")                                                                                        \
+    X(SITE, "site")                                                                                          \
+    X(TENANT, "tenant")                                                                                      \
+    X(SOURCE, "source")                                                                                      \
+    X(TLS, "tls")                                                                                            \
+    X(FILTER, "filter")                                                                                      \
     X(TABLE, "table")
 
 #define CONFIG_CONTEXT_ENUM(id, name) CONFIG_CONTEXT_##id,
@@ -87,7 +87,7 @@ struct config_directive {
     bool built;
     enum config_grammar grammar;
     enum config_repetition repetition;
-    struct str value;   /* as documented */
+    struct str value;    /* as documented */
     struct str fallback; /* the default, as documented; "–" for none */
     struct str defaults; /* the default as statements; empty where it is computed */
     uint64_t least;

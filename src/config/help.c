@@ -35,8 +35,8 @@ bool config_help(struct str name, struct buf *out, struct err *err)
     if (!d) {
         const struct config_directive *near = config_directive_nearest(name, CONFIG_ANYWHERE);
         if (near)
-            return err_perm(err, "there is no directive '%.*s': did you mean '%.*s'?", STR_ARG(str_head(name, 60)),
-                            STR_ARG(near->name));
+            return err_perm(err, "there is no directive '%.*s': did you mean '%.*s'?",
+                            STR_ARG(str_head(name, 60)), STR_ARG(near->name));
         return err_perm(err, "there is no directive '%.*s'", STR_ARG(str_head(name, 60)));
     }
     buf_printf(out, "%.*s %.*s\n  where    ", STR_ARG(d->name), STR_ARG(d->value));

@@ -42,7 +42,6 @@ static void complain_of_twins(struct config_reading *r, struct entry *items, siz
     }
 }
 
-
 static bool check_domains(struct config_reading *r, const struct config_statement *first)
 {
     size_t n = 0, at = 0;
@@ -65,7 +64,8 @@ static struct str endpoint_text(struct config_reading *r, const struct config_en
     case CONFIG_ENDPOINT_PORT:
         return config_say(r, "%u", e->port);
     case CONFIG_ENDPOINT_ADDRESS:
-        return config_say(r, e->address.family == IP_V6 ? "[%s]:%u" : "%s:%u", ip_text(&e->address).c, e->port);
+        return config_say(r, e->address.family == IP_V6 ? "[%s]:%u" : "%s:%u", ip_text(&e->address).c,
+                          e->port);
     case CONFIG_ENDPOINT_UNIX:
         return config_say(r, "unix:%.*s", STR_ARG(e->path));
     case CONFIG_ENDPOINT_SYSTEMD:

@@ -76,7 +76,8 @@ static size_t placeholder_length(struct str s)
 
     if (s.n < 3 || s.p[0] != '{' || s.p[1] < 'a' || s.p[1] > 'z')
         return 0;
-    while (i < s.n && ((s.p[i] >= 'a' && s.p[i] <= 'z') || ascii_is_digit(s.p[i]) || s.p[i] == '-' || s.p[i] == '_'))
+    while (i < s.n &&
+           ((s.p[i] >= 'a' && s.p[i] <= 'z') || ascii_is_digit(s.p[i]) || s.p[i] == '-' || s.p[i] == '_'))
         i++;
     return i < s.n && s.p[i] == '}' ? i + 1 : 0;
 }
@@ -148,7 +149,8 @@ static size_t wrong_variable_length(struct str s)
 }
 
 /* What comes from outside must be as harmless as what stands in a file, and may not grow without bound. */
-static bool check_variable(struct config_lexer *lx, struct config_place place, struct str name, struct str value)
+static bool check_variable(struct config_lexer *lx, struct config_place place, struct str name,
+                           struct str value)
 {
     struct config_reading *r = lx->r;
     bool fits = value.n <= CONFIG_VARIABLE_MAX && value.n <= CONFIG_TEXT_MAX - r->octets;
@@ -158,13 +160,13 @@ static bool check_variable(struct config_lexer *lx, struct config_place place, s
         return true;
     }
     struct str shown = config_shown(r, name);
-    return config_complain(r, (struct config_mark){ .place = place }, "the value of '%.*s' is %s", STR_ARG(shown),
-                           fits ? "not UTF-8" : "too long");
+    return config_complain(r, (struct config_mark){ .place = place }, "the value of '%.*s' is %s",
+                           STR_ARG(shown), fits ? "not UTF-8" : "too long");
 }
 
 /* The value of a variable of the environment. As in a shell, one that is set but empty takes its default. */
-static bool find_variable(struct config_lexer *lx, struct config_place place, struct str name, struct str fallback,
-                          struct str *value)
+static bool find_variable(struct config_lexer *lx, struct config_place place, struct str name,
+                          struct str fallback, struct str *value)
 {
     struct config_reading *r = lx->r;
     struct str found = STR_NONE;
@@ -192,7 +194,8 @@ static void take_variable(struct config_lexer *lx, struct config_word *word)
     step(lx, length ? length : wrong_variable_length(ahead(lx)));
     cover(lx, &place);
     word->plain = false;
-    struct config_mark mark = { .place = place, .cure = STR("write ${NAME}, ${NAME:-default}, or $${ for itself") };
+    struct config_mark mark = { .place = place,
+                                .cure = STR("write ${NAME}, ${NAME:-default}, or $${ for itself") };
     if (!length)
         word->wrong |= !config_complain(lx->r, mark, "'${' without a name and '}'");
     else
@@ -324,7 +327,8 @@ static enum config_token take_word(struct config_lexer *lx, struct config_word *
     return CONFIG_TOKEN_WORD;
 }
 
-enum config_token config_lexer_next(struct config_lexer *lx, struct config_word *word, struct config_place *place)
+enum config_token config_lexer_next(struct config_lexer *lx, struct config_word *word,
+                                    struct config_place *place)
 {
     enum config_token mark;
 

@@ -37,6 +37,7 @@ bool config_lexer_open(struct config_lexer *lx, struct config_reading *r, struct
  * The next token and its place; *word is set for CONFIG_TOKEN_WORD, and borrows from TEXT or lives in the arena.
  * A word with a variable that is not set is complained of, and is WRONG.
  */
-enum config_token config_lexer_next(struct config_lexer *lx, struct config_word *word, struct config_place *place);
+enum config_token config_lexer_next(struct config_lexer *lx, struct config_word *word,
+                                    struct config_place *place);
 
 #endif

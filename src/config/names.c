@@ -31,7 +31,8 @@ static bool check_label(struct str label, struct err *err)
         return err_perm(err, "a label of it begins or ends with '-'");
     for (size_t i = 0; i < label.n; i++)
         if (!is_letter_digit_hyphen(label.p[i]))
-            return err_perm(err, "'%c' has no place in it", label.p[i] > ' ' && label.p[i] < 0x7f ? label.p[i] : '?');
+            return err_perm(err, "'%c' has no place in it",
+                            label.p[i] > ' ' && label.p[i] < 0x7f ? label.p[i] : '?');
     return true;
 }
 

@@ -7,8 +7,12 @@ static const struct unit {
     struct str name;
     uint64_t msec;
 } units[] = {
-    { STR_INIT("w"), 7ULL * 24 * 3600 * 1000 }, { STR_INIT("d"), 24ULL * 3600 * 1000 }, { STR_INIT("h"), 3600 * 1000 },
-    { STR_INIT("m"), 60 * 1000 },               { STR_INIT("s"), 1000 },                { STR_INIT("ms"), 1 },
+    { STR_INIT("w"), 7ULL * 24 * 3600 * 1000 },
+    { STR_INIT("d"), 24ULL * 3600 * 1000 },
+    { STR_INIT("h"), 3600 * 1000 },
+    { STR_INIT("m"), 60 * 1000 },
+    { STR_INIT("s"), 1000 },
+    { STR_INIT("ms"), 1 },
 };
 
 static struct str take_digits(struct str *s)

@@ -18,12 +18,12 @@
  * Answers depend on READER and SOURCE only: over the same bundle every process gets the same struct,
  * with the same indexes of domains and limits.
  */
-MUST_USE bool config_parse(const struct config_reader *reader, const struct config_source *source, struct arena *arena,
-                  const struct config **out, struct config_diagnostics *diag);
+MUST_USE bool config_parse(const struct config_reader *reader, const struct config_source *source,
+                           struct arena *arena, const struct config **out, struct config_diagnostics *diag);
 
 /* config_parse() of a bundle, which must outlive the result when it was decoded. */
-MUST_USE bool config_parse_bundle(struct config_bundle *bundle, struct arena *arena, const struct config **out,
-                         struct config_diagnostics *diag);
+MUST_USE bool config_parse_bundle(struct config_bundle *bundle, struct arena *arena,
+                                  const struct config **out, struct config_diagnostics *diag);
 
 /* A domain name in any case, with U-labels or A-labels, as lower-case A-labels in ARENA (RFC 5891, RFC 1123 2.1). */
 MUST_USE bool config_domain_normal(struct str written, struct arena *arena, struct str *out, struct err *err);

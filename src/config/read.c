@@ -217,7 +217,8 @@ static bool find_files(struct config_reading *r, const struct config_word *w, st
 
     if (is_glob(path)) {
         if (!r->reader->glob(r->reader->ctx, path, r->arena, paths, n, &err))
-            return config_complain(r, (struct config_mark){ .place = w->place }, "cannot search: %s", err.text);
+            return config_complain(r, (struct config_mark){ .place = w->place }, "cannot search: %s",
+                                   err.text);
         if (*n)
             qsort(*paths, *n, sizeof(**paths), by_octets);
         return true;
@@ -232,7 +233,8 @@ static bool find_files(struct config_reading *r, const struct config_word *w, st
 
 static void include(struct stack *st, const struct config_statement *s)
 {
-    struct config_mark mark = { .place = config_statement_place(s), .cure = STR("write: include conf.d/*.conf;") };
+    struct config_mark mark = { .place = config_statement_place(s),
+                                .cure = STR("write: include conf.d/*.conf;") };
     struct str *paths = NULL;
     size_t n = 0;
 
@@ -260,9 +262,10 @@ static void end_statement(struct stack *st, const struct words *ws, bool ended)
     struct config_statement *s = new_statement(st->r, ws);
 
     if (!ended)
-        config_complain(st->r,
-                        (struct config_mark){ .place = ws->items[ws->n - 1].place, .cure = STR("write ';' behind it") },
-                        "this statement has no end");
+        config_complain(
+            st->r,
+            (struct config_mark){ .place = ws->items[ws->n - 1].place, .cure = STR("write ';' behind it") },
+            "this statement has no end");
     if (s && !is_include(s))
         config_block_append(st->frames[st->n - 1].block, s);
     else if (s && ended)
@@ -308,7 +311,9 @@ static void end_text(struct stack *st)
     struct frame *f;
 
     for (; !st->frames[st->n - 1].is_text; st->n--)
-        config_complain(st->r, (struct config_mark){ .place = st->frames[st->n - 1].from, .cure = STR("write '}' where the block ends") },
+        config_complain(st->r,
+                        (struct config_mark){ .place = st->frames[st->n - 1].from,
+                                              .cure = STR("write '}' where the block ends") },
                         "this block is not closed");
     f = &st->frames[st->n - 1];
     if (next_text(st, f))
@@ -339,8 +344,8 @@ static void read_statement(struct stack *st)
         end_text(st);
     } else {
         config_complain(st->r,
-                        (struct config_mark){ .place = place,
-                                              .cure = STR("leave it out: a block needs none behind its '}'") },
+                        (struct config_mark){
+                            .place = place, .cure = STR("leave it out: a block needs none behind its '}'") },
                         "';' without a statement before it");
     }
 }
@@ -352,7 +357,8 @@ static void read_all(struct stack *st)
 }
 
 /* Reads TEXT, which is already open in LX, into BLOCK. */
-static void read_open(struct config_reading *r, const struct config_lexer *lx, struct config_block *block, bool lenient)
+static void read_open(struct config_reading *r, const struct config_lexer *lx, struct config_block *block,
+                      bool lenient)
 {
     struct stack st = { .r = r, .n = 1, .texts = 1 };
 
@@ -366,11 +372,13 @@ static void read_root(struct config_reading *r, struct config_block *block, stru
     struct config_lexer lx;
     struct str text;
 
-    if (read_text(r, path, CONFIG_PLACE_DEFAULT, &text) && open_text(r, &lx, path, text, CONFIG_PLACE_DEFAULT))
+    if (read_text(r, path, CONFIG_PLACE_DEFAULT, &text) &&
+        open_text(r, &lx, path, text, CONFIG_PLACE_DEFAULT))
         read_open(r, &lx, block, false);
 }
 
-static void read_overrides(struct config_reading *r, struct config_block *block, const struct config_source *source)
+static void read_overrides(struct config_reading *r, struct config_block *block,
+                           const struct config_source *source)
 {
     for (size_t i = 0; i < source->n_overrides && !r->stopped; i++) {
         struct config_lexer lx;

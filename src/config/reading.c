@@ -13,7 +13,8 @@ bool config_exhausted(struct config_reading *r)
     return false;
 }
 
-__attribute__((format(printf, 2, 0))) static struct str vsay(struct config_reading *r, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static struct str vsay(struct config_reading *r, const char *fmt,
+                                                             va_list ap)
 {
     struct str said = arena_vprintf(r->arena, fmt, ap);
 

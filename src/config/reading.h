@@ -40,7 +40,8 @@ struct config_mark {
 };
 
 /* Add an error. Returns false, so that a caller can write: return config_complain(...). */
-bool config_complain(struct config_reading *r, struct config_mark mark, const char *fmt, ...) PRINTF_LIKE(3, 4);
+bool config_complain(struct config_reading *r, struct config_mark mark, const char *fmt, ...)
+    PRINTF_LIKE(3, 4);
 /* Memory has run out: false. */
 bool config_exhausted(struct config_reading *r);
 /* Formatted text in the arena; empty, and exhausted, when there is no room. */

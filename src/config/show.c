@@ -105,7 +105,8 @@ static void show_statement(struct shower *s, const struct config_statement *st)
     end_line(s, config_statement_place(st));
 }
 
-static void show_text(struct shower *s, const struct config_directive *d, struct str value, struct config_place place)
+static void show_text(struct shower *s, const struct config_directive *d, struct str value,
+                      struct config_place place)
 {
     begin_line(s);
     buf_printf(s->out, "%.*s %.*s;", STR_ARG(d->name), STR_ARG(value));
@@ -128,7 +129,8 @@ static void show_fallback(struct shower *s, const struct config_directive *d)
 static bool is_replaced(const struct scopes *scopes, size_t at, const struct config_statement *st)
 {
     for (size_t i = 0; i < at; i++)
-        for (const struct config_statement *in = config_block_find(scopes->of[i], st->directive->id); in; in = in->same)
+        for (const struct config_statement *in = config_block_find(scopes->of[i], st->directive->id); in;
+             in = in->same)
             if (config_same_key(st, in))
                 return true;
     return false;
@@ -176,15 +178,16 @@ static void show_top(struct shower *s)
         const struct config_directive *d = config_directive_get((enum config_directive_id)i);
         if (!is_wanted(s, d, CONFIG_CONTEXT_TOP))
             continue;
-        if (d->id == CONFIG_DIRECTIVE_LOG && s->c->logs[0].kind == CONFIG_LOG_JOURNAL && !s->c->logs[0].place.line)
+        if (d->id == CONFIG_DIRECTIVE_LOG && s->c->logs[0].kind == CONFIG_LOG_JOURNAL &&
+            !s->c->logs[0].place.line)
             show_text(s, d, STR("journal kv info"), CONFIG_PLACE_DEFAULT);
         else if (!show_said(s, &scopes, d))
             show_top_computed(s, d);
     }
 }
 
-static void show_inner_computed(struct shower *s, const struct config_directive *d, const struct config_listener *l,
-                                const struct config_domain *domain)
+static void show_inner_computed(struct shower *s, const struct config_directive *d,
+                                const struct config_listener *l, const struct config_domain *domain)
 {
     if (d->id == CONFIG_DIRECTIVE_HOSTNAME)
         show_text(s, d, s->c->session.hostname.text, CONFIG_PLACE_DEFAULT);
@@ -250,7 +253,8 @@ static void show_blocks(struct shower *s, enum config_directive_id id, enum conf
     if (only && only->id == id)
         s->only = NULL;
     if (has_wanted(s, context))
-        for (const struct config_statement *st = config_block_find(s->c->tree->written, id); st; st = st->same) {
+        for (const struct config_statement *st = config_block_find(s->c->tree->written, id); st;
+             st = st->same) {
             if (id == CONFIG_DIRECTIVE_LISTEN && !st->value.endpoints.n)
                 continue;
             if (id == CONFIG_DIRECTIVE_LISTEN)

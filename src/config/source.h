@@ -34,7 +34,8 @@ struct config_facts {
 struct config_reader {
     void *ctx;
     bool (*read_file)(void *ctx, struct str path, struct arena *a, struct str *text, struct err *err);
-    bool (*glob)(void *ctx, struct str pattern, struct arena *a, struct str **paths, size_t *n, struct err *err);
+    bool (*glob)(void *ctx, struct str pattern, struct arena *a, struct str **paths, size_t *n,
+                 struct err *err);
     bool (*env)(void *ctx, struct str name, struct arena *a, struct str *value);
     struct config_facts facts;
 };
@@ -74,12 +75,13 @@ struct config_bundle {
 
 /* Empty, to be filled by parsing with config_bundle_reader(); all that is recorded lives in A. */
 MUST_USE bool config_bundle_record(struct config_bundle *b, const struct config_source *source,
-                          const struct config_reader *inner, struct arena *a);
+                                   const struct config_reader *inner, struct arena *a);
 /* Answers from B, and where that does not know from what B records from. B must outlive it. */
 struct config_reader config_bundle_reader(struct config_bundle *b);
 /* B as one row of octets, for a memfd. False: too large, or something was not recorded. */
 MUST_USE bool config_bundle_encode(const struct config_bundle *b, struct buf *out, struct err *err);
 /* Bounds-checks BLOB and borrows from it: it must outlive B. False for anything but what encode wrote. */
-MUST_USE bool config_bundle_decode(struct str blob, struct arena *a, struct config_bundle *b, struct err *err);
+MUST_USE bool config_bundle_decode(struct str blob, struct arena *a, struct config_bundle *b,
+                                   struct err *err);
 
 #endif

@@ -34,8 +34,8 @@ static bool fits_home(struct str value)
     return str_starts(value, STR("/")) && !str_has(value, '\0');
 }
 
-static bool add_value(enum config_placeholder which, struct str value, enum config_expand how, struct buf *out,
-                      struct err *err)
+static bool add_value(enum config_placeholder which, struct str value, enum config_expand how,
+                      struct buf *out, struct err *err)
 {
     struct str name = names[which];
 

@@ -12,18 +12,18 @@
 #include "core/str.h"
 
 /* X(ID, name) */
-#define CONFIG_PLACEHOLDERS(X)                                                                              \
-    X(USER, "user")                                                                                         \
-    X(DETAIL, "detail")                                                                                     \
-    X(DOMAIN, "domain")                                                                                     \
-    X(ADDRESS, "address")                                                                                   \
-    X(ORIGINAL, "original")                                                                                 \
-    X(RECIPIENTS, "recipients")                                                                             \
-    X(SENDER, "sender")                                                                                     \
-    X(ACCOUNT, "account")                                                                                   \
-    X(CLIENT, "client")                                                                                     \
-    X(ID, "id")                                                                                             \
-    X(HOME, "home")                                                                                         \
+#define CONFIG_PLACEHOLDERS(X)                                                                               \
+    X(USER, "user")                                                                                          \
+    X(DETAIL, "detail")                                                                                      \
+    X(DOMAIN, "domain")                                                                                      \
+    X(ADDRESS, "address")                                                                                    \
+    X(ORIGINAL, "original")                                                                                  \
+    X(RECIPIENTS, "recipients")                                                                              \
+    X(SENDER, "sender")                                                                                      \
+    X(ACCOUNT, "account")                                                                                    \
+    X(CLIENT, "client")                                                                                      \
+    X(ID, "id")                                                                                              \
+    X(HOME, "home")                                                                                          \
     X(HOSTNAME, "hostname")
 
 #define CONFIG_PLACEHOLDER_ENUM(id, name) CONFIG_PLACEHOLDER_##id,

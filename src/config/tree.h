@@ -21,8 +21,8 @@ struct config_word {
     const struct config_part *parts;
     size_t n_parts;
     struct config_place place;
-    bool plain;       /* stands in the file as in TEXT, so that a part of it can be marked */
-    bool alone;       /* one variable and nothing else: in a list it is cut at blanks and commas */
+    bool plain; /* stands in the file as in TEXT, so that a part of it can be marked */
+    bool alone; /* one variable and nothing else: in a list it is cut at blanks and commas */
     bool placeholders;
     bool wrong; /* complained of: what it should say is not known */
 };
@@ -31,7 +31,7 @@ struct config_block;
 
 struct config_statement {
     struct config_statement *next;
-    const struct config_statement *same; /* the next one of its directive in the block; once checked */
+    const struct config_statement *same;      /* the next one of its directive in the block; once checked */
     const struct config_directive *directive; /* NULL until checked, or unknown */
     const struct config_word *words;          /* the first is the name */
     size_t n_words;
@@ -45,7 +45,8 @@ struct config_block {
     struct config_statement *first;
     struct config_statement **last;
     size_t n;
-    const struct config_statement **by_id; /* the first of each directive, once checked; NULL in inner blocks */
+    const struct config_statement *
+        *by_id; /* the first of each directive, once checked; NULL in inner blocks */
 };
 
 /* Everything that was written, with what -o replaced taken out, and what holds where nothing was written. */

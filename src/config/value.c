@@ -58,8 +58,8 @@ bool config_args_not_built(struct config_args *a, const struct config_word *w, s
 {
     struct str shown = config_shown(a->r, str_head(w->text, n));
 
-    return config_complain(a->r, (struct config_mark){ .place = config_word_part(w, 0, n) }, "'%.*s' is not built yet",
-                           STR_ARG(shown));
+    return config_complain(a->r, (struct config_mark){ .place = config_word_part(w, 0, n) },
+                           "'%.*s' is not built yet", STR_ARG(shown));
 }
 
 size_t config_scheme_find(const struct config_word *w, const struct config_scheme *schemes, size_t n)
@@ -82,8 +82,8 @@ static size_t scheme_length(struct str s)
     return i && i < s.n && s.p[i] == ':' ? i + 1 : 0;
 }
 
-bool config_scheme_refuse(struct config_args *a, const struct config_word *w, const struct config_scheme *schemes,
-                          size_t n, struct str cure)
+bool config_scheme_refuse(struct config_args *a, const struct config_word *w,
+                          const struct config_scheme *schemes, size_t n, struct str cure)
 {
     size_t length = scheme_length(w->text);
     struct str name = length ? str_head(w->text, length) : w->text, shown = config_shown(a->r, name);
@@ -107,7 +107,8 @@ bool config_args_path(struct config_args *a, const struct config_word *w, struct
         return config_complain(a->r, config_args_mark(a, w), "the path is empty");
     *out = config_path_from(a->r, w->place, path);
     if (out->n > PATH_LENGTH_MAX)
-        return config_complain(a->r, config_args_mark(a, w), "the path is longer than %d octets", PATH_LENGTH_MAX);
+        return config_complain(a->r, config_args_mark(a, w), "the path is longer than %d octets",
+                               PATH_LENGTH_MAX);
     return true;
 }
 
@@ -135,15 +136,16 @@ static bool read_host(struct config_args *a, union config_value *out)
         return config_complain(a->r, mark, "'%.*s' is an address, not a name", STR_ARG(shown));
     out->text.place = w->place;
     if (!config_domain_normal(w->text, a->r->arena, &out->text.text, &err))
-        return err.kind == ERR_TEMP ? config_exhausted(a->r)
-                                    : config_complain(a->r, mark, "'%.*s' is not a host name: %s", STR_ARG(shown),
-                                                      err.text);
+        return err.kind == ERR_TEMP
+                   ? config_exhausted(a->r)
+                   : config_complain(a->r, mark, "'%.*s' is not a host name: %s", STR_ARG(shown), err.text);
     if (!str_has(out->text.text, '.'))
         return config_complain(a->r, mark, "'%.*s' has no dot: it is not a full host name", STR_ARG(shown));
     return true;
 }
 
-bool config_args_domain(struct config_args *a, const struct config_word *w, struct str written, struct str *out)
+bool config_args_domain(struct config_args *a, const struct config_word *w, struct str written,
+                        struct str *out)
 {
     struct err err = { 0 };
 
@@ -152,7 +154,8 @@ bool config_args_domain(struct config_args *a, const struct config_word *w, stru
     if (err.kind == ERR_TEMP)
         return config_exhausted(a->r);
     struct str shown = config_shown(a->r, written);
-    return config_complain(a->r, config_args_mark(a, w), "'%.*s' is not a domain: %s", STR_ARG(shown), err.text);
+    return config_complain(a->r, config_args_mark(a, w), "'%.*s' is not a domain: %s", STR_ARG(shown),
+                           err.text);
 }
 
 static bool read_domain(struct config_args *a, union config_value *out)
@@ -176,8 +179,11 @@ static bool read_account(struct config_args *a, union config_value *out)
     if (str_eq(w->text, STR("none")))
         return true;
     if (str_eq(w->text, STR("root")))
-        return config_complain(a->r, (struct config_mark){ .place = w->place, .cure = STR("name an account that owns nothing but the mail") },
-                               "nothing is done as root");
+        return config_complain(
+            a->r,
+            (struct config_mark){ .place = w->place,
+                                  .cure = STR("name an account that owns nothing but the mail") },
+            "nothing is done as root");
     out->text.text = w->text;
     return config_name_is_account(w->text) || config_args_refuse(a, w, "the name of an account");
 }
@@ -189,7 +195,8 @@ static bool read_word(struct config_args *a, union config_value *out)
     if (!w)
         return false;
     out->text = (struct config_text){ .text = w->text, .place = w->place };
-    return config_name_is_word(w->text) || config_args_refuse(a, w, "a word of letters, digits, '.', '_' and '-'");
+    return config_name_is_word(w->text) ||
+           config_args_refuse(a, w, "a word of letters, digits, '.', '_' and '-'");
 }
 
 static bool is_mode(struct str s)
@@ -245,8 +252,8 @@ static bool in_bounds(struct config_args *a, const struct config_word *w, uint64
     struct str shown = config_shown(a->r, w->text);
     struct config_mark mark = { .place = w->place };
     if (n < d->least)
-        return config_complain(a->r, mark, "'%.*s' is too little: '%.*s' is %" PRIu64 " at least", STR_ARG(shown),
-                               STR_ARG(d->name), d->least);
+        return config_complain(a->r, mark, "'%.*s' is too little: '%.*s' is %" PRIu64 " at least",
+                               STR_ARG(shown), STR_ARG(d->name), d->least);
     return config_complain(a->r, mark, "'%.*s' is too much: '%.*s' is %" PRIu64 " at most", STR_ARG(shown),
                            STR_ARG(d->name), d->most);
 }
@@ -326,7 +333,8 @@ static bool read_time_word(struct config_args *a, struct config_time *out)
     if (config_number_time(w->text, &out->msec))
         return in_bounds(a, w, out->msec);
     struct str shown = config_shown(a->r, w->text);
-    struct config_mark mark = { .place = w->place, .cure = STR("units are ms s m h d w, the larger first: 1h30m") };
+    struct config_mark mark = { .place = w->place,
+                                .cure = STR("units are ms s m h d w, the larger first: 1h30m") };
     if (num_parse_u64(w->text, UINT32_MAX, &bare))
         mark.hint = config_say(a->r, "did you mean '%.*ss'?", STR_ARG(shown));
     return config_complain(a->r, mark, "'%.*s' is not a time", STR_ARG(shown));
@@ -407,10 +415,10 @@ static bool read_workers(struct config_args *a, union config_value *out)
 static bool read_timeout(struct config_args *a, union config_value *out)
 {
     static const struct config_scheme kinds[] = {
-        { STR_INIT("command"), true },   { STR_INIT("transaction"), true }, { STR_INIT("lookup"), true },
-        { STR_INIT("connect"), false },  { STR_INIT("greeting"), false },   { STR_INIT("ehlo"), false },
-        { STR_INIT("mail"), false },     { STR_INIT("rcpt"), false },       { STR_INIT("data"), false },
-        { STR_INIT("block"), false },    { STR_INIT("final"), false },      { STR_INIT("quit"), false },
+        { STR_INIT("command"), true },  { STR_INIT("transaction"), true }, { STR_INIT("lookup"), true },
+        { STR_INIT("connect"), false }, { STR_INIT("greeting"), false },   { STR_INIT("ehlo"), false },
+        { STR_INIT("mail"), false },    { STR_INIT("rcpt"), false },       { STR_INIT("data"), false },
+        { STR_INIT("block"), false },   { STR_INIT("final"), false },      { STR_INIT("quit"), false },
         { STR_INIT("filter"), false },
     };
     const struct config_word *w = config_args_need(a);
@@ -464,8 +472,9 @@ static config_value_reader *reader_of(enum config_grammar grammar)
 
 static bool is_list(enum config_grammar grammar)
 {
-    return grammar == CONFIG_GRAMMAR_IPS || grammar == CONFIG_GRAMMAR_NETWORKS || grammar == CONFIG_GRAMMAR_RELAY ||
-           grammar == CONFIG_GRAMMAR_LISTEN || grammar == CONFIG_GRAMMAR_DOMAINS || grammar == CONFIG_GRAMMAR_USERS ||
+    return grammar == CONFIG_GRAMMAR_IPS || grammar == CONFIG_GRAMMAR_NETWORKS ||
+           grammar == CONFIG_GRAMMAR_RELAY || grammar == CONFIG_GRAMMAR_LISTEN ||
+           grammar == CONFIG_GRAMMAR_DOMAINS || grammar == CONFIG_GRAMMAR_USERS ||
            grammar == CONFIG_GRAMMAR_ALIASES;
 }
 

@@ -71,8 +71,9 @@ static bool refuse_endpoint(struct config_args *a, const struct config_word *w)
 
     mark.hint = endpoint_hint(a, w->text);
     if (!mark.hint.n && !str_has(w->text, ':') && !str_has(w->text, '.'))
-        return config_scheme_refuse(a, w, roles, ARRAY_LEN(roles),
-                                    STR("listen takes endpoints: 25, 192.0.2.1:25, [::1]:25, unix:PATH, systemd:NAME"));
+        return config_scheme_refuse(
+            a, w, roles, ARRAY_LEN(roles),
+            STR("listen takes endpoints: 25, 192.0.2.1:25, [::1]:25, unix:PATH, systemd:NAME"));
     return config_complain(a->r, mark, "'%.*s' is not an endpoint to listen on", STR_ARG(shown));
 }
 
@@ -182,7 +183,8 @@ static bool read_file_path(struct config_args *a, const struct config_word *w, s
 
 static bool read_users_word(struct config_args *a, const struct config_word *w, struct config_users *out)
 {
-    static const enum config_users_kind kinds[] = { CONFIG_USERS_FILE, CONFIG_USERS_SYSTEM, CONFIG_USERS_ANY };
+    static const enum config_users_kind kinds[] = { CONFIG_USERS_FILE, CONFIG_USERS_SYSTEM,
+                                                    CONFIG_USERS_ANY };
     size_t i = config_scheme_find(w, users_schemes, ARRAY_LEN(users_schemes));
 
     if (i == ARRAY_LEN(users_schemes))
@@ -220,8 +222,9 @@ static bool read_alias_word(struct config_args *a, const struct config_word *w, 
     size_t i = config_scheme_find(w, alias_schemes, ARRAY_LEN(alias_schemes));
 
     if (i == ARRAY_LEN(alias_schemes))
-        return is_path(w->text) ? refuse_bare_path(a, w, "file:")
-                                : config_scheme_refuse(a, w, alias_schemes, i, STR("aliases takes file:PATH, none, …"));
+        return is_path(w->text)
+                   ? refuse_bare_path(a, w, "file:")
+                   : config_scheme_refuse(a, w, alias_schemes, i, STR("aliases takes file:PATH, none, …"));
     if (!alias_schemes[i].built)
         return config_args_not_built(a, w, scheme_length(w));
     out->place = w->place;
@@ -257,8 +260,9 @@ static const struct config_scheme targets[] = {
 
 /* What is known of a recipient; who sent the message does not choose the mailbox. */
 static const enum config_placeholder in_mailbox[] = {
-    CONFIG_PLACEHOLDER_USER,     CONFIG_PLACEHOLDER_DETAIL, CONFIG_PLACEHOLDER_DOMAIN,   CONFIG_PLACEHOLDER_ADDRESS,
-    CONFIG_PLACEHOLDER_ORIGINAL, CONFIG_PLACEHOLDER_HOME,   CONFIG_PLACEHOLDER_HOSTNAME,
+    CONFIG_PLACEHOLDER_USER,     CONFIG_PLACEHOLDER_DETAIL,   CONFIG_PLACEHOLDER_DOMAIN,
+    CONFIG_PLACEHOLDER_ADDRESS,  CONFIG_PLACEHOLDER_ORIGINAL, CONFIG_PLACEHOLDER_HOME,
+    CONFIG_PLACEHOLDER_HOSTNAME,
 };
 
 /* NAME, whose brace stands AT octets behind the beginning of W. */
@@ -309,8 +313,8 @@ static bool add_literal(struct config_reading *r, struct config_piece *pieces, s
 }
 
 /* The pieces of W behind its scheme. */
-static bool cut_pieces(struct config_args *a, const struct config_word *w, size_t skip, struct config_piece *pieces,
-                       size_t *n)
+static bool cut_pieces(struct config_args *a, const struct config_word *w, size_t skip,
+                       struct config_piece *pieces, size_t *n)
 {
     struct config_part whole = { .text = w->text };
     const struct config_part *parts = w->n_parts ? w->parts : &whole;
@@ -336,7 +340,8 @@ static bool cut_pieces(struct config_args *a, const struct config_word *w, size_
 /* {home} is a whole path: it can only begin one. */
 static bool check_home(struct config_args *a, const struct config_word *w, const struct config_template *t)
 {
-    struct config_mark mark = { .place = w->place, .cure = STR("write it like this: deliver maildir:{home}/Maildir;") };
+    struct config_mark mark = { .place = w->place,
+                                .cure = STR("write it like this: deliver maildir:{home}/Maildir;") };
 
     for (size_t i = 0; i < t->n; i++)
         if (t->pieces[i].placeholder == CONFIG_PLACEHOLDER_HOME &&
@@ -384,7 +389,8 @@ bool config_value_target(struct config_args *a, union config_value *out)
         return config_exhausted(a->r);
     if (!cut_pieces(a, w, targets[i].name.n, pieces, &n))
         return false;
-    *target = (struct config_target){ .kind = CONFIG_TARGET_MAILDIR, .path = { pieces, n }, .place = w->place };
+    *target =
+        (struct config_target){ .kind = CONFIG_TARGET_MAILDIR, .path = { pieces, n }, .place = w->place };
     return check_root(a, w, &target->path, pieces);
 }
 
@@ -415,13 +421,15 @@ bool config_value_log(struct config_args *a, union config_value *out)
         return is_path(w->text) ? refuse_bare_path(a, w, "file:")
                                 : config_scheme_refuse(a, w, log_kinds, i,
                                                        STR("log takes: stderr journal syslog file:PATH"));
-    *log = (struct config_log){ .kind = (enum config_log_kind)i, .level = CONFIG_LOG_INFO, .place = w->place };
+    *log =
+        (struct config_log){ .kind = (enum config_log_kind)i, .level = CONFIG_LOG_INFO, .place = w->place };
     if (log->kind == CONFIG_LOG_FILE && !read_file_path(a, w, &log->path))
         return false;
     for (size_t least = 0; (w = config_args_peek(a)) && least < ARRAY_LEN(log_words); config_args_next(a)) {
         i = config_scheme_find(w, log_words, ARRAY_LEN(log_words));
         if (i == ARRAY_LEN(log_words))
-            return config_scheme_refuse(a, w, log_words, i, STR("then: kv or json, and a level: error warning info debug"));
+            return config_scheme_refuse(a, w, log_words, i,
+                                        STR("then: kv or json, and a level: error warning info debug"));
         if (i < least)
             break;
         if (i < LOG_FORMS)

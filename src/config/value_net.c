@@ -38,7 +38,8 @@ bool config_value_networks(struct config_args *a, union config_value *out)
 
     if (!items || !places)
         return config_exhausted(a->r);
-    *nets = (struct config_networks){ .items = items, .places = places, .place = config_statement_place(a->s) };
+    *nets =
+        (struct config_networks){ .items = items, .places = places, .place = config_statement_place(a->s) };
     if (!w || is_none_alone(a))
         return w;
     for (; w; w = config_args_next(a)) {
@@ -58,14 +59,14 @@ bool config_value_relay(struct config_args *a, union config_value *out)
     bool open = false;
 
     while ((w = config_args_next(a))) {
-        struct str shown = config_shown(a->r, w->text);
-        if (config_name_network(w->text, &net) == CONFIG_NETWORK_SYNTAX || net.bits)
+        enum config_network_error why = config_name_network(w->text, &net);
+        bool is_network = why == CONFIG_NETWORK_OK || why == CONFIG_NETWORK_HOST_BITS;
+        if (!is_network || net.bits)
             continue;
-        open = !config_complain(
-            a->r,
-            (struct config_mark){ .place = w->place,
-                                  .cure = STR("name the networks of your own clients, such as 192.0.2.0/24") },
-            "'%.*s' would make this an open relay", STR_ARG(shown));
+        struct str shown = config_shown(a->r, w->text);
+        struct config_mark mark = { .place = w->place };
+        mark.cure = STR("name the networks of your own clients, such as 192.0.2.0/24");
+        open = !config_complain(a->r, mark, "'%.*s' would make this an open relay", STR_ARG(shown));
     }
     return !open;
 }
@@ -127,13 +128,19 @@ bool config_value_domains(struct config_args *a, union config_value *out)
 
 /* In the order of enum config_limit_key and config_limit_measure; what is not built comes last. */
 static const struct config_scheme keys[] = {
-    { STR_INIT("client"), true }, { STR_INIT("network"), true },  { STR_INIT("sender"), true }, { STR_INIT("sender-domain"), true },
-    { STR_INIT("all"), true },    { STR_INIT("account"), false }, { STR_INIT("tenant"), false },
+    { STR_INIT("client"), true },        { STR_INIT("network"), true }, { STR_INIT("sender"), true },
+    { STR_INIT("sender-domain"), true }, { STR_INIT("all"), true },     { STR_INIT("account"), false },
+    { STR_INIT("tenant"), false },
 };
 static const struct config_scheme measures[] = {
-    { STR_INIT("connections"), true },        { STR_INIT("sessions"), true },       { STR_INIT("messages"), true },
-    { STR_INIT("recipients"), true },         { STR_INIT("octets"), true },         { STR_INIT("errors"), true },
-    { STR_INIT("unknown-recipients"), true }, { STR_INIT("auth-failures"), false },
+    { STR_INIT("connections"), true },
+    { STR_INIT("sessions"), true },
+    { STR_INIT("messages"), true },
+    { STR_INIT("recipients"), true },
+    { STR_INIT("octets"), true },
+    { STR_INIT("errors"), true },
+    { STR_INIT("unknown-recipients"), true },
+    { STR_INIT("auth-failures"), false },
 };
 static const struct config_scheme actions[] = {
     { STR_INIT("defer"), true },
@@ -160,7 +167,8 @@ struct str config_limit_action_name(enum config_limit_action action)
 }
 
 /* The next word as one of SCHEMES; its index, or N after a complaint. */
-static size_t take_one_of(struct config_args *a, const struct config_scheme *schemes, size_t n, struct str cure)
+static size_t take_one_of(struct config_args *a, const struct config_scheme *schemes, size_t n,
+                          struct str cure)
 {
     const struct config_word *w = config_args_need(a);
     size_t i = w ? config_scheme_find(w, schemes, n) : n;
@@ -226,8 +234,9 @@ bool config_value_limit(struct config_args *a, union config_value *out)
     key = take_one_of(a, keys, ARRAY_LEN(keys), STR("keys are: client network sender sender-domain all …"));
     if (key == ARRAY_LEN(keys))
         return false;
-    measure = take_one_of(a, measures, ARRAY_LEN(measures),
-                          STR("measures are: connections sessions messages recipients octets errors unknown-recipients …"));
+    measure = take_one_of(
+        a, measures, ARRAY_LEN(measures),
+        STR("measures are: connections sessions messages recipients octets errors unknown-recipients …"));
     if (measure == ARRAY_LEN(measures))
         return false;
     *limit = (struct config_limit){ .key = (enum config_limit_key)key,

@@ -55,7 +55,8 @@ static void read_again(const struct result *first)
         judge(&again, config_parse(&reader, &source, a, &again.c, &again.diag));
         BUG_ON(!again.c);
         BUG_ON(again.c->n_domains != first->c->n_domains || again.c->n_logs != first->c->n_logs);
-        BUG_ON(again.c->n_listeners != first->c->n_listeners || !str_eq(again.c->spool.text, first->c->spool.text));
+        BUG_ON(again.c->n_listeners != first->c->n_listeners ||
+               !str_eq(again.c->spool.text, first->c->spool.text));
         buf_done(&again.said);
     }
     arena_free(a);
@@ -75,7 +76,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     option = str_cut(&rest, '\0');
     f.variable = rest;
     struct config_reader inner = fuzz_reader(&f);
-    struct config_source source = { .root = fuzz_paths[0], .overrides = &option, .n_overrides = option.n > 0 };
+    struct config_source source = { .root = fuzz_paths[0],
+                                    .overrides = &option,
+                                    .n_overrides = option.n > 0 };
     BUG_ON(!config_bundle_record(&bundle, &source, &inner, a));
     struct config_reader reader = config_bundle_reader(&bundle);
     judge(&first, config_parse(&reader, &source, a, &first.c, &first.diag));

@@ -228,6 +228,8 @@ static void networks(void **state)
         { "allow-from;", "'allow-from' needs more: network…" },
         { "relay-from 192.0.2.0/24;", "'relay-from' is not built yet" },
         { "relay-from 0.0.0.0/0;", "'0.0.0.0/0' would make this an open relay" },
+        { "relay-from 192.0.2.0/99 192.0.2.1/8;", "'relay-from' is not built yet" },
+        { "relay-from 192.0.2.1/0;", "'192.0.2.1/0' would make this an open relay" },
         { "relay-from ::/0 192.0.2.0/24;", "'::/0' would make this an open relay" },
     };
 
