@@ -61,8 +61,9 @@ struct route_aliases {
 void route_aliases_done(struct route_aliases *aliases);
 
 /*
- * Read a whole file of at most ROUTE_ALIASES_FILE_MAX octets into the empty *aliases. A bad line is a fault and takes no other with it;
- * an entry with a bad target keeps it as ROUTE_TARGET_BROKEN. False: without memory, and *aliases is empty again.
+ * Read a whole file of at most ROUTE_ALIASES_FILE_MAX octets into the empty *aliases. A bad line is a fault and takes
+ * no other with it; an entry with a bad target keeps it as ROUTE_TARGET_BROKEN. False: without memory, and *aliases
+ * is empty again.
  */
 MUST_USE bool route_aliases_parse(struct route_aliases *aliases, struct str text, struct route_faults *faults);
 /* The same for a file of :include: -- targets alone, as many on a line as one likes. They are the one entry 0. */

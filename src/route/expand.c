@@ -379,17 +379,36 @@ static enum route_status keep(struct walk *w, struct route_results *results, siz
     return ROUTE_OK;
 }
 
+/* Whatever waits behind FIRST, and what that brings; then what all of it is worth. */
+static enum route_status walk_on(struct walk *w, struct step *first, enum route_status status)
+{
+    for (struct step *s = first->next; s && status == ROUTE_OK; s = s->next)
+        status = visit(w, s);
+    return status == ROUTE_OK ? judge(w, first) : status;
+}
+
 enum route_status route_expand(const struct route_view *view, struct str local, struct str domain, size_t index,
                                struct route_results *results, struct route_failure *why)
 {
     struct step recipient = { .local = local, .domain = domain };
     struct walk w = { .view = view, .arena = results->arena, .why = why };
-    enum route_status status = ROUTE_OK;
+    enum route_status status;
 
     w.last = &recipient.next;
-    for (struct step *s = &recipient; s && status == ROUTE_OK; s = s->next)
-        status = visit(&w, s);
-    if (status == ROUTE_OK)
-        status = judge(&w, &recipient);
+    status = visit(&w, &recipient);
+    status = walk_on(&w, &recipient, status);
     return status == ROUTE_OK ? keep(&w, results, index) : status;
+}
+
+enum route_status route_expand_entry(const struct route_view *view, struct str local, const struct route_hit *hit,
+                                     struct route_results *results, struct route_failure *why)
+{
+    struct step name = { .local = local, .domain = hit->domain };
+    struct walk w = { .view = view, .arena = results->arena, .why = why, .max = hit->block->max_expansion.n };
+    enum route_status status;
+
+    w.last = &name.next;
+    status = visit_alias(&w, &name, hit);
+    status = walk_on(&w, &name, status);
+    return status == ROUTE_OK ? keep(&w, results, 0) : status;
 }

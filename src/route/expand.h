@@ -59,8 +59,12 @@ struct route_failure {
  * nothing. An address of ours that an alias names and that does not exist is a result all the same, beside others
  * that do: its failure is then reported to the sender. Nothing is added unless OK.
  */
-MUST_USE enum route_status route_expand(const struct route_view *view, struct str local, struct str domain, size_t index,
-                               struct route_results *results, struct route_failure *why);
+MUST_USE enum route_status route_expand(const struct route_view *view, struct str local, struct str domain,
+                                        size_t index, struct route_results *results, struct route_failure *why);
+/* The same for one entry of an alias file, asked for by LOCAL: HIT is as route_find() makes it for an alias. */
+MUST_USE enum route_status route_expand_entry(const struct route_view *view, struct str local,
+                                              const struct route_hit *hit, struct route_results *results,
+                                              struct route_failure *why);
 /* Add LOCAL@DOMAIN as it is. False without memory. */
 MUST_USE bool route_results_add(struct route_results *results, const struct route_result *result);
 

@@ -126,18 +126,26 @@ static enum route_kind find_names(struct finder *f, struct str local)
 
 /* ---- other addresses ---- */
 
-static enum route_kind redirect(struct finder *f, const struct config_address *to, enum route_by by)
+bool route_read_address(const struct config_address *written, struct arena *arena, struct str *local,
+                        struct str *domain)
 {
-    struct str written = arena_printf(f->arena, "%.*s@%.*s", STR_ARG(to->local), STR_ARG(to->domain));
+    struct str text = arena_printf(arena, "%.*s@%.*s", STR_ARG(written->local), STR_ARG(written->domain));
     struct smtp_path path;
 
-    if (!written.p || smtp_mailbox_parse(f->arena, written, &path) != SMTP_PATH_OK)
+    if (!text.p || smtp_mailbox_parse(arena, text, &path) != SMTP_PATH_OK)
+        return false;
+    *local = path.local;
+    *domain = path.domain;
+    return true;
+}
+
+static enum route_kind redirect(struct finder *f, const struct config_address *to, enum route_by by)
+{
+    if (!route_read_address(to, f->arena, &f->hit->to_local, &f->hit->to_domain))
         return ROUTE_NO_MEMORY;
     f->hit->by = by;
     f->hit->path = STR_NONE;
     f->hit->place = to->place;
-    f->hit->to_local = path.local;
-    f->hit->to_domain = path.domain;
     return ROUTE_REDIRECT;
 }
 

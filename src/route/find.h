@@ -73,6 +73,9 @@ void route_find(const struct route_view *view, struct str local, struct str doma
 
 /* The domain that <Postmaster> and literals of our own addresses mean; NULL when none is served. */
 const struct config_domain *route_home(const struct route_view *view, struct str *name);
+/* An address of the configuration, without its quoting, in ARENA. False without memory. */
+MUST_USE bool route_read_address(const struct config_address *written, struct arena *arena, struct str *local,
+                                 struct str *domain);
 /* The first alias entry of LOCAL in the block's files; path and table as in struct route_hit. */
 enum route_kind route_find_alias(const struct route_view *view, const struct config_domain *block, struct str local,
                                  struct str domain, struct route_hit *hit);

@@ -1,7 +1,7 @@
 /* route/users.c */
 #include "route/users.h"
 
-enum { FIELD_NAME = 0, FIELD_UID = 2, UID_MAX = UINT32_MAX };
+enum { FIELD_NAME = 0, FIELD_UID = 2 };
 
 static bool has_blank(struct str s)
 {
@@ -78,7 +78,7 @@ static void take_name(struct route_users_parser *p, char c)
 
 static void take_uid(struct route_users_parser *p, char c)
 {
-    bool ok = ascii_is_digit(c) && p->uid <= UID_MAX;
+    bool ok = ascii_is_digit(c) && p->uid <= UINT32_MAX;
 
     p->uid = ok ? p->uid * 10 + (uint64_t)(c - '0') : UINT64_MAX;
     p->has_uid = true;

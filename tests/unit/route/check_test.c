@@ -1,0 +1,70 @@
+/* What `config check` says of aliases: all that does not lead to mailboxes, by file and line (FACE 1.11, 1.12). */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+
+#include "core/buf.h"
+#include "route/check.h"
+#include "tests/unit/route/world.h"
+
+static const char config[] =
+    "hostname mail.example.org; origin example.org;\n"
+    "domain example.org { users file:/users; aliases file:/aliases; deliver maildir:/m/{user}; max-expansion 3; }\n"
+    "domain example.net { users file:/users; catch-all nobody@example.org; postmaster anna@example.org; deliver maildir:/m/{user}; }\n"
+    "domain lost.example { users file:/lost; aliases file:/lost; postmaster x@elsewhere.example; deliver maildir:/m/{user}; }\n"
+    "domain example.com { users file:/users; aliases file:/domain; deliver maildir:/m/{user}; }\n"
+    "domain any.example { users any; deliver maildir:/m/{user}; }\n";
+
+static void add_finding(void *ctx, const struct route_finding *f)
+{
+    buf_printf(ctx, "%.*s:%u: %s%.*s\n", STR_ARG(f->path), f->path.n ? f->line : f->place.line,
+               f->is_warning ? "warning: " : "", STR_ARG(f->text));
+}
+
+static void all_that_leads_nowhere_is_named(void **state)
+{
+    (void)state;
+    struct world w;
+    struct buf out = BUF_INIT(1 << 16);
+
+    world_open(&w, config);
+    world_file(&w, ROUTE_FORM_USERS, "/users", "anna\nben\ncarol\ndora\n");
+    world_file(&w, ROUTE_FORM_ALIASES, "/aliases",
+               "good: anna, ben\n"
+               "away: x@elsewhere.example\n"
+               "gone: nobody\n"
+               "half: anna, nobody\n"
+               "ping: pong\n"
+               "pong: ping\n"
+               "cmd: |/bin/true\n"
+               "much: anna, ben, carol, dora\n"
+               "list: :include:/lost\n"
+               "other@example.net: nobody\n"
+               "anna: anna\n");
+    world_file(&w, ROUTE_FORM_ALIASES, "/domain", "@example.com: @elsewhere.example\npostmaster: anna\n");
+    assert_true(route_check(&w.view, add_finding, &out));
+    buf_add_char(&out, '\0');
+    assert_string_equal(
+        out.p, "/aliases:2: x@elsewhere.example: mail is not yet taken for other hosts, commands and files\n"
+               "/aliases:3: leads to nobody@example.org, which does not exist\n"
+               "/aliases:4: leads to nobody@example.org, which does not exist\n"
+               "/aliases:5: leads in a circle, or over more than 10 aliases\n"
+               "/aliases:6: leads in a circle, or over more than 10 aliases\n"
+               "/aliases:7: cmd@example.org: mail is not yet taken for other hosts, commands and files\n"
+               "/aliases:8: leads to more addresses than max-expansion\n"
+               "/aliases:9: leads to a file that cannot be read\n"
+               ":2: warning: postmaster@example.org is no user and no alias: who reads it?\n"
+               ":3: leads to nobody@example.org, which does not exist\n"
+               ":4: x@elsewhere.example: mail is not yet taken for other hosts, commands and files\n"
+               "/domain:1: postmaster@elsewhere.example: mail is not yet taken for other hosts, commands and files\n");
+    buf_done(&out);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_that_leads_nowhere_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
