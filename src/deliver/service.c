@@ -74,17 +74,17 @@ static bool send_outcome(struct ipc_channel *queue, const struct attempt *a)
                                    });
 }
 
+/* Of one in progress nothing else may be looked at: a thread is writing it. */
 static bool send_kept(struct ipc_channel *queue, const struct attempt *a)
 {
-    return ipc_send_kept(queue, &(struct ipc_kept){
-                                    .lease = a->lease,
-                                    .id = a->id,
-                                    .number = a->number,
-                                    .finished = a->finished,
-                                    .status = (uint8_t)a->status,
-                                    .code = str_from_c(a->code),
-                                    .text = str_from_c(a->text),
-                                });
+    struct ipc_kept kept = { .lease = a->lease, .id = a->id, .number = a->number, .finished = a->finished };
+
+    if (a->finished) {
+        kept.status = (uint8_t)a->status;
+        kept.code = str_from_c(a->code);
+        kept.text = str_from_c(a->text);
+    }
+    return ipc_send_kept(queue, &kept);
 }
 
 /* Without a queue, or when it cannot be told, it stays kept: the next queue hears of it. */
