@@ -190,6 +190,7 @@ void attempt_outcome(struct recipient *r, enum ipc_result result, struct str sta
         m->queue->failed_sum++;
     bool counted = m->state == MESSAGE_SENDING && r->state != RECIPIENT_IDLE && r->state != RECIPIENT_SETTLED;
     r->state = RECIPIENT_SETTLED;
+    carrier_lease_over(r);
     if (counted && --m->busy == 0)
         settle(m);
 }

@@ -78,6 +78,25 @@ static void lease_waiting(struct queue *q, struct carrier *c)
     while (!list_empty(&c->waiting))
         if (!lease(to, CONTAINER_OF(c->waiting.next, struct recipient, node)))
             return;
+    if (!c->suspect && !list_empty(&c->suspects)) {
+        struct recipient *r = CONTAINER_OF(c->suspects.next, struct recipient, node);
+        if (lease(to, r))
+            c->suspect = r;
+    }
+}
+
+void carrier_lease_over(struct recipient *r)
+{
+    struct queue *q = r->message->queue;
+
+    LIST_FOR(node, &q->carriers) {
+        struct carrier *c = CONTAINER_OF(node, struct carrier, node);
+        if (c->suspect != r)
+            continue;
+        c->suspect = NULL;
+        lease_waiting(q, c);
+        return;
+    }
 }
 
 /* ---- carriers ---- */
@@ -125,6 +144,7 @@ static struct carrier *carrier_new(struct queue *q, const struct recipient *r)
         .ticket = ++q->next_ticket,
     };
     list_init(&c->waiting);
+    list_init(&c->suspects);
     list_init(&c->node);
     bool asked = c->user && ipc_send_deliver_ask(q->worker->main, &(struct ipc_deliver_ask){
                                                                       .ticket = c->ticket,
@@ -153,14 +173,31 @@ void carrier_add(struct recipient *r)
         return;
     }
     list_remove(&r->node);
-    list_append(&c->waiting, &r->node);
+    list_append(r->deaths ? &c->suspects : &c->waiting, &r->node);
     lease_waiting(q, c);
 }
 
-static void defer_waiting(struct carrier *c, struct str text)
+/* Ends C; those that waited there go to REST. */
+static void carrier_end(struct carrier *c, struct list *rest)
 {
-    while (!list_empty(&c->waiting))
-        attempt_outcome(CONTAINER_OF(c->waiting.next, struct recipient, node), IPC_TEMP, STR("4.3.0"), text, false);
+    struct list *node;
+
+    list_init(rest);
+    while ((node = list_take(&c->waiting)) || (node = list_take(&c->suspects)))
+        list_append(rest, node);
+    carrier_free(c);
+}
+
+static void carry_again(struct list *rest)
+{
+    for (struct list *node; (node = list_take(rest));)
+        carrier_add(CONTAINER_OF(node, struct recipient, node));
+}
+
+static void defer_all(struct list *rest, struct str text)
+{
+    while (!list_empty(rest))
+        attempt_outcome(CONTAINER_OF(rest->next, struct recipient, node), IPC_TEMP, STR("4.3.0"), text, false);
 }
 
 void carrier_answer(struct queue *q, const struct ipc_deliver_answer *a)
@@ -169,14 +206,18 @@ void carrier_answer(struct queue *q, const struct ipc_deliver_answer *a)
         struct carrier *c = CONTAINER_OF(node, struct carrier, node);
         if (c->instance || c->ticket != a->ticket)
             continue;
-        if (a->status == IPC_OK) {
+        struct list rest;
+        if (a->status == IPC_OK && deliver_peer(q, a->instance)) {
             c->instance = a->instance;
             lease_waiting(q, c);
-        } else {
-            list_remove(&c->node);
-            defer_waiting(c, a->text);
-            carrier_free(c);
+            return;
         }
+        carrier_end(c, &rest);
+        /* Its channel came before this answer: it has died meanwhile, and main will have heard of it, too. */
+        if (a->status == IPC_OK)
+            carry_again(&rest);
+        else
+            defer_all(&rest, a->text);
         return;
     }
 }
@@ -288,14 +329,10 @@ void carrier_peer_gone(struct queue *q, struct ipc_channel *peer)
         next = node->next;
         if (c->instance != peer->instance)
             continue;
-        struct list waiting;
-        list_init(&waiting);
-        for (struct list *r; (r = list_take(&c->waiting));)
-            list_append(&waiting, r);
-        carrier_free(c);
+        struct list rest;
+        carrier_end(c, &rest);
         /* Not begun: they wait for its successor. */
-        for (struct list *r; (r = list_take(&waiting));)
-            carrier_add(CONTAINER_OF(r, struct recipient, node));
+        carry_again(&rest);
     }
     leases_of(q, peer->instance);
     for (size_t i = 0; i < q->n_told; i++)
@@ -318,12 +355,13 @@ void carriers_reconfigured(struct queue *q)
 {
     for (struct list *node = q->carriers.next, *next; node != &q->carriers; node = next) {
         struct carrier *c = CONTAINER_OF(node, struct carrier, node);
+        struct list rest;
         next = node->next;
-        for (struct list *r; (r = list_take(&c->waiting));) {
+        carrier_end(c, &rest);
+        for (struct list *r; (r = list_take(&rest));) {
             CONTAINER_OF(r, struct recipient, node)->state = RECIPIENT_ROUTING;
             list_append(&q->unrouted, r);
         }
-        carrier_free(c);
     }
     attempts_route(q);
 }

@@ -105,7 +105,9 @@ struct carrier {
     char *user;        /* of a block whose users are system accounts; empty else */
     uint32_t instance; /* 0: asked for */
     uint64_t ticket;
-    struct list waiting; /* recipients */
+    struct list waiting;  /* recipients */
+    struct list suspects; /* those in hand when a process died: one at a time, so that a second death has one cause */
+    struct recipient *suspect; /* the one that is leased */
 };
 
 /* An own file lent to a receive process. */
@@ -193,6 +195,8 @@ void carrier_answer(struct queue *q, const struct ipc_deliver_answer *a);
 void carrier_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m);
 void carrier_peer_gone(struct queue *q, struct ipc_channel *peer);
 void carrier_credit(struct queue *q, struct ipc_channel *peer);
+/* That recipient's lease is over: the next suspect may go. */
+void carrier_lease_over(struct recipient *r);
 void carrier_died(struct queue *q, const struct ipc_died *died);
 void carriers_reconfigured(struct queue *q);
 
