@@ -1,7 +1,7 @@
 /* core/utc.c -- civil dates from milliseconds, without the C library's time zone. */
 #include "core/utc.h"
 
-#include <stdio.h>
+#include <string.h>
 
 enum { MSEC_PER_DAY = 86400000 };
 
@@ -37,13 +37,38 @@ struct utc_date utc_date_of(int64_t msec)
     };
 }
 
+/* The last WIDTH digits of N, in front of END; returns where they begin. Written for each log line: no printf. */
+static char *put_digits(char *end, int n, int width)
+{
+    unsigned rest = n < 0 ? 0 : (unsigned)n;
+
+    for (; width > 0; width--, rest /= 10)
+        *--end = (char)('0' + rest % 10);
+    return end;
+}
+
+/* "2026-11-22T09:41:07" in T; what follows is the caller's. */
+static void put_seconds(struct utc_text *t, const struct utc_date *d)
+{
+    static const char form[] = "YYYY-MM-DDThh:mm:ss";
+
+    memcpy(t->c, form, sizeof(form));
+    put_digits(t->c + 4, d->year, 4);
+    put_digits(t->c + 7, d->month, 2);
+    put_digits(t->c + 10, d->day, 2);
+    put_digits(t->c + 13, d->hour, 2);
+    put_digits(t->c + 16, d->minute, 2);
+    put_digits(t->c + 19, d->second, 2);
+}
+
 struct utc_text utc_text_msec(int64_t msec)
 {
     struct utc_date d = utc_date_of(msec);
     struct utc_text t;
 
-    snprintf(t.c, sizeof(t.c), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", d.year % 10000, d.month, d.day,
-             d.hour, d.minute, d.second, d.msec);
+    put_seconds(&t, &d);
+    memcpy(t.c + 19, ".mmmZ", 6);
+    put_digits(t.c + 23, d.msec, 3);
     return t;
 }
 
@@ -52,7 +77,7 @@ struct utc_text utc_text_seconds(int64_t msec)
     struct utc_date d = utc_date_of(msec);
     struct utc_text t;
 
-    snprintf(t.c, sizeof(t.c), "%04d-%02d-%02dT%02d:%02d:%02dZ", d.year % 10000, d.month, d.day, d.hour,
-             d.minute, d.second);
+    put_seconds(&t, &d);
+    memcpy(t.c + 19, "Z", 2);
     return t;
 }

@@ -1,19 +1,17 @@
 /* log/render.c -- quoting, so that nothing a peer sends can look like another field (FACE 3.1). */
 #include "log/render.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "core/num.h"
 #include "core/utc.h"
 
-enum { USEC_PER_SEC = 1000000, USEC_DIGITS = 6 };
+enum { USEC_PER_SEC = 1000000, USEC_DIGITS = 6, NUMBER_MAX = 24 };
 
 /* What a character means to a reader of lines, words and terminals. */
 enum class {
     PLAIN,
     QUOTE,  /* stays as it is, but only inside quotes */
     ESCAPE, /* is written as an escape, inside quotes */
+    WIDE,   /* of a first octet: the whole character says */
 };
 
 struct character {
@@ -23,8 +21,11 @@ struct character {
     uint32_t code; /* scalar value, or that octet */
 };
 
-static enum class class_of_ascii(unsigned char c)
+/* By first octet: most of a log line is looked at here and nowhere else. */
+static inline enum class class_of_first(unsigned char c)
 {
+    if (c >= 0x80)
+        return WIDE;
     if (c < 0x20 || c == 0x7f || c == '"' || c == '\\')
         return ESCAPE;
     return c == ' ' || c == '=' ? QUOTE : PLAIN;
@@ -63,10 +64,11 @@ static struct character wide_character(struct str s)
 static struct character character_of(struct str s)
 {
     unsigned char first = (unsigned char)s.p[0];
+    enum class is = class_of_first(first);
 
-    if (first >= 0x80)
+    if (is == WIDE)
         return wide_character(s);
-    return (struct character){ .is = class_of_ascii(first), .n = 1, .valid = true, .code = first };
+    return (struct character){ .is = is, .n = 1, .valid = true, .code = first };
 }
 
 /* How many octets at the front of S are characters of class MOST or a lesser one. */
@@ -75,7 +77,10 @@ static size_t span(struct str s, enum class most)
     size_t n = 0;
 
     while (n < s.n) {
-        struct character c = character_of(str_skip(s, n));
+        enum class is = class_of_first((unsigned char)s.p[n]);
+        struct character c = { .is = is, .n = 1 };
+        if (is == WIDE)
+            c = wide_character(str_skip(s, n));
         if (c.is > most)
             break;
         n += c.n;
@@ -133,13 +138,13 @@ static void put_quoted(struct buf *out, struct str s, enum log_form form)
 
 static void put_text(struct buf *out, struct str s, enum log_form form)
 {
-    bool quotes = form == LOG_JSON || !s.n || span(s, PLAIN) < s.n;
-
-    if (quotes)
-        buf_add_char(out, '"');
+    if (form == LOG_KV && s.n && span(s, PLAIN) == s.n) {
+        buf_add(out, s);
+        return;
+    }
+    buf_add_char(out, '"');
     put_quoted(out, s, form);
-    if (quotes)
-        buf_add_char(out, '"');
+    buf_add_char(out, '"');
 }
 
 /* A list of key=value is one value: quotes stand around all of it. */
@@ -173,23 +178,46 @@ static void put_list(struct buf *out, struct str list, enum log_form form)
 
 /* ---- numbers ---- */
 
+/* WIDTH digits at least. printf would cost more than all the rest of a line. */
+static void put_digits(struct buf *out, uint64_t n, int width)
+{
+    char text[NUMBER_MAX], *at = text + sizeof(text);
+
+    for (; n || width > 0; n /= 10, width--)
+        *--at = (char)('0' + n % 10);
+    buf_add(out, str_of(at, (size_t)(text + sizeof(text) - at)));
+}
+
+static uint64_t put_sign(struct buf *out, int64_t n)
+{
+    if (n >= 0)
+        return (uint64_t)n;
+    buf_add_char(out, '-');
+    return -(uint64_t)n;
+}
+
 /* 0.0019, 6696.656, 0.0: no more digits than there are, one at least. */
 static void put_seconds(struct buf *out, int64_t usec)
 {
-    uint64_t whole = usec < 0 ? -(uint64_t)usec : (uint64_t)usec;
+    uint64_t whole = put_sign(out, usec);
     unsigned part = (unsigned)(whole % USEC_PER_SEC);
     int digits = USEC_DIGITS;
 
     for (; digits > 1 && part % 10 == 0; digits--)
         part /= 10;
-    buf_printf(out, "%s%" PRIu64 ".%0*u", usec < 0 ? "-" : "", whole / USEC_PER_SEC, digits, part);
+    put_digits(out, whole / USEC_PER_SEC, 1);
+    buf_add_char(out, '.');
+    put_digits(out, part, digits);
 }
 
-static void put_time(struct buf *out, int64_t msec, enum log_form form)
+/* Of our own making: needs no quotes but JSON's. */
+static void put_word(struct buf *out, const char *word, enum log_form form)
 {
-    const char *quote = form == LOG_JSON ? "\"" : "";
-
-    buf_printf(out, "%s%s%s", quote, utc_text_seconds(msec).c, quote);
+    if (form == LOG_JSON)
+        buf_add_char(out, '"');
+    buf_add_c(out, word);
+    if (form == LOG_JSON)
+        buf_add_char(out, '"');
 }
 
 static void put_flag(struct buf *out, bool on, enum log_form form)
@@ -210,13 +238,13 @@ static void put_value(struct buf *out, const struct log_value *v, enum log_form 
         put_list(out, v->octets, form);
         break;
     case LOG_KIND_NUMBER:
-        buf_printf(out, "%" PRId64, v->number);
+        put_digits(out, put_sign(out, v->number), 1);
         break;
     case LOG_KIND_SECONDS:
         put_seconds(out, v->number);
         break;
     case LOG_KIND_TIME:
-        put_time(out, v->number, form);
+        put_word(out, utc_text_seconds(v->number).c, form);
         break;
     case LOG_KIND_FLAG:
         put_flag(out, v->number != 0, form);
@@ -228,29 +256,26 @@ static void put_value(struct buf *out, const struct log_value *v, enum log_form 
 
 static void put_name(struct buf *out, const char *name, enum log_form form, bool first)
 {
-    if (form == LOG_JSON)
-        buf_printf(out, "%s\"%s\":", first ? "" : ",", name);
-    else
-        buf_printf(out, "%s%s=", first ? "" : " ", name);
+    if (!first)
+        buf_add_char(out, form == LOG_JSON ? ',' : ' ');
+    put_word(out, name, form);
+    buf_add_char(out, form == LOG_JSON ? ':' : '=');
 }
 
 static void put_front(struct buf *out, const struct log_view *v, enum log_form form, bool plain)
 {
-    const char *quote = form == LOG_JSON ? "\"" : "";
-    bool first = true;
+    bool timed = !plain && v->wall_msec;
 
-    if (!plain && v->wall_msec) {
+    if (timed) {
         put_name(out, "time", form, true);
-        buf_printf(out, "%s%s%s", quote, utc_text_msec(v->wall_msec).c, quote);
-        first = false;
+        put_word(out, utc_text_msec(v->wall_msec).c, form);
     }
     if (!plain) {
-        put_name(out, "level", form, first);
-        buf_printf(out, "%s%s%s", quote, log_level_name(v->level), quote);
-        first = false;
+        put_name(out, "level", form, !timed);
+        put_word(out, log_level_name(v->level), form);
     }
-    put_name(out, "event", form, first);
-    buf_printf(out, "%s%s%s", quote, log_event_name(v->event), quote);
+    put_name(out, "event", form, plain);
+    put_word(out, log_event_name(v->event), form);
 }
 
 /* OUT as it was when anything since WAS failed. */
