@@ -316,7 +316,10 @@ struct config {
 
 /* The domain block that names DOMAIN (lower case, A-labels), NULL when we do not serve it. */
 const struct config_domain *config_find_domain(const struct config *c, struct str domain);
-/* The entry ADDRESS falls under. True also for EVERYONE, with *place that of the directive. PLACE may be NULL. */
+/*
+ * Is ADDRESS in one of NETS? *place (NULL is allowed) is that of the entry that has it, else that of the directive.
+ * IPv4 addresses that are mapped into IPv6 are for the caller to ip_unmap().
+ */
 bool config_networks_have(const struct config_networks *nets, const struct ip *address,
                           struct config_place *place);
 struct config_place_text config_rule(const struct config *c, struct config_place place);

@@ -79,7 +79,7 @@ struct str config_directive_defaults(void)
     return str_of(all_defaults, sizeof(all_defaults) - 1);
 }
 
-/* Restricted Damerau-Levenshtein distance, three rows of the matrix at a time. */
+/* Restricted Damerau-Levenshtein distance, three rows of the matrix at a time; A in any case, B in lower case. */
 static size_t distance(struct str a, struct str b)
 {
     unsigned char rows[3][SLIP_MAX + 1];
@@ -90,9 +90,10 @@ static size_t distance(struct str a, struct str b)
         unsigned char *now = rows[i % 3], *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
         now[0] = (unsigned char)i;
         for (size_t j = 1; j <= b.n; j++) {
-            size_t best = before[j - 1] + (size_t)(a.p[i - 1] != b.p[j - 1]);
+            char c = ascii_lower(a.p[i - 1]);
+            size_t best = before[j - 1] + (size_t)(c != b.p[j - 1]);
             best = size_min(best, size_min(before[j], now[j - 1]) + 1U);
-            if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
+            if (i > 1 && j > 1 && c == b.p[j - 2] && ascii_lower(a.p[i - 2]) == b.p[j - 1])
                 best = size_min(best, earlier[j - 2] + 1U);
             now[j] = (unsigned char)best;
         }
@@ -100,7 +101,8 @@ static size_t distance(struct str a, struct str b)
     return rows[a.n % 3][b.n];
 }
 
-size_t config_slip_distance(struct str written, struct str meant)
+/* SIZE_MAX when either is longer than any name, or when they are too far apart for the one to be a slip of the other. */
+static size_t slip_distance(struct str written, struct str meant)
 {
     if (written.n > SLIP_MAX || meant.n > SLIP_MAX)
         return SIZE_MAX;
@@ -123,7 +125,7 @@ static size_t common_beginning(struct str a, struct str b)
 /* Is CANDIDATE nearer to WRITTEN than what was found before at *best? Keeps the better of both there. */
 static bool nearer(struct str written, struct str candidate, size_t *best, size_t *common)
 {
-    size_t d = config_slip_distance(written, candidate), c = common_beginning(written, candidate);
+    size_t d = slip_distance(written, candidate), c = common_beginning(written, candidate);
 
     if (d == SIZE_MAX || d > *best || (d == *best && c <= *common))
         return false;

@@ -107,11 +107,9 @@ struct str config_context_name(enum config_context context);
 struct str config_directive_defaults(void);
 
 /*
- * How far two words are from each other: letters added, left out, exchanged or transposed; SIZE_MAX when either has
- * more than 64 octets, or when they are too far apart for the one to be a slip of the other.
+ * Index of the word, all lower case, that WRITTEN is probably a slip of: letters added, left out, exchanged,
+ * transposed, or in the other case. Of equals the one with the longer common beginning; N when none is near.
  */
-size_t config_slip_distance(struct str written, struct str meant);
-/* Index of the word nearest to WRITTEN, the one with the longer common beginning of equals; N when none is near. */
 size_t config_slip_nearest(struct str written, const struct str *words, size_t n);
 
 #endif

@@ -394,10 +394,9 @@ size_t config_key_words(const struct config_directive *d)
 
 bool config_same_key(const struct config_statement *a, const struct config_statement *b)
 {
-    const struct config_directive *d = config_directive_find(config_statement_name(a));
-
     if (!str_eq(config_statement_name(a), config_statement_name(b)))
         return false;
+    const struct config_directive *d = config_directive_find(config_statement_name(a));
     for (size_t i = 1; d && i <= config_key_words(d); i++)
         if (i >= a->n_words || i >= b->n_words || !str_eq(a->words[i].text, b->words[i].text))
             return false;

@@ -72,7 +72,8 @@ static void slips_find_what_was_meant(void **state)
         { STR_INIT("hostnam"), "hostname" },      { STR_INIT("hsotname"), "hostname" },
         { STR_INIT("lisen"), "listen" },          { STR_INIT("max-recipient"), "max-recipients" },
         { STR_INIT("maxrecipients"), "max-recipients" }, { STR_INIT("tsl"), "tls" },
-        { STR_INIT("domian"), "domain" },         { STR_INIT("xyzzy"), NULL },
+        { STR_INIT("domian"), "domain" },         { STR_INIT("LISTEN"), "listen" },
+        { STR_INIT("xyzzy"), NULL },
         { STR_INIT(""), NULL },                   { STR_INIT("a"), NULL },
     };
     struct buf endless = BUF_INIT(1000);
