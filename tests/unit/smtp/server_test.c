@@ -366,6 +366,10 @@ static void refused_client_hears_554_then_503_until_quit(void **state)
         assert_str_is(str_head(buf_str(&out), 3), str_from_c(codes[i]));
         buf_done(&out);
         expect_codes(&p, STR(OPEN "DATA\r\nNOOP\r\nFOO\r\n"), "503 503 503 503 503 503");
+        /* C073: no status in a reply to EHLO, whatever it says. */
+        expect(&p, STR(HELLO), STR("503 this host takes no mail from you; QUIT is all there is\r\n"));
+        expect(&p, STR("NOOP\r\n"),
+               STR("503 5.5.1 this host takes no mail from you; QUIT is all there is\r\n"));
         expect_codes(&p, STR("QUIT\r\n"), "221");
         assert_true(p.closed);
         player_done(&p);
