@@ -1,0 +1,257 @@
+/*
+ * Each call of the disk fails in turn, once, with each errno: what was acknowledged is there, what was refused is not, and
+ * the spool takes mail again by itself (docs/SPOOL.md 8).
+ */
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "tests/simulate/world.h"
+
+static void must_be_right(struct world *w, const char *when, unsigned long n)
+{
+    if (w->wrong)
+        fail_msg("call %lu, %s: %s: %s", n, when, w->wrong, w->detail);
+}
+
+static void work(struct world *w)
+{
+    for (unsigned i = 0; i < 10; i++) {
+        world_accept(w, 200 + i * 400, false, i == 4);
+        if (i % 4 == 1)
+            world_accept(w, 3000, true, false);
+        if (i > 1)
+            world_change(w);
+        if (i % 3 == 2)
+            spool_want_checkpoint(w->spool);
+        world_settle(w);
+    }
+}
+
+/* False when there was no Nth call. */
+static bool one_failure(unsigned long n, int e, enum sim_end end, enum sim_loss loss)
+{
+    struct world w;
+    struct spool_figures figures;
+
+    world_init(&w, 11, SIM_HONEST);
+    w.faults = true;
+    w.disk->fail_at = n;
+    w.disk->fail_errno = e;
+    w.disk->loss = loss;
+    if (!world_open(&w)) {
+        must_be_right(&w, "opening", n);
+        world_end(&w, SIM_END_PROCESS);
+        assert_true(world_open(&w));
+    }
+    world_check(&w);
+    work(&w);
+    must_be_right(&w, "working", n);
+    bool there_was = w.disk->failed > 0;
+
+    w.boot_usec += 31000000;
+    world_settle(&w);
+    spool_figures(w.spool, &figures);
+    assert_int_equal(figures.health, SPOOL_HEALTH_OK);
+    w.faults = false;
+    world_accept(&w, 500, false, false);
+    world_settle(&w);
+    must_be_right(&w, "afterwards", n);
+
+    world_end(&w, end);
+    assert_true(world_open(&w));
+    world_check(&w);
+    must_be_right(&w, "recovered", n);
+    world_end(&w, SIM_END_PROCESS);
+    world_done(&w);
+    return there_was;
+}
+
+static void every(int e, enum sim_end end, enum sim_loss loss)
+{
+    unsigned long n = 1;
+
+    while (one_failure(n, e, end, loss))
+        n++;
+    print_message("%lu calls\n", n - 1);
+    assert_true(n > 100);
+}
+
+static void any_call_may_fail_and_the_process_die(void **state)
+{
+    (void)state;
+    every(EIO, SIM_END_PROCESS, SIM_LOSS_ALL);
+}
+
+static void any_call_may_fail_and_the_power(void **state)
+{
+    (void)state;
+    every(EIO, SIM_END_POWER, SIM_LOSS_ALL);
+    every(EIO, SIM_END_POWER, SIM_LOSS_FINE);
+}
+
+static void any_call_may_find_no_space(void **state)
+{
+    (void)state;
+    every(ENOSPC, SIM_END_POWER, SIM_LOSS_SECTORS);
+}
+
+static void any_call_may_find_no_descriptor(void **state)
+{
+    (void)state;
+    every(EMFILE, SIM_END_POWER, SIM_LOSS_NOTHING);
+}
+
+/* ---- the latch, the reserve ---- */
+
+static enum spool_health health(struct world *w)
+{
+    struct spool_figures figures;
+
+    spool_figures(w->spool, &figures);
+    return figures.health;
+}
+
+static void settle_commits(struct world *w)
+{
+    int64_t until;
+
+    while (spool_step_content(w->spool) == SPOOL_STEP_DONE || spool_step_commit(w->spool, &until) == SPOOL_STEP_DONE)
+        ;
+}
+
+static void when_nothing_can_be_written_all_is_refused_until_it_can(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, 3, SIM_HONEST);
+    assert_true(world_open(&w));
+    world_accept(&w, 300, false, false);
+    world_settle(&w);
+    assert_int_equal(w.counts.refused, 0);
+
+    w.faults = true;
+    w.disk->fail_rate = 1;
+    world_accept(&w, 300, false, false);
+    world_accept(&w, 300, false, true); /* owed: stays */
+    w.boot_usec += 1000000;
+    settle_commits(&w);
+    spool_poll(w.spool);
+    assert_int_equal(w.counts.refused, 1);
+    assert_int_equal(health(&w), SPOOL_HEALTH_REFUSING);
+    world_accept(&w, 300, false, false);
+    spool_poll(w.spool);
+    assert_int_equal(w.counts.refused, 2); /* at once */
+
+    w.disk->fail_rate = 0;
+    w.boot_usec += 29000000; /* not yet */
+    settle_commits(&w);
+    assert_int_equal(health(&w), SPOOL_HEALTH_REFUSING);
+    w.boot_usec += 2000000;
+    world_settle(&w);
+    assert_int_equal(health(&w), SPOOL_HEALTH_OK);
+    w.faults = false;
+    world_accept(&w, 300, false, false);
+    world_settle(&w);
+    assert_int_equal(w.counts.refused, 2);
+    world_end(&w, SIM_END_POWER);
+    assert_true(world_open(&w));
+    world_check(&w); /* the owed one is there, the refused are not */
+    must_be_right(&w, "recovered", 0);
+    assert_int_equal(spool_recovered(w.spool)->messages, 3);
+    world_end(&w, SIM_END_PROCESS);
+    world_done(&w);
+}
+
+/* INV-15: when the disk is full, messages are refused and outcomes are written. */
+static void on_a_full_disk_outcomes_go_on(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, 5, SIM_HONEST);
+    w.options.segment_octets = 4096 * 12;
+    assert_true(world_open(&w));
+    for (int i = 0; i < 8; i++)
+        world_accept(&w, 300, false, false);
+    world_settle(&w);
+    assert_int_equal(w.counts.refused, 0);
+
+    w.space_short = true;
+    w.disk->capacity = 1;
+    for (int i = 0; i < 200 && w.counts.refused < 3; i++) {
+        world_accept(&w, 3000, false, false);
+        world_settle(&w);
+    }
+    assert_true(w.counts.refused >= 3);
+    assert_int_equal(health(&w), SPOOL_HEALTH_FULL);
+    unsigned long refused = w.counts.refused;
+    for (int i = 0; i < 8; i++) {
+        world_change(&w);
+        world_settle(&w);
+    }
+    assert_int_equal(w.counts.refused, refused); /* none of these */
+
+    w.disk->capacity = 0;
+    w.boot_usec += 31000000;
+    world_settle(&w);
+    w.space_short = false;
+    world_accept(&w, 300, false, false);
+    world_settle(&w);
+    assert_int_equal(health(&w), SPOOL_HEALTH_OK);
+    must_be_right(&w, "afterwards", 0);
+    world_end(&w, SIM_END_PROCESS);
+    world_done(&w);
+}
+
+static void below_min_free_new_mail_is_refused_before_it_is_written(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_init(&w, 5, SIM_HONEST);
+    w.options.min_free_octets = 1 << 20;
+    w.disk->capacity = 4 << 20;
+    assert_true(world_open(&w));
+    world_accept(&w, 300, false, false);
+    world_settle(&w);
+    w.space_short = true;
+    w.disk->other = (3 << 20) + 4096;
+    w.boot_usec += 2000000;
+    world_accept(&w, 300, false, false); /* this one makes it look */
+    world_settle(&w);
+    unsigned long refused = w.counts.refused;
+    world_accept(&w, 300, false, false);
+    spool_poll(w.spool);
+    assert_int_equal(w.counts.refused, refused + 1);
+    assert_int_equal(health(&w), SPOOL_HEALTH_FULL);
+    w.disk->other = 0;
+    w.boot_usec += 2000000;
+    world_accept(&w, 300, false, false);
+    world_settle(&w);
+    w.space_short = false;
+    world_accept(&w, 300, false, false);
+    world_settle(&w);
+    assert_int_equal(w.counts.refused, refused + 2);
+    assert_int_equal(health(&w), SPOOL_HEALTH_OK);
+    must_be_right(&w, "afterwards", 0);
+    world_end(&w, SIM_END_PROCESS);
+    world_done(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_call_may_fail_and_the_process_die),
+        cmocka_unit_test(any_call_may_fail_and_the_power),
+        cmocka_unit_test(any_call_may_find_no_space),
+        cmocka_unit_test(any_call_may_find_no_descriptor),
+        cmocka_unit_test(when_nothing_can_be_written_all_is_refused_until_it_can),
+        cmocka_unit_test(on_a_full_disk_outcomes_go_on),
+        cmocka_unit_test(below_min_free_new_mail_is_refused_before_it_is_written),
+    };
+
+    return cmocka_run_group_tests_name("fault/spool-nth", tests, NULL, NULL);
+}
