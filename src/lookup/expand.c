@@ -32,8 +32,8 @@ static bool add_result(struct buf *out, const struct route_result *r)
 
     le16_put(head, (uint16_t)r->index);
     head[2] = (char)r->by;
-    return buf_add(out, str_of(head, sizeof(head))) && add_counted(out, r->local) && add_counted(out, r->domain) &&
-           add_counted(out, r->rule) && add_counted(out, r->sender);
+    return buf_add(out, str_of(head, sizeof(head))) && add_counted(out, r->local) &&
+           add_counted(out, r->domain) && add_counted(out, r->rule) && add_counted(out, r->sender);
 }
 
 static bool is_for_ever(enum route_status status)
@@ -42,11 +42,11 @@ static bool is_for_ever(enum route_status status)
 }
 
 /*
- * RCPT was accepted: an address that is gone since then goes on as it is and fails in the queue, for itself alone.
- * What may be well later refuses the whole message with 4yz.
+ * RCPT was accepted: an address that is gone since then goes on as it is and fails in the queue, for itself
+ * alone. What may be well later refuses the whole message with 4yz.
  */
-static bool expand_one(struct lookup_turn *t, struct route_results *results, struct str local, struct str domain,
-                       size_t index, struct lookup_verdict *v)
+static bool expand_one(struct lookup_turn *t, struct route_results *results, struct str local,
+                       struct str domain, size_t index, struct lookup_verdict *v)
 {
     struct route_failure why = { 0 };
     struct route_result itself = { .index = index, .local = local, .domain = domain };

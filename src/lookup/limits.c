@@ -9,7 +9,8 @@ static const struct config_session *session_of(const struct lookup *l, uint32_t 
     return listener < l->config->n_listeners ? &l->config->listeners[listener].session : &l->config->session;
 }
 
-struct policy_party lookup_party(const struct lookup_turn *t, struct str client, uint32_t listener, struct str sender)
+struct policy_party lookup_party(const struct lookup_turn *t, struct str client, uint32_t listener,
+                                 struct str sender)
 {
     return policy_party_of(client, sender, &session_of(t->lookup, listener)->limits);
 }
@@ -38,7 +39,7 @@ static void record(const struct policy_party *party, const struct policy_excess 
     log_send(&r);
 }
 
-/* At connect 421 says "later" to the whole session, 554 "never" (RFC 5321 3.1); later it is about one command. */
+/* At connect 421 says "later" to the session, 554 "never" (RFC 5321 3.1); then it is about one command. */
 static enum smtp_reply_name row_of(const struct config_limit *limit, bool at_connect)
 {
     bool never = limit->action == CONFIG_LIMIT_REJECT;
@@ -47,7 +48,8 @@ static enum smtp_reply_name row_of(const struct config_limit *limit, bool at_con
         return never ? SMTP_REPLY_LIMIT_REJECT : SMTP_REPLY_LIMIT_DEFER;
     if (never)
         return SMTP_REPLY_GREETING_REFUSED;
-    return limit->measure == CONFIG_MEASURE_CONNECTIONS ? SMTP_REPLY_TOO_MANY_CONNECTIONS : SMTP_REPLY_LIMIT_CLOSE;
+    return limit->measure == CONFIG_MEASURE_CONNECTIONS ? SMTP_REPLY_TOO_MANY_CONNECTIONS
+                                                        : SMTP_REPLY_LIMIT_CLOSE;
 }
 
 static bool refuse(struct lookup_turn *t, const struct policy_party *party, const struct policy_excess *over,
@@ -86,7 +88,8 @@ void lookup_take(struct lookup_turn *t, const struct policy_party *party, enum c
     policy_limits_take(t->lookup->counters, party, measure, n, t->now_msec);
 }
 
-void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask, struct ipc_connect_answer *answer)
+void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
+                    struct ipc_connect_answer *answer)
 {
     struct policy_party party = lookup_party(t, ask->client, ask->listener, STR_NONE);
     struct lookup_verdict v = { 0 };

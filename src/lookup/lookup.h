@@ -1,4 +1,4 @@
-/* lookup/lookup.h -- the lookup process: verdicts about clients, senders and recipients; where addresses go. */
+/* lookup/lookup.h -- the lookup process: verdicts about clients, senders, recipients; where addresses go. */
 #ifndef LOOKUP_LOOKUP_H
 #define LOOKUP_LOOKUP_H
 
@@ -24,8 +24,8 @@ struct lookup {
     struct lookup_tables tables;
     struct route_view view;
     struct ip own[LOOKUP_OWN_MAX];
-    struct list peers;  /* struct lookup_peer: what each receive process has open */
-    struct buf octets;  /* for the answer in hand */
+    struct list peers; /* struct lookup_peer: what each receive process has open */
+    struct buf octets; /* for the answer in hand */
     struct worker *worker;
 };
 
@@ -36,8 +36,8 @@ struct lookup *lookup_new(struct io_loop *loop, const struct config *config, uin
 void lookup_free(struct lookup *l);
 
 /*
- * The answers. Texts of an answer borrow from the question, the tables and SCRATCH; they are good until the next
- * call. Nothing here waits. NOW runs like io_now_msec().
+ * The answers. Texts of an answer borrow from the question, the tables and SCRATCH; they are good until the
+ * next call. Nothing here waits. NOW runs like io_now_msec().
  */
 struct lookup_turn {
     struct lookup *lookup;
@@ -46,7 +46,8 @@ struct lookup_turn {
     int64_t now_msec;
 };
 
-void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask, struct ipc_connect_answer *answer);
+void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
+                    struct ipc_connect_answer *answer);
 void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notice);
 /* The connection is gone without a word: its process died. */
 void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener);

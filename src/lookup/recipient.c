@@ -20,7 +20,11 @@ static const struct {
 
 struct lookup_verdict lookup_verdict_of(enum route_status status, const struct route_failure *why)
 {
-    return (struct lookup_verdict){ .row = rows[status].row, .reason = rows[status].reason, .rule = why->rule };
+    return (struct lookup_verdict){
+        .row = rows[status].row,
+        .reason = rows[status].reason,
+        .rule = why->rule,
+    };
 }
 
 /* A recipient under judgement. */
@@ -190,8 +194,10 @@ void lookup_vrfy(struct lookup_turn *t, const struct ipc_vrfy_ask *ask, struct i
     struct lookup_verdict v = { .row = SMTP_REPLY_VRFY_UNSURE };
     struct str domain = STR_NONE;
 
-    if (lookup_offers_vrfy(t, ask->listener) && lookup_allow(t, &party, CONFIG_MEASURE_UNKNOWN_RECIPIENTS, 1, &v)) {
-        v.row = ask->domain.n ? verify(t, ask->local, ask->domain, &domain) : verify_name(t, ask->local, &domain);
+    if (lookup_offers_vrfy(t, ask->listener) &&
+        lookup_allow(t, &party, CONFIG_MEASURE_UNKNOWN_RECIPIENTS, 1, &v)) {
+        v.row =
+            ask->domain.n ? verify(t, ask->local, ask->domain, &domain) : verify_name(t, ask->local, &domain);
         if (v.row == SMTP_REPLY_VRFY_NO_SUCH)
             lookup_take(t, &party, CONFIG_MEASURE_UNKNOWN_RECIPIENTS, 1);
     }

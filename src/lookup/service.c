@@ -92,7 +92,8 @@ static void answer_connect(struct lookup_turn *t, struct ipc_channel *from, cons
     ipc_send_connect_answer(from, &answer);
 }
 
-static void hear_disconnect(struct lookup_turn *t, struct ipc_channel *from, const struct ipc_disconnect *notice)
+static void hear_disconnect(struct lookup_turn *t, struct ipc_channel *from,
+                            const struct ipc_disconnect *notice)
 {
     struct lookup_peer *p = peer_of(t->lookup, from);
 

@@ -8,7 +8,9 @@ enum { ROOM_FIRST = 64 };
 
 static struct lookup_session key_of(struct str client, uint32_t listener)
 {
-    struct lookup_session key = { .listener = listener, .is_unix = client.n != LOOKUP_CLIENT_OCTETS, .used = true };
+    struct lookup_session key = { .listener = listener,
+                                  .is_unix = client.n != LOOKUP_CLIENT_OCTETS,
+                                  .used = true };
 
     if (!key.is_unix)
         memcpy(key.client, client.p, client.n);
@@ -17,7 +19,8 @@ static struct lookup_session key_of(struct str client, uint32_t listener)
 
 static bool same(const struct lookup_session *a, const struct lookup_session *b)
 {
-    return a->listener == b->listener && a->is_unix == b->is_unix && memcmp(a->client, b->client, sizeof(a->client)) == 0;
+    return a->listener == b->listener && a->is_unix == b->is_unix &&
+           memcmp(a->client, b->client, sizeof(a->client)) == 0;
 }
 
 /* The place of KEY, or the one where it would be; there is always a place that was never used. */

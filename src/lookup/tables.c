@@ -142,7 +142,7 @@ static void take_version(struct lookup_table *table, struct route_table *version
     want_includes(table);
 }
 
-/* A version without faults stays rather than one that has some; it is looked at again when the file changes. */
+/* A version without faults stays rather than one that has some, until the file changes again. */
 static void judge_version(struct lookup_table *table, struct route_table *version, const struct err *err)
 {
     if (!version) {

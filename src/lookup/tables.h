@@ -1,4 +1,4 @@
-/* lookup/tables.h -- the tables of a configuration, as far as they can be had, and what the log hears of them. */
+/* lookup/tables.h -- the tables of a configuration, as far as they can be had. */
 #ifndef LOOKUP_TABLES_H
 #define LOOKUP_TABLES_H
 
@@ -31,9 +31,9 @@ MUST_USE bool lookup_tables_init(struct lookup_tables *t, struct io_loop *loop, 
 void lookup_tables_done(struct lookup_tables *t);
 
 /*
- * The file PATH: open at FD (taken over), or not to be had because of ERROR. It becomes a table in place of the one
- * before, unless it is wrong and the one before is not: then that one stays. AT_ONCE: read here (nobody asks yet),
- * otherwise on a thread of its own.
+ * The file PATH: open at FD (taken over), or not to be had because of ERROR. It becomes a table in place of
+ * the one before, unless it is wrong and the one before is not: then that one stays. AT_ONCE: read here
+ * (nobody asks yet), otherwise on a thread of its own.
  */
 void lookup_tables_give(struct lookup_tables *t, struct str path, int fd, struct str error, bool at_once);
 

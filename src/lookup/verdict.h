@@ -19,7 +19,8 @@ struct lookup_verdict {
 struct lookup_verdict lookup_verdict_of(enum route_status status, const struct route_failure *why);
 
 /* Who asks, with the limits of the listener. */
-struct policy_party lookup_party(const struct lookup_turn *t, struct str client, uint32_t listener, struct str sender);
+struct policy_party lookup_party(const struct lookup_turn *t, struct str client, uint32_t listener,
+                                 struct str sender);
 bool lookup_offers_vrfy(const struct lookup_turn *t, uint32_t listener);
 /* Would N more be within the limits? False: *v says how to refuse, and the log knows. */
 bool lookup_allow(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,

@@ -1,4 +1,4 @@
-/* policy/limits.c -- keys as 128 bits of keyed hash in a chained table, the least recently touched at one end. */
+/* policy/limits.c -- keys as 128 bits of keyed hash; the counter touched longest ago goes first. */
 #include "policy/limits.h"
 
 #include <string.h>
@@ -6,7 +6,14 @@
 #include "core/list.h"
 #include "policy/rate.h"
 
-enum { BUCKETS = 16 * 1024, CHUNK = 256, KEY_MAX = 600, CLIENT_V6_BITS = 64, NETWORK_V4_BITS = 24, NETWORK_V6_BITS = 48 };
+enum {
+    BUCKETS = 16 * 1024,
+    CHUNK = 256,
+    KEY_MAX = 600,
+    CLIENT_V6_BITS = 64,
+    NETWORK_V4_BITS = 24,
+    NETWORK_V6_BITS = 48
+};
 
 struct counter {
     struct list lru;
@@ -41,7 +48,8 @@ static void key_add(struct key *k, const void *p, size_t n)
     k->n += n;
 }
 
-static bool key_add_address(struct key *k, const struct policy_party *party, unsigned v4_bits, unsigned v6_bits)
+static bool key_add_address(struct key *k, const struct policy_party *party, unsigned v4_bits,
+                            unsigned v6_bits)
 {
     struct ip net = ip_mask(party->client, party->client.family == IP_V4 ? v4_bits : v6_bits);
 
@@ -100,7 +108,8 @@ static void chain_remove(struct policy_counters *c, struct counter *gone)
 
 static void make_chunk(struct policy_counters *c)
 {
-    struct counter *chunk = c->made < POLICY_COUNTERS_MAX ? ARENA_NEW_ARRAY(c->arena, CHUNK, struct counter) : NULL;
+    struct counter *chunk =
+        c->made < POLICY_COUNTERS_MAX ? ARENA_NEW_ARRAY(c->arena, CHUNK, struct counter) : NULL;
 
     for (size_t i = 0; chunk && i < CHUNK; i++)
         list_append(&c->free, &chunk[i].lru);
@@ -255,8 +264,8 @@ void policy_limits_take(struct policy_counters *c, const struct policy_party *pa
 
     for (size_t i = 0; n && i < party->limits->n; i++) {
         const struct config_limit *limit = party->limits->items[i];
-        struct counter *at = binds(limit, party, measure) && key_of(&k, limit, party) ? counter_have(c, &k, now_msec)
-                                                                                      : NULL;
+        struct counter *at =
+            binds(limit, party, measure) && key_of(&k, limit, party) ? counter_have(c, &k, now_msec) : NULL;
         if (!at)
             continue;
         take(limit, at, n, now_msec);

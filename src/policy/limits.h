@@ -1,4 +1,4 @@
-/* policy/limits.h -- the directive limit: counters by client, network, sender and for all (FACE 1.8). Pure. */
+/* policy/limits.h -- the directive limit: counters by client, network and sender (FACE 1.8). Pure. */
 #ifndef POLICY_LIMITS_H
 #define POLICY_LIMITS_H
 
@@ -13,8 +13,8 @@
 #include "core/str.h"
 
 /*
- * Counters of at most POLICY_COUNTERS_MAX keys; beyond, the one that was touched longest ago goes, but never one that
- * counts open connections. What is not known is at its best: forgetting only ever lets pass.
+ * Counters of at most POLICY_COUNTERS_MAX keys; beyond, the one that was touched longest ago goes, but never
+ * one that counts open connections. What is not known is at its best: forgetting only ever lets pass.
  */
 enum { POLICY_COUNTERS_MAX = 64 * 1024 };
 

@@ -33,7 +33,8 @@ static bool shares_of(const struct policy_rate *rate, uint64_t n, uint64_t *shar
     return !__builtin_mul_overflow(n, rate->share, shares) && *shares <= rate->depth;
 }
 
-bool policy_bucket_allows(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n, uint64_t *value)
+bool policy_bucket_allows(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n,
+                          uint64_t *value)
 {
     uint64_t used = b->missing / rate->share + (b->missing % rate->share != 0);
     uint64_t shares;

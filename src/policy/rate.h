@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * So many tokens in so many milliseconds. Counted in shares of a token, as many as the milliseconds, so that nothing
- * is lost to rounding; only where the product would not fit (2^50 in a year) are they coarser.
+ * So many tokens in so many milliseconds. Counted in shares of a token, as many as the milliseconds, so that
+ * nothing is lost to rounding; only where the product would not fit (2^50 in a year) are they coarser.
  */
 struct policy_rate {
     uint64_t back;  /* shares that come back in a millisecond */
@@ -26,7 +26,8 @@ struct policy_rate policy_rate_make(uint64_t bound, uint64_t msec);
 /* Bring the bucket up to NOW; a clock that went back changes nothing. */
 void policy_bucket_fill(struct policy_bucket *b, const struct policy_rate *rate, int64_t now_msec);
 /* After filling: are N tokens there? *value is what would be used with them. */
-bool policy_bucket_allows(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n, uint64_t *value);
+bool policy_bucket_allows(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n,
+                          uint64_t *value);
 /* Take N tokens; what is not there makes the bucket empty. */
 void policy_bucket_take(struct policy_bucket *b, const struct policy_rate *rate, uint64_t n);
 

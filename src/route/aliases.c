@@ -6,7 +6,12 @@
 #include "core/arena.h"
 #include "route/local.h"
 
-enum { SLOTS_FIRST = 64, LINE_MAX_OCTETS = ROUTE_ALIASES_FILE_MAX + 16, TARGET_MAX = 4096, SCRATCH_MAX = 4096 };
+enum {
+    SLOTS_FIRST = 64,
+    LINE_MAX_OCTETS = ROUTE_ALIASES_FILE_MAX + 16,
+    TARGET_MAX = 4096,
+    SCRATCH_MAX = 4096
+};
 
 /* A target as kept: TEXT_N and then DOMAIN_N octets at AT. */
 struct packed {
@@ -98,7 +103,8 @@ static bool slots_grow(struct route_aliases *a)
 }
 
 /* A new entry without targets; NULL without memory. */
-static struct route_alias *entry_add(struct route_aliases *a, struct str local, struct str domain, uint32_t line)
+static struct route_alias *entry_add(struct route_aliases *a, struct str local, struct str domain,
+                                     uint32_t line)
 {
     struct route_alias e = {
         .key = (uint32_t)a->octets.n,
@@ -116,7 +122,8 @@ static struct route_alias *entry_add(struct route_aliases *a, struct str local, 
     return entry_at(a, last);
 }
 
-static bool target_add(struct route_aliases *a, enum route_target_kind kind, struct str text, struct str domain)
+static bool target_add(struct route_aliases *a, enum route_target_kind kind, struct str text,
+                       struct str domain)
 {
     struct packed t = {
         .at = (uint32_t)a->octets.n,
@@ -236,7 +243,8 @@ static struct piece unbracket(struct piece piece)
 }
 
 /* LOCAL and DOMAIN of a piece; NULL, or what is wrong with it. *domain lives in SCRATCH. */
-static const char *read_address(struct piece piece, struct arena *scratch, struct str *local, struct str *domain)
+static const char *read_address(struct piece piece, struct arena *scratch, struct str *local,
+                                struct str *domain)
 {
     bool has_domain = piece.at < piece.text.n;
 
@@ -344,7 +352,8 @@ static bool add_key(struct parser *p, struct piece piece, bool has_colon, uint32
         wrong = "a backslash stands before targets only";
     else
         wrong = read_address(piece, scratch, &local, &domain);
-    if (!wrong && !p->full && p->aliases->slots.n && *slot_find(p->aliases, &p->aliases->slots, local, domain))
+    if (!wrong && !p->full && p->aliases->slots.n &&
+        *slot_find(p->aliases, &p->aliases->slots, local, domain))
         wrong = "a second entry for this name; the first one counts";
     if (wrong)
         route_fault_add(p->faults, line, piece.text, wrong);
@@ -388,8 +397,8 @@ static bool is_nothing(struct str line)
 }
 
 /*
- * The next logical line into p->text, and where it began. False at the end. Comments and empty lines count for
- * nothing, also between a line and its continuation.
+ * The next logical line into p->text, and where it began. False at the end. Comments and empty lines count
+ * for nothing, also between a line and its continuation.
  */
 static bool next_logical(struct parser *p, uint32_t *began)
 {
@@ -477,14 +486,16 @@ bool route_list_parse(struct route_aliases *aliases, struct str text, struct rou
 
 /* ---- questions ---- */
 
-static const struct route_alias *find_exactly(const struct route_aliases *a, struct str local, struct str domain)
+static const struct route_alias *find_exactly(const struct route_aliases *a, struct str local,
+                                              struct str domain)
 {
     uint32_t slot = a->slots.n ? *slot_find(a, &a->slots, local, domain) : 0;
 
     return slot ? entry_at(a, slot - 1) : NULL;
 }
 
-const struct route_alias *route_aliases_find(const struct route_aliases *aliases, struct str local, struct str domain)
+const struct route_alias *route_aliases_find(const struct route_aliases *aliases, struct str local,
+                                             struct str domain)
 {
     const struct route_alias *e;
 
@@ -517,7 +528,8 @@ void route_alias_key(const struct route_aliases *aliases, const struct route_ali
     *domain = entry_domain(aliases, entry);
 }
 
-struct route_target route_alias_target(const struct route_aliases *aliases, const struct route_alias *entry, size_t i)
+struct route_target route_alias_target(const struct route_aliases *aliases, const struct route_alias *entry,
+                                       size_t i)
 {
     BUG_ON(i >= entry->n);
     const struct packed *t = (const struct packed *)(const void *)aliases->targets.p + entry->first + i;

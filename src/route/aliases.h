@@ -12,18 +12,20 @@
 #include "route/fault.h"
 
 /*
- * name: target, target       a name in every domain the file stands for; comments begin with #, a line that begins
- * name@domain: target        with a blank continues the one before, "quoted" parts may hold anything
- * @domain: target            every name of that domain that nothing else knows
- * owner-name: target         the reverse-path of mail to the list NAME
+ * name: target, target    in every domain the file stands for
+ * name@domain: target     in that one
+ * @domain: target         every name of that domain that nothing else knows
+ * owner-name: target      the reverse-path of mail to the list NAME
+ *
+ * Comments begin with #, a line that begins with a blank continues the one before, "quoted" parts hold anything.
  */
 enum route_target_kind {
-    ROUTE_TARGET_ADDRESS,   /* user@domain, or a name in the domain that is looked at; without a name: the same name */
-    ROUTE_TARGET_MAILBOX,   /* \name: that mailbox, no further alias */
-    ROUTE_TARGET_INCLUDE,   /* :include:/path, a file of targets */
-    ROUTE_TARGET_COMMAND,   /* |command */
-    ROUTE_TARGET_FILE,      /* /file */
-    ROUTE_TARGET_BROKEN,    /* what could not be read: the entry is known, and cannot be had */
+    ROUTE_TARGET_ADDRESS, /* user@domain; user, in the domain looked at; @domain, the same name there */
+    ROUTE_TARGET_MAILBOX, /* \name: that mailbox, no further alias */
+    ROUTE_TARGET_INCLUDE, /* :include:/path, a file of targets */
+    ROUTE_TARGET_COMMAND, /* |command */
+    ROUTE_TARGET_FILE,    /* /file */
+    ROUTE_TARGET_BROKEN,  /* what could not be read: the entry is known, and cannot be had */
 };
 
 struct route_target {
@@ -52,25 +54,27 @@ struct route_aliases {
     struct buf slots;   /* open addressing: 32-bit numbers of entries, one more than they are; 0 is free */
 };
 
-#define ROUTE_ALIASES_INIT                                                                                  \
-    ((struct route_aliases){ .octets = BUF_INIT(ROUTE_ALIASES_INDEX_MAX),                                   \
-                             .entries = BUF_INIT(ROUTE_ALIASES_INDEX_MAX),                                  \
-                             .targets = BUF_INIT(ROUTE_ALIASES_INDEX_MAX),                                  \
+#define ROUTE_ALIASES_INIT                                                                                   \
+    ((struct route_aliases){ .octets = BUF_INIT(ROUTE_ALIASES_INDEX_MAX),                                    \
+                             .entries = BUF_INIT(ROUTE_ALIASES_INDEX_MAX),                                   \
+                             .targets = BUF_INIT(ROUTE_ALIASES_INDEX_MAX),                                   \
                              .slots = BUF_INIT(ROUTE_ALIASES_INDEX_MAX) })
 
 void route_aliases_done(struct route_aliases *aliases);
 
 /*
- * Read a whole file of at most ROUTE_ALIASES_FILE_MAX octets into the empty *aliases. A bad line is a fault and takes
- * no other with it; an entry with a bad target keeps it as ROUTE_TARGET_BROKEN. False: without memory, and *aliases
- * is empty again.
+ * Read a whole file of at most ROUTE_ALIASES_FILE_MAX octets into the empty *aliases. A bad line is a fault
+ * and takes no other with it; an entry with a bad target keeps it as ROUTE_TARGET_BROKEN. False: without
+ * memory, and *aliases is empty again.
  */
-MUST_USE bool route_aliases_parse(struct route_aliases *aliases, struct str text, struct route_faults *faults);
-/* The same for a file of :include: -- targets alone, as many on a line as one likes. They are the one entry 0. */
+MUST_USE bool route_aliases_parse(struct route_aliases *aliases, struct str text,
+                                  struct route_faults *faults);
+/* The same for a file of :include: -- targets alone, any number a line; together they are entry 0. */
 MUST_USE bool route_list_parse(struct route_aliases *aliases, struct str text, struct route_faults *faults);
 
 /* The entry of LOCAL (any case) at DOMAIN, or of LOCAL everywhere; NULL for none. */
-const struct route_alias *route_aliases_find(const struct route_aliases *aliases, struct str local, struct str domain);
+const struct route_alias *route_aliases_find(const struct route_aliases *aliases, struct str local,
+                                             struct str domain);
 /* The entry "@DOMAIN". */
 const struct route_alias *route_aliases_find_domain(const struct route_aliases *aliases, struct str domain);
 
@@ -80,6 +84,7 @@ const struct route_alias *route_aliases_entry(const struct route_aliases *aliase
 void route_alias_key(const struct route_aliases *aliases, const struct route_alias *entry, struct str *local,
                      struct str *domain);
 /* I < entry->n. */
-struct route_target route_alias_target(const struct route_aliases *aliases, const struct route_alias *entry, size_t i);
+struct route_target route_alias_target(const struct route_aliases *aliases, const struct route_alias *entry,
+                                       size_t i);
 
 #endif

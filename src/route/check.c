@@ -38,8 +38,9 @@ static void say_failure(struct checker *c, enum route_status status, struct str 
         return;
     case ROUTE_IS_FOREIGN:
     case ROUTE_IS_NOT_BUILT:
-        say(c, false, arena_printf(a, "%.*s: mail is not yet taken for other hosts, commands and files",
-                                   STR_ARG(address)));
+        say(c, false,
+            arena_printf(a, "%.*s: mail is not yet taken for other hosts, commands and files",
+                         STR_ARG(address)));
         return;
     case ROUTE_HAS_NO_TABLE:
         say(c, false, STR("leads to a file that cannot be read"));
@@ -66,8 +67,9 @@ static void say_missing(struct checker *c, const struct route_results *results)
         const struct route_result *r = &results->items[i];
         route_find(c->view, r->local, r->domain, ROUTE_FIND_MAILBOX, c->scratch, &hit);
         if (hit.kind == ROUTE_UNKNOWN)
-            say(c, false, arena_printf(c->scratch, "leads to %.*s@%.*s, which does not exist", STR_ARG(r->local),
-                                       STR_ARG(r->domain)));
+            say(c, false,
+                arena_printf(c->scratch, "leads to %.*s@%.*s, which does not exist", STR_ARG(r->local),
+                             STR_ARG(r->domain)));
     }
 }
 
@@ -174,13 +176,14 @@ static void check_postmaster(struct checker *c, const struct config_domain *bloc
     struct str domain = block->names[0].text;
     route_find(c->view, STR("postmaster"), domain, ROUTE_FIND_ALL, c->scratch, &hit);
     if (hit.kind == ROUTE_MAILBOX && hit.assumed)
-        say(c, true, arena_printf(c->scratch, "postmaster@%.*s is no user and no alias: who reads it?",
-                                  STR_ARG(domain)));
+        say(c, true,
+            arena_printf(c->scratch, "postmaster@%.*s is no user and no alias: who reads it?",
+                         STR_ARG(domain)));
     end(c);
 }
 
-bool route_check(const struct route_view *view, void (*say_it)(void *ctx, const struct route_finding *finding),
-                 void *ctx)
+bool route_check(const struct route_view *view,
+                 void (*say_it)(void *ctx, const struct route_finding *finding), void *ctx)
 {
     struct checker c = { .view = view, .say = say_it, .ctx = ctx };
 

@@ -9,7 +9,7 @@
 #include "core/str.h"
 #include "route/find.h"
 
-/* In a file of aliases at PATH and LINE, or (PATH is empty) at PLACE of the configuration. Dies with the call. */
+/* In an alias file at PATH and LINE, or (PATH is empty) at PLACE of the configuration. Dies with the call. */
 struct route_finding {
     bool is_warning;
     struct str path;
@@ -19,11 +19,11 @@ struct route_finding {
 };
 
 /*
- * Follow every alias, catch-all and postmaster of all domains, and SAY what does not lead to mailboxes. Tables that
- * VIEW does not have are passed over (whoever made it knows why); a file of :include: that it does not have is said.
- * False: memory ran out, and not all was looked at.
+ * Follow every alias, catch-all and postmaster of all domains, and SAY what does not lead to mailboxes.
+ * Tables that VIEW does not have are passed over (whoever made it knows why); a file of :include: that it
+ * does not have is said. False: memory ran out, and not all was looked at.
  */
-MUST_USE bool route_check(const struct route_view *view, void (*say)(void *ctx, const struct route_finding *finding),
-                          void *ctx);
+MUST_USE bool route_check(const struct route_view *view,
+                          void (*say)(void *ctx, const struct route_finding *finding), void *ctx);
 
 #endif

@@ -27,7 +27,7 @@ struct walk {
     const struct route_view *view;
     struct arena *arena;
     struct route_failure *why;
-    struct step **last; /* where the next step is put: they are looked at in this order */
+    struct step **last;     /* where the next step is put: they are looked at in this order */
     struct route_seen seen; /* addresses looked at */
     struct route_result *found;
     size_t n;
@@ -203,7 +203,7 @@ static enum route_status push_targets(struct walk *w, const struct step *s, cons
     for (size_t i = 0; i < entry->n && status == ROUTE_OK; i++) {
         struct route_target t = route_alias_target(aliases, entry, i);
         struct step next = *like;
-        if (t.kind > ROUTE_TARGET_INCLUDE)
+        if (t.kind == ROUTE_TARGET_COMMAND || t.kind == ROUTE_TARGET_FILE || t.kind == ROUTE_TARGET_BROKEN)
             return ROUTE_IS_NOT_BUILT;
         next.from = s;
         next.depth = s->depth + 1;
@@ -295,14 +295,16 @@ static enum route_status visit_redirect(struct walk *w, const struct step *s, co
 static enum route_status visit_mailbox(struct walk *w, const struct step *s, const struct route_hit *hit)
 {
     /* <Postmaster>, or a literal of ours: the address gets the domain that is meant. */
-    if (!str_eq(s->domain, hit->domain) && !note_change(w, route_hit_rule(w->view, hit, w->arena), ROUTE_BY_ORIGIN))
+    if (!str_eq(s->domain, hit->domain) &&
+        !note_change(w, route_hit_rule(w->view, hit, w->arena), ROUTE_BY_ORIGIN))
         return ROUTE_HAS_NO_MEMORY;
     w->alive++;
     return add_result(w, s, hit);
 }
 
 /* At the beginning it is the recipient's fault, later an alias's. */
-static enum route_status visit_unknown(struct walk *w, const struct step *s, const struct route_hit *hit, bool loop)
+static enum route_status visit_unknown(struct walk *w, const struct step *s, const struct route_hit *hit,
+                                       bool loop)
 {
     enum route_status status = loop ? ROUTE_OK : fail(w, s, hit, ROUTE_IS_UNKNOWN);
 
@@ -311,8 +313,9 @@ static enum route_status visit_unknown(struct walk *w, const struct step *s, con
 
 static enum seen mark(struct walk *w, const struct step *s)
 {
-    struct str key = s->include.n ? arena_printf(w->arena, ":%.*s:%.*s", STR_ARG(s->include), STR_ARG(s->domain))
-                                  : seen_key(w->arena, s->local, s->domain, s->mode);
+    struct str key = s->include.n
+                         ? arena_printf(w->arena, ":%.*s:%.*s", STR_ARG(s->include), STR_ARG(s->domain))
+                         : seen_key(w->arena, s->local, s->domain, s->mode);
 
     return seen_add(&w->seen, w->arena, key);
 }
@@ -387,8 +390,8 @@ static enum route_status walk_on(struct walk *w, struct step *first, enum route_
     return status == ROUTE_OK ? judge(w, first) : status;
 }
 
-enum route_status route_expand(const struct route_view *view, struct str local, struct str domain, size_t index,
-                               struct route_results *results, struct route_failure *why)
+enum route_status route_expand(const struct route_view *view, struct str local, struct str domain,
+                               size_t index, struct route_results *results, struct route_failure *why)
 {
     struct step recipient = { .local = local, .domain = domain };
     struct walk w = { .view = view, .arena = results->arena, .why = why };
@@ -400,8 +403,9 @@ enum route_status route_expand(const struct route_view *view, struct str local, 
     return status == ROUTE_OK ? keep(&w, results, index) : status;
 }
 
-enum route_status route_expand_entry(const struct route_view *view, struct str local, const struct route_hit *hit,
-                                     struct route_results *results, struct route_failure *why)
+enum route_status route_expand_entry(const struct route_view *view, struct str local,
+                                     const struct route_hit *hit, struct route_results *results,
+                                     struct route_failure *why)
 {
     struct step name = { .local = local, .domain = hit->domain };
     struct walk w = { .view = view, .arena = results->arena, .why = why, .max = hit->block->max_expansion.n };

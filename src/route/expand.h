@@ -56,12 +56,13 @@ struct route_failure {
 
 /*
  * Add what LOCAL@DOMAIN becomes. One that another recipient became already is not added again, so OK may add
- * nothing. An address of ours that an alias names and that does not exist is a result all the same, beside others
- * that do: its failure is then reported to the sender. Nothing is added unless OK.
+ * nothing. An address of ours that an alias names and that does not exist is a result all the same, beside
+ * others that do: its failure is then reported to the sender. Nothing is added unless OK.
  */
 MUST_USE enum route_status route_expand(const struct route_view *view, struct str local, struct str domain,
-                                        size_t index, struct route_results *results, struct route_failure *why);
-/* The same for one entry of an alias file, asked for by LOCAL: HIT is as route_find() makes it for an alias. */
+                                        size_t index, struct route_results *results,
+                                        struct route_failure *why);
+/* The same for one entry of an alias file, asked for by LOCAL; HIT is that of an alias (route_find()). */
 MUST_USE enum route_status route_expand_entry(const struct route_view *view, struct str local,
                                               const struct route_hit *hit, struct route_results *results,
                                               struct route_failure *why);

@@ -70,8 +70,8 @@ static enum route_kind role_mailbox(struct finder *f, struct str local)
 
 /* ---- aliases ---- */
 
-enum route_kind route_find_alias(const struct route_view *view, const struct config_domain *block, struct str local,
-                                 struct str domain, struct route_hit *hit)
+enum route_kind route_find_alias(const struct route_view *view, const struct config_domain *block,
+                                 struct str local, struct str domain, struct route_hit *hit)
 {
     for (size_t i = 0; i < block->n_aliases; i++) {
         struct str path = block->aliases[i].text;
@@ -167,7 +167,7 @@ static enum route_kind find_rest(struct finder *f)
     return kind;
 }
 
-/* Does the directive postmaster lead to somebody? If not, its domain's own mailbox must do: it is always accepted. */
+/* Does the directive postmaster lead to somebody? If not, the domain's own mailbox must do (RFC 5321 4.5.1). */
 static bool leads_on(struct finder *f, struct str local)
 {
     struct route_hit *hit = f->hit, there = { 0 };

@@ -1,4 +1,4 @@
-/* route/find.h -- what one address is: a mailbox, an alias, another address, or nothing of ours (FACE 1.11). Pure. */
+/* route/find.h -- what one address is: mailbox, alias, another address, or nothing of ours. Pure. */
 #ifndef ROUTE_FIND_H
 #define ROUTE_FIND_H
 
@@ -50,23 +50,24 @@ enum route_by {
 struct route_hit {
     enum route_kind kind;
     enum route_by by;
-    const struct config_domain *block; /* NULL: FOREIGN */
-    struct str domain;                 /* a name of the block */
-    struct str user;                   /* MAILBOX: as the users table spells it */
-    struct str detail;                 /* MAILBOX: may be empty */
-    bool assumed;                      /* MAILBOX: no table knows the name (users any, postmaster, abuse) */
+    const struct config_domain *block;   /* NULL: FOREIGN */
+    struct str domain;                   /* a name of the block */
+    struct str user;                     /* MAILBOX: as the users table spells it */
+    struct str detail;                   /* MAILBOX: may be empty */
+    bool assumed;                        /* MAILBOX: no table knows the name (users any, postmaster, abuse) */
     const struct route_aliases *aliases; /* ALIAS */
     const struct route_alias *entry;     /* ALIAS */
-    struct str to_local;  /* REDIRECT */
-    struct str to_domain; /* REDIRECT */
-    struct str path;      /* the file that decided, with the line of ENTRY; NO_TABLE: that cannot be had */
+    struct str to_local;                 /* REDIRECT */
+    struct str to_domain;                /* REDIRECT */
+    struct str path; /* the file that decided, with the line of ENTRY; NO_TABLE: that cannot be had */
     struct config_place place; /* what decided where no file did */
 };
 
 /*
  * LOCAL without quoting, in any case; DOMAIN canonical, an address literal, or empty for <Postmaster>.
- * The full address is looked for first, then it without detail; each time in aliases before users. Then the roles
- * postmaster and abuse, catch-all, and an "@domain" alias. Texts of *hit borrow from the arguments, the view and ARENA.
+ * The full address is looked for first, then it without detail; each time in aliases before users. Then the
+ * roles postmaster and abuse, catch-all, and an "@domain" alias. Texts of *hit borrow from the arguments, the
+ * view and ARENA.
  */
 void route_find(const struct route_view *view, struct str local, struct str domain, enum route_find_mode mode,
                 struct arena *arena, struct route_hit *hit);
@@ -77,8 +78,8 @@ const struct config_domain *route_home(const struct route_view *view, struct str
 MUST_USE bool route_read_address(const struct config_address *written, struct arena *arena, struct str *local,
                                  struct str *domain);
 /* The first alias entry of LOCAL in the block's files; path and table as in struct route_hit. */
-enum route_kind route_find_alias(const struct route_view *view, const struct config_domain *block, struct str local,
-                                 struct str domain, struct route_hit *hit);
+enum route_kind route_find_alias(const struct route_view *view, const struct config_domain *block,
+                                 struct str local, struct str domain, struct route_hit *hit);
 /* "/etc/veredus/aliases:12" or "veredus.conf:17", in ARENA. */
 struct str route_hit_rule(const struct route_view *view, const struct route_hit *hit, struct arena *arena);
 /* "alias", "catch-all", …; "" for ITSELF. */

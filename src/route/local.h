@@ -35,10 +35,10 @@ MUST_USE bool route_cut_detail(struct str local, struct str separators, struct s
 /* postmaster and abuse, in any case: always accepted (RFC 5321 4.5.1, RFC 2142). */
 bool route_is_role(struct str local);
 
-/* Nothing a local part of a mailbox or alias cannot hold: no control octets, well-formed UTF-8, 1 to 254 octets. */
+/* What a mailbox or alias may be called: 1 to 254 octets of well-formed UTF-8, none of them control octets. */
 bool route_local_is_sane(struct str local);
 
-/* A domain written in any case or with U-labels, as lower-case A-labels in A. False: not a domain, or no memory. */
+/* A domain in any case or with U-labels, as lower-case A-labels in A. False: no domain, or no memory. */
 MUST_USE bool route_domain_normal(struct arena *a, struct str written, struct str *out);
 
 #endif

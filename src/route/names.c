@@ -80,7 +80,7 @@ void route_names_done(struct route_names *names)
 {
     buf_done(&names->octets);
     buf_done(&names->slots);
-    names->n = 0;
+    names->n = names->n_at_domain = 0;
 }
 
 enum route_names_add route_names_add(struct route_names *names, struct str local, struct str domain)
@@ -101,10 +101,12 @@ enum route_names_add route_names_add(struct route_names *names, struct str local
     buf_add(&names->octets, domain);
     *slot = (uint32_t)at + 1;
     names->n++;
+    names->n_at_domain += domain.n > 0;
     return ROUTE_NAMES_ADDED;
 }
 
-static bool find_exactly(const struct route_names *names, struct str local, struct str domain, struct str *spelled)
+static bool find_exactly(const struct route_names *names, struct str local, struct str domain,
+                         struct str *spelled)
 {
     uint32_t slot = *slot_find(names, &names->slots, local, domain);
 
@@ -113,9 +115,12 @@ static bool find_exactly(const struct route_names *names, struct str local, stru
     return slot != 0;
 }
 
-bool route_names_find(const struct route_names *names, struct str local, struct str domain, struct str *spelled)
+bool route_names_find(const struct route_names *names, struct str local, struct str domain,
+                      struct str *spelled)
 {
     if (!names->n || !local.n || local.n > ROUTE_LOCAL_MAX)
         return false;
-    return find_exactly(names, local, domain, spelled) || find_exactly(names, local, STR_NONE, spelled);
+    if (names->n_at_domain && find_exactly(names, local, domain, spelled))
+        return true;
+    return find_exactly(names, local, STR_NONE, spelled);
 }

@@ -19,16 +19,16 @@ enum { ROUTE_UID_FIRST = 1000, ROUTE_UID_LAST = 65533 };
 enum { ROUTE_USERS_NAME_MAX = ROUTE_LOCAL_MAX + 1 + ROUTE_DOMAIN_MAX };
 
 /*
- * Reads name[:{SCHEME}hash[:uid:gid:gecos:home:shell:extra]] a line; empty lines and those that begin with # are
- * skipped. What follows the name is passed over without being kept anywhere (the uid apart, in a SYSTEM file).
+ * Reads name[:{SCHEME}hash[:uid:gid:gecos:home:shell:extra]] a line; empty lines and those that begin with #
+ * are skipped. What follows the name is passed over without being kept, but for the uid in a SYSTEM file.
  */
 struct route_users_parser {
     struct route_names *names;
     struct route_faults *faults;
-    bool system;   /* /etc/passwd: only accounts of ROUTE_UID_FIRST to ROUTE_UID_LAST count */
+    bool system; /* /etc/passwd: only accounts of ROUTE_UID_FIRST to ROUTE_UID_LAST count */
     bool has_uid;
     bool too_long;
-    bool full;     /* NAMES could not take all: what it holds is of no use */
+    bool full; /* NAMES could not take all: what it holds is of no use */
     unsigned field;
     uint32_t line;
     uint64_t uid;
@@ -39,8 +39,8 @@ struct route_users_parser {
 void route_users_begin(struct route_users_parser *p, struct route_names *names, struct route_faults *faults,
                        bool system);
 /*
- * The next octets of the file; how it is cut into pieces makes no difference. A bad line is a fault and takes no
- * other line with it. False: no room for more names.
+ * The next octets of the file; how it is cut into pieces makes no difference. A bad line is a fault and takes
+ * no other line with it. False: no room for more names.
  */
 MUST_USE bool route_users_feed(struct route_users_parser *p, struct str octets);
 /* The end of the file; also ends a last line without line end. */

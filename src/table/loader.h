@@ -1,4 +1,4 @@
-/* table/loader.h -- reading tables on a thread of their own, so that nobody waits for a disk or a million names. */
+/* table/loader.h -- tables read on a thread: nobody waits for a disk or a million names. */
 #ifndef TABLE_LOADER_H
 #define TABLE_LOADER_H
 
@@ -23,16 +23,16 @@ struct table_loader {
     struct io_waker waker;
     pthread_mutex_t lock;
     pthread_t thread;
-    bool has_thread;  /* to be joined */
-    bool working;     /* under the lock: it will look at WAITING again before it ends */
+    bool has_thread; /* to be joined */
+    bool working;    /* under the lock: it will look at WAITING again before it ends */
     struct list waiting;
     struct list finished;
 };
 
 MUST_USE bool table_loader_init(struct table_loader *l, struct io_loop *loop, struct err *err);
 /*
- * Read FD (taken over) as FORM; job->done() is called from the loop, never from here. The thread lives as long as
- * there is something to read: it begins behind the sandbox, and an idle process has none.
+ * Read FD (taken over) as FORM; job->done() is called from the loop, never from here. The thread lives as
+ * long as there is something to read: it begins behind the sandbox, and an idle process has none.
  */
 void table_loader_read(struct table_loader *l, struct table_job *job, int fd, enum route_form form,
                        void (*done)(struct table_job *job));

@@ -1,4 +1,4 @@
-/* Alias files: reading twice gives the same; what is kept lies in the input, but for domains made canonical. */
+/* Alias files: reading twice gives the same; what is kept lies in the input, canonical domains apart. */
 #include <stdint.h>
 #include <string.h>
 

@@ -12,7 +12,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static const char config[] =
     "hostname mail.example.org; origin a.b;\n"
     "domain a.b { users file:/users; aliases file:/aliases; deliver maildir:/m/{user}; max-expansion 50; }\n"
-    "domain c.d { users any; aliases file:/aliases; catch-all a@a.b; deliver maildir:/m/{user}; max-expansion 50; }\n";
+    "domain c.d { users any; aliases file:/aliases; catch-all a@a.b; deliver maildir:/m/{user}; "
+    "max-expansion 50; }\n";
 
 static void check(const struct route_results *r)
 {
@@ -41,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct route_results r = { .arena = a };
     for (size_t i = 0; i < 3; i++) {
         const char *name = names[((size ? data[0] : 0) + i) % ARRAY_LEN(names)];
-        enum route_status status = route_expand(&w.view, str_from_c(name), i % 2 ? STR("c.d") : STR("a.b"), i, &r, &why);
+        enum route_status status =
+            route_expand(&w.view, str_from_c(name), i % 2 ? STR("c.d") : STR("a.b"), i, &r, &why);
         BUG_ON(status == ROUTE_HAS_NO_MEMORY);
     }
     check(&r);

@@ -1,4 +1,4 @@
-/* Users files: whole, octet by octet and in threes give the same names and faults; every name lies in the input. */
+/* Users files: however they are cut, the same names and faults; every name lies in the input. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,8 @@ static void check_names(const struct reading *r, struct str text)
 
     while (all.n) {
         size_t local_n = (unsigned char)all.p[0], domain_n = (unsigned char)all.p[1];
-        struct str local = str_slice(all, 2, 2 + local_n), domain = str_slice(all, 2 + local_n, 2 + local_n + domain_n);
+        struct str local = str_slice(all, 2, 2 + local_n),
+                   domain = str_slice(all, 2 + local_n, 2 + local_n + domain_n);
         BUG_ON(!local.n || !str_contains(text, local));
         BUG_ON(!route_names_find(&r->names, local, domain, &spelled) || !str_eq_nocase(spelled, local));
         all = str_skip(all, 2 + local_n + domain_n);

@@ -143,7 +143,8 @@ static const char client[16] = { 0x20, 0x01, 0x0d, (char)0xb8, 0, 0, 0, 0, 0, 0,
 
 static uint16_t connect_row(size_t receive)
 {
-    assert_true(ipc_send_connect_ask(hall.receive[receive], &(struct ipc_connect_ask){ .client = str_of(client, 16) }));
+    assert_true(ipc_send_connect_ask(hall.receive[receive],
+                                     &(struct ipc_connect_ask){ .client = str_of(client, 16) }));
     hear(1);
     assert_int_equal(hall.last.type, IPC_CONNECT_ANSWER);
     return hall.last.connect_answer.row;
@@ -206,7 +207,8 @@ static void a_file_given_later_is_read_beside_the_loop(void **state)
     hear(1);
     start();
     give_file("/users", "Anna\nben\n");
-    for (uint16_t row = SMTP_REPLY_NO_SUCH_MAILBOX; row != SMTP_REPLY_RCPT_OK; row = hall.last.rcpt_answer.row) {
+    for (uint16_t row = SMTP_REPLY_NO_SUCH_MAILBOX; row != SMTP_REPLY_RCPT_OK;
+         row = hall.last.rcpt_answer.row) {
         assert_int_equal(row, SMTP_REPLY_NO_SUCH_MAILBOX);
         ask_rcpt(0, 1, "ben+detail");
         hear(1);

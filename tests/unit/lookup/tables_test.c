@@ -3,9 +3,10 @@
 
 #include "tests/unit/lookup/room.h"
 
-static const char config[] = "hostname mail.example.org; listen 25;\n"
-                             "domain example.org { users file:/users; aliases file:/aliases; deliver maildir:/m/{user}; }\n"
-                             "domain sys.example { users system; deliver maildir:/m/{user}; }\n";
+static const char config[] =
+    "hostname mail.example.org; listen 25;\n"
+    "domain example.org { users file:/users; aliases file:/aliases; deliver maildir:/m/{user}; }\n"
+    "domain sys.example { users system; deliver maildir:/m/{user}; }\n";
 
 static int open_room(void **state)
 {
@@ -105,7 +106,8 @@ static void files_that_nobody_named_are_closed(void **state)
     room_file("/other", "anna\n");
     assert_null(lookup_tables_get(&room.lookup->tables, ROUTE_FORM_USERS, STR("/other")));
     room_file("/etc/passwd", "root:x:0:0\nanna:x:1000:1\n");
-    const struct route_table *t = lookup_tables_get(&room.lookup->tables, ROUTE_FORM_SYSTEM, STR("/etc/passwd"));
+    const struct route_table *t =
+        lookup_tables_get(&room.lookup->tables, ROUTE_FORM_SYSTEM, STR("/etc/passwd"));
     assert_int_equal(t->names.n, 1);
 }
 

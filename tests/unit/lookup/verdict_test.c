@@ -4,24 +4,27 @@
 #include "core/num.h"
 #include "tests/unit/lookup/room.h"
 
-static const char config[] =
-    "hostname mail.example.org; origin example.org; public-address 192.0.2.1;\n"
-    "listen 25 { limit client connections 2; }\n"
-    "listen 26 { vrfy off; limit client messages 2/h reject; limit client recipients 3/h; limit client errors 3/h; }\n"
-    "listen 27 { limit sender octets 1000/h; limit client sessions 1/h reject; }\n"
-    "domain example.org {\n"
-    "  users file:/users; aliases file:/aliases; deliver maildir:/var/mail/{domain}/{user}; max-message-size 1k;\n"
-    "}\n"
-    "domain example.net { users file:/users; catch-all anna@example.org; deliver maildir:/m/{user}; limit client recipients 1/h; }\n"
-    "domain lost.example { users file:/lost; deliver maildir:/m/{user}; }\n"
-    "domain any.example { users any; deliver maildir:/m/{user}; }\n";
+static const char config[] = "hostname mail.example.org; origin example.org; public-address 192.0.2.1;\n"
+                             "listen 25 { limit client connections 2; }\n"
+                             "listen 26 { vrfy off; limit client messages 2/h reject; limit client "
+                             "recipients 3/h; limit client errors 3/h; }\n"
+                             "listen 27 { limit sender octets 1000/h; limit client sessions 1/h reject; }\n"
+                             "domain example.org {\n"
+                             "  users file:/users; aliases file:/aliases; deliver "
+                             "maildir:/var/mail/{domain}/{user}; max-message-size 1k;\n"
+                             "}\n"
+                             "domain example.net { users file:/users; catch-all anna@example.org; deliver "
+                             "maildir:/m/{user}; limit client recipients 1/h; }\n"
+                             "domain lost.example { users file:/lost; deliver maildir:/m/{user}; }\n"
+                             "domain any.example { users any; deliver maildir:/m/{user}; }\n";
 
 static int open_room(void **state)
 {
     (void)state;
     room_open(config);
     room_file("/users", "Anna\nben\nonly@example.net\n");
-    room_file("/aliases", "all: anna, ben\naway: x@elsewhere.example\nowner-all: ben\nself: self\ngone: nobody\n");
+    room_file("/aliases",
+              "all: anna, ben\naway: x@elsewhere.example\nowner-all: ben\nself: self\ngone: nobody\n");
     room_forget_records();
     return 0;
 }
@@ -36,8 +39,8 @@ static int close_room(void **state)
 static const char far_client[16] = { 0x20, 0x01, 0x0d, (char)0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
 static const char local_client[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
 
-static struct ipc_rcpt_answer rcpt_from(const char client[16], uint32_t listener, const char *local, const char *domain,
-                                        uint64_t size)
+static struct ipc_rcpt_answer rcpt_from(const char client[16], uint32_t listener, const char *local,
+                                        const char *domain, uint64_t size)
 {
     struct ipc_rcpt_answer answer;
 
@@ -69,7 +72,7 @@ struct row {
     const char *rule;
 };
 
-/* C037, C040: postmaster and our domains are taken, strangers may not relay, and nothing else is said to exist. */
+/* C037, C040: postmaster and what our domains have is taken; strangers may not relay. */
 static void recipients_are_judged(void **state)
 {
     (void)state;
@@ -94,8 +97,8 @@ static void recipients_are_judged(void **state)
         struct ipc_rcpt_answer a = rcpt(rows[i].local, rows[i].domain);
         bool ok = rows[i].row == SMTP_REPLY_RCPT_OK;
         if (a.refused == ok || a.row != rows[i].row || a.reason != rows[i].reason || a.plain != rows[i].plain)
-            fail_msg("%s@%s: refused %d row %d reason %d plain %d", rows[i].local, rows[i].domain, a.refused, a.row,
-                     a.reason, a.plain);
+            fail_msg("%s@%s: refused %d row %d reason %d plain %d", rows[i].local, rows[i].domain, a.refused,
+                     a.row, a.reason, a.plain);
         assert_str_is(a.rule, str_from_c(rows[i].rule));
         room.turn.now_msec += 3600 * 1000;
     }
@@ -120,7 +123,8 @@ static void harvesters_are_deferred(void **state)
 {
     (void)state;
     for (int i = 0; i < 50; i++)
-        assert_int_equal(rcpt_from(far_client, 0, "nobody", "example.org", 0).row, SMTP_REPLY_NO_SUCH_MAILBOX);
+        assert_int_equal(rcpt_from(far_client, 0, "nobody", "example.org", 0).row,
+                         SMTP_REPLY_NO_SUCH_MAILBOX);
     struct ipc_rcpt_answer known = rcpt_from(far_client, 0, "anna", "example.org", 0);
     assert_true(known.refused);
     assert_int_equal(known.row, SMTP_REPLY_LIMIT_DEFER);
@@ -142,9 +146,10 @@ static struct ipc_connect_answer connect_from(const char client[16], uint32_t li
 {
     struct ipc_connect_answer answer;
 
-    lookup_connect(&room.turn,
-                   &(struct ipc_connect_ask){ .client = str_of(client, 16), .listener = listener, .again = again },
-                   &answer);
+    lookup_connect(
+        &room.turn,
+        &(struct ipc_connect_ask){ .client = str_of(client, 16), .listener = listener, .again = again },
+        &answer);
     return answer;
 }
 
@@ -279,17 +284,17 @@ static void vrfy_says_what_is_known(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (vrfy(rows[i].listener, rows[i].local, rows[i].domain).row != rows[i].row)
-            fail_msg("%s@%s: row %d", rows[i].local, rows[i].domain, vrfy(rows[i].listener, rows[i].local, rows[i].domain).row);
+            fail_msg("%s@%s: row %d", rows[i].local, rows[i].domain,
+                     vrfy(rows[i].listener, rows[i].local, rows[i].domain).row);
     struct ipc_vrfy_answer a = vrfy(0, "Anna", "example.org");
     assert_str_is(a.local, STR("Anna"));
     assert_str_is(a.domain, STR("example.org"));
     assert_int_equal(vrfy(0, "nobody", "example.org").local.n, 0);
 }
 
-static const char two_domains[] =
-    "hostname mail.example.org; listen 25;\n"
-    "domain a.example { users file:/a; deliver maildir:/m/{user}; }\n"
-    "domain b.example { users file:/b; deliver maildir:/m/{user}; }\n";
+static const char two_domains[] = "hostname mail.example.org; listen 25;\n"
+                                  "domain a.example { users file:/a; deliver maildir:/m/{user}; }\n"
+                                  "domain b.example { users file:/b; deliver maildir:/m/{user}; }\n";
 
 static void a_bare_name_is_verified_ambiguous_or_unknown(void **state)
 {
@@ -351,12 +356,14 @@ static void recipients_are_expanded_together(void **state)
     (void)state;
     struct buf in = BUF_INIT(4096);
     struct ipc_expand_answer a;
-    static const char *const pairs[] = { "all", "example.org", "ANNA", "example.org", "ben+x", "example.org",
-                                         "Postmaster", "", "nobody", "example.org", "x", "elsewhere.example" };
+    static const char *const pairs[] = { "all",    "example.org", "ANNA",       "example.org",
+                                         "ben+x",  "example.org", "Postmaster", "",
+                                         "nobody", "example.org", "x",          "elsewhere.example" };
 
     for (size_t i = 0; i < ARRAY_LEN(pairs); i++)
         add_counted(&in, pairs[i]);
-    lookup_expand(&room.turn, &(struct ipc_expand_ask){ .ticket = 1, .count = 6, .recipients = buf_str(&in) }, &a);
+    lookup_expand(&room.turn, &(struct ipc_expand_ask){ .ticket = 1, .count = 6, .recipients = buf_str(&in) },
+                  &a);
     assert_false(a.refused);
     /* What vanished since RCPT goes on as it is, and fails for itself. */
     assert_string_equal(show_results(&a), "0:anna@example.org 2 /aliases:1 owner-all@example.org|"
@@ -378,7 +385,8 @@ static void what_may_be_well_later_refuses_the_message(void **state)
     add_counted(&in, "example.org");
     add_counted(&in, "anna");
     add_counted(&in, "lost.example");
-    lookup_expand(&room.turn, &(struct ipc_expand_ask){ .ticket = 1, .count = 2, .recipients = buf_str(&in) }, &a);
+    lookup_expand(&room.turn, &(struct ipc_expand_ask){ .ticket = 1, .count = 2, .recipients = buf_str(&in) },
+                  &a);
     assert_true(a.refused);
     assert_int_equal(smtp_reply_row((enum smtp_reply_name)a.row).code, 451);
     assert_int_equal(a.reason, LOG_REASON_LOOKUP);
@@ -390,7 +398,8 @@ static void what_may_be_well_later_refuses_the_message(void **state)
         assert_true(a.refused);
         free(copy);
     }
-    lookup_expand(&room.turn, &(struct ipc_expand_ask){ .count = UINT32_MAX, .recipients = buf_str(&in) }, &a);
+    lookup_expand(&room.turn, &(struct ipc_expand_ask){ .count = UINT32_MAX, .recipients = buf_str(&in) },
+                  &a);
     assert_true(a.refused);
     buf_done(&in);
 }
@@ -399,8 +408,9 @@ static struct ipc_route_answer route(const char *local, const char *domain)
 {
     struct ipc_route_answer a;
 
-    lookup_route(&room.turn,
-                 &(struct ipc_route_ask){ .ticket = 9, .local = str_from_c(local), .domain = str_from_c(domain) }, &a);
+    lookup_route(
+        &room.turn,
+        &(struct ipc_route_ask){ .ticket = 9, .local = str_from_c(local), .domain = str_from_c(domain) }, &a);
     assert_int_equal(a.ticket, 9);
     assert_int_equal(a.generation, 7);
     return a;

@@ -37,12 +37,13 @@ static struct policy_party party(const char *ip, const char *sender, const struc
 static struct config_limit limit(size_t index, enum config_limit_key key, enum config_limit_measure measure,
                                  uint64_t bound, uint64_t msec)
 {
-    return (struct config_limit){ .index = index, .key = key, .measure = measure, .bound = bound, .msec = msec };
+    return (
+        struct config_limit){ .index = index, .key = key, .measure = measure, .bound = bound, .msec = msec };
 }
 
-#define ONE_LIMIT(name, l)                                                                                  \
-    const struct config_limit name##_limit = (l);                                                          \
-    const struct config_limit *const name##_items[] = { &name##_limit };                                   \
+#define ONE_LIMIT(name, l)                                                                                   \
+    const struct config_limit name##_limit = (l);                                                            \
+    const struct config_limit *const name##_items[] = { &name##_limit };                                     \
     const struct config_limits name = { name##_items, 1 }
 
 /* Take one if it is allowed. */
@@ -165,7 +166,8 @@ static void senders_and_their_domains(void **state)
 {
     (void)state;
     const struct config_limit by_sender = limit(0, CONFIG_LIMIT_SENDER, CONFIG_MEASURE_MESSAGES, 1, HOUR);
-    const struct config_limit by_domain = limit(1, CONFIG_LIMIT_SENDER_DOMAIN, CONFIG_MEASURE_MESSAGES, 2, HOUR);
+    const struct config_limit by_domain =
+        limit(1, CONFIG_LIMIT_SENDER_DOMAIN, CONFIG_MEASURE_MESSAGES, 2, HOUR);
     const struct config_limit *const items[] = { &by_sender, &by_domain };
     const struct config_limits limits = { items, 2 };
     struct fixture f = fixture_new();

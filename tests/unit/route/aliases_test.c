@@ -30,8 +30,9 @@ static const char *show(const struct reading *r, const char *local, const char *
 {
     static const char *const kinds[] = { "", "\\", "include ", "|", "file ", "broken" };
     static char out[1024];
-    const struct route_alias *e = *local ? route_aliases_find(&r->aliases, str_from_c(local), str_from_c(domain))
-                                         : route_aliases_find_domain(&r->aliases, str_from_c(domain));
+    const struct route_alias *e = *local
+                                      ? route_aliases_find(&r->aliases, str_from_c(local), str_from_c(domain))
+                                      : route_aliases_find_domain(&r->aliases, str_from_c(domain));
     size_t n;
 
     if (!e)
@@ -45,25 +46,26 @@ static const char *show(const struct reading *r, const char *local, const char *
     return out;
 }
 
-static const char sample[] =
-    "# aliases\n"
-    "ben: ben.miller\n"
-    "\n"
-    "all: anna, ben,\n"
-    "\tcarol@Example.NET\n"
-    "   # a comment between\n"
-    "\n"
-    "  , dora\n"
-    "\"with: colon\": \"quoted @ sign\"@example.org\n"
-    "self: \\self, |/usr/bin/program -x\n"
-    "Files: /var/mail/archive , \":include:/etc/list one\"\n"
-    "post@example.net: anna\n"
-    "@old.example: @example.org\n"
-    "owner-all: anna\n"
-    "named: Anna Berg <anna@example.org>, ben@example.org (Ben, who is busy)\n"
-    "command: \"|/bin/cmd with, comma\"\n"
-    "b\xc3\xbc" "cher: anna@b\xc3\xbc" "cher.example\r\n"
-    "last: anna";
+static const char sample[] = "# aliases\n"
+                             "ben: ben.miller\n"
+                             "\n"
+                             "all: anna, ben,\n"
+                             "\tcarol@Example.NET\n"
+                             "   # a comment between\n"
+                             "\n"
+                             "  , dora\n"
+                             "\"with: colon\": \"quoted @ sign\"@example.org\n"
+                             "self: \\self, |/usr/bin/program -x\n"
+                             "Files: /var/mail/archive , \":include:/etc/list one\"\n"
+                             "post@example.net: anna\n"
+                             "@old.example: @example.org\n"
+                             "owner-all: anna\n"
+                             "named: Anna Berg <anna@example.org>, ben@example.org (Ben, who is busy)\n"
+                             "command: \"|/bin/cmd with, comma\"\n"
+                             "b\xc3\xbc"
+                             "cher: anna@b\xc3\xbc"
+                             "cher.example\r\n"
+                             "last: anna";
 
 static void each_form_is_read(void **state)
 {
@@ -82,7 +84,11 @@ static void each_form_is_read(void **state)
     assert_string_equal(show(&r, "owner-all", "d"), "14: anna");
     assert_string_equal(show(&r, "named", "d"), "15: anna@example.org ben@example.org");
     assert_string_equal(show(&r, "command", "d"), "16: |/bin/cmd with, comma");
-    assert_string_equal(show(&r, "b\xc3\xbc" "cher", "d"), "17: anna@xn--bcher-kva.example");
+    assert_string_equal(show(&r,
+                             "b\xc3\xbc"
+                             "cher",
+                             "d"),
+                        "17: anna@xn--bcher-kva.example");
     assert_string_equal(show(&r, "last", "d"), "18: anna");
     done(&r);
 }
@@ -163,8 +169,8 @@ static void a_list_is_one_entry(void **state)
     struct route_aliases list = ROUTE_ALIASES_INIT;
     struct route_faults faults = { 0 };
 
-    assert_true(route_list_parse(&list, STR("# list\nanna, ben\n\n  carol@example.net\n:include:/etc/more\nbad one\n"),
-                                 &faults));
+    assert_true(route_list_parse(
+        &list, STR("# list\nanna, ben\n\n  carol@example.net\n:include:/etc/more\nbad one\n"), &faults));
     const struct route_alias *e = route_aliases_entry(&list, 0);
     assert_int_equal(e->n, 5);
     assert_str_is(route_alias_target(&list, e, 2).domain, STR("example.net"));

@@ -1,4 +1,4 @@
-/* What `config check` says of aliases: all that does not lead to mailboxes, by file and line (FACE 1.11, 1.12). */
+/* What `config check` says of aliases: all that does not lead to mailboxes, by file and line. */
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
@@ -9,9 +9,12 @@
 
 static const char config[] =
     "hostname mail.example.org; origin example.org;\n"
-    "domain example.org { users file:/users; aliases file:/aliases; deliver maildir:/m/{user}; max-expansion 3; }\n"
-    "domain example.net { users file:/users; catch-all nobody@example.org; postmaster anna@example.org; deliver maildir:/m/{user}; }\n"
-    "domain lost.example { users file:/lost; aliases file:/lost; postmaster x@elsewhere.example; deliver maildir:/m/{user}; }\n"
+    "domain example.org { users file:/users; aliases file:/aliases; deliver maildir:/m/{user}; max-expansion "
+    "3; }\n"
+    "domain example.net { users file:/users; catch-all nobody@example.org; postmaster anna@example.org; "
+    "deliver maildir:/m/{user}; }\n"
+    "domain lost.example { users file:/lost; aliases file:/lost; postmaster x@elsewhere.example; deliver "
+    "maildir:/m/{user}; }\n"
     "domain example.com { users file:/users; aliases file:/domain; deliver maildir:/m/{user}; }\n"
     "domain any.example { users any; deliver maildir:/m/{user}; }\n";
 
@@ -56,7 +59,8 @@ static void all_that_leads_nowhere_is_named(void **state)
                ":2: warning: postmaster@example.org is no user and no alias: who reads it?\n"
                ":3: leads to nobody@example.org, which does not exist\n"
                ":4: x@elsewhere.example: mail is not yet taken for other hosts, commands and files\n"
-               "/domain:1: postmaster@elsewhere.example: mail is not yet taken for other hosts, commands and files\n");
+               "/domain:1: postmaster@elsewhere.example: mail is not yet taken for other hosts, commands and "
+               "files\n");
     buf_done(&out);
     world_close(&w);
 }

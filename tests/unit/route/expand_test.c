@@ -13,37 +13,38 @@ static const char config[] =
     "  users file:/users; aliases file:/aliases; deliver maildir:/var/mail/{user};\n"
     "  max-expansion 20;\n"
     "}\n"
-    "domain example.net { users file:/users; catch-all anna@example.org; postmaster ben@example.org; deliver maildir:/m/{user}; }\n"
+    "domain example.net { users file:/users; catch-all anna@example.org; postmaster ben@example.org; deliver "
+    "maildir:/m/{user}; }\n"
     "domain loop.example { users file:/none; catch-all self@loop.example; deliver maildir:/m/{user}; }\n";
 
 static const char aliases[] =
-    "one: anna\n"                       /* 1 */
-    "two: anna, ben\n"                  /* 2 */
-    "chain: two, carol\n"               /* 3 */
-    "anna: anna, ben\n"                 /* 4: itself is the mailbox */
-    "final: \\ben\n"                    /* 5 */
-    "ping: pong\n"                      /* 6 */
-    "pong: ping\n"                      /* 7 */
-    "ring: ring2, ben\n"                /* 8 */
-    "ring2: ring\n"                     /* 9 */
-    "list: :include:/list\n"            /* 10 */
-    "owner-list: carol\n"               /* 11 */
-    "nested: list, dora\n"              /* 12 */
-    "lostlist: :include:/lost\n"        /* 13 */
-    "away: anna@elsewhere.example\n"    /* 14 */
-    "deep: one, away\n"                 /* 15 */
-    "command: |/bin/true\n"             /* 16 */
-    "file: ben, /dev/null\n"            /* 17 */
-    "gone: nobody\n"                    /* 18 */
-    "half: nobody, ben\n"               /* 19 */
-    "d0: d1\nd1: d2\nd2: d3\nd3: d4\nd4: d5\nd5: d6\nd6: d7\nd7: d8\nd8: d9\nd9: ben\n"  /* 20..29: ten deep */
-    "e0: d0\n"                          /* 30: eleven deep */
-    "badly: ben, :nonsense:\n"          /* 31 */
+    "one: anna\n"                    /* 1 */
+    "two: anna, ben\n"               /* 2 */
+    "chain: two, carol\n"            /* 3 */
+    "anna: anna, ben\n"              /* 4: itself is the mailbox */
+    "final: \\ben\n"                 /* 5 */
+    "ping: pong\n"                   /* 6 */
+    "pong: ping\n"                   /* 7 */
+    "ring: ring2, ben\n"             /* 8 */
+    "ring2: ring\n"                  /* 9 */
+    "list: :include:/list\n"         /* 10 */
+    "owner-list: carol\n"            /* 11 */
+    "nested: list, dora\n"           /* 12 */
+    "lostlist: :include:/lost\n"     /* 13 */
+    "away: anna@elsewhere.example\n" /* 14 */
+    "deep: one, away\n"              /* 15 */
+    "command: |/bin/true\n"          /* 16 */
+    "file: ben, /dev/null\n"         /* 17 */
+    "gone: nobody\n"                 /* 18 */
+    "half: nobody, ben\n"            /* 19 */
+    "d0: d1\nd1: d2\nd2: d3\nd3: d4\nd4: d5\nd5: d6\nd6: d7\nd7: d8\nd8: d9\nd9: ben\n" /* 20..29: ten deep */
+    "e0: d0\n"                                                                          /* 30: eleven deep */
+    "badly: ben, :nonsense:\n"                                                          /* 31 */
     "many: u1,u2,u3,u4,u5,u6,u7,u8,u9,u10,u11,u12,u13,u14,u15,u16,u17,u18,u19,u20,u21\n" /* 32 */
-    "whole: @example.net\n"             /* 33 */
-    "selfinclude: :include:/self\n"     /* 34 */
-    "both: \\anna, anna\n"              /* 35 */
-    "cased: BEN, ben, Ben@example.org\n"; /* 36 */
+    "whole: @example.net\n"                                                              /* 33 */
+    "selfinclude: :include:/self\n"                                                      /* 34 */
+    "both: \\anna, anna\n"                                                               /* 35 */
+    "cased: BEN, ben, Ben@example.org\n";                                                /* 36 */
 
 static int open_world(void **state)
 {
@@ -86,10 +87,12 @@ static const char *expand(struct world *w, const char *local, const char *domain
 
     if (status != ROUTE_OK) {
         assert_int_equal(r.n, 0);
-        n += (size_t)snprintf(out + n, sizeof(out) - n, " %.*s %.*s", STR_ARG(why.rule), STR_ARG(why.address));
+        n +=
+            (size_t)snprintf(out + n, sizeof(out) - n, " %.*s %.*s", STR_ARG(why.rule), STR_ARG(why.address));
     }
     for (size_t i = 0; i < r.n; i++) {
-        n += (size_t)snprintf(out + n, sizeof(out) - n, " %.*s@%.*s", STR_ARG(r.items[i].local), STR_ARG(r.items[i].domain));
+        n += (size_t)snprintf(out + n, sizeof(out) - n, " %.*s@%.*s", STR_ARG(r.items[i].local),
+                              STR_ARG(r.items[i].domain));
         if (r.items[i].sender.n)
             n += (size_t)snprintf(out + n, sizeof(out) - n, "[%.*s]", STR_ARG(r.items[i].sender));
     }
@@ -136,7 +139,8 @@ static void recipients_become(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         const char *got = expand(*state, rows[i].local, rows[i].domain);
         if (strcmp(got, rows[i].becomes) != 0)
-            fail_msg("%s@%s becomes \"%s\", want \"%s\"", rows[i].local, rows[i].domain, got, rows[i].becomes);
+            fail_msg("%s@%s becomes \"%s\", want \"%s\"", rows[i].local, rows[i].domain, got,
+                     rows[i].becomes);
     }
 }
 
@@ -177,7 +181,8 @@ static void no_address_twice_over_all_recipients(void **state)
     assert_int_equal(route_expand(&w->view, STR("ANNA"), STR("example.org"), 1, &r, &why), ROUTE_OK);
     assert_int_equal(r.n, 2);
     /* A failure in between leaves nothing behind that would be missed later. */
-    assert_int_equal(route_expand(&w->view, STR("file"), STR("example.org"), 2, &r, &why), ROUTE_IS_NOT_BUILT);
+    assert_int_equal(route_expand(&w->view, STR("file"), STR("example.org"), 2, &r, &why),
+                     ROUTE_IS_NOT_BUILT);
     assert_int_equal(route_expand(&w->view, STR("carol"), STR("example.org"), 3, &r, &why), ROUTE_OK);
     assert_int_equal(r.n, 3);
     assert_int_equal(r.items[2].index, 3);

@@ -10,7 +10,8 @@ static const char config[] =
     "origin example.org;\n"
     "public-address 192.0.2.1 2001:db8::1;\n"
     "domain example.org example.com {\n"
-    "  users file:/users; aliases file:/aliases; deliver maildir:/var/mail/{domain}/{user}; catch-all office@example.org;\n"
+    "  users file:/users; aliases file:/aliases; deliver maildir:/var/mail/{domain}/{user}; catch-all "
+    "office@example.org;\n"
     "}\n"
     "domain example.net {\n"
     "  users file:/users2; aliases file:/aliases; deliver maildir:/var/mail/{domain}/{user};\n"
@@ -18,23 +19,30 @@ static const char config[] =
     "}\n"
     "domain any.example { users any; deliver maildir:/var/mail/{domain}/{user}; }\n"
     "domain lost.example { users file:/lost; deliver maildir:/var/mail/{domain}/{user}; }\n"
-    "domain halflost.example { users file:/users; aliases file:/lost; deliver maildir:/var/mail/{domain}/{user}; }\n"
+    "domain halflost.example { users file:/users; aliases file:/lost; deliver "
+    "maildir:/var/mail/{domain}/{user}; }\n"
     "domain sys.example { users system; deliver maildir:/var/mail/{domain}/{user}; subaddress off; }\n"
-    "domain a.example { users file:/users2; postmaster postmaster@b.example; deliver maildir:/var/mail/{user}; }\n"
-    "domain b.example { users file:/users2; postmaster postmaster@a.example; deliver maildir:/var/mail/{user}; }\n"
-    "domain gone.example { users file:/users2; postmaster nobody@a.example; deliver maildir:/var/mail/{user}; }\n"
-    "domain led.example { users file:/users2; postmaster nobody@example.net; deliver maildir:/var/mail/{user}; }\n";
+    "domain a.example { users file:/users2; postmaster postmaster@b.example; deliver "
+    "maildir:/var/mail/{user}; }\n"
+    "domain b.example { users file:/users2; postmaster postmaster@a.example; deliver "
+    "maildir:/var/mail/{user}; }\n"
+    "domain gone.example { users file:/users2; postmaster nobody@a.example; deliver "
+    "maildir:/var/mail/{user}; }\n"
+    "domain led.example { users file:/users2; postmaster nobody@example.net; deliver "
+    "maildir:/var/mail/{user}; }\n";
 
 static int open_world(void **state)
 {
     static struct world w;
 
     world_open(&w, config);
-    world_file(&w, ROUTE_FORM_USERS, "/users", "Anna\nBen.Miller\noffice\nonly@example.com\ntagged+tag\n\"odd\nshared\n");
+    world_file(&w, ROUTE_FORM_USERS, "/users",
+               "Anna\nBen.Miller\noffice\nonly@example.com\ntagged+tag\n\"odd\nshared\n");
     world_file(&w, ROUTE_FORM_USERS, "/users2", "nina\nmary-jane\n");
     world_file(&w, ROUTE_FORM_SYSTEM, "/etc/passwd", "root:x:0:0\nsam:x:1000:1000\n");
     world_file(&w, ROUTE_FORM_ALIASES, "/aliases",
-               "ben: ben.miller\nshared: anna\n@example.net: nina\n@example.org: anna\ntagged: anna\nabuse@example.org: anna\n");
+               "ben: ben.miller\nshared: anna\n@example.net: nina\n@example.org: anna\ntagged: "
+               "anna\nabuse@example.org: anna\n");
     *state = &w;
     return 0;
 }
@@ -48,7 +56,8 @@ static int close_world(void **state)
 /* "mailbox user detail domain", "alias LINE", "redirect to@domain by", … */
 static const char *ask_mode(struct world *w, const char *local, const char *domain, enum route_find_mode mode)
 {
-    static const char *const names[] = { "mailbox", "alias", "redirect", "unknown", "foreign", "no-table", "no-memory" };
+    static const char *const names[] = { "mailbox", "alias",    "redirect", "unknown",
+                                         "foreign", "no-table", "no-memory" };
     static char out[1024];
     struct arena *a = arena_new(1 << 20);
     struct str l = str_from_c(local), d = str_from_c(domain);
@@ -58,7 +67,8 @@ static const char *ask_mode(struct world *w, const char *local, const char *doma
     route_find(&w->view, str_of(lp, l.n), str_of(dp, d.n), mode, a, &hit);
     switch (hit.kind) {
     case ROUTE_MAILBOX:
-        snprintf(out, sizeof(out), "mailbox %.*s %.*s %.*s", STR_ARG(hit.user), STR_ARG(hit.detail), STR_ARG(hit.domain));
+        snprintf(out, sizeof(out), "mailbox %.*s %.*s %.*s", STR_ARG(hit.user), STR_ARG(hit.detail),
+                 STR_ARG(hit.domain));
         break;
     case ROUTE_ALIAS:
         snprintf(out, sizeof(out), "alias %u", hit.entry->line);

@@ -40,7 +40,8 @@ static const char sample[] =
     "\n"
     "Ben.Miller\n"
     "carol@Example.NET:{PLAIN}secret\n"
-    "dora@b\xc3\xbc" "cher.example\r\n"
+    "dora@b\xc3\xbc"
+    "cher.example\r\n"
     "last:{SHA}x";
 
 /* Whole, octet by octet, in threes: the same names, the same faults. */
@@ -79,7 +80,8 @@ static void first_spelling_is_kept(void **state)
 static void hashes_are_nowhere_in_what_is_kept(void **state)
 {
     (void)state;
-    struct reading r = read_in_steps(STR("anna:{PLAIN}sEcReT:1:2:g:/home/sEcReT:x:sEcReT\nben:sEcReT"), 7, false);
+    struct reading r =
+        read_in_steps(STR("anna:{PLAIN}sEcReT:1:2:g:/home/sEcReT:x:sEcReT\nben:sEcReT"), 7, false);
 
     assert_int_equal(r.names.n, 2);
     assert_false(str_contains(buf_str(&r.names.octets), STR("sEcReT")));
@@ -89,7 +91,9 @@ static void hashes_are_nowhere_in_what_is_kept(void **state)
 static void a_bad_line_is_named_and_takes_no_other_down(void **state)
 {
     (void)state;
-    struct reading r = read_in_steps(STR("good\n:x\nan na\nx@\n@example.org\nb\x01" "d\n\xff\nalso:good\n"), 100, false);
+    struct reading r = read_in_steps(STR("good\n:x\nan na\nx@\n@example.org\nb\x01"
+                                         "d\n\xff\nalso:good\n"),
+                                     100, false);
     const uint32_t lines[] = { 2, 3, 4, 5, 6, 7 };
 
     assert_int_equal(r.names.n, 2);

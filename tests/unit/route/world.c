@@ -13,7 +13,8 @@ static bool no_file(void *ctx, struct str path, struct arena *a, struct str *tex
     return err_perm(err, "%.*s: there are no files here", STR_ARG(path));
 }
 
-static bool no_glob(void *ctx, struct str pattern, struct arena *a, struct str **paths, size_t *n, struct err *err)
+static bool no_glob(void *ctx, struct str pattern, struct arena *a, struct str **paths, size_t *n,
+                    struct err *err)
 {
     (void)ctx, (void)a, (void)paths, (void)n;
     return err_perm(err, "%.*s: there are no files here", STR_ARG(pattern));
@@ -102,7 +103,8 @@ static bool read_table(struct route_table *t, struct str text)
     }
 }
 
-const struct route_faults *world_octets(struct world *w, enum route_form form, const char *path, struct str text)
+const struct route_faults *world_octets(struct world *w, enum route_form form, const char *path,
+                                        struct str text)
 {
     struct route_table *t = malloc(sizeof(*t));
 
@@ -113,7 +115,8 @@ const struct route_faults *world_octets(struct world *w, enum route_form form, c
     return &t->faults;
 }
 
-const struct route_faults *world_file(struct world *w, enum route_form form, const char *path, const char *text)
+const struct route_faults *world_file(struct world *w, enum route_form form, const char *path,
+                                      const char *text)
 {
     return world_octets(w, form, path, str_from_c(text));
 }

@@ -32,7 +32,9 @@ void world_close(struct world *w);
 const struct config *world_config(struct arena *a, const char *text);
 
 /* The file PATH holds TEXT, read in that form; returns the faults found in it. */
-const struct route_faults *world_file(struct world *w, enum route_form form, const char *path, const char *text);
-const struct route_faults *world_octets(struct world *w, enum route_form form, const char *path, struct str text);
+const struct route_faults *world_file(struct world *w, enum route_form form, const char *path,
+                                      const char *text);
+const struct route_faults *world_octets(struct world *w, enum route_form form, const char *path,
+                                        struct str text);
 
 #endif

@@ -143,7 +143,8 @@ static void a_failed_reading_is_told(void **state)
 
     loads = (struct loads){ .loop = io_loop_new(&err), .done = JOBS - 1 };
     assert_true(table_loader_init(&loads.loader, loads.loop, &err));
-    table_loader_read(&loads.loader, &loads.jobs[3], open("/", O_RDONLY | O_DIRECTORY), ROUTE_FORM_USERS, on_done);
+    table_loader_read(&loads.loader, &loads.jobs[3], open("/", O_RDONLY | O_DIRECTORY), ROUTE_FORM_USERS,
+                      on_done);
     assert_true(io_loop_run(loads.loop, &err));
     assert_int_equal(loads.jobs[3].err.kind, ERR_PERM);
     assert_int_equal(loads.jobs[3].fd, -1);
@@ -160,7 +161,8 @@ static void an_end_in_the_middle_loses_nothing(void **state)
         loads = (struct loads){ .loop = io_loop_new(&err) };
         assert_true(table_loader_init(&loads.loader, loads.loop, &err));
         for (size_t i = 0; i < JOBS; i++)
-            table_loader_read(&loads.loader, &loads.jobs[i], file_of(STR("a\nb\n")), ROUTE_FORM_USERS, on_done);
+            table_loader_read(&loads.loader, &loads.jobs[i], file_of(STR("a\nb\n")), ROUTE_FORM_USERS,
+                              on_done);
         table_loader_done(&loads.loader);
         assert_int_equal(loads.done, 0);
         io_loop_free(loads.loop);
