@@ -304,7 +304,7 @@ struct config {
     size_t n_listeners;
     const struct config_domain *domains;
     size_t n_domains;
-    const struct config_limit *limits; /* all of them: the built-in ones first, then as written */
+    const struct config_limit *limits; /* the built-in ones, then as written; BOUND 0: `none`, in force nowhere */
     size_t n_limits;
     const struct config_log *logs;
     size_t n_logs;

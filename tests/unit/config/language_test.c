@@ -307,13 +307,40 @@ static void everything_is_bounded(void **state)
     (void)state;
     assert_bounded("          ", CONFIG_FILE_MAX / 10 + 1, "is larger than 1 MiB");
     assert_bounded("a{", 20, "blocks are nested too deep");
-    assert_bounded("${", 400000, "too many errors");
-    assert_bounded("\"", 400001, "this quote is not closed");
-    assert_bounded("{user}", 170000, "this statement has no end");
+    assert_bounded("${", 50000, "too many errors");
+    assert_bounded("\"", 40001, "this quote is not closed");
+    assert_bounded("{user}", 30000, "this statement has no end");
     assert_bounded("include veredus.conf;", 1000, "this file includes itself");
     assert_bounded("include *;", 1000, "this file includes itself");
-    assert_bounded("a ", 500000, "this statement has no end");
-    assert_bounded("log stderr;", 90000, "");
+    assert_bounded("a ", 100000, "this statement has no end");
+}
+
+/* As many files as there are, all of PIECE, N times each. */
+static void assert_files_bounded(const char *piece, size_t n, size_t n_includes, const char *want)
+{
+    struct buf root = BUF_INIT(CONFIG_FILE_MAX), part = BUF_INIT(CONFIG_FILE_MAX);
+
+    for (size_t i = 0; i < n; i++)
+        buf_add_c(&part, piece);
+    for (size_t i = 0; i < n_includes; i++)
+        buf_add_c(&root, "include part;\n");
+    const struct memory_pair files[] = { { "/v", buf_str(&root) }, { "/part", buf_str(&part) }, { NULL, STR_NONE } };
+    struct memory m = { .files = files };
+    struct config_reader reader = memory_reader(&m);
+    struct parsed p;
+    parse_source(&p, &reader, &(struct config_source){ .root = STR("/v") });
+    assert_int_equal(p.diag.errors, 1);
+    assert_true(str_contains(buf_str(&p.out), str_from_c(want)));
+    parsed_done(&p);
+    buf_done(&part);
+    buf_done(&root);
+}
+
+static void all_files_together_are_bounded(void **state)
+{
+    (void)state;
+    assert_files_bounded(" ", 1, CONFIG_FILES_MAX, "too many files, or too much in them");
+    assert_files_bounded("                ", CONFIG_FILE_MAX / 16, 20, "too many files, or too much in them");
 }
 
 int main(void)
@@ -331,6 +358,7 @@ int main(void)
         cmocka_unit_test(includes_nest_to_eight),
         cmocka_unit_test(options_replace_what_the_file_says),
         cmocka_unit_test(everything_is_bounded),
+        cmocka_unit_test(all_files_together_are_bounded),
     };
 
     return cmocka_run_group_tests_name("config/language", tests, NULL, NULL);
