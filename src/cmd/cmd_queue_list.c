@@ -238,7 +238,8 @@ int cmd_queue_list(const struct cmd_call *call)
 
     if (call->argc > 1) {
         json_decref(l.ahead);
-        return cmd_usage(call, call->argv[1]);
+        return cmd_fail(CMD_USAGE, "all of them: veredus queue --json | jq 'select(.state==\"deferred\")'",
+                        "%s: '%s': choosing messages is not built yet", call->words, call->argv[1]);
     }
     if (server_open(&s, call, false) == CMD_OK)
         server_ask(&s, json_pack("{s:s}", "command", "queue list"));
