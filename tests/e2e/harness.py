@@ -194,6 +194,16 @@ def name_of(pid):
         return ""
 
 
+def record_of(line):
+    """The JSON record of a log line; behind the front of another where a kill cut that off; None: it is none."""
+    for text in [line, line[line.rfind('{"time":'):] if '{"time":' in line else ""]:
+        try:
+            return json.loads(text)
+        except ValueError:
+            pass
+    return None
+
+
 class Server:
     """
     A server with the domain example.test on one port of 127.0.0.1.
@@ -350,11 +360,9 @@ class Server:
         """JSON records of the log, with this event and these fields."""
         found = []
         for line in self.log_lines(since_start):
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            if event in (None, record.get("event")) and all(record.get(k) == v for k, v in fields.items()):
+            record = record_of(line)
+            if record and event in (None, record.get("event")) and \
+                    all(record.get(k) == v for k, v in fields.items()):
                 found.append(record)
         return found
 
@@ -370,12 +378,12 @@ class Server:
             return
         bad = []
         for line in self.log_lines():
-            try:
-                record = json.loads(line)
-            except ValueError:
-                bad.append(line)
-                continue
-            if record.get("level") == "error" and (record.get("event"), "error") not in self.expected:
+            record = record_of(line)
+            if not record:
+                # A kill may cut a record off; whatever else is no record was printed by somebody in trouble.
+                if not line.startswith('{"time":'):
+                    bad.append(line)
+            elif record.get("level") == "error" and (record.get("event"), "error") not in self.expected:
                 bad.append(line)
         if any("Sanitizer" in line or "runtime error" in line or "bug:" in line for line in bad) or \
                 (bad and ("*", "error") not in self.expected):

@@ -23,9 +23,8 @@ def rows(text):
 
 
 @pytest.fixture
-def waiting(make_server):
+def waiting(server):
     """A server with one deferred message, and its id."""
-    server = make_server(top="retry 1h;")
     os.chmod(server.path("mail"), 0o500)
     reply = server.send(LETTER)
     server.wait_record("defer", id=reply.id)
@@ -95,8 +94,11 @@ def test_config_show_and_help(server):
 def test_reload_and_stop(server):
     server.write_config(top="max-message-size 1000;")
     veredus(server, "reload")
-    with server.wire() as wire:
-        assert "SIZE 1000" in wire.ehlo().lines
+
+    def changed():
+        with server.wire() as wire:
+            return "SIZE 1000" in wire.ehlo().lines
+    until(changed, "the new configuration")
     server.write_config(top="nonsense;")
     server.expect("config")
     assert "nonsense" in veredus(server, "reload", status=None)

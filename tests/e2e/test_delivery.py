@@ -5,7 +5,6 @@ import re
 from harness import below_trace, field
 
 LETTER = b"From: carol@example.net\r\nSubject: x\r\n\r\nhello\r\n"
-QUICK = "retry 1s;"
 
 
 def shut(server):
@@ -36,20 +35,20 @@ def test_detail_and_case_lead_to_the_same_folder(server):
     assert os.listdir(server.path("mail", "example.test")) == ["ada"]
 
 
-def test_a_mail_root_that_is_shut_defers_and_then_delivers(make_server):
-    server = make_server(top=QUICK)
+def test_a_mail_root_that_is_shut_defers_and_a_restart_finds_it_open(server):
     shut(server)
     reply = server.send(LETTER)
     assert reply == 250
     record = server.wait_record("defer", id=reply.id)
     assert record["to"] == "ada@example.test" and record["attempt"] == 1 and re.match(r"\d{4}-", record["next"])
     open_again(server)
+    server.stop()
+    server.start()
     assert below_trace(server.wait_mail("ada")[0]) == LETTER
     server.wait_record("done", id=reply.id)
 
 
-def test_one_recipient_of_two_fails_and_the_other_has_it_once(make_server):
-    server = make_server(top=QUICK)
+def test_one_recipient_of_two_waits_and_the_other_has_it_once(server):
     os.makedirs(server.path("mail", "example.test"), 0o755)
     if os.getuid() == 0:
         owner = os.stat(server.path("mail"))
@@ -59,15 +58,16 @@ def test_one_recipient_of_two_fails_and_the_other_has_it_once(make_server):
     reply = server.send(LETTER, to=["ada@example.test", "bob@example.test"])
     assert reply == 250
     server.wait_mail("ada", 1)
-    server.wait_record("defer", id=reply.id, to="bob@example.test", attempt=2)
+    server.wait_record("defer", id=reply.id, to="bob@example.test")
     os.unlink(server.path("mail", "example.test", "bob"))
+    server.stop()
+    server.start()
     server.wait_mail("bob", 1)
     server.wait_record("done", id=reply.id)
     assert len(server.mail("ada")) == 1
 
 
-def test_what_waits_is_there_after_a_restart(make_server):
-    server = make_server(top=QUICK)
+def test_what_waits_is_there_after_a_restart(server):
     shut(server)
     ids = [server.send(LETTER).id for _ in range(5)]
     for one in ids:
@@ -79,8 +79,7 @@ def test_what_waits_is_there_after_a_restart(make_server):
     server.wait_mail("ada", 5)
 
 
-def test_what_waits_is_there_after_kill_9(make_server):
-    server = make_server(top=QUICK)
+def test_what_waits_is_there_after_kill_9(server):
     shut(server)
     ids = [server.send(LETTER).id for _ in range(5)]
     for one in ids:
