@@ -20,9 +20,12 @@ enum {
 
 void session_deadline(struct session *s, int64_t msec)
 {
-    s->deadline_msec = io_now_msec(s->receive->worker->loop) + msec;
-    /* The timer is not moved for each command: when it fires it looks at the deadline. */
-    if (!io_timer_pending(&s->timer))
+    int64_t deadline = io_now_msec(s->receive->worker->loop) + msec;
+    bool sooner = deadline < s->deadline_msec;
+
+    s->deadline_msec = deadline;
+    /* The timer is not moved for each command: it is never late, and when it fires it looks at the deadline. */
+    if (sooner || !io_timer_pending(&s->timer))
         io_timer_start(&s->timer, msec);
 }
 
