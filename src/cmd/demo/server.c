@@ -80,26 +80,36 @@ bool demo_server_has_ended(struct demo_server *s, struct err *err)
     return true;
 }
 
-/* True: it is ready. */
+/* What a record says about the start; true with *ready set when it was the last one. */
+static bool start_record(struct demo_server *s, const json_t *record, char trouble[DEMO_PATH_MAX], bool *ready,
+                         struct err *err)
+{
+    if (!strcmp(row_text_c(record, "level"), "error"))
+        snprintf(trouble, DEMO_PATH_MAX, "%s", row_text_c(record, "error"));
+    *ready = !strcmp(row_text_c(record, "event"), "ready");
+    if (!*ready)
+        return true;
+    s->queued = row_number(record, "queued");
+    /* It starts without a port that it cannot have (FACE 1.12); for us there is nothing to see then. */
+    return json_array_size(json_object_get(record, "listeners")) > 0 ||
+           err_temp(err, "the server has no port: %s", trouble);
+}
+
 static bool await_ready(struct demo_server *s, struct demo_records *r, struct err *err)
 {
     int64_t began = io_clock_usec();
+    char trouble[DEMO_PATH_MAX] = "";
+    bool ready = false, ok = true;
     json_t *record;
 
-    for (;;) {
+    while (ok && !ready) {
         switch (demo_records_next(r, began + START_PATIENCE_USEC, &record)) {
-        case DEMO_WAKE_RECORD: {
-            bool ready = !strcmp(row_text_c(record, "event"), "ready");
-            s->queued = ready ? row_number(record, "queued") : s->queued;
+        case DEMO_WAKE_RECORD:
+            ok = start_record(s, record, trouble, &ready, err);
             json_decref(record);
-            if (!ready)
-                break;
-            s->started_usec = io_clock_usec() - began;
-            return true;
-        }
+            break;
         case DEMO_WAKE_CHILD:
-            if (demo_server_has_ended(s, err))
-                return false;
+            ok = !demo_server_has_ended(s, err);
             break;
         case DEMO_WAKE_STOP:
             return err_temp(err, "stopped");
@@ -107,6 +117,8 @@ static bool await_ready(struct demo_server *s, struct demo_records *r, struct er
             return err_temp(err, "the server was not ready after %d s", START_PATIENCE_USEC / 1000000);
         }
     }
+    s->started_usec = io_clock_usec() - began;
+    return ok;
 }
 
 bool demo_server_start(struct demo_server *s, const struct demo_place *place, struct demo_records *r,

@@ -16,7 +16,8 @@ enum {
     OUTCOME_WIDTH = 14,
     MSEC_WIDTH = 7,
     GAPS = 4,
-    HINT_WIDTH = 35,
+    HINTS = 5,
+    HINT_MAX = 4 * DEMO_PATH_MAX,
     LINE_MAX_OCTETS = 8192,
 };
 
@@ -102,41 +103,56 @@ static bool must_be_named(const struct demo_place *place)
     return strcmp(place->shown, "./veredus-demo") != 0 && access("veredus-demo/veredus.conf", F_OK) == 0;
 }
 
-static void hint(const char *what, const char *to_see)
+struct hint {
+    struct buf what;
+    const char *to_see;
+};
+
+static void hint(struct hint *h, const char *what, const char *to_see)
 {
-    printf("    %-*s %s\n", HINT_WIDTH, what, to_see);
+    *h = (struct hint){ .what = BUF_INIT(HINT_MAX), .to_see = to_see };
+    buf_add_c(&h->what, what);
 }
 
-static void hint_command(const struct demo_show *show, const struct demo_place *place, const char *words,
-                         const char *to_see)
+/* WORDS of ours, for this demonstration, as a shell takes it. */
+static void hint_command(struct hint *h, const struct demo_show *show, const struct demo_place *place,
+                         const char *words, const char *to_see)
 {
-    struct buf line = BUF_INIT(2 * DEMO_PATH_MAX);
     bool demo = str_starts(str_from_c(words), STR("demo"));
 
-    add_word(&line, show->program);
-    buf_printf(&line, " %s", words);
-    if (demo ? place->named : must_be_named(place)) {
-        buf_add_c(&line, demo ? " --dir " : " -c ");
-        add_word(&line, place->shown);
-        buf_add_c(&line, demo ? "" : "/veredus.conf");
-    }
-    buf_add_char(&line, '\0');
-    hint(line.p, to_see);
-    buf_done(&line);
+    *h = (struct hint){ .what = BUF_INIT(HINT_MAX), .to_see = to_see };
+    add_word(&h->what, show->program);
+    buf_printf(&h->what, " %s", words);
+    if (demo ? !place->named : !must_be_named(place))
+        return;
+    buf_add_c(&h->what, demo ? " --dir " : " -c ");
+    add_word(&h->what, place->shown);
+    buf_add_c(&h->what, demo ? "" : "/veredus.conf");
 }
 
 void demo_show_hints(const struct demo_show *show, const struct demo_place *place)
 {
+    struct hint hints[HINTS];
+    size_t width = 0;
+
+    hint(&hints[0], "--mail-rcpt nobody@example.test", "550 5.1.1: only ada and bob exist, with any +detail");
+    hint(&hints[1], "the same without --crlf", "550 5.6.0: a bare LF is refused, so nothing can be smuggled in");
+    hint_command(&hints[2], show, place, "status", "is it well, and who does the work");
+    hint_command(&hints[3], show, place, "queue", "what waits");
+    hint_command(&hints[4], show, place, "demo crash", "kill -9 in mid-load, and nothing lost");
+    for (size_t i = 0; i < HINTS; i++)
+        width = size_max(width, hints[i].what.n);
+
     printf("\n  Now you, from another terminal:\n\n"
            "    printf 'Subject: hello\\n\\nIt works.\\n' |\n"
            "      curl -sS --crlf smtp://127.0.0.1:%u --mail-from bob@example.test --mail-rcpt ada@example.test -T -\n"
-           "\n  %-*s to see\n",
-           place->port, HINT_WIDTH + 2, "and then");
-    hint("--mail-rcpt nobody@example.test", "550 5.1.1: only ada and bob exist, with any +detail");
-    hint("the same without --crlf", "550 5.6.0: a bare LF is refused, so nothing can be smuggled in");
-    hint_command(show, place, "status", "is it well, and who does the work");
-    hint_command(show, place, "queue", "what waits");
-    hint_command(show, place, "demo crash", "kill -9 in mid-load, and nothing lost");
+           "\n  %-*s    to see\n",
+           place->port, (int)width, "and then");
+    for (size_t i = 0; i < HINTS; i++) {
+        printf("    %.*s%*s  %s\n", STR_ARG(buf_str(&hints[i].what)), (int)(width - hints[i].what.n), "",
+               hints[i].to_see);
+        buf_done(&hints[i].what);
+    }
     printf("\n  Waiting for your mail. Ctrl-C ends.\n\n");
 }
 

@@ -267,6 +267,10 @@ static void sum_up(const struct watch *w)
     uint64_t waiting = all > ended ? all - ended : 0;
     const char *folder = w->demo->place.shown;
 
+    if (!all) {
+        printf("\n  No message came. Everything stays in %s.\n", folder);
+        return;
+    }
     printf("\n  %s message%s in, %s delivered", text_count(w->in).c, w->in == 1 ? "" : "s",
            text_count(w->delivered).c);
     if (w->failed)
