@@ -203,6 +203,14 @@ static bool batch_is_good(struct spool *spool, const struct spool_batch *batch, 
     return true;
 }
 
+void space_ask(struct spool *spool)
+{
+    if (spool->looked_usec + LOOK_USEC > spool_now_usec(spool))
+        return;
+    spool->want_look = true;
+    pthread_cond_signal(&spool->upkeep_cond);
+}
+
 /* What the state of the disk says to it at once; SPOOL_OK: it may be tried. */
 static enum spool_status batch_chance(struct spool *spool, const struct spool_batch *batch)
 {
@@ -210,10 +218,7 @@ static enum spool_status batch_chance(struct spool *spool, const struct spool_ba
         return SPOOL_OK;
     if (spool->latched)
         return SPOOL_FAILED;
-    if (spool->looked_usec + LOOK_USEC <= spool_now_usec(spool)) {
-        spool->want_look = true;
-        pthread_cond_signal(&spool->upkeep_cond);
-    }
+    space_ask(spool);
     return spool->short_of_space ? SPOOL_NO_SPACE : SPOOL_OK;
 }
 

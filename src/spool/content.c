@@ -113,6 +113,7 @@ bool spool_file_take(struct spool *spool, struct spool_file *file)
     bool ok = false;
 
     pthread_mutex_lock(&spool->lock);
+    space_ask(spool);
     if (spool->files_ready.count <= spool->options.own_files / 2) {
         spool->files_wanted = true;
         pthread_cond_signal(&spool->upkeep_cond);

@@ -192,6 +192,8 @@ void log_cause(struct spool *spool, int e, const char *what, const char *name);
 /* Queue BATCH for the commit thread, or end it. With the lock. */
 void batch_queue(struct spool *spool, struct spool_batch *batch);
 void batch_end(struct spool *spool, struct spool_batch *batch, enum spool_status status);
+/* There is traffic: upkeep looks at the space left, if it has not just done so. */
+void space_ask(struct spool *spool);
 /* Let the owner know; with the lock, which it lets go meanwhile. */
 void owner_wake(struct spool *spool);
 

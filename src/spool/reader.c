@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { FRONT_GUESS = 4 * SPOOL_BLOCK };
+enum { FRONT_GUESS = SPOOL_BLOCK }; /* head, table and metas of a few messages */
 
 void reader_init(struct reader *r, struct spool_disk *disk, const struct spool_secret *secret)
 {

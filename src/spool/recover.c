@@ -800,6 +800,8 @@ static bool settle_files(struct recovery *rec)
         qsort(rec->owns.at, rec->owns.count, sizeof(*rec->owns.at), by_number);
     for (size_t i = 0; ok && i < spool_index_slots(spool->index); i++) {
         struct spool_entry_row *row = spool_index_at(spool->index, i);
+        if (row && row->flags & SPOOL_ENTRY_DAMAGED && !row->file)
+            spool->orphans_stay = true; /* its record is unreadable: it may name one */
         if (!row || !row->file)
             continue;
         ok = numbers_reserve(&named, 1);

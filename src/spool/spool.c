@@ -515,6 +515,8 @@ bool spool_take_ids(struct spool *spool, unsigned count, struct queue_id *first)
 void spool_figures(struct spool *spool, struct spool_figures *out)
 {
     pthread_mutex_lock(&spool->lock);
+    if (spool->short_of_space)
+        space_ask(spool); /* whoever asks may refuse mail by the answer */
     *out = spool->figures;
     out->health = spool->latched                                                 ? SPOOL_HEALTH_REFUSING
                   : spool->short_of_space || spool->prepare_errno == ENOSPC ||

@@ -186,8 +186,8 @@ enum spool_urgency {
 /*
  * A batch may be OWED: it has to become durable whatever happens (outcomes, a report with the outcome that caused it).
  * When the disk fails or is full an owed batch stays queued, and is written before anything else when writing works again;
- * it may use the reserve of space, and ends otherwise than by SPOOL_OK only in spool_close(). A batch that is not owed
- * fails at once, and its ids are spent.
+ * it may use the reserve of space. It ends otherwise than by SPOOL_OK only in spool_close(), or when an own file in it
+ * cannot be synced. A batch that is not owed fails at once, and its ids are spent.
  */
 struct spool_submit {
     enum spool_urgency urgency;

@@ -40,6 +40,8 @@ static void look(struct spool *spool)
     if (!below && (spool->prepare_errno == ENOSPC || spool->prepare_errno == EDQUOT))
         spool->prepare_retry_usec = 0; /* perhaps there is room again */
     spool->short_of_space = below;
+    spool->commit_sleeps = false;
+    pthread_cond_signal(&spool->commit_cond); /* what is queued may have to be refused */
 }
 
 /* ---- segments ---- */
@@ -250,13 +252,29 @@ static bool lacks_segment(const struct spool *spool)
     return segments_in(&spool->segments, SEGMENT_FREE) < SPARE_SEGMENTS;
 }
 
+/* When something that could not be done is tried again. */
+static enum spool_step next_try(const struct spool *spool, bool may_checkpoint, int64_t *until_usec)
+{
+    if (spool->short_of_space)
+        *until_usec = spool->looked_usec + (int64_t)spool->options.retry_msec * 1000;
+    else if (lacks_segment(spool))
+        *until_usec = spool->prepare_retry_usec;
+    else if (!may_checkpoint && checkpoint_is_due(spool))
+        *until_usec = spool->checkpoint_retry_usec;
+    else
+        return SPOOL_STEP_IDLE;
+    return SPOOL_STEP_WAIT;
+}
+
 enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec)
 {
     int64_t now = spool_now_usec(spool);
+    bool look_again = spool->short_of_space &&
+                      now >= spool->looked_usec + (int64_t)spool->options.retry_msec * 1000;
     bool may_checkpoint = now >= spool->checkpoint_retry_usec;
     bool may_prepare = !spool->short_of_space && now >= spool->prepare_retry_usec;
 
-    if (spool->want_look)
+    if (spool->want_look || look_again)
         look(spool);
     else if (spool->next_id + ID_BLOCK / 2 > spool->id_ceiling && may_checkpoint)
         raise_ceiling(spool);
@@ -271,14 +289,8 @@ enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec)
         checkpoint(spool);
     else if (lacks_segment(spool) && may_prepare)
         prepare(spool);
-    else if (lacks_segment(spool) && !spool->short_of_space) {
-        *until_usec = spool->prepare_retry_usec;
-        return SPOOL_STEP_WAIT;
-    } else if (!may_checkpoint && checkpoint_is_due(spool)) {
-        *until_usec = spool->checkpoint_retry_usec;
-        return SPOOL_STEP_WAIT;
-    } else
-        return SPOOL_STEP_IDLE;
+    else
+        return next_try(spool, may_checkpoint, until_usec);
     return SPOOL_STEP_DONE;
 }
 
