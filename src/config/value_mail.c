@@ -294,7 +294,8 @@ static bool is_allowed(enum config_placeholder which)
 }
 
 /* Adds TEXT to the last piece when that is text too, else as a piece of its own. */
-static bool add_literal(struct config_reading *r, struct config_piece *pieces, size_t *n, struct str text)
+static bool add_literal(struct config_args *a, const struct config_word *w, struct config_piece *pieces,
+                        size_t *n, struct str text)
 {
     if (!text.n)
         return true;
@@ -303,9 +304,12 @@ static bool add_literal(struct config_reading *r, struct config_piece *pieces, s
         return true;
     }
     struct str *last = &pieces[*n - 1].literal;
-    char *p = arena_alloc(r->arena, last->n + text.n);
+    if (last->n > FILE_PATH_MAX)
+        return config_complain(a->r, (struct config_mark){ .place = w->place },
+                               "the path is longer than %d octets", FILE_PATH_MAX);
+    char *p = arena_alloc(a->r->arena, last->n + text.n);
     if (!p)
-        return config_exhausted(r);
+        return config_exhausted(a->r);
     memcpy(p, last->p, last->n);
     memcpy(p + last->n, text.p, text.n);
     *last = str_of(p, last->n + text.n);
@@ -324,7 +328,7 @@ static bool cut_pieces(struct config_args *a, const struct config_word *w, size_
         size_t skipped = parts[i].placeholder ? 0 : size_min(skip, parts[i].text.n);
         enum config_placeholder which = config_placeholder_find(parts[i].text);
         if (!parts[i].placeholder) {
-            if (!add_literal(a->r, pieces, n, str_skip(parts[i].text, skipped)))
+            if (!add_literal(a, w, pieces, n, str_skip(parts[i].text, skipped)))
                 return false;
             skip -= skipped;
         } else if (skip || which == CONFIG_PLACEHOLDER_NONE || !is_allowed(which)) {
@@ -354,7 +358,7 @@ static bool check_home(struct config_args *a, const struct config_word *w, const
 static bool check_root(struct config_args *a, const struct config_word *w, struct config_template *t,
                        struct config_piece *pieces)
 {
-    struct config_mark mark = { .place = w->place, .cure = STR("put a folder first, such as /var/mail") };
+    struct config_mark mark = { .place = w->place };
 
     if (!t->n)
         return config_complain(a->r, mark, "the path is empty");
@@ -364,6 +368,7 @@ static bool check_root(struct config_args *a, const struct config_word *w, struc
         pieces[0].literal = config_path_from(a->r, w->place, pieces[0].literal);
     if (pieces[0].literal.n > FILE_PATH_MAX)
         return config_complain(a->r, mark, "the path is longer than %d octets", FILE_PATH_MAX);
+    mark.cure = STR("put a folder first, such as /var/mail");
     if (!config_template_root(t).n)
         return config_complain(a->r, mark, "mailboxes need a folder of their own");
     return check_home(a, w, t);

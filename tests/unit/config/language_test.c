@@ -336,6 +336,23 @@ static void assert_files_bounded(const char *piece, size_t n, size_t n_includes,
     buf_done(&root);
 }
 
+static void a_path_of_escapes_is_bounded(void **state)
+{
+    struct buf text = BUF_INIT(CONFIG_FILE_MAX);
+    struct parsed p;
+
+    (void)state;
+    buf_add_c(&text, "domain a.example { users any; deliver \"maildir:/m/{user}");
+    for (int i = 0; i < 100000; i++)
+        buf_add_c(&text, "\\\\");
+    buf_add_c(&text, "\"; }");
+    parse_text(&p, buf_str(&text));
+    assert_int_equal(p.diag.errors, 1);
+    assert_str_is(p.diag.items[0].text, STR("the path is longer than 4095 octets"));
+    parsed_done(&p);
+    buf_done(&text);
+}
+
 static void all_files_together_are_bounded(void **state)
 {
     (void)state;
@@ -358,6 +375,7 @@ int main(void)
         cmocka_unit_test(includes_nest_to_eight),
         cmocka_unit_test(options_replace_what_the_file_says),
         cmocka_unit_test(everything_is_bounded),
+        cmocka_unit_test(a_path_of_escapes_is_bounded),
         cmocka_unit_test(all_files_together_are_bounded),
     };
 
