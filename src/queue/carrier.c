@@ -25,15 +25,6 @@ static bool has_told(const struct queue *q, uint32_t instance)
 
 /* ---- leases ---- */
 
-static struct str address_text(const struct envelope_recipient *er, struct buf *out)
-{
-    buf_clear(out);
-    buf_add(out, er->local);
-    buf_add_char(out, '@');
-    buf_add(out, er->domain);
-    return buf_str(out);
-}
-
 static bool lease(struct ipc_channel *to, struct recipient *r)
 {
     struct message *m = r->message;
@@ -50,7 +41,7 @@ static bool lease(struct ipc_channel *to, struct recipient *r)
         .user = str_from_c(r->user),
         .detail = str_from_c(r->detail),
         .domain = str_from_c(r->domain),
-        .address = address_text(er, &address),
+        .address = recipient_address(er, &address),
         .original = er->original,
         .sender = er->has_sender ? er->sender : c->envelope.sender,
         .file_size = c->file_octets,

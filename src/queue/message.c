@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "io/fd.h"
 #include "queue/queue.h"
+#include "smtp/address.h"
 
 enum { ENVELOPE_ARENA_MAX = 32 << 20, PROGRESS_ARENA_MAX = 32 << 20 };
 
@@ -18,6 +19,14 @@ char *text_copy(struct str s)
         memcpy(p, s.p, s.n);
     p[s.n] = '\0';
     return p;
+}
+
+struct str recipient_address(const struct envelope_recipient *er, struct buf *out)
+{
+    struct smtp_path path = { .local = er->local, .domain = er->domain };
+
+    buf_clear(out);
+    return smtp_path_write(out, &path) ? buf_str(out) : STR("");
 }
 
 struct message *message_new(struct queue *q, struct queue_id id, int64_t accepted_msec)

@@ -173,6 +173,8 @@ void content_free(struct queue *q, struct content *c);
 MUST_USE bool content_decode(struct content *c, struct err *err);
 void recipient_result(struct recipient *r, enum progress_state progress, struct str status, struct str text);
 char *text_copy(struct str s); /* NUL-terminated; NULL without memory */
+/* The address in its least-quoted form, in OUT, which is emptied first. */
+struct str recipient_address(const struct envelope_recipient *er, struct buf *out);
 
 /* ---- take.c: what receive asks ---- */
 void take_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m);
@@ -205,6 +207,7 @@ void show_message(struct queue *q, struct ipc_channel *from, struct ipc_message 
 void show_status(struct queue *q, struct buf *rows);
 
 /* ---- record.c ---- */
+void record_address(struct log_record *r, enum log_field f, const struct envelope_recipient *er);
 void record_outcome(const struct recipient *r, enum ipc_result result, struct str status, struct str text,
                     int64_t now_usec);
 void record_done(const struct message *m);

@@ -1,14 +1,11 @@
 /* queue/record.c -- what the log says of messages that go out, and of the spool (FACE 3.2). */
 #include "queue/queue.h"
 
-static void add_address(struct log_record *r, enum log_field f, const struct envelope_recipient *er)
+void record_address(struct log_record *r, enum log_field f, const struct envelope_recipient *er)
 {
     struct buf text = BUF_INIT(4096);
 
-    buf_add(&text, er->local);
-    buf_add_char(&text, '@');
-    buf_add(&text, er->domain);
-    log_text(r, f, buf_str(&text));
+    log_text(r, f, recipient_address(er, &text));
     buf_done(&text);
 }
 
@@ -51,7 +48,7 @@ void record_outcome(const struct recipient *r, enum ipc_result result, struct st
     if (er) {
         log_number(&rec, LOG_SIZE, (int64_t)c->envelope.size);
         log_text(&rec, LOG_FROM, er->has_sender ? er->sender : c->envelope.sender);
-        add_address(&rec, LOG_TO, er);
+        record_address(&rec, LOG_TO, er);
         log_text(&rec, LOG_ORIGINAL, er->original);
     }
     log_text(&rec, result == IPC_OK ? LOG_REPLY : LOG_ERROR, text);

@@ -72,17 +72,6 @@ static const struct recipient *speaker(const struct message *m)
     return m->n_recipients ? &m->recipients[0] : NULL;
 }
 
-static void add_address(struct log_record *r, enum log_field f, const struct envelope_recipient *er)
-{
-    struct buf text = BUF_INIT(4096);
-
-    buf_add(&text, er->local);
-    buf_add_char(&text, '@');
-    buf_add(&text, er->domain);
-    log_text(r, f, buf_str(&text));
-    buf_done(&text);
-}
-
 static void add_last(struct log_record *row, const struct recipient *r)
 {
     if (r->attempts)
@@ -124,7 +113,7 @@ static void add_message(struct showing *s, const struct message *m, const struct
             add_last(&row, first);
         log_text(&row, LOG_FROM, e->sender);
         if (first && !s->all)
-            add_address(&row, LOG_TO, &e->recipients[first->index]);
+            record_address(&row, LOG_TO, &e->recipients[first->index]);
         log_text(&row, LOG_MSGID, e->message_id);
         log_text(&row, LOG_EHLO, e->client_name);
     } else {
@@ -147,7 +136,7 @@ static void add_recipients(struct showing *s, const struct message *m, const str
         add_last(&row, r);
         if (er->has_sender)
             log_text(&row, LOG_FROM, er->sender);
-        add_address(&row, LOG_TO, er);
+        record_address(&row, LOG_TO, er);
         log_text(&row, LOG_ORIGINAL, er->original);
         worker_row_add(&s->rows, &row);
     }
