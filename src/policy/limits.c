@@ -179,7 +179,7 @@ static void counter_touch(struct policy_counters *c, struct counter *at)
 static bool binds(const struct config_limit *limit, const struct policy_party *party,
                   enum config_limit_measure measure)
 {
-    return limit->measure == measure && !(limit->built_in && party->exempt);
+    return limit->measure == measure && limit->bound && !(limit->built_in && party->exempt);
 }
 
 static bool allows(const struct config_limit *limit, struct counter *at, uint64_t n, int64_t now_msec,

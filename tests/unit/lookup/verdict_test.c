@@ -310,6 +310,25 @@ static void a_bare_name_is_verified_ambiguous_or_unknown(void **state)
     assert_str_is(a.domain, STR("b.example"));
 }
 
+/* C034: where the configuration names no addresses, those of the interfaces are ours. */
+static void literals_of_our_interfaces_are_ours(void **state)
+{
+    (void)state;
+    char literal[IP_TEXT_MAX + 16];
+
+    room_close();
+    room_open(two_domains);
+    room_file("/a", "anna\n");
+    if (!room.lookup->view.n_own)
+        skip();
+    for (size_t i = 0; i < room.lookup->view.n_own; i++) {
+        const struct ip *own = &room.lookup->view.own[i];
+        snprintf(literal, sizeof(literal), "[%s%s]", own->family == IP_V6 ? "IPv6:" : "", ip_text(own).c);
+        assert_false(rcpt("anna", literal).refused);
+    }
+    assert_int_equal(rcpt("anna", "[203.0.113.99]").row, SMTP_REPLY_RELAY_DENIED);
+}
+
 /* ---- expansion and routes ---- */
 
 static void add_counted(struct buf *out, const char *text)
@@ -456,6 +475,7 @@ int main(void)
         IN_ROOM(a_domains_limits_hold_beside_the_listeners),
         IN_ROOM(vrfy_says_what_is_known),
         IN_ROOM(a_bare_name_is_verified_ambiguous_or_unknown),
+        IN_ROOM(literals_of_our_interfaces_are_ours),
         IN_ROOM(recipients_are_expanded_together),
         IN_ROOM(what_may_be_well_later_refuses_the_message),
         IN_ROOM(routes_are_mailboxes_of_a_block),

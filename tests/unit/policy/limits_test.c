@@ -230,6 +230,18 @@ static void built_in_limits_do_not_bind_loopback_written_ones_do(void **state)
     arena_free(f.arena);
 }
 
+static void a_limit_of_none_binds_nobody(void **state)
+{
+    (void)state;
+    ONE_LIMIT(limits, limit(0, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_MESSAGES, 0, HOUR));
+    struct fixture f = fixture_new();
+    struct policy_party a = party("192.0.2.1", "", &limits);
+
+    for (int i = 0; i < 100; i++)
+        assert_true(one(&f, &a, CONFIG_MEASURE_MESSAGES, 0));
+    arena_free(f.arena);
+}
+
 static void a_limit_for_all_counts_everybody(void **state)
 {
     (void)state;
@@ -329,6 +341,7 @@ int main(void)
         cmocka_unit_test(senders_and_their_domains),
         cmocka_unit_test(connections_are_counted_while_they_are_open),
         cmocka_unit_test(built_in_limits_do_not_bind_loopback_written_ones_do),
+        cmocka_unit_test(a_limit_of_none_binds_nobody),
         cmocka_unit_test(a_limit_for_all_counts_everybody),
         cmocka_unit_test(counters_are_bounded),
         cmocka_unit_test(more_open_connections_than_counters_are_let_pass),

@@ -73,12 +73,18 @@ void world_open(struct world *w, const char *text)
     };
 }
 
-void world_close(struct world *w)
+void world_forget(struct world *w)
 {
     for (size_t i = 0; i < w->n; i++) {
         route_table_done(w->tables[i].table);
         free(w->tables[i].table);
     }
+    w->n = 0;
+}
+
+void world_close(struct world *w)
+{
+    world_forget(w);
     arena_free(w->arena);
 }
 

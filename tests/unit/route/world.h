@@ -28,6 +28,8 @@ struct world {
 /* Parses TEXT as the configuration; its diagnostics end the test when it is wrong. */
 void world_open(struct world *w, const char *text);
 void world_close(struct world *w);
+/* No file is there any more. */
+void world_forget(struct world *w);
 /* The configuration alone, in A. */
 const struct config *world_config(struct arena *a, const char *text);
 
