@@ -45,7 +45,16 @@ struct smtp_server {
     uint32_t messages;
 };
 
-/* Add the row NAME to OUT as the reply to the command in hand; counts errors, closes behind a 421. */
+/* Add the row NAME to OUT, and nothing else. SLOTS may be NULL; address and hostname are filled in. */
+void smtp_dialogue_write(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
+                         struct buf *out);
+/*
+ * Add a reply to the command in hand, or the 421 of too many errors in its place: returns the code said, and
+ * in *name its row. SLOTS of NULL: the words are somebody else's.
+ */
+unsigned smtp_dialogue_reply(struct smtp_server *s, struct smtp_reply reply, enum smtp_reply_name *name,
+                             const struct smtp_slots *slots, struct buf *out);
+/* Add the row NAME to OUT as the reply to the command in hand; closes behind a 421. */
 void smtp_dialogue_say(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
                        struct buf *out);
 /* The same for a 4yz or 5yz that the owner shall hear of. */
@@ -57,10 +66,12 @@ void smtp_dialogue_ask(struct smtp_server *s, enum smtp_event_kind kind);
 bool smtp_dialogue_prepare(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out);
 /* The transaction, if there is one, ends with a RESET. */
 void smtp_dialogue_reset(struct smtp_server *s);
+/* NAME was the last word: RESET if need be, then CLOSE. */
+void smtp_dialogue_close(struct smtp_server *s, enum smtp_reply_name name);
 /* It was never shown to the owner: it ends at once. */
 void smtp_dialogue_drop_transaction(struct smtp_server *s);
 
-/* The commands, by file: server_mail.c, server_data.c, server_verbs.c. */
+/* The commands: server_mail.c, server_data.c, server_verbs.c; what is above: server.c, server_reply.c. */
 void smtp_dialogue_mail(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out);
 void smtp_dialogue_rcpt(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out);
 void smtp_dialogue_data(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out);

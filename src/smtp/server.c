@@ -1,8 +1,6 @@
 /* smtp/server.c -- the machine itself: what is owed, what is asked, and which command comes next. */
 #include "smtp/dialogue.h"
 
-#include "core/check.h"
-
 enum {
     QUESTION_MEMORY = 16 * 1024, /* of one path, quoted and routed as may be, on one command line */
     REPLY_ROOM = 4096,           /* no command is begun with less of it in OUT */
@@ -76,99 +74,11 @@ void smtp_dialogue_reset(struct smtp_server *s)
     s->due |= SMTP_DUE_RESET;
 }
 
-static void close_behind(struct smtp_server *s, enum smtp_reply_name name)
+void smtp_dialogue_close(struct smtp_server *s, enum smtp_reply_name name)
 {
     s->phase = SMTP_PHASE_CLOSING;
     s->closing = name;
     smtp_dialogue_reset(s);
-}
-
-static bool reply_utf8(const struct smtp_server *s)
-{
-    return s->reply_utf8 || (s->transaction && s->transaction->params.smtputf8 && s->verb != SMTP_VERB_VRFY);
-}
-
-/* What {address} is when nobody says otherwise: the path in hand. */
-static const struct smtp_path *path_in_hand(const struct smtp_server *s)
-{
-    if (s->question)
-        return &s->path;
-    return s->transaction ? &s->transaction->sender : NULL;
-}
-
-/* SLOTS of NULL: the words are somebody else's, and no slot is looked for. */
-static void write_reply(struct smtp_server *s, struct smtp_reply reply, const struct smtp_slots *slots,
-                        struct buf *out)
-{
-    struct buf address = BUF_INIT(2 * SMTP_LINE_MAX);
-    struct smtp_slots all = slots ? *slots : (struct smtp_slots){ 0 };
-    const struct smtp_path *path = path_in_hand(s);
-
-    if (!all.hostname.p)
-        all.hostname = s->config->hostname;
-    if (!all.address.p && path && slots && str_contains(reply.words, STR("{address}")) &&
-        smtp_path_write(&address, path))
-        all.address = buf_str(&address);
-    /* RFC 2034 4: replies to EHLO and HELO have no status, whatever they say. */
-    if (s->verb == SMTP_VERB_EHLO || s->verb == SMTP_VERB_HELO)
-        reply.status = STR_NONE;
-    smtp_reply_write(out, &reply, slots ? &all : NULL, reply_utf8(s));
-    buf_done(&address);
-}
-
-/* A row always has its slots. */
-static const struct smtp_slots *row_slots(const struct smtp_slots *slots)
-{
-    static const struct smtp_slots none;
-
-    return slots ? slots : &none;
-}
-
-/* The error above max_errors becomes a 421, unless it is the verdict on a message, which stands. */
-static bool is_last_straw(struct smtp_server *s, unsigned code)
-{
-    return code >= 500 && s->errors >= s->config->max_errors && s->asked != SMTP_EVENT_ASK_COMMIT &&
-           s->phase != SMTP_PHASE_CONTENT;
-}
-
-/* Adds the reply, or the 421 that takes its place; returns the code said, and in *name its row. */
-static unsigned say_reply(struct smtp_server *s, struct smtp_reply reply, enum smtp_reply_name *name,
-                          const struct smtp_slots *slots, struct buf *out)
-{
-    struct smtp_slots bound = { .number = s->config->max_errors };
-
-    if (s->errors >= size_max(s->config->max_errors / 4, 1))
-        s->due |= SMTP_DUE_DELAY;
-    if (is_last_straw(s, reply.code)) {
-        *name = SMTP_REPLY_TOO_MANY_ERRORS;
-        reply = smtp_reply_row(*name);
-        slots = &bound;
-    }
-    write_reply(s, reply, slots, out);
-    s->errors += reply.code >= 500;
-    return reply.code;
-}
-
-void smtp_dialogue_say(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
-                       struct buf *out)
-{
-    if (say_reply(s, smtp_reply_row(name), &name, row_slots(slots), out) == 421)
-        close_behind(s, name);
-}
-
-void smtp_dialogue_refuse(struct smtp_server *s, const struct smtp_command *cmd, enum smtp_reply_name name,
-                          const struct smtp_slots *slots, struct buf *out)
-{
-    smtp_dialogue_say(s, name, slots, out);
-    if (s->phase == SMTP_PHASE_CLOSING)
-        return; /* CLOSE tells */
-    s->refused = (struct smtp_event){ .kind = SMTP_EVENT_REFUSED,
-                                      .verb = cmd ? cmd->verb : SMTP_VERB_UNKNOWN,
-                                      .argument = cmd ? cmd->argument : STR_NONE,
-                                      .path = s->path.local.p ? &s->path : NULL,
-                                      .slots = *row_slots(slots),
-                                      .reply = name };
-    s->due |= SMTP_DUE_REFUSED;
 }
 
 void smtp_dialogue_ask(struct smtp_server *s, enum smtp_event_kind kind)
@@ -187,13 +97,13 @@ bool smtp_dialogue_prepare(struct smtp_server *s, const struct smtp_command *cmd
 
 void smtp_server_greet(struct smtp_server *s, struct buf *out)
 {
-    write_reply(s, smtp_reply_row(SMTP_REPLY_GREETING), row_slots(NULL), out);
+    smtp_dialogue_write(s, SMTP_REPLY_GREETING, NULL, out);
 }
 
 void smtp_server_refuse(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
                         struct buf *out)
 {
-    write_reply(s, smtp_reply_row(name), row_slots(slots), out);
+    smtp_dialogue_write(s, name, slots, out);
     s->phase = SMTP_PHASE_REFUSED;
 }
 
@@ -204,8 +114,8 @@ void smtp_server_goodbye(struct smtp_server *s, enum smtp_reply_name name, const
         return;
     s->verb = SMTP_VERB_UNKNOWN;
     s->asked = SMTP_EVENT_MORE;
-    write_reply(s, smtp_reply_row(name), row_slots(slots), out);
-    close_behind(s, name);
+    smtp_dialogue_write(s, name, slots, out);
+    smtp_dialogue_close(s, name);
     free_ended(s);
     s->due = 0;
 }
@@ -225,7 +135,7 @@ static void rset(struct smtp_server *s, struct buf *out)
 static void quit(struct smtp_server *s, struct buf *out)
 {
     smtp_dialogue_say(s, SMTP_REPLY_QUIT, NULL, out);
-    close_behind(s, SMTP_REPLY_QUIT);
+    smtp_dialogue_close(s, SMTP_REPLY_QUIT);
 }
 
 /* False, and it is answered, when the verb's row does not allow the command. */
@@ -385,7 +295,7 @@ void smtp_server_next(struct smtp_server *s, struct str in, size_t *used, struct
         *ev = (struct smtp_event){ 0 };
         /* Replies were lost: the client would count wrong from here on. */
         if (out->failed && s->phase != SMTP_PHASE_CLOSING)
-            close_behind(s, SMTP_REPLY_NO_MEMORY_CLOSE);
+            smtp_dialogue_close(s, SMTP_REPLY_NO_MEMORY_CLOSE);
         if (owed(s, *used < in.n, ev))
             return;
         if (out->n && out->max - out->n < REPLY_ROOM) {
@@ -435,18 +345,20 @@ static void answer(struct smtp_server *s, struct smtp_reply reply, enum smtp_rep
         name = SMTP_REPLY_SYSTEM_FAILED;
         reply = smtp_reply_row(name);
     }
-    unsigned code = say_reply(s, reply, &name, slots, out);
+    unsigned code = smtp_dialogue_reply(s, reply, &name, slots, out);
     s->asked = SMTP_EVENT_MORE;
     settle(s, asked, code);
     if (code == 421)
-        close_behind(s, name);
+        smtp_dialogue_close(s, name);
     free_question(s);
 }
 
 void smtp_server_answer(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
                         struct buf *out)
 {
-    answer(s, smtp_reply_row(name), name, row_slots(slots), out);
+    static const struct smtp_slots none;
+
+    answer(s, smtp_reply_row(name), name, slots ? slots : &none, out);
 }
 
 void smtp_server_answer_with(struct smtp_server *s, const struct smtp_reply *reply,

@@ -68,7 +68,7 @@ enum smtp_event_kind {
     SMTP_EVENT_CONTENT, /* ev.span, decoded */
     SMTP_EVENT_REFUSED, /* for the log: the machine itself answered ev.verb with the 4yz or 5yz ev.reply */
     SMTP_EVENT_RESET,   /* the transaction ends without a message; it is gone at the next call */
-    SMTP_EVENT_CLOSE,   /* send OUT, close; ev.reply says why (QUIT, TOO_MANY_ERRORS, goodbye's row) */
+    SMTP_EVENT_CLOSE,   /* send OUT, close; ev.reply says why (QUIT, goodbye's row; NONE: answer_with's) */
 };
 
 /* What does not belong to KIND is empty. Views borrow from the octets given; good until those move. */
@@ -127,7 +127,7 @@ void smtp_server_answer_with(struct smtp_server *s, const struct smtp_reply *rep
 void smtp_server_goodbye(struct smtp_server *s, enum smtp_reply_name name, const struct smtp_slots *slots,
                          struct buf *out);
 
-/* NULL outside of one; in RESET, and after an answer to ASK_COMMIT until the next call, the one that ends. */
+/* NULL outside of one; in RESET, and after an answer that ends one until the next call, that one. */
 const struct smtp_transaction *smtp_server_transaction(const struct smtp_server *s);
 /* The argument of the last EHLO or HELO, empty before; changed by the next. */
 struct str smtp_server_client_name(const struct smtp_server *s);
