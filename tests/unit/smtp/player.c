@@ -203,3 +203,97 @@ void player_play(struct player *p, struct str input)
     }
     buf_done(&held);
 }
+
+/* Calls SEE for each line, without its CRLF. */
+static void for_each_line(struct str replies, void (*see)(struct str line, void *arg), void *arg)
+{
+    while (replies.n) {
+        size_t lf = str_find(replies, '\n');
+        assert_true(lf < replies.n);
+        assert_true(lf > 3 && replies.p[lf - 1] == '\r');
+        see(str_head(replies, lf - 1), arg);
+        replies = str_skip(replies, lf + 1);
+    }
+}
+
+static void add_code(struct str line, void *arg)
+{
+    struct buf *codes = arg;
+
+    if (line.p[3] != ' ')
+        return;
+    buf_add(codes, codes->n ? STR(" ") : STR_NONE);
+    buf_add(codes, str_head(line, 3));
+}
+
+struct shape {
+    struct str code, status;
+    bool going_on;
+};
+
+static bool is_hello_line(struct str text)
+{
+    return str_starts(text, STR("mail.example.org")) || str_starts(text, STR("name yourself")) ||
+           str_starts(text, STR("this host takes no mail")) ||
+           (text.n && ascii_upper(text.p[0]) == text.p[0] && !str_has(text, '.') &&
+            !str_starts(text, STR("Ok")));
+}
+
+/* C019, C020, C073, C074, C075 of every reply ever seen here. */
+static void check_line(struct str line, void *arg)
+{
+    struct shape *shape = arg;
+    struct str text = str_skip(line, 4), rest = text;
+
+    assert_true(line.n + 2 <= SMTP_REPLY_LINE_MAX);
+    assert_true(line.p[0] >= '2' && line.p[0] <= '5');
+    assert_true(line.p[3] == ' ' || line.p[3] == '-');
+    for (size_t i = 0; i < line.n; i++)
+        assert_true((unsigned char)line.p[i] >= 0x20 && line.p[i] != 0x7f);
+    if (shape->going_on)
+        assert_str_is(str_head(line, 3), shape->code);
+    struct str status = str_cut(&rest, ' ');
+    struct smtp_reply reply = { .code = (unsigned)(line.p[0] - '0') * 100, .status = status };
+    bool plain = line.p[0] == '3' || is_hello_line(text);
+    if (plain) {
+        assert_false(str_has(status, '.') && ascii_is_digit(status.p[0]) && smtp_reply_is_sane(&reply));
+    } else {
+        assert_true(status.n && smtp_reply_is_sane(&reply));
+        if (shape->going_on)
+            assert_str_is(status, shape->status);
+    }
+    *shape = (struct shape){ str_head(line, 3), status, line.p[3] == '-' };
+}
+
+static void check_codes(struct str replies, const char *want, const char *where)
+{
+    struct buf codes = BUF_INIT(1 << 17);
+
+    for_each_line(replies, add_code, &codes);
+    if (!str_eq(buf_str(&codes), str_from_c(want)))
+        fail_msg("%s:\n got %.*s\nwant %s", where, STR_ARG(buf_str(&codes)), want);
+    buf_done(&codes);
+}
+
+void player_check(struct str replies, const char *codes, const char *where)
+{
+    struct shape shape = { 0 };
+
+    check_codes(replies, codes, where);
+    for_each_line(replies, check_line, &shape);
+    assert_false(shape.going_on);
+}
+
+void player_expect(struct player *p, struct str input, struct str replies)
+{
+    buf_clear(&p->replies);
+    player_play(p, input);
+    assert_str_is(buf_str(&p->replies), replies);
+}
+
+void player_expect_codes(struct player *p, struct str input, const char *codes)
+{
+    buf_clear(&p->replies);
+    player_play(p, input);
+    player_check(buf_str(&p->replies), codes, "in a session");
+}

@@ -36,4 +36,11 @@ void player_done(struct player *p);
  * closes. */
 void player_play(struct player *p, struct str input);
 
+/* REPLIES have CODES, one after the other, and the shape of RFC 5321 4.2.1 and 2034 4. WHERE is for people.
+ */
+void player_check(struct str replies, const char *codes, const char *where);
+/* Plays INPUT and expects just these replies, or replies with these codes, for it. */
+void player_expect(struct player *p, struct str input, struct str replies);
+void player_expect_codes(struct player *p, struct str input, const char *codes);
+
 #endif
