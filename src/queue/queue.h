@@ -16,6 +16,7 @@ enum {
     QUEUE_ATTEMPTS_MAX = 1024,    /* messages whose recipients are being delivered at once */
     QUEUE_MEMORY_MAX = 128 << 20, /* of contents of attempts; above it a message waits on disk for its first one */
     QUEUE_COMMITS_MAX = 512 << 20, /* of messages not yet synced; above it new ones get 451 */
+    QUEUE_COMMIT_MSEC = 50000, /* a disk that takes longer: 451, and the message is voided */
     QUEUE_LENT_MAX = 4096,
     QUEUE_ROUTING_MAX = 2048, /* questions to lookup at once */
     QUEUE_DEATHS_HELD = 2, /* a message in hand at so many deaths is held */
@@ -129,6 +130,8 @@ struct queue {
     struct list ready;
     struct list deferred; /* by due time */
     struct list carriers;
+    struct list takings;      /* commits on their way to the disk, the oldest first */
+    struct io_timer patience; /* of the oldest */
     size_t attempts;
     size_t content_memory;
     size_t commit_memory;
@@ -178,6 +181,8 @@ struct str recipient_address(const struct envelope_recipient *er, struct buf *ou
 
 /* ---- take.c: what receive asks ---- */
 void take_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m);
+/* The oldest commit has waited long enough. */
+void take_overdue(struct queue *q);
 void take_peer_gone(struct queue *q, struct ipc_channel *peer);
 
 /* ---- attempt.c ---- */

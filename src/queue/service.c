@@ -112,6 +112,11 @@ static void on_timer(struct io_timer *t)
     io_task_post(&q->pump);
 }
 
+static void on_patience(struct io_timer *t)
+{
+    take_overdue(CONTAINER_OF(t, struct queue, patience));
+}
+
 static void wake(void *ctx)
 {
     struct queue *q = ctx;
@@ -140,6 +145,7 @@ static struct queue *queue_new(struct worker *w)
     list_init(&q->deferred);
     list_init(&q->carriers);
     list_init(&q->unrouted);
+    list_init(&q->takings);
     q->waker.fd = -1;
     return q;
 }
@@ -157,7 +163,8 @@ static bool start(struct worker *w, struct err *err)
         return err_temp(err, "no random numbers");
     q->next_lease = ((uint64_t)lot << 32) + 1;
     io_task_init(&q->pump, w->loop, on_pump);
-    return io_waker_init(&q->waker, w->loop, on_waker, err) && io_timer_init(&q->timer, w->loop, on_timer, err);
+    return io_waker_init(&q->waker, w->loop, on_waker, err) && io_timer_init(&q->timer, w->loop, on_timer, err) &&
+           io_timer_init(&q->patience, w->loop, on_patience, err);
 }
 
 static bool spool_path(const struct config *config, char *out, size_t room)

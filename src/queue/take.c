@@ -15,6 +15,9 @@ struct taking {
     uint64_t ticket;
     size_t octets;
     bool own_file;
+    struct list node; /* of takings */
+    int64_t deadline_msec;
+    bool abandoned; /* its client was told 451: it must not stand */
 };
 
 static struct ipc_channel *peer_by_instance(struct queue *q, uint32_t instance)
@@ -84,6 +87,29 @@ static void answer_commit(struct queue *q, uint32_t instance, uint64_t ticket, e
                                    });
 }
 
+static void on_void(struct spool_commit *commit, const struct spool_result *result)
+{
+    struct message *m = CONTAINER_OF(commit, struct message, commit);
+
+    (void)result;
+    message_remove(m->queue, m);
+    message_free(m);
+}
+
+/* It became durable after its client had its 451: no copy of it may be delivered (RFC 5321 4.2.5). */
+static void take_back(struct queue *q, struct message *m)
+{
+    struct spool_batch *batch = spool_batch_new();
+    struct spool_submit how = { .urgency = SPOOL_URGENT, .owed = true };
+    struct err err = { 0 };
+
+    m->commit.done = on_void;
+    if (batch && spool_batch_void(batch, m->id) && spool_submit(q->spool, batch, how, &m->commit, &err))
+        return;
+    spool_batch_free(batch);
+    /* It stays in the index as something being taken: nobody attempts it while this queue lives. */
+}
+
 static void on_durable(struct spool_commit *commit, const struct spool_result *result)
 {
     struct taking *t = CONTAINER_OF(commit, struct taking, commit);
@@ -93,9 +119,13 @@ static void on_durable(struct spool_commit *commit, const struct spool_result *r
                                                                  : IPC_STORAGE_FAILED;
 
     /* INV-1: this callback comes after the sync of the whole frame. */
-    answer_commit(q, t->instance, t->ticket, status, result->messages, result->sync_usec);
+    if (!t->abandoned)
+        answer_commit(q, t->instance, t->ticket, status, result->messages, result->sync_usec);
     q->commit_memory -= t->octets;
-    if (status == IPC_STORED) {
+    list_remove(&t->node);
+    if (status == IPC_STORED && t->abandoned) {
+        take_back(q, t->message);
+    } else if (status == IPC_STORED) {
         q->taken++;
         /* The body is in its file: it is opened when the message is read back for its attempt. */
         if (t->own_file) {
@@ -221,9 +251,14 @@ static void on_commit_ask(struct queue *q, struct ipc_channel *from, const struc
         .ticket = ask->ticket,
         .octets = m->content->n,
         .own_file = ask->file != 0,
+        .deadline_msec = io_now_msec(q->worker->loop) + QUEUE_COMMIT_MSEC,
     };
+    list_init(&t->node);
     if (submit(q, t, ask, &err)) {
         q->commit_memory += t->octets;
+        list_append(&q->takings, &t->node);
+        if (!io_timer_pending(&q->patience))
+            io_timer_start(&q->patience, QUEUE_COMMIT_MSEC);
         return;
     }
 fail:
@@ -235,6 +270,22 @@ fail:
         spool_file_return(q->spool, ask->file);
     free(t);
     answer_commit(q, from->instance, ask->ticket, IPC_STORAGE_FAILED, 0, 0);
+}
+
+void take_overdue(struct queue *q)
+{
+    int64_t now = io_now_msec(q->worker->loop);
+
+    while (!list_empty(&q->takings)) {
+        struct taking *t = CONTAINER_OF(q->takings.next, struct taking, node);
+        if (t->deadline_msec > now) {
+            io_timer_start(&q->patience, t->deadline_msec - now);
+            return;
+        }
+        list_remove(&t->node);
+        t->abandoned = true;
+        answer_commit(q, t->instance, t->ticket, IPC_STORAGE_FAILED, 0, 0);
+    }
 }
 
 void take_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m)

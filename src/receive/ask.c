@@ -363,17 +363,32 @@ static void on_expand(struct session *s, const struct ipc_expand_answer *a)
     session_go_on(s);
 }
 
+/* The spool has no ids to give: it refuses, and so do we. */
+static void refuse_without_id(struct session *s)
+{
+    struct smtp_slots slots = { 0 };
+
+    record_refused(s, "mail", SMTP_REPLY_SYSTEM_FAILED, LOG_REASON_STORAGE, STR("default"), STR_NONE, &slots);
+    smtp_server_answer(s->smtp, SMTP_REPLY_SYSTEM_FAILED, &slots, &s->receive->out);
+    transaction_drop(s);
+}
+
 static void on_ids(struct receive *r, const struct ipc_ids_answer *a)
 {
+    bool given = a->first && a->count;
+
     r->ids_asked = false;
     r->id_next = a->first;
-    r->ids_left = a->first ? a->count : 0;
+    r->ids_left = given ? a->count : 0;
     for (uint32_t i = 0; i < r->n_slots; i++) {
         struct session *s = r->sessions[i];
         if (!s || s->finished || s->question != QUESTION_IDS)
             continue;
         question_done(s);
-        transaction_take_id(s);
+        if (given)
+            transaction_take_id(s);
+        else
+            refuse_without_id(s);
         session_go_on(s);
     }
 }

@@ -3,6 +3,8 @@
 #include "receive/session.h"
 #include "route/find.h"
 
+enum { EXPANSION_SHOWN = 64 };
+
 static void begin(struct log_record *r, enum log_event event, struct session *s)
 {
     struct ip_text room;
@@ -105,21 +107,29 @@ void record_accept(struct session *s, uint32_t batch, int64_t sync_usec)
     log_send(&r);
 }
 
-void record_expand(struct session *s, uint8_t by, struct str rule, struct str from,
-                   const struct envelope_recipient *into)
+void record_expand(struct session *s, const struct receive_expansion *x, const struct envelope_recipient *into, size_t n)
 {
-    struct smtp_path path = { .local = into->local, .domain = into->domain };
-    struct buf text = BUF_INIT(2048);
+    struct str list[EXPANSION_SHOWN];
+    struct buf text = BUF_INIT(LOG_VALUE_MAX * 2);
+    size_t ends[EXPANSION_SHOWN], shown = 0;
     struct log_record r;
 
-    if (log_wants(LOG_EVENT_EXPAND) && smtp_path_write(&text, &path) && !str_eq(buf_str(&text), from)) {
-        struct str list = buf_str(&text);
+    for (; shown < n && shown < EXPANSION_SHOWN; shown++) {
+        struct smtp_path path = { .local = into[shown].local, .domain = into[shown].domain };
+        if (!smtp_path_write(&text, &path))
+            break;
+        ends[shown] = text.n;
+    }
+    for (size_t i = 0; i < shown; i++)
+        list[i] = str_slice(buf_str(&text), i ? ends[i - 1] : 0, ends[i]);
+    /* What stayed itself was not expanded. */
+    if (log_wants(LOG_EVENT_EXPAND) && shown && !(n == 1 && str_eq(list[0], into[0].original))) {
         log_start(&r, LOG_EVENT_EXPAND);
         log_id(&r, s->tx->id);
-        log_text(&r, LOG_BY, route_by_name((enum route_by)by));
-        log_text(&r, LOG_RULE, rule);
-        log_text(&r, LOG_TO, from);
-        log_list(&r, LOG_INTO, &list, 1);
+        log_text(&r, LOG_BY, route_by_name((enum route_by)x->by));
+        log_text(&r, LOG_RULE, x->rule);
+        log_text(&r, LOG_TO, into[0].original);
+        log_list(&r, LOG_INTO, list, shown);
         log_send(&r);
     }
     buf_done(&text);

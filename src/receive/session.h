@@ -157,9 +157,13 @@ void record_disconnect(struct session *s);
 void record_refused(struct session *s, const char *stage, enum smtp_reply_name row, enum log_reason reason,
                     struct str rule, struct str to, const struct smtp_slots *slots);
 void record_accept(struct session *s, uint32_t batch, int64_t sync_usec);
-/* BY: enum route_by, as the answer of lookup has it. */
-void record_expand(struct session *s, uint8_t by, struct str rule, struct str from,
-                   const struct envelope_recipient *into);
+/* How lookup changed a recipient: enum route_by, and the place that says so. */
+struct receive_expansion {
+    uint8_t by;
+    struct str rule;
+};
+/* INTO: the N recipients that one recipient became by X. */
+void record_expand(struct session *s, const struct receive_expansion *x, const struct envelope_recipient *into, size_t n);
 struct str session_client_text(struct session *s, struct ip_text *room);
 
 #endif

@@ -42,18 +42,10 @@ static void mail_ok(struct session *s)
 
 void transaction_take_id(struct session *s)
 {
-    struct receive *r = s->receive;
-
-    if (receive_take_id(r, &s->tx->id)) {
+    if (receive_take_id(s->receive, &s->tx->id))
         mail_ok(s);
-    } else if (worker_peer(r->worker, PROCESS_QUEUE) && !r->ids_asked && r->id_next == 0) {
-        /* The queue was asked and has none to give: its spool refuses. */
-        transaction_drop(s);
-        smtp_server_answer(s->smtp, SMTP_REPLY_SYSTEM_FAILED, NULL, &r->out);
-        r->id_next = 1;
-    } else {
+    else
         session_ask(s, QUESTION_IDS);
-    }
 }
 
 void transaction_begin(struct session *s)
@@ -239,18 +231,18 @@ static struct receive_recipient *recipient_at(struct transaction *tx, uint32_t i
     return NULL;
 }
 
-static bool take_result(struct session *s, struct str *rest, struct envelope_recipient *out)
+static bool take_result(struct session *s, struct str *rest, struct receive_expansion *x,
+                        struct envelope_recipient *out)
 {
     struct transaction *tx = s->tx;
-    struct str local, domain, rule, sender;
+    struct str local, domain, sender;
     struct receive_recipient *rc;
-    uint8_t by;
 
     if (rest->n < 3 || !(rc = recipient_at(tx, le16_get(rest->p))))
         return false;
-    by = (uint8_t)rest->p[2];
+    x->by = (uint8_t)rest->p[2];
     *rest = str_skip(*rest, 3);
-    if (!take_counted(rest, &local) || !take_counted(rest, &domain) || !take_counted(rest, &rule) ||
+    if (!take_counted(rest, &local) || !take_counted(rest, &domain) || !take_counted(rest, &x->rule) ||
         !take_counted(rest, &sender))
         return false;
     *out = (struct envelope_recipient){
@@ -262,8 +254,21 @@ static bool take_result(struct session *s, struct str *rest, struct envelope_rec
     };
     if (sender.n)
         out->sender = arena_str(tx->arena, sender);
-    record_expand(s, by, rule, rc->original, out);
     return out->local.p && out->domain.p;
+}
+
+/* One record for all that a recipient became by one rule; lookup gives its results in that order. */
+static void tell_expansion(struct session *s, const struct receive_expansion *x, uint32_t first, uint32_t end)
+{
+    if (first < end)
+        record_expand(s, x, &s->tx->final[first], end - first);
+}
+
+static bool same_expansion(const struct transaction *tx, const struct receive_expansion *a,
+                           const struct receive_expansion *b, uint32_t before, uint32_t after)
+{
+    return a->by == b->by && str_eq(a->rule, b->rule) &&
+           str_eq(tx->final[before].original, tx->final[after].original);
 }
 
 void transaction_expanded(struct session *s, const struct ipc_expand_answer *a)
@@ -274,9 +279,20 @@ void transaction_expanded(struct session *s, const struct ipc_expand_answer *a)
     bool sane = a->count > 0 && a->count <= rest.n / 3;
 
     tx->final = sane ? ARENA_NEW_ARRAY(tx->arena, a->count, struct envelope_recipient) : NULL;
-    for (uint32_t i = 0; tx->final && i < a->count; i++)
-        if (!take_result(s, &rest, &tx->final[i]))
-            sane = false;
+    struct receive_expansion last = { 0 }, x;
+    uint32_t first = 0;
+    for (uint32_t i = 0; tx->final && sane && i < a->count; i++) {
+        sane = take_result(s, &rest, &x, &tx->final[i]);
+        if (!sane)
+            break;
+        if (i > first && !same_expansion(tx, &last, &x, first, i)) {
+            tell_expansion(s, &last, first, i);
+            first = i;
+        }
+        last = x;
+    }
+    if (sane && tx->final)
+        tell_expansion(s, &last, first, a->count);
     if (!sane || !tx->final)
         refuse_storage(s, false);
     else
