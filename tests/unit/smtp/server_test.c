@@ -362,7 +362,7 @@ static void refusal_names_the_line_and_the_cure(void **state)
     (void)state;
     player_init(&p);
     player_expect_codes(&p, STR(OPEN "DATA\r\n"), "250 250 250 354");
-    expect(
+    player_expect(
         &p, STR("hello\n.\r\n\r\n.\r\n"),
         STR("550 5.6.0 line 1 of the message ends in a bare LF; SMTP lines end in CRLF (curl: --crlf)\r\n"));
     player_expect_codes(&p, STR(MAIL RCPT "DATA\r\n"), "250 250 354");
