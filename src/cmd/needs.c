@@ -115,13 +115,13 @@ void needs_done(struct needs_report *r)
 
 /* ---- accounts ---- */
 
-static void check_account(struct needs_report *r, const struct config_need *need)
+static void check_account(struct needs_report *r, const struct config *config, const struct config_need *need)
 {
     struct identity id;
     struct err err = { 0 };
 
-    /* Without root the server runs as its starter, and needs no account. */
-    if (!need->what.n || (is_default(need->place) && geteuid() != 0))
+    /* Without root the server runs as its starter, and with run-as as that account: it needs no other. */
+    if (!need->what.n || (is_default(need->place) && (geteuid() != 0 || config->run_as.text.n)))
         return;
     if (identity_find(need->what, true, &id, &err))
         return;
@@ -221,7 +221,7 @@ static void check_need(struct needs_report *r, const struct config *config, cons
         (void)needs_table(r, ROUTE_FORM_ALIASES, need->what, need->place);
         break;
     case CONFIG_NEED_ACCOUNT:
-        check_account(r, need);
+        check_account(r, config, need);
         break;
     case CONFIG_NEED_GROUP:
         check_group(r, need);
