@@ -50,7 +50,7 @@ static bool run(struct demo *demo, const struct options *o, struct err *err)
         return false;
     if (o->form == FORM_ONCE)
         return true;
-    demo_show_hints(&demo->show, &demo->place);
+    demo_show_hints(&demo->show, &demo->place, demo->server.queued);
     return demo_watch(demo, err);
 }
 

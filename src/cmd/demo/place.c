@@ -16,6 +16,7 @@
 #include "cmd/demo/sweep.h"
 #include "core/buf.h"
 #include "io/fd.h"
+#include "ipc/process.h"
 
 enum { PORTS_TRIED = 100, CONFIG_MAX = 8192 };
 
@@ -224,6 +225,15 @@ static bool write_file(struct demo_place *place, const char *name, int how, stru
     return ok || err_sys(err, error, "%s/%s", place->shown, name);
 }
 
+/* Those of an installation: one for each kind of process, and one for mailboxes. */
+static bool accounts_are_there(void)
+{
+    for (unsigned kind = 0; kind < PROCESS_KINDS; kind++)
+        if (process_account(kind) && !getpwnam(process_account(kind)))
+            return false;
+    return getpwnam("vmail") != NULL;
+}
+
 static bool write_config(struct demo_place *place, struct err *err)
 {
     struct buf text = BUF_INIT(CONFIG_MAX);
@@ -238,8 +248,11 @@ static bool write_config(struct demo_place *place, struct err *err)
     buf_add_c(&text, "\n"
                      "spool spool;                               # the queue: what was taken and is not delivered yet\n"
                      "control control;                           # where veredus status, queue and the others ask\n"
-                     "log file:log json debug;                   # one line for each event\n"
-                     "\n"
+                     "log file:log json debug;                   # one line for each event\n");
+    if (geteuid() == 0 && !accounts_are_there())
+        buf_add_c(&text, "run-as nobody;                             # all of it; installed, each process has an "
+                         "account of its own\n");
+    buf_add_c(&text, "\n"
                      "domain example.test {                      # mail for this domain is ours\n"
                      "    users file:users;                      # its mailboxes, a name on each line\n"
                      "    aliases file:aliases;                  # other names that lead to them\n"
@@ -252,17 +265,15 @@ static bool write_config(struct demo_place *place, struct err *err)
 
 static bool make_mail_folder(struct demo_place *place, struct err *err)
 {
-    /* As main does it (main/delivery.c): vmail where there is one, and nobody where our accounts are missing. */
-    const struct passwd *account = getpwnam("vmail");
+    const struct passwd *account;
 
     if (mkdirat(place->fd, "mail", 0700) < 0 && errno != EEXIST)
         return err_sys(err, errno, "cannot make %s/mail", place->shown);
     if (geteuid() != 0)
         return true;
+    account = getpwnam(accounts_are_there() ? "vmail" : "nobody");
     if (!account)
-        account = getpwnam("nobody");
-    if (!account)
-        return err_perm(err, "there is neither an account vmail nor nobody to deliver as");
+        return err_perm(err, "there is no account nobody on this machine");
     return fchownat(place->fd, "mail", account->pw_uid, account->pw_gid, AT_SYMLINK_NOFOLLOW) == 0 ||
            err_sys(err, errno, "cannot give %s/mail to %s", place->shown, account->pw_name);
 }
@@ -271,7 +282,7 @@ static bool make_mail_folder(struct demo_place *place, struct err *err)
 static bool write_files(struct demo_place *place, struct err *err)
 {
     return write_config(place, err) && write_file(place, "users", O_EXCL, STR("ada\nbob\n"), err) &&
-           write_file(place, "aliases", O_EXCL, STR("# name: address, address\n"), err) &&
+           write_file(place, "aliases", O_EXCL, STR("# name: address, address\npostmaster: ada\n"), err) &&
            write_file(place, "log", O_APPEND, STR_NONE, err) && make_mail_folder(place, err);
 }
 

@@ -130,7 +130,7 @@ static void hint_command(struct hint *h, const struct demo_show *show, const str
     buf_add_c(&h->what, demo ? "" : "/veredus.conf");
 }
 
-void demo_show_hints(const struct demo_show *show, const struct demo_place *place)
+void demo_show_hints(const struct demo_show *show, const struct demo_place *place, uint64_t queued)
 {
     struct hint hints[HINTS];
     size_t width = 0;
@@ -153,6 +153,9 @@ void demo_show_hints(const struct demo_show *show, const struct demo_place *plac
                hints[i].to_see);
         buf_done(&hints[i].what);
     }
+    if (queued)
+        printf("\n  %s message%s from an earlier demonstration.\n", text_count(queued).c,
+               queued == 1 ? " waits" : "s wait");
     printf("\n  Waiting for your mail. Ctrl-C ends.\n\n");
 }
 

@@ -23,8 +23,8 @@ void demo_show_head(const struct demo_show *show, const struct demo_place *place
 void demo_show_sent(const struct demo_show *show, const struct demo_sent *sent, double sync_seconds);
 void demo_show_found(const struct demo_show *show, const struct demo_place *place, const char *path, int64_t usec);
 void demo_show_proof(const struct demo_show *show, const struct demo_compared *compared);
-/* What to do next. */
-void demo_show_hints(const struct demo_show *show, const struct demo_place *place);
+/* What to do next; QUEUED messages wait since an earlier demonstration. */
+void demo_show_hints(const struct demo_show *show, const struct demo_place *place, uint64_t queued);
 
 /* One recipient of one message; or, without FROM, something that was refused. */
 struct demo_line {
