@@ -71,7 +71,8 @@ bool spool_batch_message(struct spool_batch *batch, const struct spool_message *
 
 bool spool_batch_outcome(struct spool_batch *batch, struct queue_id id, uint32_t version, struct str state)
 {
-    return add(batch, &(struct record){ .kind = SPOOL_KIND_OUTCOME, .id = id, .version = version, .text = state });
+    return add(batch,
+               &(struct record){ .kind = SPOOL_KIND_OUTCOME, .id = id, .version = version, .text = state });
 }
 
 bool spool_batch_hold(struct spool_batch *batch, struct queue_id id, struct str reason)
@@ -101,7 +102,8 @@ bool spool_batch_void(struct spool_batch *batch, struct queue_id id)
 
 /* ---- the way through ---- */
 
-/* The commit thread sleeps until its frame is due: it is called only when that time is now, or has become another. */
+/* The commit thread sleeps until its frame is due: it is called only when that time is now, or has become
+ * another. */
 static void commit_call(struct spool *spool, int64_t now, bool changed)
 {
     int64_t until;
@@ -173,7 +175,8 @@ static bool is_lent(const struct spool *spool, uint64_t file)
     return false;
 }
 
-static bool record_is_good(const struct spool *spool, const struct spool_batch *batch, uint32_t at, struct err *err)
+static bool record_is_good(const struct spool *spool, const struct spool_batch *batch, uint32_t at,
+                           struct err *err)
 {
     const struct record *r = &batch->records[at];
     struct queue_id_text text = queue_id_text(r->id);
@@ -191,9 +194,10 @@ static bool record_is_good(const struct spool *spool, const struct spool_batch *
 static bool batch_is_good(struct spool *spool, const struct spool_batch *batch, struct err *err)
 {
     if (!batch->count || batch->count > SPOOL_RECORDS_MAX / 2 ||
-        frame_octets(batch->count, batch->metas, batch->contents) > spool->options.segment_octets - SPOOL_BLOCK)
-        return err_perm(err, "a batch of %u records, %llu octets is not one the spool can write", batch->count,
-                        (unsigned long long)(batch->metas + batch->contents));
+        frame_octets(batch->count, batch->metas, batch->contents) >
+            spool->options.segment_octets - SPOOL_BLOCK)
+        return err_perm(err, "a batch of %u records, %llu octets is not one the spool can write",
+                        batch->count, (unsigned long long)(batch->metas + batch->contents));
     for (uint32_t i = 0; i < batch->count; i++)
         if (!record_is_good(spool, batch, i, err))
             return false;
@@ -222,8 +226,8 @@ static enum spool_status batch_chance(struct spool *spool, const struct spool_ba
     return spool->short_of_space ? SPOOL_NO_SPACE : SPOOL_OK;
 }
 
-bool spool_submit(struct spool *spool, struct spool_batch *batch, struct spool_submit how, struct spool_commit *commit,
-                  struct err *err)
+bool spool_submit(struct spool *spool, struct spool_batch *batch, struct spool_submit how,
+                  struct spool_commit *commit, struct err *err)
 {
     pthread_mutex_lock(&spool->lock);
     if (!batch_is_good(spool, batch, err)) {

@@ -225,8 +225,8 @@ int checkpoint_write(struct spool *spool)
 
 /* ---- reading ---- */
 
-static bool body_is_good(const struct spool *spool, const struct spool_checkpoint_head *head, const unsigned char *body,
-                         uint64_t octets)
+static bool body_is_good(const struct spool *spool, const struct spool_checkpoint_head *head,
+                         const unsigned char *body, uint64_t octets)
 {
     return spool_sum(&spool->secret, head->number, SPOOL_BLOCK, body, octets) == head->body_sum;
 }

@@ -111,11 +111,11 @@ static void fill(struct spool *spool, struct frame *frame, uint64_t room, bool o
 }
 
 /*
- * Where a frame that begins with FIRST (NULL: with nothing but voids) goes, and how much room there is; false when nowhere
- * now. The last free segment is for what is owed (INV-15).
+ * Where a frame that begins with FIRST (NULL: with nothing but voids) goes, and how much room there is; false
+ * when nowhere now. The last free segment is for what is owed (INV-15).
  */
-static bool find_room(struct spool *spool, struct frame *frame, const struct spool_batch *first, bool owed_only,
-                      uint64_t *room)
+static bool find_room(struct spool *spool, struct frame *frame, const struct spool_batch *first,
+                      bool owed_only, uint64_t *room)
 {
     uint64_t need = first ? octets_with(frame, first) : frame_octets(frame->records, frame->metas, 0);
 
@@ -197,7 +197,8 @@ static int write_out(struct spool *spool, struct frame *frame, uint64_t at, cons
             disk->ops->close(disk, spool->active_fd);
         spool->active_fd = -1;
         *what = "open";
-        e = disk->ops->open(disk, spool_segment_name(frame->segment->number).c, SPOOL_OPEN_WRITE, &spool->active_fd);
+        e = disk->ops->open(disk, spool_segment_name(frame->segment->number).c, SPOOL_OPEN_WRITE,
+                            &spool->active_fd);
         if (e) {
             spool->active_fd = -1;
             return e;
@@ -226,8 +227,8 @@ static void seal_active(struct spool *spool)
 
 /* ---- settling ---- */
 
-static void apply_batch(struct spool *spool, const struct frame *frame, struct spool_batch *batch, uint32_t block,
-                        uint32_t *row)
+static void apply_batch(struct spool *spool, const struct frame *frame, struct spool_batch *batch,
+                        uint32_t block, uint32_t *row)
 {
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct record *r = &batch->records[i];
@@ -262,7 +263,8 @@ static void settle_voids(struct spool *spool)
     end_list(spool, &spool->failing, SPOOL_FAILED);
 }
 
-static void settle_good(struct spool *spool, struct frame *frame, const struct spool_frame_head *head, int64_t usec)
+static void settle_good(struct spool *spool, struct frame *frame, const struct spool_frame_head *head,
+                        int64_t usec)
 {
     uint32_t row = (uint32_t)frame->voids, block = frame->rotate ? 1 : spool->next_block;
     struct list *node;

@@ -1,4 +1,4 @@
-/* spool/disk.h -- what the spool asks of a disk: one folder of files. The real one, or one that forgets and fails. */
+/* spool/disk.h -- what the spool asks of a disk: one folder of files; a real one, or one that fails. */
 #ifndef SPOOL_DISK_H
 #define SPOOL_DISK_H
 
@@ -34,15 +34,16 @@ struct spool_disk_ops {
     int (*open)(struct spool_disk *disk, const char *name, enum spool_open_how how, int *fd);
     void (*close)(struct spool_disk *disk, int fd);
     int (*pread)(struct spool_disk *disk, int fd, void *to, size_t n, uint64_t at, size_t *done);
-    int (*pwritev)(struct spool_disk *disk, int fd, const struct iovec *iov, int count, uint64_t at, size_t *done);
+    int (*pwritev)(struct spool_disk *disk, int fd, const struct iovec *iov, int count, uint64_t at,
+                   size_t *done);
     int (*sync)(struct spool_disk *disk, int fd);   /* content and length are durable after it */
     int (*forget)(struct spool_disk *disk, int fd); /* what is clean leaves the cache */
     int (*length)(struct spool_disk *disk, int fd, uint64_t *octets);
     int (*unlink)(struct spool_disk *disk, const char *name);
     int (*rename)(struct spool_disk *disk, const char *from, const char *to);
-    int (*sync_folder)(struct spool_disk *disk);    /* names are durable after it */
+    int (*sync_folder)(struct spool_disk *disk); /* names are durable after it */
     int (*list)(struct spool_disk *disk, void (*visit)(void *ctx, const char *name), void *ctx);
-    int (*lock)(struct spool_disk *disk, int fd);   /* EWOULDBLOCK: another process has it; ends with the descriptor */
+    int (*lock)(struct spool_disk *disk, int fd); /* EWOULDBLOCK: another has it; ends with FD */
     int (*space)(struct spool_disk *disk, struct spool_space *space);
     int (*random)(struct spool_disk *disk, void *to, size_t n);
 };

@@ -1,4 +1,5 @@
-/* spool/engine.h -- the steps that the spool's threads make in turn; with options.manual the caller makes them. */
+/* spool/engine.h -- the steps that the spool's threads make in turn; with options.manual the caller makes
+ * them. */
 #ifndef SPOOL_ENGINE_H
 #define SPOOL_ENGINE_H
 
@@ -14,7 +15,8 @@ enum spool_step {
 enum spool_step spool_step_commit(struct spool *spool, int64_t *until_usec);
 /* One own file synced, or one message read. */
 enum spool_step spool_step_content(struct spool *spool);
-/* One piece of what is done ahead or after: segments and own files made ready, unlinking, checkpoints, space, ids. */
+/* One piece of what is done ahead or after: segments and own files made ready, unlinking, checkpoints, space,
+ * ids. */
 enum spool_step spool_step_upkeep(struct spool *spool, int64_t *until_usec);
 
 /* A checkpoint is wanted at the next step of upkeep, due or not. */

@@ -52,7 +52,8 @@ uint64_t spool_summer_end(struct spool_summer *summer)
     return sum;
 }
 
-uint64_t spool_sum2(const struct spool_secret *secret, uint64_t life, uint64_t offset, struct str a, struct str b)
+uint64_t spool_sum2(const struct spool_secret *secret, uint64_t life, uint64_t offset, struct str a,
+                    struct str b)
 {
     XXH3_state_t xxh;
     unsigned char where[16];
@@ -95,13 +96,16 @@ bool spool_format_get(struct str in, struct spool_format *format, struct err *er
         return err_temp(err, "not the format file of a spool");
     /* Before the sum, which may be another one in a later version. */
     if (le32_get(p + 16) != SPOOL_VERSION)
-        return err_perm(err, "the spool has format %u, this veredus knows format %d only: run the veredus that wrote it",
-                        le32_get(p + 16), SPOOL_VERSION);
+        return err_perm(
+            err, "the spool has format %u, this veredus knows format %d only: run the veredus that wrote it",
+            le32_get(p + 16), SPOOL_VERSION);
     if (in.n < SPOOL_FORMAT_OCTETS || le64_get(p + 256) != XXH3_64bits(p, 256))
         return err_temp(err, "its checksum does not match");
     if (le64_get(p + 24) != 0)
-        return err_perm(err, "the spool uses features 0x%llx that this veredus does not know: run the veredus that wrote it",
-                        (unsigned long long)le64_get(p + 24));
+        return err_perm(
+            err,
+            "the spool uses features 0x%llx that this veredus does not know: run the veredus that wrote it",
+            (unsigned long long)le64_get(p + 24));
     format->made_utc_msec = (int64_t)le64_get(p + 40);
     memcpy(format->name, p + 48, sizeof(format->name));
     memcpy(format->secret.octet, p + 64, SPOOL_SECRET_OCTETS);
@@ -121,16 +125,17 @@ void spool_start_put(const struct spool_secret *secret, uint64_t offset, const s
     le64_put(to + 32, spool_sum(secret, 0, offset, to, 32));
 }
 
-bool spool_start_get(const struct spool_secret *secret, uint64_t offset, struct str in, struct spool_start *start)
+bool spool_start_get(const struct spool_secret *secret, uint64_t offset, struct str in,
+                     struct spool_start *start)
 {
     const unsigned char *p = (const unsigned char *)in.p;
 
     if (in.n < SPOOL_START_OCTETS || le32_get(p) != MAGIC_START ||
         le64_get(p + 32) != spool_sum(secret, 0, offset, p, 32))
         return false;
-    *start = (struct spool_start){
-        .sequence = le64_get(p + 8), .run = le64_get(p + 16), .id_ceiling = le64_get(p + 24)
-    };
+    *start = (struct spool_start){ .sequence = le64_get(p + 8),
+                                   .run = le64_get(p + 16),
+                                   .id_ceiling = le64_get(p + 24) };
     return true;
 }
 
@@ -169,22 +174,22 @@ bool spool_segment_head_get(const struct spool_secret *secret, struct str in, st
         .former_counts = le64_get(p + 48),
         .utc_msec = (int64_t)le64_get(p + 56),
     };
-    return head->life != 0 && head->blocks > 1 && head->blocks <= SPOOL_BLOCKS_MAX && head->first_frame != 0 &&
-           head->former_life < head->life;
+    return head->life != 0 && head->blocks > 1 && head->blocks <= SPOOL_BLOCKS_MAX &&
+           head->first_frame != 0 && head->former_life < head->life;
 }
 
 /* ---- frames ---- */
 
 /* Octets 0 to 55 and the table, without the sum between them. */
-static uint64_t frame_sum(const struct spool_secret *secret, uint64_t life, uint64_t offset, const unsigned char *p,
-                          uint32_t records)
+static uint64_t frame_sum(const struct spool_secret *secret, uint64_t life, uint64_t offset,
+                          const unsigned char *p, uint32_t records)
 {
     return spool_sum2(secret, life, offset, str_of((const char *)p, 56),
                       str_of((const char *)p + SPOOL_FRAME_HEAD, (size_t)records * SPOOL_ROW));
 }
 
-void spool_frame_head_put(const struct spool_secret *secret, uint64_t offset, const struct spool_frame_head *head,
-                          unsigned char *to)
+void spool_frame_head_put(const struct spool_secret *secret, uint64_t offset,
+                          const struct spool_frame_head *head, unsigned char *to)
 {
     le32_put(to, MAGIC_FRAME);
     le32_put(to + 4, head->records);
@@ -255,8 +260,8 @@ bool spool_row_get(const unsigned char *frame, uint32_t at, struct spool_row *ro
     return true;
 }
 
-bool spool_row_place(const unsigned char *frame, const struct spool_frame_head *head, uint32_t at, uint64_t *meta,
-                     uint64_t *content)
+bool spool_row_place(const unsigned char *frame, const struct spool_frame_head *head, uint32_t at,
+                     uint64_t *meta, uint64_t *content)
 {
     uint64_t m = SPOOL_FRAME_HEAD + (uint64_t)head->records * SPOOL_ROW, c = head->front;
     const unsigned char *p = frame + SPOOL_FRAME_HEAD;
@@ -343,7 +348,8 @@ void spool_checkpoint_head_put(const struct spool_secret *secret, const struct s
     le64_put(to + 96, spool_sum(secret, head->number, 0, to, 96));
 }
 
-bool spool_checkpoint_head_get(const struct spool_secret *secret, struct str in, struct spool_checkpoint_head *head)
+bool spool_checkpoint_head_get(const struct spool_secret *secret, struct str in,
+                               struct spool_checkpoint_head *head)
 {
     const unsigned char *p = (const unsigned char *)in.p;
 
@@ -476,13 +482,16 @@ static bool hex(struct str s, size_t digits, uint64_t *out)
 
 enum spool_name_kind spool_name_parse(struct str name, uint64_t *number)
 {
-    static const struct str fixed[] = { STR_INIT("format"),       STR_INIT("format.new"),   STR_INIT("start"),
-                                        STR_INIT("lock"),         STR_INIT("checkpoint-a"), STR_INIT("checkpoint-b") };
+    static const struct str fixed[] = {
+        STR_INIT("format"), STR_INIT("format.new"),   STR_INIT("start"),
+        STR_INIT("lock"),   STR_INIT("checkpoint-a"), STR_INIT("checkpoint-b")
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
         if (str_eq(name, fixed[i]))
             return SPOOL_NAME_FIXED;
-    if (str_starts(name, STR("log-")) && hex(str_skip(name, 4), 8, number) && *number <= SPOOL_SEGMENT_NUMBER_MAX)
+    if (str_starts(name, STR("log-")) && hex(str_skip(name, 4), 8, number) &&
+        *number <= SPOOL_SEGMENT_NUMBER_MAX)
         return SPOOL_NAME_SEGMENT;
     if (str_starts(name, STR("own-")) && hex(str_skip(name, 4), 16, number))
         return SPOOL_NAME_OWN;

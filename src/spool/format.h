@@ -1,4 +1,4 @@
-/* spool/format.h -- the form on disk, octet by octet (docs/SPOOL.md 2 to 6). Pure but for the tables of xxHash. */
+/* spool/format.h -- the form on disk, octet by octet (docs/SPOOL.md 2 to 6). Touches no disk. */
 #ifndef SPOOL_FORMAT_H
 #define SPOOL_FORMAT_H
 
@@ -20,8 +20,8 @@ enum {
     SPOOL_SEGMENT_HEAD = 72,
     SPOOL_FRAME_HEAD = 64,
     SPOOL_ROW = 32,
-    SPOOL_MESSAGE_META = 64, /* before the envelope */
-    SPOOL_OUTCOME_META = 8,  /* before the state */
+    SPOOL_MESSAGE_META = 64,  /* before the envelope */
+    SPOOL_OUTCOME_META = 8,   /* before the state */
     SPOOL_RECORDS_MAX = 4096, /* of one frame */
     SPOOL_CHECKPOINT_HEAD = 104,
     SPOOL_SEGMENT_ROW = 32,
@@ -36,8 +36,10 @@ struct spool_secret {
 };
 
 /* The sum of octets that stand at OFFSET of a file in its LIFE (INV-3). */
-uint64_t spool_sum(const struct spool_secret *secret, uint64_t life, uint64_t offset, const void *p, size_t n);
-uint64_t spool_sum2(const struct spool_secret *secret, uint64_t life, uint64_t offset, struct str a, struct str b);
+uint64_t spool_sum(const struct spool_secret *secret, uint64_t life, uint64_t offset, const void *p,
+                   size_t n);
+uint64_t spool_sum2(const struct spool_secret *secret, uint64_t life, uint64_t offset, struct str a,
+                    struct str b);
 
 /* The same in pieces. */
 struct spool_summer;
@@ -131,11 +133,11 @@ struct spool_message_meta {
 };
 
 /* TO has room for head and table; the table stands there already. */
-void spool_frame_head_put(const struct spool_secret *secret, uint64_t offset, const struct spool_frame_head *head,
-                          unsigned char *to);
+void spool_frame_head_put(const struct spool_secret *secret, uint64_t offset,
+                          const struct spool_frame_head *head, unsigned char *to);
 /*
- * Of the octets at OFFSET in LIFE. SPOOL_FRAME_MORE: the table does not end within IN, *need octets are wanted; only said of
- * a head that is plausible in itself.
+ * Of the octets at OFFSET in LIFE. SPOOL_FRAME_MORE: the table does not end within IN, *need octets are
+ * wanted; only said of a head that is plausible in itself.
  */
 enum spool_frame_scan { SPOOL_FRAME_OK, SPOOL_FRAME_MORE, SPOOL_FRAME_BAD };
 enum spool_frame_scan spool_frame_head_get(const struct spool_secret *secret, uint64_t life, uint64_t offset,

@@ -1,4 +1,4 @@
-/* spool/frame.c -- one frame put together in memory: head, table and metas in one piece, contents where they are. */
+/* spool/frame.c -- one frame put together: head, table and metas in one piece, contents where they are. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +12,8 @@ struct build {
     struct spool *spool;
     struct frame *frame;
     uint64_t life;
-    uint64_t offset;  /* of the frame */
-    uint64_t meta;    /* where the next stands in the frame */
+    uint64_t offset; /* of the frame */
+    uint64_t meta;   /* where the next stands in the frame */
     uint64_t content;
     uint32_t row;
 };
@@ -119,7 +119,8 @@ static void put_record(struct build *b, const struct record *r)
     b->content += r->head.n + r->body.n;
 }
 
-bool frame_build(struct spool *spool, struct frame *frame, const struct spool_frame_head *head, uint64_t offset)
+bool frame_build(struct spool *spool, struct frame *frame, const struct spool_frame_head *head,
+                 uint64_t offset)
 {
     struct build b = {
         .spool = spool,

@@ -18,7 +18,7 @@ struct spool_index {
     size_t chunk_room; /* of the array */
     size_t slots;      /* used at least once */
     size_t count;
-    uint32_t empty;    /* slot + 1 */
+    uint32_t empty; /* slot + 1 */
     uint32_t *heads;
     size_t head_count; /* a power of two */
 };

@@ -7,7 +7,7 @@
 /* Slots in chunks that never move, found by a hash of the id; 64 octets a message and 4 to 8 for the hash. */
 struct spool_index;
 
-struct spool_index *spool_index_new(void); /* NULL when memory is out */
+struct spool_index *spool_index_new(void);        /* NULL when memory is out */
 void spool_index_free(struct spool_index *index); /* takes NULL */
 
 /* Room for EXTRA more beside those there, so that as many calls of spool_index_add() cannot fail. */

@@ -15,10 +15,10 @@
 
 enum {
     CONTENT_THREADS = 2,
-    SPARE_SEGMENTS = 2,       /* kept free: one to go on in, one in reserve (INV-15) */
-    ID_BLOCK = 1 << 22,       /* ids set aside at a time */
-    LOOK_USEC = 1000000,      /* between looks at the space left, while there is traffic */
-    FIRST_SEGMENT = 1 << 20,  /* octets of the first one, so that the first start is quick */
+    SPARE_SEGMENTS = 2,      /* kept free: one to go on in, one in reserve (INV-15) */
+    ID_BLOCK = 1 << 22,      /* ids set aside at a time */
+    LOOK_USEC = 1000000,     /* between looks at the space left, while there is traffic */
+    FIRST_SEGMENT = 1 << 20, /* octets of the first one, so that the first start is quick */
 };
 
 /* ---- batches ---- */
@@ -93,7 +93,7 @@ struct spool {
     pthread_cond_t commit_cond, upkeep_cond, content_cond;
     pthread_t threads[2 + CONTENT_THREADS];
     unsigned thread_count;
-    bool stopping;        /* no new work comes: write what there is */
+    bool stopping; /* no new work comes: write what there is */
     bool content_stop, upkeep_stop;
 
     struct spool_index *index;
@@ -108,7 +108,7 @@ struct spool {
     uint32_t next_block;
     uint64_t next_frame;
     uint64_t durable_frame;
-    uint64_t former_life;   /* the segment that the next one follows, and up to which frame it counts */
+    uint64_t former_life; /* the segment that the next one follows, and up to which frame it counts */
     uint32_t former_number;
     uint64_t former_counts;
     uint64_t next_life;
@@ -217,7 +217,12 @@ bool commit_is_over(const struct spool *spool);
 enum spool_step content_step(struct spool *spool);
 enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec);
 
-/* ---- recover.c, checkpoint.c, upkeep.c ---- */
+/* ---- folder.c, recover.c, start.c, checkpoint.c ---- */
+
+/* One owner. */
+MUST_USE bool folder_lock(struct spool *spool, struct err *err);
+/* The secret; a folder that is no spool yet becomes one. */
+MUST_USE bool folder_read_format(struct spool *spool, struct err *err);
 
 MUST_USE bool spool_recover(struct spool *spool, struct err *err);
 /* Write START into the slot its sequence says. */

@@ -48,7 +48,7 @@ static void apply_end(struct spool *spool, struct spool_entry_row *row)
 
 static void apply_hold(struct spool *spool, struct spool_entry_row *row, uint64_t where)
 {
-    spool->figures.held += (where != 0) - (uint64_t)!!(row->flags & SPOOL_ENTRY_HELD);
+    spool->figures.held += (where != 0) - (uint64_t) !!(row->flags & SPOOL_ENTRY_HELD);
     row->flags = (row->flags & ~(uint32_t)SPOOL_ENTRY_HELD) | (where ? SPOOL_ENTRY_HELD : 0);
     point(spool, &row->hold, where);
 }

@@ -59,8 +59,8 @@ static void parts_done(struct parts *parts)
         free((char *)(uintptr_t)parts->text[i].p);
 }
 
-static bool decode(const struct lease *lease, enum place place, const struct reader_found *found, struct parts *parts,
-                   struct str *text)
+static bool decode(const struct lease *lease, enum place place, const struct reader_found *found,
+                   struct parts *parts, struct str *text)
 {
     static const enum spool_kind kinds[] = { SPOOL_KIND_MESSAGE, SPOOL_KIND_EDIT, SPOOL_KIND_OUTCOME,
                                              SPOOL_KIND_HOLD };
@@ -86,7 +86,8 @@ static int part_read(struct reader *r, const struct lease *lease, enum place pla
 
     if (!lease->at[place])
         return 0;
-    if (!lease->segment[place] || !reader_record(r, spool_position_of(lease->at[place]), lease->life[place], &found))
+    if (!lease->segment[place] ||
+        !reader_record(r, spool_position_of(lease->at[place]), lease->life[place], &found))
         return r->e ? r->e : EBADMSG;
     if (!decode(lease, place, &found, parts, &text))
         return EBADMSG;
@@ -116,8 +117,8 @@ static int file_read(struct spool *spool, const struct spool_message_meta *meta,
     return e ? e : sum == meta->file_sum ? 0 : EBADMSG;
 }
 
-static int content_read(struct spool *spool, struct reader *r, const struct lease *lease, const struct parts *parts,
-                        struct spool_read *read)
+static int content_read(struct spool *spool, struct reader *r, const struct lease *lease,
+                        const struct parts *parts, struct spool_read *read)
 {
     size_t n = parts->content_octets, head = parts->meta.head_octets;
 
@@ -147,7 +148,8 @@ static struct str give(struct parts *parts, enum place place, char **owned)
     return text;
 }
 
-static int parts_for(struct spool *spool, struct reader *r, const struct lease *lease, struct spool_read *read)
+static int parts_for(struct spool *spool, struct reader *r, const struct lease *lease,
+                     struct spool_read *read)
 {
     struct parts parts = { 0 };
     int e = 0;
@@ -245,8 +247,8 @@ static uint64_t *all_ids(struct spool *spool, size_t *count)
     return ids;
 }
 
-static int visit_one(struct spool *spool, struct reader *r, uint64_t id, void (*visit)(void *ctx, const struct spool_entry *entry),
-                     void *ctx)
+static int visit_one(struct spool *spool, struct reader *r, uint64_t id,
+                     void (*visit)(void *ctx, const struct spool_entry *entry), void *ctx)
 {
     struct lease lease;
     struct parts parts = { 0 };
@@ -274,7 +276,8 @@ static int visit_one(struct spool *spool, struct reader *r, uint64_t id, void (*
             .own_file = lease.row.file != 0,
             .hold_reason = parts.text[AT_HOLD],
             .head_octets = parts.meta.head_octets,
-            .body_octets = lease.row.file ? parts.meta.file_octets : parts.content_octets - parts.meta.head_octets,
+            .body_octets =
+                lease.row.file ? parts.meta.file_octets : parts.content_octets - parts.meta.head_octets,
         };
         visit(ctx, &entry);
         e = 0;

@@ -71,8 +71,9 @@ bool reader_frame(struct reader *r, struct spool_position p, uint64_t life)
     if (!reader_want(r, FRONT_GUESS) && r->e)
         return false;
     for (int turn = 0; turn < 2; turn++) {
-        enum spool_frame_scan scan = spool_frame_head_get(r->secret, life, (uint64_t)p.block * SPOOL_BLOCK,
-                                                          str_of((const char *)r->octets, r->n), &r->head, &need);
+        enum spool_frame_scan scan =
+            spool_frame_head_get(r->secret, life, (uint64_t)p.block * SPOOL_BLOCK,
+                                 str_of((const char *)r->octets, r->n), &r->head, &need);
         if (scan == SPOOL_FRAME_OK)
             return true;
         if (scan == SPOOL_FRAME_BAD || !reader_want(r, need))
@@ -88,7 +89,8 @@ bool reader_row(struct reader *r, uint32_t row, struct reader_found *found, bool
 
     r->e = 0;
     *named = false;
-    if (!spool_row_get(r->octets, row, &found->row) || !spool_row_place(r->octets, &r->head, row, &meta, &content))
+    if (!spool_row_get(r->octets, row, &found->row) ||
+        !spool_row_place(r->octets, &r->head, row, &meta, &content))
         return false;
     *named = true;
     if (!reader_want(r, meta + found->row.meta_octets))

@@ -37,7 +37,8 @@ MUST_USE bool reader_frame(struct reader *r, struct spool_position p, uint64_t l
 MUST_USE bool reader_want(struct reader *r, uint64_t want);
 /* Row ROW of that frame; on damage of the meta alone found->row is set all the same and *named true. */
 MUST_USE bool reader_row(struct reader *r, uint32_t row, struct reader_found *found, bool *named);
-MUST_USE bool reader_record(struct reader *r, struct spool_position p, uint64_t life, struct reader_found *found);
+MUST_USE bool reader_record(struct reader *r, struct spool_position p, uint64_t life,
+                            struct reader_found *found);
 /* Whether the octets at CONTENT have that sum. */
 MUST_USE bool reader_sum(struct reader *r, uint64_t content, uint64_t octets, uint64_t sum);
 

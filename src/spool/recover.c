@@ -6,49 +6,10 @@
 #include <string.h>
 
 #include "core/num.h"
-#include "spool/internal.h"
-#include "spool/reader.h"
-
-enum { PIECE_BLOCKS = 64 };
-
-/* A file of the log as its header says, or, without a good one, as its first frame does. */
-struct file {
-    uint32_t number;
-    bool known;
-    bool guessed; /* the header is unreadable */
-    struct spool_segment_head head;
-};
-
-/* A segment that is read: a link of the chain. */
-struct link {
-    const struct file *file;
-    uint64_t counts; /* up to this frame; all ones: up to the tail */
-};
-
-struct recovery {
-    struct spool *spool;
-    struct err *err;
-    struct numbers logs, owns; /* found in the folder */
-    struct file *files;
-    size_t file_count;
-    struct link *chain; /* newest first */
-    size_t chain_count;
-    struct spool_checkpoint_head checkpoint; /* number 0: none */
-    unsigned char *body;                     /* of it */
-    struct reader reader;
-    struct reader probe; /* looks ahead, so that the other keeps its frame */
-    unsigned char *piece;
-    bool oom;
-    /* where replay stands */
-    uint32_t block;
-    uint64_t expect;
-    bool dropped;
-};
-
-static void note(struct recovery *rec, const char *fmt, ...) PRINTF_LIKE(2, 3);
+#include "spool/recovery.h"
 
 /* One more reason for the text that people read; what does not fit is left out. */
-static void note(struct recovery *rec, const char *fmt, ...)
+void recovery_note(struct recovery *rec, const char *fmt, ...)
 {
     char *text = rec->spool->recovered.text;
     size_t n = strlen(text);
@@ -115,62 +76,13 @@ static bool make_all_true(struct recovery *rec)
         e = ENOMEM;
     if (e)
         return err_sys(rec->err, e, "read the folder of the spool");
-    if (!make_true(rec, "start") || !make_true(rec, checkpoint_name(0)) || !make_true(rec, checkpoint_name(1)))
+    if (!make_true(rec, "start") || !make_true(rec, checkpoint_name(0)) ||
+        !make_true(rec, checkpoint_name(1)))
         return false;
     for (size_t i = 0; i < rec->logs.count; i++)
         if (!make_true(rec, spool_segment_name((uint32_t)rec->logs.at[i]).c))
             return false;
     return true;
-}
-
-/* ---- start ---- */
-
-int start_write(struct spool *spool, const struct spool_start *start)
-{
-    struct spool_disk *disk = spool->disk;
-    unsigned char out[SPOOL_START_OCTETS];
-    uint64_t at = start->sequence % 2 ? SPOOL_BLOCK : 0;
-    bool made = false;
-    int fd, e = disk->ops->open(disk, "start", SPOOL_OPEN_WRITE, &fd);
-
-    if (e == ENOENT) {
-        made = true;
-        e = disk->ops->open(disk, "start", SPOOL_OPEN_NEW, &fd);
-    }
-    if (e)
-        return e;
-    spool_start_put(&spool->secret, at, start, out);
-    e = spool_disk_put(disk, fd, out, sizeof(out), at);
-    if (!e)
-        e = disk->ops->sync(disk, fd);
-    disk->ops->close(disk, fd);
-    return e || !made ? e : disk->ops->sync_folder(disk);
-}
-
-static bool start_read(struct recovery *rec)
-{
-    struct spool *spool = rec->spool;
-    struct spool_disk *disk = spool->disk;
-    int fd, e = disk->ops->open(disk, "start", SPOOL_OPEN_READ, &fd);
-
-    if (e == ENOENT)
-        return true;
-    if (e)
-        return err_sys(rec->err, e, "open start");
-    for (unsigned slot = 0; slot < 2; slot++) {
-        unsigned char in[SPOOL_START_OCTETS];
-        struct spool_start start;
-        uint64_t at = slot ? SPOOL_BLOCK : 0;
-        e = spool_disk_read(disk, fd, in, sizeof(in), at);
-        if (e && e != ENODATA)
-            break;
-        if (!e && spool_start_get(&spool->secret, at, str_of((const char *)in, sizeof(in)), &start) &&
-            start.sequence > spool->start.sequence)
-            spool->start = start;
-        e = 0;
-    }
-    disk->ops->close(disk, fd);
-    return e ? err_sys(rec->err, e, "read start") : true;
 }
 
 /* ---- headers ---- */
@@ -201,13 +113,15 @@ static bool guess_head(struct recovery *rec, struct file *file, uint64_t length,
     return true;
 }
 
-static bool file_read_head(struct recovery *rec, struct file *file, struct segment *segment, int fd, uint64_t length)
+static bool file_read_head(struct recovery *rec, struct file *file, struct segment *segment, int fd,
+                           uint64_t length)
 {
     struct spool *spool = rec->spool;
     unsigned char in[SPOOL_SEGMENT_HEAD] = { 0 };
     bool there;
 
-    segment->blocks = (uint32_t)(length / SPOOL_BLOCK > SPOOL_BLOCKS_MAX ? SPOOL_BLOCKS_MAX : length / SPOOL_BLOCK);
+    segment->blocks =
+        (uint32_t)(length / SPOOL_BLOCK > SPOOL_BLOCKS_MAX ? SPOOL_BLOCKS_MAX : length / SPOOL_BLOCK);
     if (!read_block(rec, fd, 0, in, sizeof(in), &there))
         return false;
     if (there && spool_segment_head_get(&spool->secret, str_of((const char *)in, sizeof(in)), &file->head) &&
@@ -238,7 +152,8 @@ static bool read_heads(struct recovery *rec)
         int fd;
         file->number = (uint32_t)rec->logs.at[i];
         struct segment *segment = segments_add(&spool->segments, file->number);
-        int e = segment ? disk->ops->open(disk, spool_segment_name(file->number).c, SPOOL_OPEN_READ, &fd) : ENOMEM;
+        int e = segment ? disk->ops->open(disk, spool_segment_name(file->number).c, SPOOL_OPEN_READ, &fd)
+                        : ENOMEM;
         if (e)
             return err_sys(rec->err, e, "open %s", spool_segment_name(file->number).c);
         e = disk->ops->length(disk, fd, &length);
@@ -279,7 +194,7 @@ static bool read_checkpoints(struct recovery *rec)
     spool->checkpoint_number = rec->checkpoint.number;
     spool->checkpoint_octets = SPOOL_BLOCK + rec->checkpoint.entries * SPOOL_ENTRY_ROW;
     if (bad == 2)
-        note(rec, "no checkpoint can be read");
+        recovery_note(rec, "no checkpoint can be read");
     return true;
 }
 
@@ -297,7 +212,7 @@ static void load_segment(struct recovery *rec, const struct spool_segment_row *r
     const struct file *file = file_of(rec, row->number);
 
     if (!s) {
-        note(rec, "%s is missing", spool_segment_name(row->number).c);
+        recovery_note(rec, "%s is missing", spool_segment_name(row->number).c);
         return;
     }
     if (file->known && file->head.life != row->life)
@@ -343,7 +258,8 @@ static bool load_checkpoint(struct recovery *rec)
 
     if (!head->number)
         return true;
-    if (!spool_index_reserve(spool->index, head->entries) || !spool_tokens_reserve(&spool->tokens, head->tokens))
+    if (!spool_index_reserve(spool->index, head->entries) ||
+        !spool_tokens_reserve(&spool->tokens, head->tokens))
         return err_sys(rec->err, ENOMEM, "recovery");
     for (uint32_t i = 0; i < head->segments; i++, p += SPOOL_SEGMENT_ROW) {
         struct spool_segment_row row;
@@ -408,10 +324,11 @@ static bool former_of(struct recovery *rec, const struct file *file, const struc
         return true;
     *former = file_of_life(rec, life);
     if (!*former && !from->number)
-        return err_temp(rec->err, "no checkpoint of the spool can be read, and its log has no beginning: messages long "
-                                  "delivered would return. Restore checkpoint-a or checkpoint-b from a backup");
+        return err_temp(rec->err,
+                        "no checkpoint of the spool can be read, and its log has no beginning: messages long "
+                        "delivered would return. Restore checkpoint-a or checkpoint-b from a backup");
     if (!*former && life >= from->replay_life) {
-        note(rec, "the segment before %s is missing", spool_segment_name(file->number).c);
+        recovery_note(rec, "the segment before %s is missing", spool_segment_name(file->number).c);
         rec->spool->recovered.lost_frames++;
         rec->spool->orphans_stay = true;
         *former = newest_below(rec, life);
@@ -444,281 +361,9 @@ static bool find_chain(struct recovery *rec)
     return true;
 }
 
-/* ---- replay ---- */
-
-static bool disk_failed(struct recovery *rec, const struct reader *r)
-{
-    return err_sys(rec->err, r->e, "read %s", spool_segment_name(r->segment).c);
-}
-
-/* A record of which no more is left than its row: the message is set aside. */
-static void apply_damaged(struct recovery *rec, const struct spool_row *row, uint64_t where)
-{
-    struct spool *spool = rec->spool;
-    struct change change = { .kind = row->kind, .id = row->id, .where = where };
-
-    if (row->kind == SPOOL_KIND_MESSAGE)
-        spool->orphans_stay = true; /* it may name one */
-    if (row->kind != SPOOL_KIND_OUTCOME)
-        log_apply(spool, &change);
-    struct spool_entry_row *entry = spool_index_find(spool->index, row->id);
-    if (entry && !(entry->flags & SPOOL_ENTRY_DAMAGED)) {
-        entry->flags |= SPOOL_ENTRY_DAMAGED;
-        spool->figures.damaged++;
-    }
-    note(rec, "%s is damaged in %s", queue_id_text(row->id).c, spool_segment_name(rec->reader.segment).c);
-}
-
-static bool apply_found(struct recovery *rec, const struct reader_found *found, uint64_t where)
-{
-    struct change change = { .kind = found->row.kind, .id = found->row.id, .where = where };
-    struct spool_message_meta meta;
-    struct str text;
-
-    if (change.kind == SPOOL_KIND_MESSAGE) {
-        if (!spool_message_meta_get(found->meta, found->row.content_octets, &meta, &text))
-            return false;
-        change.file = meta.file;
-        change.token = meta.token;
-    } else if (change.kind == SPOOL_KIND_OUTCOME && !spool_outcome_meta_get(found->meta, &change.version, &text)) {
-        return false;
-    }
-    log_apply(rec->spool, &change);
-    return true;
-}
-
-static bool apply_frame(struct recovery *rec, uint32_t segment)
-{
-    struct spool *spool = rec->spool;
-    struct reader *r = &rec->reader;
-    uint32_t records = r->head.records;
-
-    if (!spool_index_reserve(spool->index, records) || !spool_tokens_reserve(&spool->tokens, records))
-        return err_sys(rec->err, ENOMEM, "recovery");
-    for (uint32_t i = 0; i < records; i++) {
-        struct reader_found found;
-        bool named;
-        uint64_t where = spool_position_pack((struct spool_position){ segment, rec->block, i });
-        if (reader_row(r, i, &found, &named) && apply_found(rec, &found, where))
-            continue;
-        if (r->e)
-            return disk_failed(rec, r);
-        if (!named)
-            return err_perm(rec->err, "%s has a record of a kind that this veredus does not know",
-                            spool_segment_name(segment).c);
-        apply_damaged(rec, &found.row, where);
-    }
-    spool->recovered.frames++;
-    return true;
-}
-
-/* Every octet of the frame is there: asked of the last one, of which nothing says that it is durable. */
-static bool frame_is_whole(struct recovery *rec, bool *whole)
-{
-    struct reader *r = &rec->reader;
-
-    *whole = false;
-    for (uint32_t i = 0; i < r->head.records; i++) {
-        struct reader_found found;
-        struct spool_message_meta meta;
-        struct str envelope;
-        bool named;
-        if (!reader_row(r, i, &found, &named))
-            return r->e ? disk_failed(rec, r) : true;
-        if (found.row.kind != SPOOL_KIND_MESSAGE)
-            continue;
-        if (!spool_message_meta_get(found.meta, found.row.content_octets, &meta, &envelope))
-            return true;
-        if (!reader_sum(r, found.content, found.row.content_octets, meta.content_sum))
-            return r->e ? disk_failed(rec, r) : true;
-    }
-    *whole = true;
-    return true;
-}
-
-/* Among the COUNT blocks of PIECE, which is from BLOCK of the file: the first frame that knows ABOVE to be durable. */
-static uint32_t knowing_frame(struct recovery *rec, const struct file *file, uint32_t block, uint32_t count,
-                              uint64_t above)
-{
-    struct reader *probe = &rec->probe;
-
-    for (uint32_t i = 0; i < count; i++) {
-        size_t need;
-        struct spool_frame_head head;
-        struct str in = str_of((const char *)rec->piece + (size_t)i * SPOOL_BLOCK, (size_t)(count - i) * SPOOL_BLOCK);
-        enum spool_frame_scan scan = spool_frame_head_get(probe->secret, file->head.life,
-                                                          (uint64_t)(block + i) * SPOOL_BLOCK, in, &head, &need);
-        if (scan == SPOOL_FRAME_MORE &&
-            reader_frame(probe, (struct spool_position){ file->number, block + i, 0 }, file->head.life)) {
-            head = probe->head;
-            scan = SPOOL_FRAME_OK;
-        }
-        if (scan == SPOOL_FRAME_OK && head.number > above && head.durable >= above)
-            return block + i;
-    }
-    return 0;
-}
-
-/*
- * The first block from FROM on where a frame of this life begins that knows ABOVE to be durable; *at is 0 when there
- * is none. Mostly it is the very first, so little is read to begin with.
- */
-static bool look_ahead(struct recovery *rec, const struct file *file, uint32_t from, uint64_t above, uint32_t *at)
-{
-    struct reader *probe = &rec->probe;
-    uint32_t step = 4, blocks = file->head.blocks;
-
-    *at = 0;
-    if (!reader_open(probe, file->number))
-        return disk_failed(rec, probe);
-    for (uint32_t block = from; !*at && block < blocks; block += step, step = PIECE_BLOCKS) {
-        size_t got = 0;
-        uint32_t n = blocks - block < step ? blocks - block : step;
-        probe->e = probe->disk->ops->pread(probe->disk, probe->fd, rec->piece, (size_t)n * SPOOL_BLOCK,
-                                           (uint64_t)block * SPOOL_BLOCK, &got);
-        if (probe->e)
-            return disk_failed(rec, probe);
-        *at = knowing_frame(rec, file, block, (uint32_t)(got / SPOOL_BLOCK), above);
-    }
-    return true;
-}
-
-/* The frame at rec->block is good so far as its head goes, and the one expected. */
-static bool head_is_next(struct recovery *rec, const struct file *file, bool *next)
-{
-    struct reader *r = &rec->reader;
-    struct spool_position p = { file->number, rec->block, 0 };
-
-    *next = rec->block < file->head.blocks && reader_frame(r, p, file->head.life) && r->head.number == rec->expect &&
-            r->head.blocks <= file->head.blocks - rec->block;
-    return *next || !r->e ? true : disk_failed(rec, r);
-}
-
-/* Durable once, unreadable now: go on at AT, or at the end of this segment. */
-static void lose(struct recovery *rec, struct segment *segment, const struct link *link, uint32_t at)
-{
-    struct spool *spool = rec->spool;
-    uint64_t next = link->counts + 1;
-
-    if (at && reader_frame(&rec->reader, (struct spool_position){ segment->number, at, 0 }, segment->life))
-        next = rec->reader.head.number;
-    if (next > link->counts) {
-        next = link->counts + 1; /* what follows failed to sync and does not count */
-        at = 0;
-    }
-    spool->recovered.lost_frames += next - rec->expect;
-    note(rec, "frames %llu to %llu in %s cannot be read", (unsigned long long)rec->expect, (unsigned long long)next - 1,
-         spool_segment_name(segment->number).c);
-    segment->damaged = true;
-    spool->orphans_stay = true;
-    rec->expect = next;
-    rec->block = at ? at : link->file->head.blocks;
-}
-
-static void drop_tail(struct recovery *rec, bool head_good)
-{
-    struct spool *spool = rec->spool;
-
-    spool->recovered.dropped_frames++;
-    if (head_good)
-        spool->recovered.dropped_records += rec->reader.head.records;
-    rec->dropped = true;
-    note(rec, "a frame that was never acknowledged was dropped");
-}
-
-/* The block where the next frame would be looks as if one had been begun there. */
-static bool was_begun(const struct recovery *rec, const struct file *file)
-{
-    const struct reader *r = &rec->reader;
-    static const unsigned char magic[4] = "VSfr";
-
-    return rec->block < file->head.blocks && r->octets && r->block == rec->block && !memcmp(r->octets, magic, 4) &&
-           le64_get(r->octets + 8) == file->head.life;
-}
-
-/* One frame, or the end. *more: there may be another. */
-static bool replay_frame(struct recovery *rec, const struct link *link, struct segment *segment, bool *more)
-{
-    const struct file *file = link->file;
-    bool tail = link->counts == UINT64_MAX, next, whole = true;
-    uint32_t later = 0;
-
-    *more = false;
-    if (rec->expect > link->counts)
-        return true;
-    if (!head_is_next(rec, file, &next))
-        return false;
-    uint32_t after = rec->block + (next ? rec->reader.head.blocks : 1);
-    if (tail || !next) {
-        if (!look_ahead(rec, file, after, rec->expect, &later))
-            return false;
-    }
-    if (next && tail && !later && !frame_is_whole(rec, &whole))
-        return false;
-    if (next && whole) {
-        if (!apply_frame(rec, file->number))
-            return false;
-        rec->block = after;
-        rec->expect++;
-        *more = true;
-        return true;
-    }
-    if (later || !tail) {
-        lose(rec, segment, link, later);
-        *more = later != 0;
-        return true;
-    }
-    if (next || was_begun(rec, file))
-        drop_tail(rec, next);
-    return true;
-}
-
-static bool replay_segment(struct recovery *rec, const struct link *link)
-{
-    struct spool *spool = rec->spool;
-    const struct file *file = link->file;
-    struct segment *segment = segments_find(&spool->segments, file->number);
-    bool more = true;
-
-    segment->state = SEGMENT_SEALED;
-    segment->life = file->head.life;
-    segment->blocks = file->head.blocks;
-    rec->block = 1;
-    rec->expect = file->head.first_frame;
-    if (file->head.life == rec->checkpoint.replay_life) {
-        rec->block = rec->checkpoint.replay_block;
-        rec->expect = rec->checkpoint.replay_frame;
-    }
-    while (more)
-        if (!replay_frame(rec, link, segment, &more))
-            return false;
-    segment->counts = rec->expect - 1;
-    spool->former_life = segment->life;
-    spool->former_number = segment->number;
-    spool->former_counts = segment->counts;
-    return true;
-}
-
-static bool replay(struct recovery *rec)
-{
-    struct spool *spool = rec->spool;
-    const struct spool_checkpoint_head *from = &rec->checkpoint;
-
-    spool->former_life = from->replay_life;
-    spool->former_number = from->replay_segment;
-    spool->former_counts = from->number ? from->replay_frame - 1 : 0;
-    rec->expect = from->number ? from->replay_frame : 1;
-    for (size_t i = rec->chain_count; i-- > 0;)
-        if (!replay_segment(rec, &rec->chain[i]))
-            return false;
-    spool->durable_frame = rec->expect - 1;
-    spool->next_frame = rec->expect + rec->dropped;
-    return true;
-}
-
 /* ---- after it ---- */
 
-/* New frames follow the last good one, unless one was dropped there or the header is lost (docs/SPOOL.md 9). */
+/* New frames follow the last good one, unless one was dropped there or the header is lost. */
 static bool go_on(struct recovery *rec)
 {
     struct spool *spool = rec->spool;
@@ -747,36 +392,6 @@ static bool go_on(struct recovery *rec)
     return true;
 }
 
-static uint64_t max_u64(uint64_t a, uint64_t b)
-{
-    return a > b ? a : b;
-}
-
-/* The numbers of this run, durable before anything else is written. */
-static bool begin_run(struct recovery *rec)
-{
-    struct spool *spool = rec->spool;
-    int64_t now = spool->clock->utc_msec(spool->clock);
-    uint64_t life = rec->checkpoint.last_life;
-
-    for (size_t i = 0; i < rec->file_count; i++)
-        if (rec->files[i].known)
-            life = max_u64(life, rec->files[i].head.life);
-    if (!spool->start.sequence && !spool->recovered.created)
-        note(rec, "the start numbers could not be read");
-    struct spool_start start = { .sequence = spool->start.sequence + 1 };
-    start.run = max_u64(spool->start.run, life >> 32) + 1;
-    spool->next_id = max_u64(max_u64(spool->start.id_ceiling, spool->last_id + 1), now > 0 ? (uint64_t)now << 16 : 1);
-    start.id_ceiling = spool->next_id + ID_BLOCK;
-    int e = start_write(spool, &start);
-    if (e)
-        return err_sys(rec->err, e, "write start");
-    spool->start = start;
-    spool->id_ceiling = start.id_ceiling;
-    spool->next_life = start.run << 32 | 1;
-    return true;
-}
-
 static int by_number(const void *a, const void *b)
 {
     uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
@@ -789,7 +404,8 @@ static bool has(const struct numbers *sorted, uint64_t n)
     return sorted->count && bsearch(&n, sorted->at, sorted->count, sizeof(n), by_number);
 }
 
-/* Messages whose own file is missing are damaged; files of no message are removed, if that is certain (INV-6). */
+/* Messages whose own file is missing are damaged; files of no message are removed, if that is certain
+ * (INV-6). */
 static bool settle_files(struct recovery *rec)
 {
     struct spool *spool = rec->spool;
@@ -810,13 +426,14 @@ static bool settle_files(struct recovery *rec)
             continue;
         row->flags |= SPOOL_ENTRY_DAMAGED;
         spool->figures.damaged++;
-        note(rec, "the own file of %s is missing", queue_id_text((struct queue_id){ row->id }).c);
+        recovery_note(rec, "the own file of %s is missing", queue_id_text((struct queue_id){ row->id }).c);
     }
     if (named.count)
         qsort(named.at, named.count, sizeof(*named.at), by_number);
     for (size_t i = 0; ok && i < rec->owns.count; i++) {
         uint64_t number = rec->owns.at[i];
-        spool->next_file = max_u64(spool->next_file, number + 1);
+        if (number >= spool->next_file)
+            spool->next_file = number + 1;
         if (has(&named, number) || spool->orphans_stay)
             continue;
         spool->disk->ops->unlink(spool->disk, spool_own_name(number).c);
@@ -829,9 +446,9 @@ static bool settle_files(struct recovery *rec)
 
 static bool all_of_it(struct recovery *rec)
 {
-    return make_all_true(rec) && start_read(rec) && read_heads(rec) && read_checkpoints(rec) &&
-           load_checkpoint(rec) && find_chain(rec) && replay(rec) && go_on(rec) && begin_run(rec) &&
-           settle_files(rec);
+    return make_all_true(rec) && recovery_read_start(rec) && read_heads(rec) && read_checkpoints(rec) &&
+           load_checkpoint(rec) && find_chain(rec) && recovery_replay(rec) && go_on(rec) &&
+           recovery_begin_run(rec) && settle_files(rec);
 }
 
 bool spool_recover(struct spool *spool, struct err *err)
@@ -840,7 +457,7 @@ bool spool_recover(struct spool *spool, struct err *err)
 
     reader_init(&rec.reader, spool->disk, &spool->secret);
     reader_init(&rec.probe, spool->disk, &spool->secret);
-    rec.piece = malloc(PIECE_BLOCKS * SPOOL_BLOCK);
+    rec.piece = malloc(RECOVERY_PIECE);
     bool ok = rec.piece ? all_of_it(&rec) : err_sys(err, ENOMEM, "recovery");
     reader_done(&rec.reader);
     reader_done(&rec.probe);

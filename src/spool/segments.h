@@ -1,4 +1,4 @@
-/* spool/segments.h -- the files of the log: which are free, which hold something alive (INV-10). Memory only. */
+/* spool/segments.h -- the files of the log: which are free, which hold something alive (INV-10). */
 #ifndef SPOOL_SEGMENTS_H
 #define SPOOL_SEGMENTS_H
 
@@ -15,10 +15,10 @@ struct segment {
     uint32_t number;
     uint32_t blocks; /* that may be used */
     enum segment_state state;
-    bool damaged;     /* met an unreadable frame: never reused */
-    uint64_t life;    /* the newest; 0: none yet */
-    uint64_t counts;  /* sealed: the last frame that does */
-    uint64_t refs;    /* newest messages, states, holds and edits in it */
+    bool damaged;    /* met an unreadable frame: never reused */
+    uint64_t life;   /* the newest; 0: none yet */
+    uint64_t counts; /* sealed: the last frame that does */
+    uint64_t refs;   /* newest messages, states, holds and edits in it */
     uint32_t readers;
     uint64_t dead_by; /* the first checkpoint that was begun when it was dead; 0: none */
 };

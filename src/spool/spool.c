@@ -118,7 +118,7 @@ static bool start_threads(struct spool *spool, struct err *err)
     return true;
 }
 
-/* In the order of their work: what one has done is there for the next, and upkeep makes room until the last. */
+/* In the order of their work: what one has done is there for the next; upkeep makes room until the last. */
 static void stop_threads(struct spool *spool)
 {
     enum { COMMIT, UPKEEP, CONTENT };
@@ -243,108 +243,6 @@ static void spool_free(struct spool *spool)
     free(spool);
 }
 
-static bool take_lock(struct spool *spool, struct err *err)
-{
-    struct spool_disk *disk = spool->disk;
-    int e = disk->ops->open(disk, "lock", SPOOL_OPEN_WRITE, &spool->lock_fd);
-
-    if (e == ENOENT)
-        e = disk->ops->open(disk, "lock", SPOOL_OPEN_NEW, &spool->lock_fd);
-    if (e == EEXIST) /* made by another one since */
-        e = disk->ops->open(disk, "lock", SPOOL_OPEN_WRITE, &spool->lock_fd);
-    if (e) {
-        spool->lock_fd = -1;
-        return err_sys(err, e, "open the lock of the spool");
-    }
-    e = disk->ops->lock(disk, spool->lock_fd);
-    if (e == EWOULDBLOCK)
-        return err_temp(err, "another process has this spool open");
-    return e ? err_sys(err, e, "lock the spool") : true;
-}
-
-/* ---- format ---- */
-
-static void on_log_name(void *ctx, const char *name)
-{
-    bool *used = ctx;
-    uint64_t number;
-    struct str s = str_from_c(name);
-    enum spool_name_kind kind = spool_name_parse(s, &number);
-
-    *used |= kind == SPOOL_NAME_SEGMENT || kind == SPOOL_NAME_OWN || str_starts(s, STR("checkpoint-")) ||
-             str_eq(s, STR("start"));
-}
-
-static int format_write(struct spool *spool, const unsigned char *out)
-{
-    struct spool_disk *disk = spool->disk;
-    int fd, e = disk->ops->unlink(disk, "format.new");
-
-    if (e && e != ENOENT)
-        return e;
-    e = disk->ops->open(disk, "format.new", SPOOL_OPEN_NEW, &fd);
-    if (e)
-        return e;
-    e = spool_disk_put(disk, fd, out, SPOOL_FORMAT_OCTETS, 0);
-    if (!e)
-        e = disk->ops->sync(disk, fd);
-    disk->ops->close(disk, fd);
-    if (!e)
-        e = disk->ops->rename(disk, "format.new", "format");
-    return e ? e : disk->ops->sync_folder(disk);
-}
-
-static bool format_make(struct spool *spool, struct err *err)
-{
-    struct spool_disk *disk = spool->disk;
-    struct spool_format format = { .made_utc_msec = spool->clock->utc_msec(spool->clock) };
-    unsigned char out[SPOOL_FORMAT_OCTETS];
-    bool used = false;
-    int e = disk->ops->list(disk, on_log_name, &used);
-
-    if (used)
-        return err_temp(err, "the folder has a log but no file \"format\": restore that from a backup");
-    if (!e)
-        e = disk->ops->random(disk, format.name, sizeof(format.name));
-    if (!e)
-        e = disk->ops->random(disk, format.secret.octet, sizeof(format.secret.octet));
-    if (!e) {
-        spool_format_put(&format, out);
-        e = format_write(spool, out);
-    }
-    if (e)
-        return err_sys(err, e, "make a spool");
-    spool->secret = format.secret;
-    spool->recovered.created = true;
-    return true;
-}
-
-static bool format_read(struct spool *spool, struct err *err)
-{
-    struct spool_disk *disk = spool->disk;
-    struct spool_format format;
-    unsigned char in[SPOOL_FORMAT_OCTETS];
-    uint64_t length = 0;
-    int fd, e = disk->ops->open(disk, "format", SPOOL_OPEN_READ, &fd);
-
-    if (e == ENOENT)
-        return format_make(spool, err);
-    if (e)
-        return err_sys(err, e, "open format");
-    e = disk->ops->length(disk, fd, &length);
-    size_t n = length < sizeof(in) ? (size_t)length : sizeof(in);
-    if (!e)
-        e = spool_disk_read(disk, fd, in, n, 0);
-    disk->ops->close(disk, fd);
-    if (e)
-        return err_sys(err, e, "read format");
-    if (!spool_format_get(str_of((const char *)in, n), &format, err))
-        return err_wrap(err, "format");
-    spool->secret = format.secret;
-    /* A process may have died between renaming it and syncing the folder: recovery does that first. */
-    return true;
-}
-
 /* A short segment, so that the first 250 waits for a megabyte of zeros and not for 64. */
 static bool first_segment(struct spool *spool, struct err *err)
 {
@@ -378,7 +276,7 @@ struct spool *spool_open(const struct spool_options *options, struct err *err)
     if (!spool)
         return NULL;
     int64_t began = spool_now_usec(spool);
-    bool ok = take_lock(spool, err) && format_read(spool, err) && spool_recover(spool, err);
+    bool ok = folder_lock(spool, err) && folder_read_format(spool, err) && spool_recover(spool, err);
     if (ok) {
         pthread_mutex_lock(&spool->lock);
         ok = first_segment(spool, err);
@@ -481,7 +379,8 @@ const struct spool_recovered *spool_recovered(const struct spool *spool)
     return &spool->recovered;
 }
 
-enum spool_token_state spool_token_find(struct spool *spool, const struct spool_token *token, struct queue_id *id)
+enum spool_token_state spool_token_find(struct spool *spool, const struct spool_token *token,
+                                        struct queue_id *id)
 {
     enum spool_token_state state = SPOOL_TOKEN_UNKNOWN;
 
@@ -518,10 +417,10 @@ void spool_figures(struct spool *spool, struct spool_figures *out)
     if (spool->short_of_space)
         space_ask(spool); /* whoever asks may refuse mail by the answer */
     *out = spool->figures;
-    out->health = spool->latched                                                 ? SPOOL_HEALTH_REFUSING
-                  : spool->short_of_space || spool->prepare_errno == ENOSPC ||
-                          spool->prepare_errno == EDQUOT                         ? SPOOL_HEALTH_FULL
-                                                                                 : SPOOL_HEALTH_OK;
+    out->health = spool->latched ? SPOOL_HEALTH_REFUSING
+                  : spool->short_of_space || spool->prepare_errno == ENOSPC || spool->prepare_errno == EDQUOT
+                      ? SPOOL_HEALTH_FULL
+                      : SPOOL_HEALTH_OK;
     out->messages = spool_index_count(spool->index);
     out->segments = (uint32_t)spool->segments.count;
     out->segments_free = (uint32_t)segments_in(&spool->segments, SEGMENT_FREE);

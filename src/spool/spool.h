@@ -14,9 +14,9 @@
 struct spool_disk; /* spool/disk.h */
 
 /*
- * One owner thread makes all calls. Work is done by threads of the spool; what ends is kept until the owner calls
- * spool_poll(), and only there do callbacks run: never on another thread, never before the call that started
- * the work has returned. A callback may make any call but spool_poll() and spool_close().
+ * One owner thread makes all calls. Work is done by threads of the spool; what ends is kept until the owner
+ * calls spool_poll(), and only there do callbacks run: never on another thread, never before the call that
+ * started the work has returned. A callback may make any call but spool_poll() and spool_close().
  */
 struct spool;
 
@@ -48,13 +48,13 @@ struct spool_options {
 
 /*
  * Take the spool in that folder, or make one where there is none, and recover: on return all that was ever
- * acknowledged is known and durable. May block for as long as reading the log takes. NULL with ERR: held by another
- * process, a newer format, damage that leaves no table of messages, or a disk that fails.
+ * acknowledged is known and durable. May block for as long as reading the log takes. NULL with ERR: held by
+ * another process, a newer format, damage that leaves no table of messages, or a disk that fails.
  */
 MUST_USE struct spool *spool_open(const struct spool_options *options, struct err *err);
 /*
- * Write what is queued, end every call by its callback (SPOOL_FAILED where it could not be done), write a checkpoint,
- * let go of the lock. Takes NULL. Runs callbacks.
+ * Write what is queued, end every call by its callback (SPOOL_FAILED where it could not be done), write a
+ * checkpoint, let go of the lock. Takes NULL. Runs callbacks.
  */
 void spool_close(struct spool *spool);
 /* Run the callbacks of what has ended. */
@@ -65,17 +65,17 @@ void spool_poll(struct spool *spool);
 enum { SPOOL_TEXT_MAX = 200 };
 
 struct spool_recovered {
-    bool created;               /* there was no spool here */
-    uint64_t messages;          /* live */
+    bool created;      /* there was no spool here */
+    uint64_t messages; /* live */
     uint64_t held;
-    uint64_t damaged;           /* live messages that cannot be read whole, and are set aside */
-    uint64_t lost_frames;       /* durable once, unreadable now: unknown messages were in them */
-    uint64_t dropped_frames;    /* tail: begun, never acknowledged */
+    uint64_t damaged;        /* live messages that cannot be read whole, and are set aside */
+    uint64_t lost_frames;    /* durable once, unreadable now: unknown messages were in them */
+    uint64_t dropped_frames; /* tail: begun, never acknowledged */
     uint64_t dropped_records;
-    uint64_t frames;            /* read after the checkpoint */
-    uint64_t orphans;           /* own files of no message, removed */
+    uint64_t frames;  /* read after the checkpoint */
+    uint64_t orphans; /* own files of no message, removed */
     int64_t usec;
-    char text[SPOOL_TEXT_MAX];  /* one line for people about what was dropped or damaged; empty when nothing was */
+    char text[SPOOL_TEXT_MAX]; /* what was dropped or damaged, for people, on one line; mostly empty */
 };
 
 const struct spool_recovered *spool_recovered(const struct spool *spool);
@@ -84,11 +84,11 @@ const struct spool_recovered *spool_recovered(const struct spool *spool);
 struct spool_entry {
     struct queue_id id;
     int64_t accepted_utc_msec;
-    struct str envelope;  /* the newest edit */
-    struct str state;     /* the newest outcome; empty at version 0 */
+    struct str envelope; /* the newest edit */
+    struct str state;    /* the newest outcome; empty at version 0 */
     uint32_t state_version;
     bool held;
-    bool damaged;         /* envelope, state or own file cannot be read: what cannot is empty */
+    bool damaged; /* envelope, state or own file cannot be read: what cannot is empty */
     bool own_file;
     struct str hold_reason;
     uint64_t head_octets; /* of the content: our own fields, then as received */
@@ -96,13 +96,13 @@ struct spool_entry {
 };
 
 /*
- * Visit every live message in order of ids; blocks while it reads. For the start, before anything is submitted.
- * False with ERR when the disk cannot be read.
+ * Visit every live message in order of ids; blocks while it reads. For the start, before anything is
+ * submitted. False with ERR when the disk cannot be read.
  */
-MUST_USE bool spool_each(struct spool *spool, void (*visit)(void *ctx, const struct spool_entry *entry), void *ctx,
-                         struct err *err);
+MUST_USE bool spool_each(struct spool *spool, void (*visit)(void *ctx, const struct spool_entry *entry),
+                         void *ctx, struct err *err);
 
-/* Sixteen random octets by which a session knows its commit again after a death of the queue process (DESIGN 3). */
+/* Random octets by which a session knows its commit again after a death of the queue process (DESIGN 3). */
 enum { SPOOL_TOKEN_OCTETS = 16 };
 struct spool_token {
     unsigned char octet[SPOOL_TOKEN_OCTETS];
@@ -115,15 +115,17 @@ enum spool_token_state {
 };
 
 /* About the newest 16384 messages, of this run and those before. *id is set unless unknown. */
-enum spool_token_state spool_token_find(struct spool *spool, const struct spool_token *token, struct queue_id *id);
+enum spool_token_state spool_token_find(struct spool *spool, const struct spool_token *token,
+                                        struct queue_id *id);
 
 /* ---- ids ---- */
 
 enum { SPOOL_IDS_MAX = 65536 };
 
 /*
- * COUNT fresh ids (at most SPOOL_IDS_MAX): *first and those that follow it by counting. Never given before, in no
- * run. False when the numbers set aside on disk are used up and no more could be set aside yet: answer 451.
+ * COUNT fresh ids (at most SPOOL_IDS_MAX): *first and those that follow it by counting. Never given before,
+ * in no run. False when the numbers set aside on disk are used up and no more could be set aside yet: answer
+ * 451.
  */
 MUST_USE bool spool_take_ids(struct spool *spool, unsigned count, struct queue_id *first);
 
@@ -158,17 +160,19 @@ struct spool_commit {
 };
 
 /*
- * Records that become durable together or not at all (INV-11). A batch belongs to the caller until it is submitted.
- * The adders borrow their octets until the callback; they return false when memory is out, and the batch is as before.
+ * Records that become durable together or not at all (INV-11). A batch belongs to the caller until it is
+ * submitted. The adders borrow their octets until the callback; they return false when memory is out, and the
+ * batch is as before.
  */
 struct spool_batch;
 
-struct spool_batch *spool_batch_new(void); /* NULL when memory is out */
+struct spool_batch *spool_batch_new(void);        /* NULL when memory is out */
 void spool_batch_free(struct spool_batch *batch); /* one not submitted; takes NULL */
 
 MUST_USE bool spool_batch_message(struct spool_batch *batch, const struct spool_message *message);
-/* The state of all recipients of a message. The highest VERSION rules; it starts at 1 and rises with each outcome. */
-MUST_USE bool spool_batch_outcome(struct spool_batch *batch, struct queue_id id, uint32_t version, struct str state);
+/* The state of all recipients of a message. The highest VERSION rules; the first is 1. */
+MUST_USE bool spool_batch_outcome(struct spool_batch *batch, struct queue_id id, uint32_t version,
+                                  struct str state);
 MUST_USE bool spool_batch_hold(struct spool_batch *batch, struct queue_id id, struct str reason);
 MUST_USE bool spool_batch_release(struct spool_batch *batch, struct queue_id id, struct str reason);
 /* A new envelope in place of the former; the content stays. */
@@ -184,10 +188,11 @@ enum spool_urgency {
 };
 
 /*
- * A batch may be OWED: it has to become durable whatever happens (outcomes, a report with the outcome that caused it).
- * When the disk fails or is full an owed batch stays queued, and is written before anything else when writing works again;
- * it may use the reserve of space. It ends otherwise than by SPOOL_OK only in spool_close(), or when an own file in it
- * cannot be synced. A batch that is not owed fails at once, and its ids are spent.
+ * A batch may be OWED: it has to become durable whatever happens (outcomes, a report with the outcome that
+ * caused it). When the disk fails or is full an owed batch stays queued, and is written before anything else
+ * when writing works again; it may use the reserve of space. It ends otherwise than by SPOOL_OK only in
+ * spool_close(), or when an own file in it cannot be synced. A batch that is not owed fails at once, and its
+ * ids are spent.
  */
 struct spool_submit {
     enum spool_urgency urgency;
@@ -195,9 +200,9 @@ struct spool_submit {
 };
 
 /*
- * On true BATCH belongs to the spool and COMMIT's callback will come. False with ERR, and nothing changed: a record names a
- * message that is neither live nor in the batch, an id that was never taken or was used, a file not lent; the batch
- * is larger than a frame may be (spool_batch_max()); or memory is out.
+ * On true BATCH belongs to the spool and COMMIT's callback will come. False with ERR, and nothing changed: a
+ * record names a message that is neither live nor in the batch, an id that was never taken or was used, a
+ * file not lent; the batch is larger than a frame may be (spool_batch_max()); or memory is out.
  */
 MUST_USE bool spool_submit(struct spool *spool, struct spool_batch *batch, struct spool_submit how,
                            struct spool_commit *commit, struct err *err);
@@ -205,8 +210,8 @@ MUST_USE bool spool_submit(struct spool *spool, struct spool_batch *batch, struc
 size_t spool_batch_max(const struct spool *spool);
 
 /*
- * So many sessions are now between DATA and their commit. A frame waits for them while they are more than what
- * is queued, gather_usec at most; at 0, the start, nothing waits.
+ * So many sessions are now between DATA and their commit. A frame waits for them while they are more than
+ * what is queued, gather_usec at most; at 0, the start, nothing waits.
  */
 void spool_expect(struct spool *spool, unsigned sessions);
 
@@ -219,7 +224,7 @@ struct spool_file {
 
 /* An empty file whose name is durable. False when none is ready: keep the content in memory or answer 452. */
 MUST_USE bool spool_file_take(struct spool *spool, struct spool_file *file);
-/* It will not be in any message; it is unlinked. A file named in a submitted batch is no longer the caller's to return. */
+/* It will not be in any message, and is unlinked. One named in a submitted batch is the spool's. */
 void spool_file_return(struct spool *spool, uint64_t number);
 
 /* ---- reading back ---- */
@@ -234,8 +239,8 @@ enum spool_read_status {
 };
 
 /*
- * Embed it, set DONE, keep it until DONE ran; then everything below is set, and lives until spool_read_done(), which
- * the callback may call. Parts not asked for are empty.
+ * Embed it, set DONE, keep it until DONE ran; then everything below is set, and lives until
+ * spool_read_done(), which the callback may call. Parts not asked for are empty.
  */
 struct spool_read {
     void (*done)(struct spool_read *read);
@@ -245,8 +250,8 @@ struct spool_read {
     struct str state;
     uint32_t state_version;
     struct str head;
-    struct str body;      /* empty with an own file */
-    int file;             /* the own file opened for reading, or -1; take it by setting -1 */
+    struct str body; /* empty with an own file */
+    int file;        /* the own file opened for reading, or -1; take it by setting -1 */
     uint64_t file_octets;
 
     /* the spool's own */
@@ -265,23 +270,23 @@ void spool_read_done(struct spool *spool, struct spool_read *read);
 enum spool_health {
     SPOOL_HEALTH_OK,
     SPOOL_HEALTH_FULL,     /* new messages get SPOOL_NO_SPACE; outcomes are written from the reserve */
-    SPOOL_HEALTH_REFUSING, /* a write or sync failed and so did the next: SPOOL_FAILED to all, lease nothing */
+    SPOOL_HEALTH_REFUSING, /* a write or sync failed, and the next too: SPOOL_FAILED to all, lease nothing */
 };
 
 struct spool_figures {
     enum spool_health health;
-    char cause[SPOOL_TEXT_MAX]; /* of the last failure: "fdatasync log-0000019c: Input/output error"; empty: none yet */
+    char cause[SPOOL_TEXT_MAX]; /* of the last failure: "fdatasync log-0000019c: Input/output error" */
     uint64_t failures;          /* writes and syncs of the log that failed, so that a change is seen */
     uint64_t messages;          /* live */
     uint64_t held;
     uint64_t damaged;
-    uint32_t segments;          /* files of the log */
-    uint32_t segments_free;     /* of them ready for reuse */
+    uint32_t segments;      /* files of the log */
+    uint32_t segments_free; /* of them ready for reuse */
     uint64_t log_octets;
-    uint64_t committed;         /* messages made durable in this run */
+    uint64_t committed; /* messages made durable in this run */
     uint64_t frames;
-    uint64_t syncs;             /* of the log; equal to frames while nothing fails */
-    uint64_t written;           /* octets written to the log in this run */
+    uint64_t syncs;   /* of the log; equal to frames while nothing fails */
+    uint64_t written; /* octets written to the log in this run */
     uint64_t checkpoints;
 };
 

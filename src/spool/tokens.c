@@ -47,7 +47,8 @@ void spool_tokens_void(struct spool_tokens *tokens, struct queue_id id)
             tokens->row[i].flags |= SPOOL_TOKEN_FLAG_VOID;
 }
 
-const struct spool_token_row *spool_tokens_find(const struct spool_tokens *tokens, const struct spool_token *token)
+const struct spool_token_row *spool_tokens_find(const struct spool_tokens *tokens,
+                                                const struct spool_token *token)
 {
     for (size_t i = 0; i < tokens->count; i++)
         if (!memcmp(tokens->row[i].token.octet, token->octet, SPOOL_TOKEN_OCTETS))

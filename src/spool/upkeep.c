@@ -269,8 +269,8 @@ static enum spool_step next_try(const struct spool *spool, bool may_checkpoint, 
 enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec)
 {
     int64_t now = spool_now_usec(spool);
-    bool look_again = spool->short_of_space &&
-                      now >= spool->looked_usec + (int64_t)spool->options.retry_msec * 1000;
+    bool look_again =
+        spool->short_of_space && now >= spool->looked_usec + (int64_t)spool->options.retry_msec * 1000;
     bool may_checkpoint = now >= spool->checkpoint_retry_usec;
     bool may_prepare = !spool->short_of_space && now >= spool->prepare_retry_usec;
 

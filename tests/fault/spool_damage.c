@@ -75,8 +75,8 @@ static void one_changed_octet_costs_one_message_and_is_said(void **state)
             if (!f.opened)
                 fail_msg("octet %llu of %s: %s", (unsigned long long)at, name.c, f.err.text);
             if (f.whole + 1 < MESSAGES)
-                fail_msg("octet %llu of %s: %u whole, %u damaged: %s", (unsigned long long)at, name.c, f.whole,
-                         f.damaged, f.recovered.text);
+                fail_msg("octet %llu of %s: %u whole, %u damaged: %s", (unsigned long long)at, name.c,
+                         f.whole, f.damaged, f.recovered.text);
             if (f.whole < MESSAGES) {
                 assert_true(f.damaged || f.recovered.lost_frames || f.recovered.dropped_frames ||
                             f.recovered.text[0] || at % 4096 < 4);
@@ -108,7 +108,8 @@ static void a_changed_content_is_never_given(void **state)
     world_settle(&w);
     assert_true(sim_disk_rot(w.disk, name.c, 4096 + 2000));
     world_check(&w);
-    assert_string_equal(w.wrong, "a live message could not be read"); /* SPOOL_READ_DAMAGED, and no octet of it */
+    assert_string_equal(w.wrong,
+                        "a live message could not be read"); /* SPOOL_READ_DAMAGED, and no octet of it */
     world_end(&w, SIM_END_PROCESS);
     world_done(&w);
 }
@@ -223,9 +224,10 @@ static void spoil(struct world *w, struct random *r, const char *name)
 
 static void garbage_is_refused_or_survived(void **state)
 {
-    static const char *const names[] = { "log-00000001", "log-00000002", "log-00000003", "log-00000007",
-                                         "log-0ffffff0", "checkpoint-a", "checkpoint-b", "start",
-                                         "own-0000000000000001", "own-ffffffffffffffff", "what is this", "format.new" };
+    static const char *const names[] = { "log-00000001",         "log-00000002", "log-00000003",
+                                         "log-00000007",         "log-0ffffff0", "checkpoint-a",
+                                         "checkpoint-b",         "start",        "own-0000000000000001",
+                                         "own-ffffffffffffffff", "what is this", "format.new" };
     unsigned opened = 0;
 
     (void)state;

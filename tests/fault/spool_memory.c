@@ -132,7 +132,8 @@ static void work(struct run *r)
         spool_read_done(r->spool, &it->read);
         if (i % 2 && (batch = spool_batch_new()) != NULL) {
             it->end_asked = true;
-            put(r, batch, spool_batch_outcome(batch, it->id, 1, STR("done")) && spool_batch_gone(batch, it->id),
+            put(r, batch,
+                spool_batch_outcome(batch, it->id, 1, STR("done")) && spool_batch_gone(batch, it->id),
                 &it->end, true);
         }
         if (i == 3)
@@ -175,7 +176,10 @@ static bool one_failure(unsigned long n)
 
     assert_non_null(mkdtemp(path));
     struct spool_disk *disk = spool_disk_open(path, &err);
-    struct run r = { .options = { .disk = disk, .clock = &clock_fake, .segment_octets = 32 << 10, .own_files = 1,
+    struct run r = { .options = { .disk = disk,
+                                  .clock = &clock_fake,
+                                  .segment_octets = 32 << 10,
+                                  .own_files = 1,
                                   .manual = true } };
     allocations = 0;
     fail_at = n;

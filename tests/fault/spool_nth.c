@@ -1,6 +1,6 @@
 /*
- * Each call of the disk fails in turn, once, with each errno: what was acknowledged is there, what was refused is not, and
- * the spool takes mail again by itself (docs/SPOOL.md 8).
+ * Each call of the disk fails in turn, once, with each errno: what was acknowledged is there, what was
+ * refused is not, and the spool takes mail again by itself (docs/SPOOL.md 8).
  */
 #include "tests/unit/unit.h"
 
@@ -117,7 +117,8 @@ static void settle_commits(struct world *w)
 {
     int64_t until;
 
-    while (spool_step_content(w->spool) == SPOOL_STEP_DONE || spool_step_commit(w->spool, &until) == SPOOL_STEP_DONE)
+    while (spool_step_content(w->spool) == SPOOL_STEP_DONE ||
+           spool_step_commit(w->spool, &until) == SPOOL_STEP_DONE)
         ;
 }
 

@@ -45,8 +45,8 @@ struct sim_names {
 struct sim_change {
     struct sim_change *next;
     char name[SPOOL_NAME_MAX];
-    char to[SPOOL_NAME_MAX];  /* of a rename */
-    struct sim_inode *inode;  /* of a new name */
+    char to[SPOOL_NAME_MAX]; /* of a rename */
+    struct sim_inode *inode; /* of a new name */
 };
 
 struct sim_open {
@@ -416,7 +416,8 @@ static void write_add(struct sim_inode *inode, uint64_t at, const unsigned char 
     octets_put(&inode->cache, at, p, n);
 }
 
-static int sim_pwritev(struct spool_disk *disk, int fd, const struct iovec *iov, int count, uint64_t at, size_t *done)
+static int sim_pwritev(struct spool_disk *disk, int fd, const struct iovec *iov, int count, uint64_t at,
+                       size_t *done)
 {
     struct sim_disk *sim = sim_of(disk);
     struct sim_inode *inode = inode_of(sim, fd);

@@ -1,4 +1,4 @@
-/* tests/simulate/disk.h -- a disk that forgets what was not synced, tears, fails and fills up; all by a seed. */
+/* tests/simulate/disk.h -- a disk that forgets what was not synced, tears, fails and fills up, by a seed. */
 #ifndef TESTS_SIMULATE_DISK_H
 #define TESTS_SIMULATE_DISK_H
 
@@ -43,17 +43,17 @@ struct sim_disk {
     enum sim_loss loss;
 
     /* the plan */
-    unsigned long changes;      /* calls that change something, so far */
-    unsigned long cut_at;       /* dead within this one; 0: never */
-    unsigned long calls;        /* of all kinds */
-    unsigned long fail_at;      /* this one fails with FAIL_ERRNO; 0: never */
+    unsigned long changes; /* calls that change something, so far */
+    unsigned long cut_at;  /* dead within this one; 0: never */
+    unsigned long calls;   /* of all kinds */
+    unsigned long fail_at; /* this one fails with FAIL_ERRNO; 0: never */
     int fail_errno;
-    unsigned fail_rate;         /* one in so many fails with EIO; 0: none */
-    unsigned short_rate;        /* one in so many writes is short; 0: none */
-    uint64_t capacity;          /* octets of all files; 0: no bound */
-    uint64_t other;             /* octets that somebody else has taken of them */
+    unsigned fail_rate;  /* one in so many fails with EIO; 0: none */
+    unsigned short_rate; /* one in so many writes is short; 0: none */
+    uint64_t capacity;   /* octets of all files; 0: no bound */
+    uint64_t other;      /* octets that somebody else has taken of them */
 
-    bool dead; /* everything fails until sim_disk_end() */
+    bool dead;            /* everything fails until sim_disk_end() */
     unsigned long failed; /* calls that failed as planned */
 
     struct sim_inode *inodes;

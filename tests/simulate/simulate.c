@@ -1,5 +1,6 @@
 /*
- * tests/simulate/simulate.c -- the spool over a disk that ends, lies and fails at every point (docs/SPOOL.md 7).
+ * tests/simulate/simulate.c -- the spool over a disk that ends, lies and fails at every point (docs/SPOOL.md
+ * 7).
  *
  * test-simulate                 the fast part
  * test-simulate --every         small scripts, ended within every change of the disk, in every way
@@ -49,7 +50,8 @@ static bool report(struct world *w, const char *what, uint64_t seed, unsigned lo
     bool ok = !w->wrong;
 
     if (!ok)
-        printf("WRONG %s seed %llu at %lu: %s: %s\n", what, (unsigned long long)seed, at, w->wrong, w->detail);
+        printf("WRONG %s seed %llu at %lu: %s: %s\n", what, (unsigned long long)seed, at, w->wrong,
+               w->detail);
     count(&w->counts);
     return ok;
 }
@@ -245,11 +247,13 @@ static bool mutants(uint64_t seed)
 static void print_total(void)
 {
     printf("ends: %lu of the process, %lu of power, %lu orderly, %lu in recovery, %lu starts refused\n",
-           total.ends_process, total.ends_power, total.ends_orderly, total.ends_in_recovery, total.ends_failed_open);
-    printf("%lu messages, %lu batches (%lu refused), %lu frames, %lu read back, %lu checkpoints, %lu turns latched, "
+           total.ends_process, total.ends_power, total.ends_orderly, total.ends_in_recovery,
+           total.ends_failed_open);
+    printf("%lu messages, %lu batches (%lu refused), %lu frames, %lu read back, %lu checkpoints, %lu turns "
+           "latched, "
            "%lu tails dropped, %lu times round the log\n",
-           total.messages, total.batches, total.refused, total.frames, total.reads, total.checkpoints, total.latched,
-           total.dropped, total.rounds);
+           total.messages, total.batches, total.refused, total.frames, total.reads, total.checkpoints,
+           total.latched, total.dropped, total.rounds);
 }
 
 int main(int argc, char **argv)
@@ -264,7 +268,8 @@ int main(int argc, char **argv)
             every = true;
         else if (str_eq(a, STR("--mutants")))
             liars = true;
-        else if (str_eq(a, STR("--seed")) && value && num_parse_u64(str_from_c(argv[i + 1]), UINT64_MAX, &seed))
+        else if (str_eq(a, STR("--seed")) && value &&
+                 num_parse_u64(str_from_c(argv[i + 1]), UINT64_MAX, &seed))
             i++;
         else if (str_eq(a, STR("--runs")) && value && num_parse_u64(str_from_c(argv[i + 1]), UINT64_MAX, &n))
             i++;

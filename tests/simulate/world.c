@@ -214,7 +214,8 @@ static bool take_id(struct world *w, struct queue_id *id)
     return true;
 }
 
-static bool add_message(struct world *w, struct world_batch *b, struct spool_batch *batch, uint32_t size, bool own)
+static bool add_message(struct world *w, struct world_batch *b, struct spool_batch *batch, uint32_t size,
+                        bool own)
 {
     struct queue_id id;
     struct spool_file file = { 0 };
@@ -273,7 +274,8 @@ static size_t some_message(struct world *w)
     return w->message_count;
 }
 
-static bool add_outcome(struct world_batch *b, struct spool_batch *batch, struct queue_id id, struct fate *then)
+static bool add_outcome(struct world_batch *b, struct spool_batch *batch, struct queue_id id,
+                        struct fate *then)
 {
     uint32_t version = ++then->version;
     size_t n = state_octets(id.n, version);
@@ -297,7 +299,8 @@ static bool add_edit(struct world_batch *b, struct spool_batch *batch, struct qu
     return spool_batch_edit(batch, id, str_of(lend(b, text_of(id.n, TEXT_ENVELOPE, edit, n)), n));
 }
 
-/* An outcome, a hold or release, an edit, an end; often an end with an outcome and a report in the same frame. */
+/* An outcome, a hold or release, an edit, an end; often an end with an outcome and a report in the same
+ * frame. */
 void world_change(struct world *w)
 {
     size_t at = some_message(w);
@@ -349,7 +352,8 @@ static void check_content(struct world *w, const struct world_message *m, const 
     if (m->own) {
         char *got = must(malloc(body + 1));
         same = same && r->file_octets == body && r->file >= 0 &&
-               (!spool_disk_read(&w->disk->disk, r->file, got, body, 0) ? !memcmp(got, want + head, body) : true);
+               (!spool_disk_read(&w->disk->disk, r->file, got, body, 0) ? !memcmp(got, want + head, body)
+                                                                        : true);
         free(got);
     } else {
         same = same && r->body.n == body && (!body || !memcmp(r->body.p, want + head, body));
@@ -367,8 +371,10 @@ static void on_read(struct spool_read *read)
 
     w->reading--;
     w->counts.reads++;
-    if (read->status == SPOOL_READ_DAMAGED || (read->status == SPOOL_READ_FAILED && !w->faults && !w->disk->dead))
-        wrong(w, "a live message could not be read", "status %d id %llu", read->status, (unsigned long long)m->id.n);
+    if (read->status == SPOOL_READ_DAMAGED ||
+        (read->status == SPOOL_READ_FAILED && !w->faults && !w->disk->dead))
+        wrong(w, "a live message could not be read", "status %d id %llu", read->status,
+              (unsigned long long)m->id.n);
     if (read->status == SPOOL_READ_OK) {
         check_content(w, m, read);
         uint32_t edit = 0;
@@ -397,7 +403,8 @@ static void read_some(struct world *w)
     r->read.done = on_read;
     w->reading++;
     w->calling = true;
-    spool_read(w->spool, w->messages[at].id, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_CONTENT, &r->read);
+    spool_read(w->spool, w->messages[at].id, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_CONTENT,
+               &r->read);
     w->calling = false;
 }
 
@@ -598,11 +605,13 @@ static void on_entry(void *ctx, const struct spool_entry *entry)
     *fate = (struct fate){ .live = true, .version = entry->state_version, .held = entry->held };
     if (entry->damaged)
         wrong(w, "a message is damaged", "id %llu", (unsigned long long)id);
-    while (fate->edit < EDITS_MAX && !is_text(entry->envelope, id, TEXT_ENVELOPE, fate->edit, envelope_octets(id, fate->edit)))
+    while (fate->edit < EDITS_MAX &&
+           !is_text(entry->envelope, id, TEXT_ENVELOPE, fate->edit, envelope_octets(id, fate->edit)))
         fate->edit++;
     if (fate->edit == EDITS_MAX)
         wrong(w, "an envelope is another", "id %llu", (unsigned long long)id);
-    if (fate->version && !is_text(entry->state, id, TEXT_STATE, fate->version, state_octets(id, fate->version)))
+    if (fate->version &&
+        !is_text(entry->state, id, TEXT_STATE, fate->version, state_octets(id, fate->version)))
         wrong(w, "a state is another", "id %llu version %u", (unsigned long long)id, fate->version);
     if (entry->own_file != m->own || entry->head_octets != head_octets(m->size) ||
         entry->body_octets != m->size - head_octets(m->size) || entry->accepted_utc_msec != (int64_t)id)
@@ -623,9 +632,9 @@ static void settle_unknown(struct world *w, struct world_batch *b, const struct 
         size_t at = b->part[i].message;
         bool after = same_fate(fate[at], b->part[i].then), before = same_fate(fate[at], w->messages[at].sure);
         if (!after && !before)
-            wrong(w, "a message is neither as before nor as after", "id %llu live %d version %u held %d edit %u",
-                  (unsigned long long)w->messages[at].id.n, fate[at].live, fate[at].version, fate[at].held,
-                  fate[at].edit);
+            wrong(w, "a message is neither as before nor as after",
+                  "id %llu live %d version %u held %d edit %u", (unsigned long long)w->messages[at].id.n,
+                  fate[at].live, fate[at].version, fate[at].held, fate[at].edit);
         yes += after && !before;
         no += before && !after;
     }
@@ -680,10 +689,12 @@ void world_check(struct world *w)
             struct world_message *m = &w->messages[i];
             if (!same_fate(seen.fate[i], m->sure))
                 wrong(w,
-                      m->sure.live ? seen.fate[i].live ? "a state went back or forth" : "an acknowledged message is lost"
+                      m->sure.live ? seen.fate[i].live ? "a state went back or forth"
+                                                       : "an acknowledged message is lost"
                                    : "a message came back",
                       "id %llu live %d version %u of %u held %d edit %u", (unsigned long long)m->id.n,
-                      seen.fate[i].live, seen.fate[i].version, m->sure.version, seen.fate[i].held, seen.fate[i].edit);
+                      seen.fate[i].live, seen.fate[i].version, m->sure.version, seen.fate[i].held,
+                      seen.fate[i].edit);
             check_token(w, m);
         }
         read_all(w);

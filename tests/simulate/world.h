@@ -1,4 +1,5 @@
-/* tests/simulate/world.h -- a queue that uses the spool over the simulated disk, and a model of what must be there. */
+/* tests/simulate/world.h -- a queue that uses the spool over the simulated disk, and a model of what must be
+ * there. */
 #ifndef TESTS_SIMULATE_WORLD_H
 #define TESTS_SIMULATE_WORLD_H
 
@@ -76,7 +77,8 @@ struct world {
 
 void world_init(struct world *w, uint64_t seed, enum sim_mutant mutant);
 void world_done(struct world *w);
-/* Start the queue; false when the disk did not let it (the process is to be ended then), or something is wrong. */
+/* Start the queue; false when the disk did not let it (the process is to be ended then), or something is
+ * wrong. */
 bool world_open(struct world *w);
 /* Compare what was recovered with the model, and take it over. */
 void world_check(struct world *w);

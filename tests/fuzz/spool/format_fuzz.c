@@ -1,6 +1,7 @@
 /*
- * Any octets where the spool looks for a format, a start, a header, a frame, a checkpoint. The sums would stop all but
- * our own, so the first octet says what the rest is taken for and the sum is put right before it is decoded.
+ * Any octets where the spool looks for a format, a start, a header, a frame, a checkpoint. The sums would
+ * stop all but our own, so the first octet says what the rest is taken for and the sum is put right before it
+ * is decoded.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -23,8 +24,12 @@ static void fuzz_frame(unsigned char *p, size_t n)
     memcpy(p, "VSfr", 4);
     le32_put(p + 4, le32_get(p + 4) % 64);
     uint32_t records = le32_get(p + 4);
-    struct spool_frame_head put = { .records = records, .life = le64_get(p + 8), .number = le64_get(p + 16),
-                                    .durable = le64_get(p + 24), .blocks = le32_get(p + 32), .front = le32_get(p + 36) };
+    struct spool_frame_head put = { .records = records,
+                                    .life = le64_get(p + 8),
+                                    .number = le64_get(p + 16),
+                                    .durable = le64_get(p + 24),
+                                    .blocks = le32_get(p + 32),
+                                    .front = le32_get(p + 36) };
     if (n >= SPOOL_FRAME_HEAD + (size_t)records * SPOOL_ROW)
         spool_frame_head_put(&secret, 4096, &put, p);
     enum spool_frame_scan scan = spool_frame_head_get(&secret, le64_get(p + 8), 4096, in, &head, &need);

@@ -1,6 +1,6 @@
 /*
- * What a message costs the spool itself: SESSIONS sessions that each commit, wait for the sync, and end their message in a
- * later batch. bench-spool [MESSAGES [SESSIONS [OCTETS [FOLDER]]]]
+ * What a message costs the spool itself: SESSIONS sessions that each commit, wait for the sync, and end their
+ * message in a later batch. bench-spool [MESSAGES [SESSIONS [OCTETS [FOLDER]]]]
  */
 #include <poll.h>
 #include <stdio.h>
@@ -77,8 +77,10 @@ static void begin(struct session *s)
     struct err err = { 0 };
     struct spool_batch *batch = spool_batch_new();
     struct spool_message m = {
-        .envelope = STR("reverse-path=carol@example.net forward-path=ben@example.org client=203.0.113.7 and more"),
-        .head = STR("Received: from mx3.example.net by mail.example.org; Sun, 22 Nov 2026 09:41:07 +0000\r\n"),
+        .envelope =
+            STR("reverse-path=carol@example.net forward-path=ben@example.org client=203.0.113.7 and more"),
+        .head =
+            STR("Received: from mx3.example.net by mail.example.org; Sun, 22 Nov 2026 09:41:07 +0000\r\n"),
         .body = str_of(body, body_octets),
     };
 
@@ -132,10 +134,11 @@ int main(int argc, char **argv)
     cpu = now(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     struct spool_figures f;
     spool_figures(spool, &f);
-    printf("%lu messages, %u sessions, %zu octets: %.0f/s, %.1f us CPU, %.3f syncs a message, most in one %lu, "
-           "%u segments, %lu checkpoints\n",
-           done, sessions, body_octets, (double)done / wall, cpu / (double)done * 1e6,
-           (double)f.syncs / (double)done, most, f.segments, (unsigned long)f.checkpoints);
+    printf(
+        "%lu messages, %u sessions, %zu octets: %.0f/s, %.1f us CPU, %.3f syncs a message, most in one %lu, "
+        "%u segments, %lu checkpoints\n",
+        done, sessions, body_octets, (double)done / wall, cpu / (double)done * 1e6,
+        (double)f.syncs / (double)done, most, f.segments, (unsigned long)f.checkpoints);
     spool_close(spool);
     spool = spool_open(&options, &err);
     must(spool, &err);

@@ -1,4 +1,5 @@
-/* The form on disk (docs/SPOOL.md 2 to 6): what is put is got back, and nothing else is taken for it (INV-3). */
+/* The form on disk (docs/SPOOL.md 2 to 6): what is put is got back, and nothing else is taken for it (INV-3).
+ */
 #include "tests/unit/unit.h"
 
 #include "core/num.h"
@@ -136,11 +137,15 @@ static size_t make_frame(const struct spool_secret *mine, uint64_t life, uint64_
     for (unsigned i = 0; i < 3; i++) {
         size_t n = strlen(metas[i]);
         memcpy(to + at, metas[i], n);
-        struct spool_row row = { kinds[i], (uint32_t)n, { 100 + i }, spool_sum(mine, life, offset + at, metas[i], n), 0 };
+        struct spool_row row = {
+            kinds[i], (uint32_t)n, { 100 + i }, spool_sum(mine, life, offset + at, metas[i], n), 0
+        };
         spool_row_put(&row, to + SPOOL_FRAME_HEAD + (size_t)i * SPOOL_ROW);
         at += n;
     }
-    struct spool_frame_head head = { .records = 3, .life = life, .number = 6, .durable = 5, .blocks = 1, .front = (uint32_t)at };
+    struct spool_frame_head head = {
+        .records = 3, .life = life, .number = 6, .durable = 5, .blocks = 1, .front = (uint32_t)at
+    };
     spool_frame_head_put(mine, offset, &head, to);
     return at;
 }
@@ -206,7 +211,8 @@ static void every_changed_octet_of_a_table_is_seen(void **state)
 
 static void a_message_meta_keeps_its_lengths_together(void **state)
 {
-    struct spool_message_meta meta = { .accepted_utc_msec = 5, .head_octets = 10, .envelope_octets = 3 }, back;
+    struct spool_message_meta meta = { .accepted_utc_msec = 5, .head_octets = 10, .envelope_octets = 3 },
+                              back;
     unsigned char out[SPOOL_MESSAGE_META + 3];
     struct str envelope;
 
@@ -223,7 +229,12 @@ static void a_message_meta_keeps_its_lengths_together(void **state)
 static void checkpoint_rows_read_back(void **state)
 {
     struct spool_secret mine = secret(1);
-    struct spool_checkpoint_head head = { .number = 4, .replay_life = 3, .segments = 2, .tokens = 1, .entries = 9 }, head2;
+    struct spool_checkpoint_head head = { .number = 4,
+                                          .replay_life = 3,
+                                          .segments = 2,
+                                          .tokens = 1,
+                                          .entries = 9 },
+                                 head2;
     struct spool_entry_row entry = { 1, 2, 3, 4, 5, 6, 7, SPOOL_ENTRY_HELD }, entry2;
     struct spool_segment_row segment = { 1, SPOOL_SEGMENT_DAMAGED, 3, 4, 5 }, segment2;
     struct spool_token_row token = { { { 1, 2 } }, 3, SPOOL_TOKEN_FLAG_VOID }, token2;
@@ -244,7 +255,8 @@ static void checkpoint_rows_read_back(void **state)
     assert_memory_equal(&entry, &entry2, sizeof(entry));
     spool_segment_row_put(&segment, out);
     spool_segment_row_get(out, &segment2);
-    assert_true(segment.life == segment2.life && segment.flags == segment2.flags && segment.blocks == segment2.blocks);
+    assert_true(segment.life == segment2.life && segment.flags == segment2.flags &&
+                segment.blocks == segment2.blocks);
     spool_token_row_put(&token, out);
     spool_token_row_get(out, &token2);
     assert_memory_equal(&token, &token2, sizeof(token));

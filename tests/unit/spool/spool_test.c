@@ -124,8 +124,12 @@ static struct queue_id accept_one(struct fixture *f, struct str body)
 
     assert_true(spool_take_ids(f->spool, 1, &id));
     struct spool_message m = {
-        .id = id, .token = { { 1, 2, 3 } }, .accepted_utc_msec = 42,
-        .envelope = STR("envelope"), .head = STR("Received: x\r\n"), .body = body,
+        .id = id,
+        .token = { { 1, 2, 3 } },
+        .accepted_utc_msec = 42,
+        .envelope = STR("envelope"),
+        .head = STR("Received: x\r\n"),
+        .body = body,
     };
     memcpy(m.token.octet + 4, &id, sizeof(id));
     assert_true(spool_batch_message(batch, &m));
@@ -225,8 +229,8 @@ static void the_newest_state_hold_and_envelope_rule(void **state)
     open_it(f);
     struct queue_id id = accept_one(f, STR("x"));
     struct spool_batch *batch = spool_batch_new();
-    assert_true(spool_batch_outcome(batch, id, 2, STR("second")) && spool_batch_hold(batch, id, STR("limit")) &&
-                spool_batch_edit(batch, id, STR("edited")));
+    assert_true(spool_batch_outcome(batch, id, 2, STR("second")) &&
+                spool_batch_hold(batch, id, STR("limit")) && spool_batch_edit(batch, id, STR("edited")));
     assert_int_equal(submit(f, batch), SPOOL_OK);
     batch = spool_batch_new();
     assert_true(spool_batch_outcome(batch, id, 1, STR("first"))); /* late: INV-8 */
@@ -257,7 +261,9 @@ static void a_large_body_has_its_own_file_until_it_is_gone(void **state)
     close(file.fd);
     assert_true(spool_take_ids(f->spool, 1, &id));
     struct spool_batch *batch = spool_batch_new();
-    struct spool_message m = { .id = id, .envelope = STR("e"), .head = STR("h"), .file = file.number, .file_octets = 5 };
+    struct spool_message m = {
+        .id = id, .envelope = STR("e"), .head = STR("h"), .file = file.number, .file_octets = 5
+    };
     assert_true(spool_batch_message(batch, &m));
     assert_int_equal(submit(f, batch), SPOOL_OK);
     read_it(f, id, &r);
@@ -312,10 +318,10 @@ static void a_bad_batch_is_not_taken(void **state)
     size_t most = spool_batch_max(f->spool);
     char *huge = calloc(1, most + (64 << 10));
     const struct spool_message rows[] = {
-        { .id = later },                                            /* never taken */
-        { .id = { 0 } },                                            /* none */
-        { .id = id, .file = 99 },                                   /* not lent */
-        { .id = id, .body = str_of(huge, most + (64 << 10)) },      /* longer than a frame */
+        { .id = later },                                       /* never taken */
+        { .id = { 0 } },                                       /* none */
+        { .id = id, .file = 99 },                              /* not lent */
+        { .id = id, .body = str_of(huge, most + (64 << 10)) }, /* longer than a frame */
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct err err = { 0 };
@@ -397,7 +403,8 @@ static void many_share_a_sync(void **state)
         struct spool_message m = { .id = { id.n + i }, .body = STR("x") };
         c[i] = (struct commit){ .commit.done = on_commit };
         assert_true(spool_batch_message(batch, &m));
-        assert_true(spool_submit(f->spool, batch, (struct spool_submit){ SPOOL_URGENT, false }, &c[i].commit, &err));
+        assert_true(
+            spool_submit(f->spool, batch, (struct spool_submit){ SPOOL_URGENT, false }, &c[i].commit, &err));
     }
     while (!c[COUNT - 1].calls)
         wait_for_it(f);
