@@ -169,6 +169,8 @@ struct main_child *child_start(struct main_server *s, enum process_kind kind, ui
     list_append(&s->children, &c->node);
     c->channel = ipc_channel_new(s->loop, fds[0], PROCESS_MAIN, kind, &s->handler, err);
     fds[0] = -1;
+    if (c->channel)
+        c->channel->instance = c->instance;
     if (!c->channel || !child_configure(c, err)) {
         /* It is a child already: its end is seen, and its post filled again, in the ordinary way. */
         kill(c->pid, SIGKILL);

@@ -4,6 +4,8 @@
 
 #include "main/server.h"
 
+enum { RELOAD_PATIENCE_MSEC = 10000 };
+
 /* What cannot change while the server runs (FACE 1.12). */
 static bool needs_restart(const struct config *old, const struct config *new, struct buf *text)
 {
@@ -83,6 +85,16 @@ static void log_reloaded(struct main_server *s, struct str account)
     log_send(&r);
 }
 
+static bool new_ones_ready(struct main_server *s)
+{
+    for (size_t i = 0; i < MAIN_POSTS_MAX; i++) {
+        struct main_post *p = &s->posts[i];
+        if (p->used && p->generation == s->generation && (!p->child || p->child->state == CHILD_STARTING))
+            return false;
+    }
+    return true;
+}
+
 void reload_begin(struct main_server *s, struct ipc_channel *asker, uint64_t ticket, struct str account)
 {
     struct buf text = BUF_INIT(1 << 20);
@@ -91,6 +103,10 @@ void reload_begin(struct main_server *s, struct ipc_channel *asker, uint64_t tic
 
     if (s->phase != PHASE_RUNNING) {
         answer(asker, ticket, false, STR("the server is starting or stopping\n"));
+        goto out;
+    }
+    if (!new_ones_ready(s)) {
+        answer(asker, ticket, false, STR("the reload before this one is not finished\n"));
         goto out;
     }
     notify_systemd("RELOADING=1");
@@ -112,20 +128,31 @@ void reload_begin(struct main_server *s, struct ipc_channel *asker, uint64_t tic
     delivery_retire_former(s);
     add_posts(s, main_receive_workers(g->config));
     log_reloaded(s, account);
-    answer(asker, ticket, true, buf_str(&text));
+    /* Answered when the new processes serve: who asked may rely on it. */
+    s->reload_asker = asker ? asker->instance : 0;
+    s->reload_ticket = ticket;
+    buf_clear(&s->reload_text);
+    buf_add(&s->reload_text, buf_str(&text));
+    io_timer_start(&s->reload, RELOAD_PATIENCE_MSEC);
 out:
     notify_systemd("READY=1");
     buf_done(&text);
 }
 
-static bool new_ones_ready(struct main_server *s)
+static void answer_asker(struct main_server *s, bool ok)
 {
-    for (size_t i = 0; i < MAIN_POSTS_MAX; i++) {
-        struct main_post *p = &s->posts[i];
-        if (p->used && p->generation == s->generation && (!p->child || p->child->state == CHILD_STARTING))
-            return false;
-    }
-    return true;
+    struct main_child *control = child_ready(s, PROCESS_CONTROL);
+
+    if (s->reload_asker && control && control->instance == s->reload_asker)
+        answer(control->channel, s->reload_ticket, ok, buf_str(&s->reload_text));
+    s->reload_asker = 0;
+    io_timer_stop(&s->reload);
+}
+
+void reload_overdue(struct main_server *s)
+{
+    buf_add_c(&s->reload_text, "the new processes are not ready yet; see the log\n");
+    answer_asker(s, false);
 }
 
 static void retire(struct main_server *s, enum process_kind kind, uint32_t generation)
@@ -174,4 +201,5 @@ void reload_go_on(struct main_server *s)
         }
     }
     generations_prune(s);
+    answer_asker(s, true);
 }

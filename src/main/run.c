@@ -170,6 +170,11 @@ static void on_end(struct io_timer *t)
     }
 }
 
+static void on_reload_overdue(struct io_timer *t)
+{
+    reload_overdue(CONTAINER_OF(t, struct main_server, reload));
+}
+
 /* ---- the start ---- */
 
 static void log_started(struct main_server *s)
@@ -227,6 +232,7 @@ static bool posts_fill(struct main_server *s, struct err *err)
 static bool server_begin(struct main_server *s, struct err *err)
 {
     return io_timer_init(&s->mend, s->loop, on_mend, err) && io_timer_init(&s->end, s->loop, on_end, err) &&
+           io_timer_init(&s->reload, s->loop, on_reload_overdue, err) &&
            io_signal_init(&s->sigchld, s->loop, SIGCHLD, on_sigchld, err) &&
            io_signal_init(&s->sigterm, s->loop, SIGTERM, on_sigterm, err) &&
            io_signal_init(&s->sigint, s->loop, SIGINT, on_sigint, err) &&
@@ -241,6 +247,7 @@ static void server_end(struct main_server *s)
     for (int i = 0; i < 2; i++)
         fd_close(&s->control_fds[i]);
     buf_done(&s->early_log);
+    buf_done(&s->reload_text);
 }
 
 static struct main_server *server_new(const struct main_options *options, struct err *err)
@@ -256,6 +263,7 @@ static struct main_server *server_new(const struct main_options *options, struct
         .handler = { .message = child_message, .ended = child_channel_ended },
         .sink = { .write = sink_write, .level = LOG_LEVEL_DEBUG },
         .early_log = BUF_INIT(EARLY_LOG_MAX),
+        .reload_text = BUF_INIT(1 << 20),
         .control_fds = { -1, -1 },
         .started_wall_msec = io_wall_msec(),
     };

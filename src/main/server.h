@@ -54,6 +54,7 @@ struct main_child {
     int64_t since_msec;          /* UTC */
     struct identity identity;
     bool has_identity;
+    bool told_to_stop;
     char lacks[SANDBOX_LACKS_MAX];
     char param[1024];
     uint64_t deliver_ticket; /* of the queue's question that waits for it; 0: none */
@@ -98,6 +99,10 @@ struct main_server {
     struct io_signal sigchld, sigterm, sigint, sighup;
     struct io_timer mend;    /* tries again what could not be had */
     struct io_timer end;     /* the patience of a stop */
+    struct io_timer reload;  /* the patience of a reload */
+    uint32_t reload_asker;   /* instance of the control that waits for its answer; 0: none */
+    uint64_t reload_ticket;
+    struct buf reload_text;  /* warnings, for the answer */
     struct log_sink sink;
     struct buf early_log;
     struct main_tables *tables;
@@ -176,6 +181,8 @@ void delivery_retire_former(struct main_server *s);
 
 /* reload.c */
 void reload_begin(struct main_server *s, struct ipc_channel *asker, uint64_t ticket, struct str account);
+/* The new processes have had their time. */
+void reload_overdue(struct main_server *s);
 /* A new receive or lookup is ready, or an old one is gone: the next step of a reload. */
 void reload_go_on(struct main_server *s);
 

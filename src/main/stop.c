@@ -11,8 +11,10 @@ static void tell(struct main_server *s, unsigned kinds, uint32_t msec)
 {
     LIST_FOR(node, &s->children) {
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);
-        if (!(kinds & (1U << c->kind)) || c->state == CHILD_ENDING)
+        if (!(kinds & (1U << c->kind)) || c->told_to_stop)
             continue;
+        /* One that retires may take its time; now it may not. */
+        c->told_to_stop = true;
         c->state = CHILD_ENDING;
         if (c->channel)
             ipc_send_stop(c->channel, &(struct ipc_stop){ .msec = msec });
@@ -64,8 +66,7 @@ void stop_go_on(struct main_server *s)
         return;
     }
     if (children_count(s, SET_CONTROL)) {
-        struct main_child *control = child_ready(s, PROCESS_CONTROL);
-        if (control && control->state != CHILD_ENDING)
+        if (child_ready(s, PROCESS_CONTROL))
             log_stop(s);
         tell(s, SET_CONTROL, SESSIONS_PATIENCE_MSEC);
         return;

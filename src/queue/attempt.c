@@ -3,8 +3,6 @@
 
 #include "queue/queue.h"
 
-enum { STATE_MAX = 64 << 20 };
-
 /* ---- due, and not due ---- */
 
 void message_ready(struct message *m)
@@ -163,6 +161,7 @@ static void settle(struct message *m)
     }
     spool_batch_free(batch);
     buf_done(&m->state_octets);
+    record_unsettled(m, &err);
     /* Nothing is lost: the spool knows the former state, and the deliver process keeps the outcome until told. */
     m->ending = false;
     m->holding = LOG_REASON_NONE;

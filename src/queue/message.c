@@ -7,7 +7,7 @@
 #include "queue/queue.h"
 #include "smtp/address.h"
 
-enum { ENVELOPE_ARENA_MAX = 32 << 20, PROGRESS_ARENA_MAX = 32 << 20 };
+enum { ENVELOPE_ARENA_MAX = 32 << 20, PROGRESS_ARENA_MAX = 32 << 20, STATE_MAX = 64 << 20 };
 
 char *text_copy(struct str s)
 {
@@ -35,7 +35,12 @@ struct message *message_new(struct queue *q, struct queue_id id, int64_t accepte
 
     if (!m)
         return NULL;
-    *m = (struct message){ .queue = q, .id = id, .accepted_msec = accepted_msec };
+    *m = (struct message){
+        .queue = q,
+        .id = id,
+        .accepted_msec = accepted_msec,
+        .state_octets = BUF_INIT(STATE_MAX),
+    };
     list_init(&m->node);
     return m;
 }
@@ -61,6 +66,7 @@ void message_free(struct message *m)
     free(m->recipients);
     content_free(m->queue, m->content);
     free(m->hold_reason);
+    buf_done(&m->state_octets);
     free(m);
 }
 

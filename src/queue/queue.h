@@ -217,6 +217,8 @@ void record_outcome(const struct recipient *r, enum ipc_result result, struct st
                     int64_t now_usec);
 void record_done(const struct message *m);
 void record_hold(const struct message *m, enum log_reason reason, struct str error);
+/* An outcome could not be handed to the spool. */
+void record_unsettled(const struct message *m, const struct err *err);
 /* The spool stopped taking, or takes again; said once for each change. */
 void record_spool(struct queue *q);
 

@@ -82,6 +82,18 @@ void record_hold(const struct message *m, enum log_reason reason, struct str err
     log_send(&rec);
 }
 
+void record_unsettled(const struct message *m, const struct err *err)
+{
+    struct log_record rec;
+
+    log_start(&rec, LOG_EVENT_SPOOL);
+    log_id(&rec, m->id);
+    log_text_c(&rec, LOG_STATE, "refusing");
+    log_text_c(&rec, LOG_CAUSE, err->text);
+    log_text_c(&rec, LOG_ERROR, "an outcome was not written; the message is tried again");
+    log_send(&rec);
+}
+
 void record_spool(struct queue *q)
 {
     static const char *const states[] = { "ok", "refusing", "refusing" };
