@@ -169,7 +169,8 @@ NOISE = {"tls-hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" * 40, "htt
 
 
 @pytest.mark.parametrize("kind", NOISE)
-def test_noise_harms_nobody(server, kind):
+def test_noise_harms_nobody(make_server, kind):
+    server = make_server(top="error-delay 0s;")
     with server.wire() as wire:
         wire.send(NOISE[kind])
         wire.socket.settimeout(1)
