@@ -84,28 +84,26 @@ static bool is_small_enough(struct lookup_turn *t, const struct config_domain *b
     return false;
 }
 
+static bool domain_allows(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct candidate *c,
+                          struct lookup_verdict *v)
+{
+    c->domain = c->party;
+    c->domain.limits = &c->block->limits;
+    return may_ask(t, &c->domain, v) &&
+           lookup_allow(t, &c->domain, CONFIG_MEASURE_OCTETS, ask->size ? ask->size : 1, v);
+}
+
 static bool judge(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct candidate *c,
                   struct lookup_verdict *v)
 {
     if (!may_ask(t, &c->party, v))
         return false;
     bool found = find(t, ask->local, ask->domain, c, v);
-    if (c->block) {
-        struct lookup_verdict limited;
-        c->domain = c->party;
-        c->domain.limits = &c->block->limits;
-        if (!may_ask(t, &c->domain, &limited) ||
-            !lookup_allow(t, &c->domain, CONFIG_MEASURE_OCTETS, ask->size ? ask->size : 1, &limited)) {
-            *v = limited;
-            return false;
-        }
-    }
-    if (!found) {
-        if (v->row == SMTP_REPLY_NO_SUCH_MAILBOX)
-            count_unknown(t, c);
+    if (c->block && !domain_allows(t, ask, c, v))
         return false;
-    }
-    return is_small_enough(t, c->block, ask->size, v);
+    if (v->row == SMTP_REPLY_NO_SUCH_MAILBOX)
+        count_unknown(t, c);
+    return found && is_small_enough(t, c->block, ask->size, v);
 }
 
 void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer)
