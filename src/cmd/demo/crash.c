@@ -249,6 +249,7 @@ bool demo_crash(struct demo *demo, struct err *err)
     demo_server_stop(&demo->server, &demo->records);
     if (!count(demo, err))
         return false;
+    printf("  kept        %s: the mailbox, the log, and the ledger of what was acknowledged\n", demo->place.shown);
     printf("  A killed process is not a power cut: for that, make simulate cuts the disk itself, thousands of "
            "times.\n");
     return true;

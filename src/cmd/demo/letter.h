@@ -16,8 +16,8 @@ MUST_USE bool demo_letter_write(struct buf *out, const char *from, const char *t
 
 struct demo_sent {
     int64_t began_usec;
-    int64_t greeted_usec; /* the 220 was there */
-    int64_t taken_usec;   /* the 250 to the final dot was there */
+    int64_t greeted_usec;       /* the 220 was there */
+    int64_t taken_usec;         /* the 250 to the final dot was there */
     char reply[DEMO_REPLY_MAX]; /* that reply */
     char id[16];                /* the queue id in it */
 };

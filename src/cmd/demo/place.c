@@ -171,12 +171,24 @@ static bool lock(struct demo_place *place, struct err *err)
                     place->shown);
 }
 
+/* That of `demo crash`, unless it goes on in there just now. */
+static bool remove_crash(struct demo_place *place, struct err *err)
+{
+    int fd = openat(place->fd, "crash", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    bool ok = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || demo_sweep(place->fd, "crash", err);
+
+    fd_close(&fd);
+    return ok;
+}
+
 static bool remove_former(struct demo_place *place, struct err *err)
 {
     /* The configuration last: until then the folder is known as ours. */
     static const char *const names[] = { "mail", "spool", "log", "control", "public",
                                          "users", "aliases", "ledger", "veredus.conf" };
 
+    if (!remove_crash(place, err))
+        return err_wrap(err, "%s", place->shown);
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         if (!demo_sweep(place->fd, names[i], err))
             return err_wrap(err, "%s", place->shown);
@@ -234,31 +246,38 @@ static bool accounts_are_there(void)
     return getpwnam("vmail") != NULL;
 }
 
+/* The first configuration that a newcomer reads: each line says what it is for. */
+static const char config_text[] = "%s, and written again each time it starts. Copy it to begin one of your own.\n"
+    "\n"
+    "hostname mail.example.test;                # our name, in greetings and in Received fields\n"
+    "%-42s # takes mail here; the port of real mail is 25\n"
+    "\n"
+    "spool spool;                               # the queue: what was taken and is not delivered yet\n"
+    "control control;                           # where veredus status, queue and the others ask\n"
+    "log file:log json debug;                   # one line for each event\n"
+    "%s"
+    "\n"
+    "domain example.test {                      # mail for this domain is ours\n"
+    "    users file:users;                      # its mailboxes, a name on each line\n"
+    "    aliases file:aliases;                  # other names that lead to them\n"
+    "    deliver maildir:mail/{domain}/{user};  # a Maildir for each, made with the first message\n"
+    "}\n";
+static const char run_as_nobody[] =
+    "run-as nobody;                             # all of it; installed, each process has an account of its own\n";
+
 static bool write_config(struct demo_place *place, struct err *err)
 {
     struct buf text = BUF_INIT(CONFIG_MAX);
     char listen[64];
+    bool nobody = geteuid() == 0 && !accounts_are_there();
 
-    snprintf(listen, sizeof(listen), "listen 127.0.0.1:%u%s", place->port, place->ipv6 ? " " : ";");
     if (place->ipv6)
-        snprintf(listen + strlen(listen), sizeof(listen) - strlen(listen), "[::1]:%u;", place->port);
-    buf_printf(&text, "%s, and written again each time it starts. Copy it to begin one of your own.\n\n", mark);
-    buf_add_c(&text, "hostname mail.example.test;                # our name, in greetings and in Received fields\n");
-    buf_printf(&text, "%-42s # takes mail here; the port of real mail is 25\n", listen);
-    buf_add_c(&text, "\n"
-                     "spool spool;                               # the queue: what was taken and is not delivered yet\n"
-                     "control control;                           # where veredus status, queue and the others ask\n"
-                     "log file:log json debug;                   # one line for each event\n");
-    if (geteuid() == 0 && !accounts_are_there())
-        buf_add_c(&text, "run-as nobody;                             # all of it; installed, each process has an "
-                         "account of its own\n");
-    buf_add_c(&text, "\n"
-                     "domain example.test {                      # mail for this domain is ours\n"
-                     "    users file:users;                      # its mailboxes, a name on each line\n"
-                     "    aliases file:aliases;                  # other names that lead to them\n"
-                     "    deliver maildir:mail/{domain}/{user};  # a Maildir for each, made with the first message\n"
-                     "}\n");
-    bool ok = !text.failed && write_file(place, "veredus.conf", O_TRUNC, buf_str(&text), err);
+        snprintf(listen, sizeof(listen), "listen 127.0.0.1:%u [::1]:%u;", place->port, place->port);
+    else
+        snprintf(listen, sizeof(listen), "listen 127.0.0.1:%u;", place->port);
+    bool ok = buf_printf(&text, config_text, mark, listen, nobody ? run_as_nobody : "")
+                  ? write_file(place, "veredus.conf", O_TRUNC, buf_str(&text), err)
+                  : err_temp(err, "out of memory");
     buf_done(&text);
     return ok;
 }

@@ -12,10 +12,10 @@
 enum { DEMO_DIR_MAX = 100, DEMO_PATH_MAX = 512, DEMO_PORT_FIRST = 2525 };
 
 struct demo_place {
-    char dir[DEMO_DIR_MAX];    /* absolute */
-    char shown[DEMO_DIR_MAX];  /* as people write it from here: ./veredus-demo */
-    bool named;                /* by --dir: subcommands do not look there by themselves */
-    bool ipv6;                 /* this machine has ::1 */
+    char dir[DEMO_DIR_MAX];   /* absolute */
+    char shown[DEMO_DIR_MAX]; /* as people write it from here: ./veredus-demo */
+    bool named;               /* by --dir: subcommands do not look there by themselves */
+    bool ipv6;                /* this machine has ::1 */
     uint16_t port;
     int fd; /* the folder, locked: two demonstrations never share one. -1: not open */
 };

@@ -253,9 +253,12 @@ static void on_record(struct watch *w, const json_t *record)
 /* What was written to the log while the server ended. */
 static void read_the_rest(struct watch *w)
 {
+    enum demo_wake wake;
     json_t *record;
 
-    while (demo_records_next(&w->demo->records, 0, &record) == DEMO_WAKE_RECORD) {
+    while ((wake = demo_records_next(&w->demo->records, 0, &record)) != DEMO_WAKE_TIME) {
+        if (wake != DEMO_WAKE_RECORD)
+            continue;
         on_record(w, record);
         json_decref(record);
     }
