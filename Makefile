@@ -6,7 +6,7 @@
 #   make test        all tests; ends in "N passed, M failed, K skipped"
 #   make asan        all tests under the address and undefined-behaviour sanitizers
 #   make fuzz        each fuzz target for FUZZ_SECONDS (60)
-#   make simulate    the queue over a simulated disk, SIMULATE_SECONDS (60)
+#   make simulate    the queue over a simulated disk, SIMULATE_RUNS (20000) times
 #   make lint        layers, pure folders, banned functions, warnings as errors
 #   make bench       beside a real Postfix, in the same run
 #   make install     into DESTDIR, PREFIX (/usr/local)
@@ -16,7 +16,7 @@ DEMO ?=
 STRICT ?=
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
-SIMULATE_SECONDS ?= 60
+SIMULATE_RUNS ?= 20000
 BUILD = build
 
 all:
@@ -45,13 +45,14 @@ asan:
 
 fuzz:
 	@MAKE_TARGET=fuzz tools/deps fuzz
-	@CC=clang tools/build -d build-fuzz -s -Dfuzz=true -s -Db_sanitize=address,undefined -s -Db_lundef=false
+	@CC=clang tools/build -d build-fuzz -s -Dfuzz=true
 	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
 simulate:
 	@MAKE_TARGET=simulate tools/deps test
 	@tools/build -d $(BUILD)
-	@SIMULATE_SECONDS=$(SIMULATE_SECONDS) tools/run-tests -d $(BUILD) --suite simulate --timeout-multiplier 0
+	$(BUILD)/tests/simulate/test-simulate --every --runs $(SIMULATE_RUNS)
+	$(BUILD)/tests/simulate/test-simulate --mutants
 
 lint:
 	@tools/lint
