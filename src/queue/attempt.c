@@ -146,6 +146,7 @@ static void settle(struct message *m)
     if (m->state == MESSAGE_SENDING)
         q->attempts--;
     m->state = MESSAGE_SETTLING;
+    m->next_wall_msec = io_wall_msec() + QUEUE_RETRY_MSEC;
     list_remove(&m->node);
     drop_content(m);
     m->ending = count_progress(m, PROGRESS_DELIVERED) + count_progress(m, PROGRESS_EXPANDED) == m->n_recipients;

@@ -25,8 +25,9 @@ static const char *state_name(const struct message *m)
     switch (m->state) {
     case MESSAGE_READING:
     case MESSAGE_SENDING:
-    case MESSAGE_SETTLING:
         return "sending";
+    case MESSAGE_SETTLING:
+        return m->ending ? "sending" : m->holding != LOG_REASON_NONE ? "held" : "deferred";
     case MESSAGE_DEFERRED:
         return "deferred";
     case MESSAGE_HELD:
@@ -34,6 +35,12 @@ static const char *state_name(const struct message *m)
     default:
         return "ready";
     }
+}
+
+static bool waits_for_its_time(const struct message *m)
+{
+    return m->state == MESSAGE_DEFERRED ||
+           (m->state == MESSAGE_SETTLING && !m->ending && m->holding == LOG_REASON_NONE);
 }
 
 static const char *recipient_state_name(const struct message *m, const struct recipient *r)
@@ -99,7 +106,7 @@ static void add_message(struct showing *s, const struct message *m, const struct
     log_number(&row, LOG_FAILED, (int64_t)count(m, PROGRESS_FAILED));
     if (m->state == MESSAGE_SENDING)
         log_number(&row, LOG_SENDING, (int64_t)waiting);
-    if (m->state == MESSAGE_DEFERRED)
+    if (waits_for_its_time(m))
         log_time(&row, LOG_NEXT, m->next_wall_msec);
     if (m->hold_reason)
         log_text_c(&row, LOG_NOTE, m->hold_reason);
@@ -131,7 +138,7 @@ static void add_recipients(struct showing *s, const struct message *m, const str
         log_begin(&row, LOG_EVENT_ROW_RECIPIENT, LOG_LEVEL_INFO, 0);
         log_number(&row, LOG_NUMBER, r->number);
         log_text_c(&row, LOG_STATE, recipient_state_name(m, r));
-        if (m->state == MESSAGE_DEFERRED && r->progress == PROGRESS_WAITING)
+        if (waits_for_its_time(m) && r->progress == PROGRESS_WAITING)
             log_time(&row, LOG_NEXT, m->next_wall_msec);
         add_last(&row, r);
         if (er->has_sender)
