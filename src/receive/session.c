@@ -221,13 +221,14 @@ static const char *stage_of(const struct smtp_event *ev)
 
 static void on_refused(struct session *s, const struct smtp_event *ev)
 {
-    struct smtp_slots slots = { .text = ev->argument };
+    struct buf to = BUF_INIT(2048);
 
-    if (ev->facts)
-        slots.number = ev->facts->fault_line;
+    if (ev->verb == SMTP_VERB_RCPT && ev->path)
+        smtp_path_write(&to, ev->path);
     s->rejected++;
     s->receive->rejected++;
-    record_refused(s, stage_of(ev), ev->reply, refused_reason(ev), STR("default"), STR_NONE, &slots);
+    record_refused(s, stage_of(ev), ev->reply, refused_reason(ev), STR("default"), buf_str(&to), &ev->slots);
+    buf_done(&to);
     if (ev->at_end_of_data)
         transaction_drop(s);
 }
