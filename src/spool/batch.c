@@ -137,18 +137,19 @@ void batch_end(struct spool *spool, struct spool_batch *batch, enum spool_status
     list_append(&spool->ended, &batch->node);
 }
 
-void owner_wake(struct spool *spool)
+bool owner_wake(struct spool *spool)
 {
-    bool wake = !spool->woken && (!list_empty(&spool->ended) || !list_empty(&spool->reads_ended));
+    bool any = spool->health_changed || !list_empty(&spool->ended) || !list_empty(&spool->reads_ended);
 
-    if (!wake)
-        return;
+    if (spool->woken || !any)
+        return false;
     spool->woken = true;
     if (!spool->options.wake)
-        return;
+        return false;
     pthread_mutex_unlock(&spool->lock);
     spool->options.wake(spool->options.wake_ctx);
     pthread_mutex_lock(&spool->lock);
+    return true;
 }
 
 /* ---- submitting ---- */

@@ -213,7 +213,6 @@ int checkpoint_write(struct spool *spool)
         spool->checkpoint_number = m.head.number;
         spool->checkpoint_slot = !slot;
         spool->checkpoint_octets = SPOOL_BLOCK + m.head.entries * SPOOL_ENTRY_ROW;
-        spool->checkpoint_frame = m.head.replay_frame;
         spool->written_since -= since;
         spool->figures.checkpoints++;
         reclaim(spool);

@@ -259,6 +259,7 @@ static void settle_voids(struct spool *spool)
         if (spool->voids[i].file)
             numbers_add(&spool->files_dead, spool->voids[i].file);
     spool->void_count = 0;
+    spool->health_changed |= spool->latched;
     spool->repair = spool->latched = false;
     end_list(spool, &spool->failing, SPOOL_FAILED);
 }
@@ -314,6 +315,7 @@ static void take_back(struct spool *spool, struct frame *frame)
 
 static void latch(struct spool *spool)
 {
+    spool->health_changed |= !spool->latched;
     spool->latched = true;
     spool->retry_usec = spool_now_usec(spool) + (int64_t)spool->options.retry_msec * 1000;
     end_list(spool, &spool->failing, SPOOL_FAILED);
@@ -322,7 +324,9 @@ static void latch(struct spool *spool)
 
 static void settle_bad(struct spool *spool, struct frame *frame, int e, const char *what)
 {
-    log_cause(spool, e, what, spool_segment_name(frame->segment->number).c);
+    log_cause(spool, e, what);
+    spool->figures.failed_segment = frame->segment->number;
+    spool->figures.failed_records = frame->records;
     spool->figures.failures++;
     if (spool->active_fd >= 0)
         spool->disk->ops->close(spool->disk, spool->active_fd);
@@ -343,7 +347,7 @@ static void settle_poor(struct spool *spool, struct frame *frame)
         list_remove(&batch->node);
         queue_put_back(spool, batch);
     }
-    log_cause(spool, ENOMEM, "memory for", "a frame");
+    log_cause(spool, ENOMEM, "a frame of the log");
     spool->figures.failures++;
     if (!spool->repair)
         queue_refuse(spool, SPOOL_FAILED, spool->stopping);
@@ -448,8 +452,7 @@ enum spool_step commit_step(struct spool *spool, int64_t *until_usec)
 {
     enum spool_step done = step(spool, until_usec);
 
-    owner_wake(spool);
-    return done;
+    return owner_wake(spool) ? SPOOL_STEP_DONE : done;
 }
 
 enum spool_step spool_step_commit(struct spool *spool, int64_t *until_usec)

@@ -60,11 +60,16 @@ static void sync_batch(struct spool *spool, struct spool_batch *batch)
         bad = &batch->records[i];
     }
     pthread_mutex_lock(&spool->lock);
+    if (!e && spool->latched && !batch->how.owed) {
+        bad = NULL; /* the log has latched meanwhile: nobody waits for its next try */
+        e = EIO;
+    }
     if (!e) {
         batch_queue(spool, batch);
         return;
     }
-    log_cause(spool, e, "fdatasync", spool_own_name(bad->file).c);
+    if (bad)
+        log_cause(spool, e, spool_own_name(bad->file).c);
     for (uint32_t i = 0; i < batch->count; i++)
         if (batch->records[i].file)
             numbers_add(&spool->files_dead, batch->records[i].file);
@@ -90,12 +95,10 @@ enum spool_step content_step(struct spool *spool)
     if (!node)
         return SPOOL_STEP_IDLE;
     spool->reads_first = from == &spool->syncing;
-    spool->content_busy++;
     if (from == &spool->syncing)
         sync_batch(spool, CONTAINER_OF(node, struct spool_batch, node));
     else
         read_one(spool, CONTAINER_OF(node, struct spool_read, node));
-    spool->content_busy--;
     owner_wake(spool);
     return SPOOL_STEP_DONE;
 }

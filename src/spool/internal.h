@@ -132,12 +132,12 @@ struct spool {
     struct list syncing; /* batches with own files */
     struct list reading; /* struct spool_read */
     bool reads_first;    /* they take turns */
-    unsigned content_busy;
 
     /* ended; for spool_poll() */
     struct list ended;
     struct list reads_ended;
     bool woken;
+    bool health_changed; /* since the owner was woken */
 
     /* ids and start */
     uint64_t next_id, id_ceiling, last_id;
@@ -162,7 +162,6 @@ struct spool {
     uint64_t checkpoint_number; /* of the newest durable one */
     unsigned checkpoint_slot;   /* where the next goes: 0 is a */
     uint64_t checkpoint_octets; /* of the newest */
-    uint64_t checkpoint_frame;  /* frames before it are in the newest */
     uint64_t written_since;     /* octets of log since */
     bool want_checkpoint;
     int64_t checkpoint_retry_usec;
@@ -184,8 +183,8 @@ struct change {
 
 /* Room must be there for a message. With the lock. Own files of what ended go to files_dead. */
 void log_apply(struct spool *spool, const struct change *change);
-/* A cause for the figures: "WHAT NAME: words of the errno". */
-void log_cause(struct spool *spool, int e, const char *what, const char *name);
+/* A cause for the figures: "WHAT: words of the errno". */
+void log_cause(struct spool *spool, int e, const char *what);
 
 /* ---- batch.c ---- */
 
@@ -194,8 +193,9 @@ void batch_queue(struct spool *spool, struct spool_batch *batch);
 void batch_end(struct spool *spool, struct spool_batch *batch, enum spool_status status);
 /* There is traffic: upkeep looks at the space left, if it has not just done so. */
 void space_ask(struct spool *spool);
-/* Let the owner know; with the lock, which it lets go meanwhile. */
-void owner_wake(struct spool *spool);
+/* Let the owner know; with the lock. True when it was let go meanwhile: what was seen before may have
+ * changed. */
+bool owner_wake(struct spool *spool);
 
 /* ---- frame.c ---- */
 

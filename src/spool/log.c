@@ -90,12 +90,13 @@ void log_apply(struct spool *spool, const struct change *change)
     }
 }
 
-void log_cause(struct spool *spool, int e, const char *what, const char *name)
+void log_cause(struct spool *spool, int e, const char *what)
 {
     const char *words = strerrordesc_np(e);
 
-    snprintf(spool->figures.cause, sizeof(spool->figures.cause), "%s %s: %s", what, name,
+    snprintf(spool->figures.cause, sizeof(spool->figures.cause), "%s: %s", what,
              words ? words : "unknown error");
+    spool->figures.failed_segment = spool->figures.failed_records = 0;
 }
 
 bool numbers_reserve(struct numbers *numbers, size_t extra)

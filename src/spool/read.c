@@ -197,6 +197,8 @@ void read_run(struct spool *spool, struct spool_read *read)
     }
     reader_init(&r, spool->disk, &spool->secret);
     int e = parts_for(spool, &r, &lease, read);
+    if (!e && read->parts & SPOOL_READ_STATE && lease.row.flags & SPOOL_ENTRY_DAMAGED)
+        e = EBADMSG; /* a newer one may have been what could not be read */
     reader_done(&r);
 
     pthread_mutex_lock(&spool->lock);

@@ -71,6 +71,7 @@ static bool apply_frame(struct recovery *rec, uint32_t segment)
         apply_damaged(rec, &found.row, where);
     }
     spool->recovered.frames++;
+    spool->written_since += (uint64_t)r->head.blocks * SPOOL_BLOCK;
     return true;
 }
 

@@ -152,8 +152,6 @@ static void set_defaults(struct spool_options *o)
 {
     if (!o->segment_octets)
         o->segment_octets = 64U << 20;
-    if (!o->own_file_octets)
-        o->own_file_octets = 256U << 10;
     if (!o->gather_usec)
         o->gather_usec = 1000;
     if (!o->ride_msec)
@@ -313,7 +311,7 @@ void spool_poll(struct spool *spool)
     struct list batches, reads, *node;
 
     pthread_mutex_lock(&spool->lock);
-    spool->woken = false;
+    spool->woken = spool->health_changed = false;
     splice(&spool->ended, &batches);
     splice(&spool->reads_ended, &reads);
     pthread_mutex_unlock(&spool->lock);

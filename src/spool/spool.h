@@ -32,10 +32,9 @@ extern const struct spool_clock spool_clock_system;
 struct spool_options {
     struct spool_disk *disk;         /* borrowed until spool_close() */
     const struct spool_clock *clock; /* borrowed; NULL is the system's */
-    void (*wake)(void *ctx);         /* called from any thread when spool_poll() has something to do */
+    void (*wake)(void *ctx); /* from any thread: spool_poll() has something to do, or health changed */
     void *wake_ctx;
     uint32_t segment_octets;   /* [64 MiB] of one file of the log; a multiple of 4096, at least 16 KiB */
-    uint32_t own_file_octets;  /* [256 KiB] content above this belongs in an own file */
     uint64_t min_free_octets;  /* 0: none. Below, new messages get SPOOL_NO_SPACE */
     uint64_t min_free_inodes;  /* 0: none */
     unsigned min_free_percent; /* of space and of inodes; 0: none */
@@ -132,7 +131,7 @@ MUST_USE bool spool_take_ids(struct spool *spool, unsigned count, struct queue_i
 /* ---- writing ---- */
 
 struct spool_message {
-    struct queue_id id; /* of spool_take_ids(); used once */
+    struct queue_id id; /* of spool_take_ids(); the caller sees to it that two batches never have the same */
     struct spool_token token;
     int64_t accepted_utc_msec;
     struct str envelope;  /* tagged fields of message/envelope.h; opaque here */
@@ -215,7 +214,9 @@ size_t spool_batch_max(const struct spool *spool);
  */
 void spool_expect(struct spool *spool, unsigned sessions);
 
-/* ---- own files: the body of a message above own_file_octets ---- */
+/* ---- own files: the body of a message above SPOOL_OWN_FILE octets ---- */
+
+enum { SPOOL_OWN_FILE = 256 << 10 }; /* what is longer belongs there; it is the caller's to decide */
 
 struct spool_file {
     uint64_t number; /* for struct spool_message, and to give it back */
@@ -275,9 +276,11 @@ enum spool_health {
 
 struct spool_figures {
     enum spool_health health;
-    char cause[SPOOL_TEXT_MAX]; /* of the last failure: "fdatasync log-0000019c: Input/output error" */
-    uint64_t failures;          /* writes and syncs of the log that failed, so that a change is seen */
-    uint64_t messages;          /* live */
+    char cause[SPOOL_TEXT_MAX]; /* of the last failure: "fdatasync: Input/output error" */
+    uint32_t failed_segment;    /* the file of the log that it met, 0: none; and the records of that frame */
+    uint32_t failed_records;
+    uint64_t failures; /* writes and syncs of the log that failed, so that a change is seen */
+    uint64_t messages; /* live */
     uint64_t held;
     uint64_t damaged;
     uint32_t segments;      /* files of the log */

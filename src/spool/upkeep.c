@@ -36,9 +36,10 @@ static void look(struct spool *spool)
         return;
     bool below = is_below(&spool->options, &space);
     if (below && !spool->short_of_space)
-        log_cause(spool, ENOSPC, "min-free", "of the spool");
+        log_cause(spool, ENOSPC, "min-free");
     if (!below && (spool->prepare_errno == ENOSPC || spool->prepare_errno == EDQUOT))
         spool->prepare_retry_usec = 0; /* perhaps there is room again */
+    spool->health_changed |= below != spool->short_of_space;
     spool->short_of_space = below;
     spool->commit_sleeps = false;
     pthread_cond_signal(&spool->commit_cond); /* what is queued may have to be refused */
@@ -99,7 +100,7 @@ static void prepare_failed(struct spool *spool, int e)
     spool->making = NULL; /* it stays raw */
     spool->prepare_errno = e;
     spool->prepare_retry_usec = later(spool);
-    log_cause(spool, e, "prepare", "a segment of the log");
+    log_cause(spool, e, "a new segment of the log");
     pthread_cond_signal(&spool->commit_cond);
 }
 
@@ -184,7 +185,7 @@ static void make_files(struct spool *spool)
         e = spool->disk->ops->sync_folder(spool->disk);
     pthread_mutex_lock(&spool->lock);
     if (e)
-        log_cause(spool, e, "make", spool_own_name(first + made).c);
+        log_cause(spool, e, spool_own_name(first + made).c);
     for (size_t i = 0; i < made; i++)
         numbers_add(e ? &spool->files_dead : &spool->files_ready, first + i);
 }
@@ -214,7 +215,7 @@ static void raise_ceiling(struct spool *spool)
     int e = start_write(spool, &start);
     pthread_mutex_lock(&spool->lock);
     if (e) {
-        log_cause(spool, e, "write", "start");
+        log_cause(spool, e, "start");
         spool->checkpoint_retry_usec = later(spool);
         return;
     }
@@ -243,7 +244,7 @@ static void checkpoint(struct spool *spool)
     pthread_mutex_lock(&spool->lock);
     if (!e)
         return;
-    log_cause(spool, e, "write", checkpoint_name(spool->checkpoint_slot));
+    log_cause(spool, e, checkpoint_name(spool->checkpoint_slot));
     spool->checkpoint_retry_usec = later(spool);
 }
 
@@ -266,7 +267,7 @@ static enum spool_step next_try(const struct spool *spool, bool may_checkpoint, 
     return SPOOL_STEP_WAIT;
 }
 
-enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec)
+static enum spool_step step(struct spool *spool, int64_t *until_usec)
 {
     int64_t now = spool_now_usec(spool);
     bool look_again =
@@ -292,6 +293,13 @@ enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec)
     else
         return next_try(spool, may_checkpoint, until_usec);
     return SPOOL_STEP_DONE;
+}
+
+enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec)
+{
+    enum spool_step done = step(spool, until_usec);
+
+    return owner_wake(spool) ? SPOOL_STEP_DONE : done;
 }
 
 enum spool_step spool_step_upkeep(struct spool *spool, int64_t *until_usec)

@@ -712,7 +712,6 @@ void world_init(struct world *w, uint64_t seed, enum sim_mutant mutant)
         .disk = &w->disk->disk,
         .clock = &w->clock,
         .segment_octets = 4096U * (5 + (uint32_t)random_below(&w->random, 12)),
-        .own_file_octets = 2000,
         .own_files = 3,
         .manual = true,
     };
