@@ -106,7 +106,9 @@ void reload_begin(struct main_server *s, struct ipc_channel *asker, uint64_t tic
         goto out;
     }
     if (!new_ones_ready(s)) {
-        answer(asker, ticket, false, STR("the reload before this one is not finished\n"));
+        /* What changed since that one began is read when it is done. */
+        s->reload_again = true;
+        answer(asker, ticket, true, STR("the reload before this one is not finished; another follows it\n"));
         goto out;
     }
     notify_systemd("RELOADING=1");
@@ -202,4 +204,8 @@ void reload_go_on(struct main_server *s)
     }
     generations_prune(s);
     answer_asker(s, true);
+    if (s->reload_again) {
+        s->reload_again = false;
+        reload_begin(s, NULL, 0, STR_NONE);
+    }
 }

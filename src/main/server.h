@@ -102,6 +102,7 @@ struct main_server {
     struct io_timer reload;  /* the patience of a reload */
     uint32_t reload_asker;   /* instance of the control that waits for its answer; 0: none */
     uint64_t reload_ticket;
+    bool reload_again;       /* asked for while one was under way */
     struct buf reload_text;  /* warnings, for the answer */
     struct log_sink sink;
     struct buf early_log;
@@ -167,6 +168,8 @@ size_t sockets_listening(struct main_server *s, struct str *names, size_t room);
 bool tables_start(struct main_server *s, struct err *err);
 void tables_send(struct main_server *s, struct main_child *lookup);
 void tables_watch(struct main_server *s);
+/* LOOKUP read of PATH in an alias file (`:include:`): it is given, and given again when it changes. */
+void tables_want(struct main_server *s, struct main_child *lookup, struct str path);
 void tables_done(struct main_server *s);
 
 /* targets.c: where control writes the log. */

@@ -32,7 +32,8 @@ struct version {
 struct table_file {
     char path[TABLE_PATH_MAX];
     struct version version;
-    bool named; /* by the newest configuration */
+    bool named;  /* by the newest configuration */
+    bool wanted; /* by an alias file; lookup chose it, so it must be for everyone's eyes */
 };
 
 struct main_tables {
@@ -80,26 +81,31 @@ static void watch_folder_of(struct main_tables *t, const char *path)
         (void)inotify_add_watch(t->inotify, folder, WATCHED);
 }
 
-static void table_add(struct main_tables *t, struct str path)
+static bool table_add(struct main_tables *t, struct str path)
 {
     char c_path[TABLE_PATH_MAX];
 
     if (!path.n || path.n >= sizeof(c_path) || t->n == TABLES_MAX)
-        return;
+        return false;
     memcpy(c_path, path.p, path.n);
     c_path[path.n] = '\0';
-    for (size_t i = 0; i < t->n; i++) {
-        if (strcmp(t->files[i].path, c_path) == 0) {
-            t->files[i].named = true;
-            return;
-        }
-    }
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->files[i].path, c_path) == 0)
+            return true;
     struct table_file *f = &t->files[t->n++];
     memset(f, 0, sizeof(*f));
     memcpy(f->path, c_path, path.n + 1);
     f->version = version_of(c_path);
-    f->named = true;
     watch_folder_of(t, c_path);
+    return true;
+}
+
+static void table_name(struct main_tables *t, struct str path)
+{
+    (void)table_add(t, path);
+    for (size_t i = 0; i < t->n; i++)
+        if (str_eq(str_from_c(t->files[i].path), path))
+            t->files[i].named = true;
 }
 
 static bool uses_system(const struct config *config)
@@ -118,40 +124,75 @@ void tables_watch(struct main_server *s)
     size_t kept = 0;
 
     for (size_t i = 0; i < t->n; i++)
-        t->files[i].named = false;
+        t->files[i].named = t->files[i].wanted = false;
     for (size_t i = 0; i < config->n_needs; i++)
         if (config->needs[i].kind == CONFIG_NEED_USERS_FILE || config->needs[i].kind == CONFIG_NEED_ALIASES_FILE)
-            table_add(t, config->needs[i].what);
+            table_name(t, config->needs[i].what);
     if (uses_system(config))
-        table_add(t, STR("/etc/passwd"));
+        table_name(t, STR("/etc/passwd"));
     for (size_t i = 0; i < t->n; i++)
         if (t->files[i].named)
             t->files[kept++] = t->files[i];
     t->n = kept;
 }
 
-static void send_one(struct main_child *lookup, const char *path)
+/* A file that a lesser process names is opened only if everyone, or that process itself, may read it. */
+static bool readable_by(const struct main_child *lookup, int fd)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        return false;
+    if ((st.st_mode & S_IROTH) || !lookup->server->root)
+        return true;
+    return (st.st_uid == lookup->identity.uid && (st.st_mode & S_IRUSR)) ||
+           (st.st_gid == lookup->identity.gid && (st.st_mode & S_IRGRP));
+}
+
+static void send_one(struct main_child *lookup, const struct table_file *f)
+{
+    int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     const char *error = fd < 0 ? strerror(errno) : "";
 
+    if (fd >= 0 && f->wanted && !readable_by(lookup, fd)) {
+        fd_close(&fd);
+        error = "an included file must be readable by everyone";
+    }
     ipc_send_table(lookup->channel,
-                   &(struct ipc_table){ .path = str_from_c(path), .error = str_from_c(error) }, fd);
+                   &(struct ipc_table){ .path = str_from_c(f->path), .error = str_from_c(error) }, fd);
     fd_close(&fd);
+}
+
+void tables_want(struct main_server *s, struct main_child *lookup, struct str path)
+{
+    struct main_tables *t = s->tables;
+
+    if (lookup->kind != PROCESS_LOOKUP || !str_starts(path, STR("/")) || str_has(path, '\0'))
+        return;
+    for (size_t i = 0; i <= t->n; i++) {
+        if (i == t->n && !table_add(t, path))
+            return;
+        if (!str_eq(str_from_c(t->files[i].path), path))
+            continue;
+        t->files[i].wanted = t->files[i].wanted || !t->files[i].named;
+        send_one(lookup, &t->files[i]);
+        return;
+    }
 }
 
 void tables_send(struct main_server *s, struct main_child *lookup)
 {
     for (size_t i = 0; i < s->tables->n; i++)
-        send_one(lookup, s->tables->files[i].path);
+        if (s->tables->files[i].named)
+            send_one(lookup, &s->tables->files[i]);
 }
 
-static void send_to_all(struct main_server *s, const char *path)
+static void send_to_all(struct main_server *s, const struct table_file *f)
 {
     LIST_FOR(node, &s->children) {
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);
         if (c->kind == PROCESS_LOOKUP && c->channel && c->state != CHILD_ENDING)
-            send_one(c, path);
+            send_one(c, f);
     }
 }
 
@@ -164,7 +205,7 @@ static void on_settled(struct io_timer *timer)
         if (memcmp(&now, &t->files[i].version, sizeof(now)) == 0)
             continue;
         t->files[i].version = now;
-        send_to_all(t->server, t->files[i].path);
+        send_to_all(t->server, &t->files[i]);
     }
 }
 

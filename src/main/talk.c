@@ -172,6 +172,9 @@ void child_message(struct ipc_handler *h, struct ipc_channel *channel, struct ip
     case IPC_COMMAND_ASK:
         on_command(c, &m->command_ask);
         break;
+    case IPC_TABLE_WANT:
+        tables_want(s, c, m->table_want.path);
+        break;
     case IPC_DELIVER_ASK:
         delivery_ask(s, c, &m->deliver_ask);
         break;

@@ -97,6 +97,7 @@ void session_end(struct session *s, const char *reason)
                                         .client = str_of((char *)s->client_octets, s->client_n),
                                         .listener = s->listener->index,
                                         .errors = smtp_server_errors(s->smtp),
+                                        .octets = s->undeclared_octets,
                                     });
     io_task_post(&s->reaper);
 }

@@ -94,6 +94,7 @@ struct session {
     int64_t began_usec;
     uint64_t octets_in;
     uint64_t octets_out;
+    uint64_t undeclared_octets; /* of content, beyond what SIZE said: counted at the end */
     uint32_t messages;
     uint32_t rejected;
 };

@@ -202,6 +202,8 @@ void transaction_end_of_data(struct session *s, const struct smtp_content_facts 
     }
     *kept = *facts;
     s->tx->facts = kept;
+    if (facts->size > smtp_server_transaction(s->smtp)->params.size)
+        s->undeclared_octets += facts->size - smtp_server_transaction(s->smtp)->params.size;
     if (judged(s))
         return;
     if (!all_plain(s->tx))
@@ -250,9 +252,10 @@ static bool take_result(struct session *s, struct str *rest, struct receive_expa
         .local = arena_str(tx->arena, local),
         .domain = arena_str(tx->arena, domain),
         .original = rc->original,
-        .has_sender = sender.n > 0,
+        /* A null reverse-path stays null, whoever owns the list (RFC 5321 3.9, 4.5.5). */
+        .has_sender = sender.n > 0 && tx->sender.n > 0,
     };
-    if (sender.n)
+    if (out->has_sender)
         out->sender = arena_str(tx->arena, sender);
     return out->local.p && out->domain.p;
 }
