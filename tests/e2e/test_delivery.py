@@ -35,7 +35,7 @@ def test_detail_and_case_lead_to_the_same_folder(server):
     assert os.listdir(server.path("mail", "example.test")) == ["ada"]
 
 
-def test_a_mail_root_that_is_shut_defers_and_a_restart_finds_it_open(server):
+def test_c060_the_250_does_not_wait_for_a_mail_root_that_is_shut_and_a_restart_finds_it_open(server):
     shut(server)
     reply = server.send(LETTER)
     assert reply == 250

@@ -150,7 +150,7 @@ def test_a_refusal_is_recorded_with_its_reason(server):
     assert server.wait_record("reject", reason="relay")
 
 
-def test_c182_c185_smtputf8_addresses(make_server):
+def test_c182_c183_c185_smtputf8_addresses(make_server):
     server = make_server(users=["ada", "jürgen"])
     with server.wire() as wire:
         assert "SMTPUTF8" in wire.ehlo().lines
@@ -159,5 +159,5 @@ def test_c182_c185_smtputf8_addresses(make_server):
         assert wire.content(LETTER) == 250
         wire.cmd("MAIL FROM:<carol@example.net>")
         reply = wire.cmd("RCPT TO:<jürgen@example.test>")
-        assert reply == 553 and reply.raw.isascii()
+        assert reply == 553 and reply.status == "5.6.7" and reply.raw.isascii()
     server.wait_mail("jürgen")
