@@ -41,12 +41,15 @@ static struct str client_octets(const struct session *s)
 
 static bool send_connect(struct session *s, struct ipc_channel *c)
 {
-    s->lookup_instance = c->instance;
-    return ipc_send_connect_ask(c, &(struct ipc_connect_ask){
-                                       .ticket = ticket_of(s),
-                                       .client = client_octets(s),
-                                       .listener = s->listener->index,
-                                   });
+    bool sent = ipc_send_connect_ask(c, &(struct ipc_connect_ask){
+                                            .ticket = ticket_of(s),
+                                            .client = client_octets(s),
+                                            .listener = s->listener->index,
+                                        });
+
+    if (sent)
+        s->lookup_instance = c->instance;
+    return sent;
 }
 
 static bool send_mail(struct session *s, struct ipc_channel *c)
@@ -219,6 +222,22 @@ void questions_peer_up(struct receive *r, struct ipc_channel *c)
     questions_send(r, c->peer);
 }
 
+/*
+ * The queue that lent it is gone. A commit that was not sent must not be: to the next queue the number of that file
+ * may mean another one.
+ */
+static void file_lost(struct session *s)
+{
+    bool committing = s->question == QUESTION_COMMIT;
+
+    content_file_lost(s);
+    if (!committing)
+        return;
+    question_done(s);
+    transaction_stored(s, IPC_STORAGE_FAILED, 0, 0);
+    session_go_on(s);
+}
+
 void questions_lost(struct receive *r, enum process_kind peer)
 {
     if (peer == PROCESS_QUEUE)
@@ -227,8 +246,9 @@ void questions_lost(struct receive *r, enum process_kind peer)
         struct session *s = r->sessions[i];
         if (!s || s->finished)
             continue;
-        if (peer == PROCESS_QUEUE && s->file && s->question != QUESTION_COMMIT)
-            content_file_lost(s);
+        /* One that was committed is no longer ours. */
+        if (peer == PROCESS_QUEUE && s->file)
+            file_lost(s);
         if (s->question == QUESTION_NONE || peer_of(s->question) != peer)
             continue;
         /* What was asked may have been done: only its successor can say (DESIGN 3). */
@@ -411,6 +431,17 @@ static void on_file(struct receive *r, struct ipc_message *m)
     session_go_on(s);
 }
 
+/* The message has its reply; a process that stops says 421 right behind it (RFC 5321 3.8). */
+static void message_over(struct session *s)
+{
+    if (!s->receive->stopping) {
+        session_go_on(s);
+        return;
+    }
+    session_send(s);
+    session_shutdown(s);
+}
+
 static void on_commit(struct receive *r, const struct ipc_commit_answer *a)
 {
     struct session *s = session_by_ticket(r, a->ticket, QUESTION_COMMIT);
@@ -419,7 +450,7 @@ static void on_commit(struct receive *r, const struct ipc_commit_answer *a)
         return;
     question_done(s);
     transaction_stored(s, (enum ipc_storage)a->status, a->batch, a->sync_usec);
-    session_go_on(s);
+    message_over(s);
 }
 
 static void on_token(struct receive *r, const struct ipc_token_answer *a)
@@ -430,7 +461,7 @@ static void on_token(struct receive *r, const struct ipc_token_answer *a)
         return;
     question_done(s);
     transaction_stored(s, a->stands && a->id == s->tx->id.n ? IPC_STORED : IPC_STORAGE_FAILED, 1, 0);
-    session_go_on(s);
+    message_over(s);
 }
 
 void question_message(struct receive *r, struct ipc_message *m)

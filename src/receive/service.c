@@ -207,7 +207,8 @@ static void peer_down(struct worker *w, struct ipc_channel *peer)
 
 static void credit(struct worker *w, struct ipc_channel *peer)
 {
-    questions_send(receive_of(w), peer->peer);
+    /* Also those that could not yet tell a new lookup of themselves. */
+    questions_peer_up(receive_of(w), peer);
 }
 
 void receive_session_gone(struct receive *r)

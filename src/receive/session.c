@@ -409,24 +409,30 @@ void session_goodbye(struct session *s, enum smtp_reply_name row, const struct s
 
 static void question_overdue(struct session *s)
 {
-    switch (s->question) {
-    case QUESTION_COMMIT:
-    case QUESTION_TOKEN:
+    enum question q = s->question;
+    bool sent = s->question_sent;
+
+    if (q == QUESTION_TOKEN || (q == QUESTION_COMMIT && sent)) {
         /* Neither 250 nor 451 would be true before the queue has spoken; the client's own patience is 10 minutes. */
         session_deadline(s, command_timeout(s));
         return;
-    case QUESTION_CONNECT:
+    }
+    if (q == QUESTION_CONNECT) {
         session_goodbye(s, SMTP_REPLY_TOO_MANY_SESSIONS, NULL);
         return;
-    default:
-        break;
     }
-    enum question q = s->question;
     question_done(s);
-    if (q == QUESTION_EXPAND || q == QUESTION_IDS || q == QUESTION_MAIL || q == QUESTION_FILE)
-        transaction_drop(s);
-    smtp_server_answer(s->smtp, q == QUESTION_RCPT || q == QUESTION_VRFY ? SMTP_REPLY_LOOKUP_FAILED : SMTP_REPLY_SYSTEM_FAILED,
-                       NULL, &s->receive->out);
+    if (q == QUESTION_FILE) {
+        content_file(s, -1, 0, IPC_STORAGE_FAILED);
+    } else if (q == QUESTION_COMMIT) {
+        transaction_stored(s, IPC_STORAGE_FAILED, 0, 0);
+    } else {
+        bool asked_one = q == QUESTION_RCPT || q == QUESTION_VRFY;
+        if (!asked_one)
+            transaction_drop(s);
+        smtp_server_answer(s->smtp, asked_one ? SMTP_REPLY_LOOKUP_FAILED : SMTP_REPLY_SYSTEM_FAILED, NULL,
+                           &s->receive->out);
+    }
     session_go_on(s);
 }
 

@@ -184,6 +184,11 @@ static bool keep_recipients(struct transaction *tx)
 
 static void commit(struct session *s)
 {
+    /* While its recipients were expanded the queue that lent its file died. */
+    if (s->content_failed) {
+        refuse_storage(s, s->content_full);
+        return;
+    }
     if (getrandom(s->tx->token, sizeof(s->tx->token), 0) != (ssize_t)sizeof(s->tx->token)) {
         refuse_storage(s, false);
         return;
