@@ -93,6 +93,8 @@ static bool spool_folder(struct main_server *s, struct err *err)
         return err_perm(err, "spool: too long a path");
     if (mkdir(path, 0700) < 0 && errno != EEXIST)
         return err_sys(err, errno, "spool: cannot make %s", path);
+    if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
+        return err_perm(err, "spool: %s is not a folder", path);
     if (!s->root)
         return true;
     struct str account = config->run_as.text.n ? config->run_as.text
@@ -100,8 +102,6 @@ static bool spool_folder(struct main_server *s, struct err *err)
                                                : str_from_c(process_account(PROCESS_QUEUE));
     if (!identity_find(account, true, &id, err))
         return err_wrap(err, "spool");
-    if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
-        return err_perm(err, "spool: %s is not a folder", path);
     if (st.st_uid != id.uid && lchown(path, id.uid, id.gid) < 0)
         return err_sys(err, errno, "spool: cannot give %s to %s", path, id.name);
     return true;
