@@ -10,6 +10,8 @@
 
 enum form { FORM_WATCH, FORM_ONCE, FORM_CRASH };
 
+enum { STARTS_MAX = 5 };
+
 struct options {
     enum form form;
     const char *dir;
@@ -38,10 +40,20 @@ static const char *read_options(const struct cmd_call *call, struct options *o)
     return call->config ? "-c" : call->json ? "--json" : NULL;
 }
 
+static bool start(struct demo *demo, struct err *err)
+{
+    for (int tries = 1;; tries++) {
+        *err = (struct err){ 0 };
+        if (demo_server_start(&demo->server, &demo->place, &demo->records, err))
+            return true;
+        if (err->sys != EADDRINUSE || tries == STARTS_MAX || !demo_place_change_port(&demo->place, err))
+            return false;
+    }
+}
+
 static bool run(struct demo *demo, const struct options *o, struct err *err)
 {
-    if (!demo_records_open(&demo->records, &demo->place, err) ||
-        !demo_server_start(&demo->server, &demo->place, &demo->records, err))
+    if (!demo_records_open(&demo->records, &demo->place, err) || !start(demo, err))
         return false;
     if (o->form == FORM_CRASH)
         return demo_crash(demo, err);
@@ -57,6 +69,7 @@ static bool run(struct demo *demo, const struct options *o, struct err *err)
 /* A demonstration of kill -9 begins anew each time, apart from the mail of another that may be running. */
 static bool open_place(struct demo *demo, const struct options *o, struct err *err)
 {
+    bool fresh = o->fresh || o->form == FORM_CRASH;
     struct demo_place base;
 
     if (!demo_place_choose(&base, o->dir, err))
@@ -64,7 +77,15 @@ static bool open_place(struct demo *demo, const struct options *o, struct err *e
     demo->place = base;
     if (o->form == FORM_CRASH && !demo_place_inside(&demo->place, &base, "crash", err))
         return false;
-    return demo_place_open(&demo->place, o->fresh || o->form == FORM_CRASH, err);
+    /* Ten thousand files of the last time are not gone in a moment. */
+    bool tell = fresh && demo->show.screen.width;
+    if (tell)
+        printf("  clearing %s\r", demo->place.shown);
+    fflush(stdout);
+    bool ok = demo_place_open(&demo->place, fresh, err);
+    if (tell)
+        printf("%*s\r", (int)strlen(demo->place.shown) + 11, "");
+    return ok;
 }
 
 int demo_main(const struct cmd_call *call)

@@ -312,6 +312,11 @@ bool demo_place_open(struct demo_place *place, bool fresh, struct err *err)
            write_files(place, err);
 }
 
+bool demo_place_change_port(struct demo_place *place, struct err *err)
+{
+    return choose_port(place, err) && write_config(place, err);
+}
+
 void demo_place_close(struct demo_place *place)
 {
     fd_close(&place->fd);

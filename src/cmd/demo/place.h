@@ -33,6 +33,8 @@ MUST_USE bool demo_place_inside(struct demo_place *place, const struct demo_plac
  * what was left is removed first. A folder with something else in it is refused and not touched.
  */
 MUST_USE bool demo_place_open(struct demo_place *place, bool fresh, struct err *err);
+/* Another port, after somebody else has taken ours since it was chosen. */
+MUST_USE bool demo_place_change_port(struct demo_place *place, struct err *err);
 void demo_place_close(struct demo_place *place);
 
 /* NAME inside the folder, absolute. */

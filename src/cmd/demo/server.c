@@ -15,7 +15,7 @@
 #include "io/fd.h"
 #include "io/loop.h"
 
-enum { START_PATIENCE_USEC = 30 * 1000000, STOP_PATIENCE_USEC = 30 * 1000000 };
+enum { START_PATIENCE_USEC = 30 * 1000000, STOP_PATIENCE_USEC = 30 * 1000000, RESTARTS_MAX = 3 };
 
 /* ---- starting ---- */
 
@@ -80,19 +80,32 @@ bool demo_server_has_ended(struct demo_server *s, struct err *err)
     return true;
 }
 
-/* What a record says about the start; true with *ready set when it was the last one. */
+/* What keeps it from being ready, as far as it said so; the first trouble explains most. */
+static void note_trouble(const json_t *record, char trouble[DEMO_PATH_MAX])
+{
+    bool process = !strcmp(row_text_c(record, "event"), "process") && row_has(record, "pid");
+
+    if (!trouble[0] && (process || !strcmp(row_text_c(record, "level"), "error")))
+        snprintf(trouble, DEMO_PATH_MAX, "%s", row_text_c(record, process ? "cause" : "error"));
+}
+
+/* What a record says about the start. False: it will not come to anything. */
 static bool start_record(struct demo_server *s, const json_t *record, char trouble[DEMO_PATH_MAX], bool *ready,
                          struct err *err)
 {
-    if (!strcmp(row_text_c(record, "level"), "error"))
-        snprintf(trouble, DEMO_PATH_MAX, "%s", row_text_c(record, "error"));
+    note_trouble(record, trouble);
+    if (row_number(record, "restarts") >= RESTARTS_MAX)
+        return err_temp(err, "the server does not get ready: %s", trouble);
     *ready = !strcmp(row_text_c(record, "event"), "ready");
     if (!*ready)
         return true;
     s->queued = row_number(record, "queued");
+    if (json_array_size(json_object_get(record, "listeners")) > 0)
+        return true;
     /* It starts without a port that it cannot have (FACE 1.12); for us there is nothing to see then. */
-    return json_array_size(json_object_get(record, "listeners")) > 0 ||
-           err_temp(err, "the server has no port: %s", trouble);
+    err_temp(err, "the server has no port: %s", trouble);
+    err->sys = EADDRINUSE;
+    return false;
 }
 
 static bool await_ready(struct demo_server *s, struct demo_records *r, struct err *err)
@@ -114,7 +127,8 @@ static bool await_ready(struct demo_server *s, struct demo_records *r, struct er
         case DEMO_WAKE_STOP:
             return err_temp(err, "stopped");
         case DEMO_WAKE_TIME:
-            return err_temp(err, "the server was not ready after %d s", START_PATIENCE_USEC / 1000000);
+            return err_temp(err, "the server was not ready after %d s%s%s", START_PATIENCE_USEC / 1000000,
+                            trouble[0] ? ": " : "", trouble);
         }
     }
     s->started_usec = io_clock_usec() - began;

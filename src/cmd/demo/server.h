@@ -27,7 +27,10 @@ struct demo_server {
  */
 pid_t demo_spawn(const char *const argv[], int output, struct err *err);
 
-/* Starts it and waits until its ports are open. False: it does not run, and ERR says why as far as we know. */
+/*
+ * Starts it and waits until its ports are open. False: it does not run, and ERR says why as far as we know; err->sys is
+ * EADDRINUSE when somebody else was faster to take the port.
+ */
 MUST_USE bool demo_server_start(struct demo_server *s, const struct demo_place *place, struct demo_records *r,
                                 struct err *err);
 /* True when it has ended by itself; ERR says how. */
