@@ -31,7 +31,7 @@ static int set_up(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     struct err err = { 0 };
 
-    strcpy(f->path, "/tmp/spool-test-XXXXXX");
+    snprintf(f->path, sizeof(f->path), "/tmp/spool-test-XXXXXX");
     assert_non_null(mkdtemp(f->path));
     f->disk = spool_disk_open(f->path, &err);
     assert_non_null(f->disk);
