@@ -144,6 +144,7 @@ struct main_child *child_start(struct main_server *s, enum process_kind kind, ui
         .has_identity = identity != NULL,
     };
     list_init(&c->node);
+    list_init(&c->asked);
     if (identity)
         c->identity = *identity;
     if (param && snprintf(c->param, sizeof(c->param), "%s", param) >= (int)sizeof(c->param)) {

@@ -1,9 +1,17 @@
 /* main/delivery.c -- deliver processes: one for each account and mail root, started when the queue has mail for it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "main/server.h"
+
+/* A question of the queue that waits for a process being started. */
+struct asked {
+    struct list node; /* of main_child.asked */
+    uint64_t ticket;
+    uint32_t by; /* instance of the queue */
+};
 
 /* The configuration names the account: then it may have a uid below 1000 (DESIGN 3). */
 static bool account_of(struct main_server *s, const struct config_domain *d, struct str user, struct identity *id,
@@ -59,6 +67,19 @@ static void answer(struct main_child *queue, uint64_t ticket, enum ipc_result st
                                             });
 }
 
+/* Domains and users that share an account and a mail root share the process, and may ask for it at once. */
+static bool wait_for(struct main_child *deliver, const struct main_child *queue, uint64_t ticket)
+{
+    struct asked *a = calloc(1, sizeof(*a));
+
+    if (!a)
+        return false;
+    *a = (struct asked){ .ticket = ticket, .by = queue->instance };
+    list_init(&a->node);
+    list_append(&deliver->asked, &a->node);
+    return true;
+}
+
 void delivery_ask(struct main_server *s, struct main_child *queue, const struct ipc_deliver_ask *ask)
 {
     const struct config *config = main_config(s);
@@ -85,31 +106,33 @@ void delivery_ask(struct main_server *s, struct main_child *queue, const struct 
     }
     if (!c)
         c = child_start(s, PROCESS_DELIVER, s->generation, &id, root, &err);
-    if (!c || c->deliver_ticket) {
-        answer(queue, ask->ticket, IPC_TEMP, 0, c ? STR("being started") : str_from_c(err.text));
-        return;
-    }
-    c->deliver_ticket = ask->ticket;
-    c->deliver_asker = queue->instance;
+    if (!c)
+        answer(queue, ask->ticket, IPC_TEMP, 0, str_from_c(err.text));
+    else if (!wait_for(c, queue, ask->ticket))
+        answer(queue, ask->ticket, IPC_TEMP, 0, STR("out of memory"));
 }
 
-static void answer_asker(struct main_child *deliver, enum ipc_result status, struct str text)
+static void answer_all(struct main_child *deliver, enum ipc_result status, struct str text)
 {
     struct main_child *queue = child_ready(deliver->server, PROCESS_QUEUE);
+    struct list *node;
 
-    if (deliver->deliver_ticket && queue && queue->instance == deliver->deliver_asker)
-        answer(queue, deliver->deliver_ticket, status, deliver->instance, text);
-    deliver->deliver_ticket = 0;
+    while ((node = list_take(&deliver->asked))) {
+        struct asked *a = CONTAINER_OF(node, struct asked, node);
+        if (queue && queue->instance == a->by)
+            answer(queue, a->ticket, status, deliver->instance, text);
+        free(a);
+    }
 }
 
 void delivery_ready(struct main_child *deliver)
 {
-    answer_asker(deliver, IPC_OK, STR_NONE);
+    answer_all(deliver, IPC_OK, STR_NONE);
 }
 
 void delivery_ended(struct main_child *deliver)
 {
-    answer_asker(deliver, IPC_TEMP, STR("the deliver process ended while it started"));
+    answer_all(deliver, IPC_TEMP, STR("the deliver process ended while it started"));
 }
 
 void delivery_retire_former(struct main_server *s)

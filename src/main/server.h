@@ -57,8 +57,7 @@ struct main_child {
     bool told_to_stop;
     char lacks[SANDBOX_LACKS_MAX];
     char param[1024];
-    uint64_t deliver_ticket; /* of the queue's question that waits for it; 0: none */
-    uint32_t deliver_asker;  /* instance of the queue that asked */
+    struct list asked; /* deliver: the queue's questions that wait until it is ready (delivery.c) */
 };
 
 /* A place that is always filled: one process of a kind for a configuration. */
@@ -111,7 +110,7 @@ struct main_server {
     int64_t started_msec; /* io_now_msec */
     int64_t started_wall_msec;
     uint64_t queued, recovered, dropped;
-    const char *stop_cause;
+    char stop_cause[ERR_TEXT_MAX];
     int exit_code;
     bool root;            /* we may change users */
     bool accounts_missing;

@@ -27,7 +27,7 @@ void stop_begin(struct main_server *s, const char *cause, int exit_code)
         return;
     notify_systemd("STOPPING=1");
     s->phase = PHASE_STOPPING;
-    s->stop_cause = cause;
+    snprintf(s->stop_cause, sizeof(s->stop_cause), "%s", cause);
     s->exit_code = exit_code;
     io_timer_stop(&s->mend);
     for (size_t i = 0; i < MAIN_POSTS_MAX; i++)
