@@ -20,7 +20,20 @@ struct config_args {
 struct config_scheme {
     struct str name; /* "maildir:" or "any" */
     bool built;
+    const char *help; /* of what config_words lists, if it is built */
 };
+
+/* The words that one place of a value chooses from, for `config help` and for cures. */
+struct config_words {
+    const char *title; /* "measure" */
+    const struct config_scheme *items;
+    size_t n;
+};
+
+enum { CONFIG_LIMIT_WORDS = 3 };
+
+extern const struct config_words config_limit_words[CONFIG_LIMIT_WORDS];
+extern const struct config_words config_timeout_words;
 
 /* A reader of one grammar: takes words, fills *out. False after a complaint. */
 typedef bool config_value_reader(struct config_args *a, union config_value *out);
@@ -42,6 +55,8 @@ size_t config_scheme_find(const struct config_word *w, const struct config_schem
 /* Complains of a word that is none of SCHEMES, with the nearest of them; false. */
 bool config_scheme_refuse(struct config_args *a, const struct config_word *w,
                           const struct config_scheme *schemes, size_t n, struct str cure);
+/* The next word as one of WORDS that is built: its index. False after a complaint that lists them. */
+bool config_args_one_of(struct config_args *a, const struct config_words *words, size_t *index);
 
 /* WRITTEN, all or a part of W, as a domain in lower-case A-labels. */
 bool config_args_domain(struct config_args *a, const struct config_word *w, struct str written,

@@ -211,6 +211,21 @@ static void check_statements(struct config_reading *r, struct config_block *b, u
     }
 }
 
+/* What is met before a recipient is named belongs to no domain. */
+static void check_domain_limits(struct config_reading *r, struct config_block *block)
+{
+    for (struct config_statement *s = block->first; s; s = s->next) {
+        if (!s->directive || s->directive->id != CONFIG_DIRECTIVE_LIMIT || s->wrong ||
+            config_limit_is_of_recipients(s->value.limit.measure))
+            continue;
+        struct str name = config_limit_measure_name(s->value.limit.measure);
+        struct config_mark mark = { .place = s->words[2].place,
+                                    .cure = STR("write it in 'listen' or at the top") };
+        s->wrong = true;
+        config_complain(r, mark, "'%.*s' cannot be counted for a domain", STR_ARG(name));
+    }
+}
+
 static void check_inner(struct config_reading *r, struct config_statement *s)
 {
     struct seen seen = { 0 };
@@ -222,6 +237,7 @@ static void check_inner(struct config_reading *r, struct config_statement *s)
         check_required(r, s, &seen, CONFIG_DIRECTIVE_USERS);
         check_required(r, s, &seen, CONFIG_DIRECTIVE_DELIVER);
         check_home(r, &seen);
+        check_domain_limits(r, s->block);
     }
 }
 

@@ -100,7 +100,6 @@ enum config_limit_measure {
 enum config_limit_action {
     CONFIG_LIMIT_DEFER,
     CONFIG_LIMIT_REJECT,
-    CONFIG_LIMIT_HOLD,
 };
 
 struct config_limit {

@@ -1,9 +1,10 @@
 /* config/help.c -- the table of directives as people read it. */
 #include "config/parse.h"
 
+#include "config/args.h"
 #include "config/directive.h"
 
-enum { NAME_WIDTH = 26 };
+enum { NAME_WIDTH = 26, WORD_WIDTH = 20 };
 
 /* The table is written for a page, where `this` is a name. */
 static void add_prose(struct buf *out, struct str s)
@@ -28,6 +29,25 @@ static void add_contexts(struct buf *out, unsigned contexts)
         }
 }
 
+/* The words of one place: what each is, or that it is not built. */
+static void add_words(struct buf *out, const struct config_words *words)
+{
+    buf_printf(out, "\n  %s\n", words->title);
+    for (size_t i = 0; i < words->n; i++) {
+        const struct config_scheme *word = &words->items[i];
+        buf_printf(out, "    %-*.*s %s\n", WORD_WIDTH, STR_ARG(word->name),
+                   word->built ? word->help : "not built yet");
+    }
+}
+
+static void add_all_words(struct buf *out, enum config_grammar grammar)
+{
+    if (grammar == CONFIG_GRAMMAR_TIMEOUT)
+        add_words(out, &config_timeout_words);
+    for (size_t i = 0; grammar == CONFIG_GRAMMAR_LIMIT && i < CONFIG_LIMIT_WORDS; i++)
+        add_words(out, &config_limit_words[i]);
+}
+
 bool config_help(struct str name, struct buf *out, struct err *err)
 {
     const struct config_directive *d = config_directive_find(name);
@@ -45,7 +65,9 @@ bool config_help(struct str name, struct buf *out, struct err *err)
     add_prose(out, d->fallback);
     buf_printf(out, "\n  stage    %c%s\n\n  ", d->stage, d->built ? "" : ", not built yet");
     add_prose(out, d->help);
-    buf_printf(out, "\n\n  %.*s\n", STR_ARG(d->example));
+    buf_add_char(out, '\n');
+    add_all_words(out, d->grammar);
+    buf_printf(out, "\n  %.*s\n", STR_ARG(d->example));
     return !out->failed || err_temp(err, "the text is too long");
 }
 

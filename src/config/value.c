@@ -101,6 +101,32 @@ bool config_scheme_refuse(struct config_args *a, const struct config_word *w,
     return config_complain(a->r, mark, "'%.*s' is not known here", STR_ARG(shown));
 }
 
+/* "measures are: connections sessions …", of those that are built. */
+static struct str list_of(struct config_args *a, const struct config_words *words)
+{
+    struct str list = config_say(a->r, "%ss are:", words->title);
+
+    for (size_t i = 0; i < words->n; i++)
+        if (words->items[i].built)
+            list = config_say(a->r, "%.*s %.*s", STR_ARG(list), STR_ARG(words->items[i].name));
+    return list;
+}
+
+bool config_args_one_of(struct config_args *a, const struct config_words *words, size_t *index)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    size_t i = config_scheme_find(w, words->items, words->n);
+    if (i == words->n)
+        return config_scheme_refuse(a, w, words->items, words->n, list_of(a, words));
+    if (!words->items[i].built)
+        return config_args_not_built(a, w, w->text.n);
+    *index = i;
+    return true;
+}
+
 bool config_args_path(struct config_args *a, const struct config_word *w, struct str path, struct str *out)
 {
     if (!path.n)
@@ -412,25 +438,32 @@ static bool read_workers(struct config_args *a, union config_value *out)
     return config_args_refuse(a, w, "a kind of process that can be counted: receive, send");
 }
 
+/* In the order of enum config_timeout_kind; what is not built comes last. */
+static const struct config_scheme timeout_kinds[] = {
+    { STR_INIT("command"), true, "last reply to end of the next command, or between reads of content" },
+    { STR_INIT("transaction"), true, "MAIL to final dot" },
+    { STR_INIT("lookup"), true, "an answer from the tables" },
+    { STR_INIT("connect"), false },
+    { STR_INIT("greeting"), false },
+    { STR_INIT("ehlo"), false },
+    { STR_INIT("mail"), false },
+    { STR_INIT("rcpt"), false },
+    { STR_INIT("data"), false },
+    { STR_INIT("block"), false },
+    { STR_INIT("final"), false },
+    { STR_INIT("quit"), false },
+    { STR_INIT("filter"), false },
+};
+
+const struct config_words config_timeout_words = { "kind", timeout_kinds, ARRAY_LEN(timeout_kinds) };
+
 static bool read_timeout(struct config_args *a, union config_value *out)
 {
-    static const struct config_scheme kinds[] = {
-        { STR_INIT("command"), true },  { STR_INIT("transaction"), true }, { STR_INIT("lookup"), true },
-        { STR_INIT("connect"), false }, { STR_INIT("greeting"), false },   { STR_INIT("ehlo"), false },
-        { STR_INIT("mail"), false },    { STR_INIT("rcpt"), false },       { STR_INIT("data"), false },
-        { STR_INIT("block"), false },   { STR_INIT("final"), false },      { STR_INIT("quit"), false },
-        { STR_INIT("filter"), false },
-    };
-    const struct config_word *w = config_args_need(a);
+    size_t kind;
 
-    if (!w)
+    if (!config_args_one_of(a, &config_timeout_words, &kind))
         return false;
-    size_t i = config_scheme_find(w, kinds, ARRAY_LEN(kinds));
-    if (i == ARRAY_LEN(kinds))
-        return config_scheme_refuse(a, w, kinds, i, STR("timeouts are: command transaction lookup …"));
-    if (!kinds[i].built)
-        return config_args_not_built(a, w, w->text.n);
-    out->timeout.kind = (enum config_timeout_kind)i;
+    out->timeout.kind = (enum config_timeout_kind)kind;
     return read_time_word(a, &out->timeout.time);
 }
 

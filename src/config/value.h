@@ -67,5 +67,7 @@ union config_value {
  * Memory that runs out is a complaint too (config_diagnostics.exhausted).
  */
 bool config_value_read(struct config_reading *r, struct config_statement *s);
+/* Can MEASURE be counted for a domain, which is known only once there is a recipient? */
+bool config_limit_is_of_recipients(enum config_limit_measure measure);
 
 #endif

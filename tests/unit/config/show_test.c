@@ -42,14 +42,14 @@ static void a_block_is_shown_whole(void **state)
 {
     (void)state;
     assert_shows(STR("subaddress -;\ndomain a.example {\n users file:u;\n deliver \"maildir:/my mail/{user}\";\n"
-                     " limit all messages 5/s;\n}\n"),
+                     " limit all recipients 5/s;\n}\n"),
                  STR("domain"),
                  "domain a.example {                                      # veredus.conf:2\n"
                  "    # postmaster: mailbox 'postmaster' of the domain; without domain that of 'origin' if served, else of "
                  "the first 'domain' # default\n"
                  "    max-message-size 50M;                               # default\n"
                  "    max-expansion 1000;                                 # default\n"
-                 "    limit all messages 5/s;                             # veredus.conf:5\n"
+                 "    limit all recipients 5/s;                           # veredus.conf:5\n"
                  "    users file:u;                                       # veredus.conf:3\n"
                  "    # aliases: none                                     # default\n"
                  "    # catch-all: none                                   # default\n"

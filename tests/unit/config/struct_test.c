@@ -184,7 +184,7 @@ static void limits_replace_their_like_and_no_others(void **state)
     parse_well(&p, STR("limit client connections 10;\nlimit all messages 100/s;\n"
                        "listen 25 { limit client connections 3; limit client messages 60/m reject; }\n"
                        "listen 26 { limit client connections none; limit client unknown-recipients none; }\n"
-                       "domain a.example { users any; deliver maildir:/m/{user}; limit sender messages 5/h hold; }\n"));
+                       "domain a.example { users any; deliver maildir:/m/{user}; limit sender recipients 5/h reject; }\n"));
     const struct config *c = p.c;
     const struct config_limits *a = &c->listeners[0].session.limits, *b = &c->listeners[1].session.limits;
     const struct config_limit *l = limit_of(a, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_CONNECTIONS);
@@ -202,12 +202,12 @@ static void limits_replace_their_like_and_no_others(void **state)
     assert_int_equal(limit_of(&c->session.limits, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_CONNECTIONS)->bound, 10);
     assert_int_equal(c->session.limits.n, 3);
     assert_int_equal(c->domains[0].limits.n, 1);
-    assert_int_equal(c->domains[0].limits.items[0]->action, CONFIG_LIMIT_HOLD);
+    assert_int_equal(c->domains[0].limits.items[0]->action, CONFIG_LIMIT_REJECT);
     for (size_t i = 0; i < c->n_limits; i++)
         assert_int_equal(c->limits[i].index, i);
     assert_str_is(config_limit_key_name(CONFIG_LIMIT_SENDER_DOMAIN), STR("sender-domain"));
     assert_str_is(config_limit_measure_name(CONFIG_MEASURE_UNKNOWN_RECIPIENTS), STR("unknown-recipients"));
-    assert_str_is(config_limit_action_name(CONFIG_LIMIT_HOLD), STR("hold"));
+    assert_str_is(config_limit_action_name(CONFIG_LIMIT_REJECT), STR("reject"));
     parsed_done(&p);
 }
 

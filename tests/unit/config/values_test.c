@@ -123,7 +123,8 @@ static void rates_and_limits(void **state)
     static const struct row rows[] = {
         { "limit client connections 20;", NULL },
         { "limit network messages 100/h reject;", NULL },
-        { "limit sender recipients 3/10s hold;", NULL },
+        { "limit sender recipients 3/10s reject;", NULL },
+        { "limit sender recipients 3/10s hold;", "'hold' is not built yet" },
         { "limit sender-domain octets 500M/d defer;", NULL },
         { "limit all sessions 5/s;", NULL },
         { "limit client unknown-recipients none;", NULL },
@@ -145,6 +146,23 @@ static void rates_and_limits(void **state)
         { "limit client;", "'limit' needs more: key measure value [defer | reject | hold]" },
         { "limit client messages 5/h; limit client messages 6/h;", "'limit' is said twice" },
         { "limit client messages 5/h; limit client recipients 6/h;", NULL },
+    };
+
+    (void)state;
+    at_top(rows, ARRAY_LEN(rows));
+}
+
+static void limits_of_a_domain_are_about_recipients(void **state)
+{
+    static const struct row rows[] = {
+        { "domain a.example { users any; deliver maildir:/m/{user}; limit client recipients 5/h; limit all octets 1G/d; "
+          "limit sender unknown-recipients 5/h reject; }", NULL },
+        { "domain a.example { users any; deliver maildir:/m/{user}; limit client connections 5; }",
+          "'connections' cannot be counted for a domain" },
+        { "domain a.example { users any; deliver maildir:/m/{user}; limit client sessions 5/h; "
+          "limit all messages 5/h reject; limit client errors 5/h; }",
+          "'sessions' cannot be counted for a domain | 'messages' cannot be counted for a domain | "
+          "'errors' cannot be counted for a domain" },
     };
 
     (void)state;
@@ -343,7 +361,7 @@ static void tables_and_targets(void **state)
         { "deliver-as root;", "nothing is done as root" },
         { "alias-commands on;", "'alias-commands' is not built yet" },
         { "max-expansion 0;", "'0' is too little: 'max-expansion' is 1 at least" },
-        { "limit all messages 5/s;", NULL },
+        { "limit all recipients 5/s;", NULL },
     };
     static const struct row whole[] = {
         { "users file:/u file:v;", NULL },
@@ -398,6 +416,7 @@ int main(void)
         cmocka_unit_test(sizes_and_counts),
         cmocka_unit_test(times),
         cmocka_unit_test(rates_and_limits),
+        cmocka_unit_test(limits_of_a_domain_are_about_recipients),
         cmocka_unit_test(names_of_hosts_and_domains),
         cmocka_unit_test(addresses_of_both_kinds),
         cmocka_unit_test(networks),
