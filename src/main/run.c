@@ -244,8 +244,7 @@ static void server_end(struct main_server *s)
 {
     tables_done(s);
     sockets_close(s);
-    for (int i = 0; i < 2; i++)
-        fd_close(&s->control_fds[i]);
+    control_sockets_close(s);
     buf_done(&s->early_log);
     buf_done(&s->reload_text);
 }

@@ -17,7 +17,7 @@
 #include "io/fd.h"
 #include "main/server.h"
 
-enum { LISTEN_BACKLOG = 4096, SYSTEMD_FIRST_FD = 3, MEND_MSEC = 5000 };
+enum { LISTEN_BACKLOG = 4096, SYSTEMD_FIRST_FD = 3, MEND_MSEC = 5000, SOCKET_PATH_MAX = 512 };
 
 static void endpoint_name(const struct config_endpoint *e, char *out, size_t room)
 {
@@ -339,14 +339,21 @@ static bool make_folder_of(struct str path, struct err *err)
     return true;
 }
 
+/* "public" beside the control socket. */
+static void public_path(struct str control, char *out, size_t room)
+{
+    size_t slash = str_rfind(control, '/');
+    size_t folder = slash < control.n ? slash + 1 : 0;
+
+    snprintf(out, room, "%.*spublic", STR_ARG(str_head(control, folder)));
+}
+
 bool control_sockets_open(struct main_server *s, struct err *err)
 {
     const struct config_socket *control = &main_config(s)->control;
-    char everyone[512];
-    size_t slash = str_rfind(control->path, '/');
-    size_t folder = slash < control->path.n ? slash + 1 : 0;
+    char everyone[SOCKET_PATH_MAX];
 
-    snprintf(everyone, sizeof(everyone), "%.*spublic", STR_ARG(str_head(control->path, folder)));
+    public_path(control->path, everyone, sizeof(everyone));
     if (!make_folder_of(control->path, err))
         return false;
     /* The group of the default is made by the installation; without it the starter alone may use the socket. */
@@ -356,4 +363,21 @@ bool control_sockets_open(struct main_server *s, struct err *err)
         return err_wrap(err, "control");
     s->control_fds[1] = unix_listen(str_from_c(everyone), 0666, STR_NONE, false, err);
     return s->control_fds[1] >= 0 || err_wrap(err, "control");
+}
+
+void control_sockets_close(struct main_server *s)
+{
+    const struct config *config = main_config(s);
+    char paths[2][SOCKET_PATH_MAX];
+
+    if (!config)
+        return;
+    snprintf(paths[0], sizeof(paths[0]), "%.*s", STR_ARG(config->control.path));
+    public_path(config->control.path, paths[1], sizeof(paths[1]));
+    for (int i = 0; i < 2; i++) {
+        /* Only what we made: another server's socket may stand there when ours could not be opened. */
+        if (s->control_fds[i] >= 0)
+            unlink(paths[i]);
+        fd_close(&s->control_fds[i]);
+    }
 }
