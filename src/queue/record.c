@@ -1,4 +1,7 @@
 /* queue/record.c -- what the log says of messages that go out, and of the spool (FACE 3.2). */
+#include <inttypes.h>
+#include <stdio.h>
+
 #include "queue/queue.h"
 
 void record_address(struct log_record *r, enum log_field f, const struct envelope_recipient *er)
@@ -94,7 +97,8 @@ void record_unsettled(const struct message *m, const struct err *err)
     log_send(&rec);
 }
 
-void record_spool(struct queue *q)
+/* HEALTH, and what led to it. */
+static void record_health(enum spool_health health, const struct spool_figures *f)
 {
     static const char *const states[] = { "ok", "refusing", "refusing" };
     static const char *const says[] = {
@@ -102,18 +106,34 @@ void record_spool(struct queue *q)
         "short of space: new mail gets 452 4.3.1 until there is more",
         "new mail gets 451 4.3.0; a new try every 30s",
     };
-    struct spool_figures f;
     struct log_record rec;
+    char segment[16];
+
+    log_start_level(&rec, LOG_EVENT_SPOOL, health == SPOOL_HEALTH_OK ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR);
+    log_text_c(&rec, LOG_STATE, states[health]);
+    if (health != SPOOL_HEALTH_OK && f->cause[0])
+        log_text_c(&rec, LOG_CAUSE, f->cause);
+    if (health == SPOOL_HEALTH_REFUSING && f->failed_segment) {
+        snprintf(segment, sizeof(segment), "%08" PRIx32, f->failed_segment);
+        log_text_c(&rec, LOG_SEGMENT, segment);
+        log_number(&rec, LOG_RECORDS, f->failed_records);
+    }
+    log_text_c(&rec, LOG_ERROR, says[health]);
+    log_send(&rec);
+}
+
+void record_spool(struct queue *q)
+{
+    struct spool_figures f;
 
     spool_figures(q->spool, &f);
-    if (f.health == q->health && f.failures == q->failures)
+    bool failed = f.failures != q->failures;
+    if (f.health == q->health && !failed)
         return;
-    log_start_level(&rec, LOG_EVENT_SPOOL, f.health == SPOOL_HEALTH_OK ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR);
-    log_text_c(&rec, LOG_STATE, states[f.health]);
-    if (f.cause[0])
-        log_text_c(&rec, LOG_CAUSE, f.cause);
-    log_text_c(&rec, LOG_ERROR, says[f.health]);
-    log_send(&rec);
     q->health = f.health;
     q->failures = f.failures;
+    /* What another segment made good at once was a failure all the same: its messages got 451. */
+    if (failed && f.health != SPOOL_HEALTH_REFUSING)
+        record_health(SPOOL_HEALTH_REFUSING, &f);
+    record_health(f.health, &f);
 }
