@@ -134,8 +134,8 @@ static bool unknown(unsigned tag, struct err *err)
 
 static bool decode_recipient(struct str in, struct envelope_recipient *r, struct err *err)
 {
-    struct field f;
-    uint64_t v;
+    struct field f = { 0 };
+    uint64_t v = 0;
 
     *r = (struct envelope_recipient){ 0 };
     while (in.n) {
@@ -218,7 +218,7 @@ static bool decode_field(struct field f, struct envelope *e, struct err *err)
 /* Recipients stand one behind the other or apart: they are counted first, so that their array is made once. */
 static bool count_recipients(struct str in, size_t *n, struct err *err)
 {
-    struct field f;
+    struct field f = { 0 };
 
     *n = 0;
     while (in.n) {
@@ -234,8 +234,8 @@ bool envelope_decode(struct str in, struct arena *a, struct envelope *e, struct 
 {
     struct envelope got = { 0 };
     struct envelope_recipient *recipients;
-    struct field f;
-    size_t n;
+    struct field f = { 0 };
+    size_t n = 0;
 
     if (!count_recipients(in, &n, err))
         return false;
