@@ -40,12 +40,12 @@ test:
 
 asan:
 	@MAKE_TARGET=asan tools/deps asan
-	@CC=clang tools/build -d build-asan -s -Db_sanitize=address,undefined -s -Db_lundef=false
+	@CC=clang tools/build -d build-asan -s=-Db_sanitize=address,undefined -s=-Db_lundef=false
 	@tools/run-tests -d build-asan --timeout-multiplier 4
 
 fuzz:
 	@MAKE_TARGET=fuzz tools/deps fuzz
-	@CC=clang tools/build -d build-fuzz -s -Dfuzz=true
+	@CC=clang tools/build -d build-fuzz -s=-Dfuzz=true
 	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
 simulate:
@@ -59,12 +59,12 @@ lint:
 
 bench:
 	@MAKE_TARGET=bench tools/deps bench
-	@tools/build -d build-release -s --buildtype=release
+	@tools/build -d build-release -s=--buildtype=release
 	@tests/bench/bench --build build-release $(BENCH)
 
 install:
 	@MAKE_TARGET=install tools/deps build
-	@tools/build -d build-install -s --buildtype=release -s --prefix=$(PREFIX)
+	@tools/build -d build-install -s=--buildtype=release -s=--prefix=$(PREFIX)
 	@meson install -C build-install --no-rebuild
 
 clean:

@@ -247,7 +247,8 @@ static bool post_identity(struct main_server *s, enum process_kind kind, struct 
 {
     const struct config *config = main_config(s);
     const char *account = process_account(kind);
-    struct str name = config->run_as.text.n ? config->run_as.text : str_from_c(s->accounts_missing ? "nobody" : account);
+    struct str own = str_from_c(s->accounts_missing ? "nobody" : account);
+    struct str name = config->run_as.text.n ? config->run_as.text : own;
 
     return identity_find(name, true, id, err);
 }

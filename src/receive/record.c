@@ -107,7 +107,8 @@ void record_accept(struct session *s, uint32_t batch, int64_t sync_usec)
     log_send(&r);
 }
 
-void record_expand(struct session *s, const struct receive_expansion *x, const struct envelope_recipient *into, size_t n)
+void record_expand(struct session *s, const struct receive_expansion *x, const struct envelope_recipient *into,
+                   size_t n)
 {
     struct str list[EXPANSION_SHOWN];
     struct buf text = BUF_INIT(LOG_VALUE_MAX * 2);

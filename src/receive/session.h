@@ -164,7 +164,8 @@ struct receive_expansion {
     struct str rule;
 };
 /* INTO: the N recipients that one recipient became by X. */
-void record_expand(struct session *s, const struct receive_expansion *x, const struct envelope_recipient *into, size_t n);
+void record_expand(struct session *s, const struct receive_expansion *x, const struct envelope_recipient *into,
+                   size_t n);
 struct str session_client_text(struct session *s, struct ip_text *room);
 
 #endif

@@ -108,8 +108,8 @@ bool transaction_add(struct session *s, const struct smtp_path *path, bool plain
 
 /* ---- the end of data ---- */
 
-static void refuse_content(struct session *s, enum smtp_reply_name row, enum log_reason reason, struct config_place place,
-                           uint64_t number)
+static void refuse_content(struct session *s, enum smtp_reply_name row, enum log_reason reason,
+                           struct config_place place, uint64_t number)
 {
     struct smtp_slots slots = { .number = number };
 
