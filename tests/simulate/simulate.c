@@ -153,6 +153,27 @@ static bool is_honest(const struct world *w)
     return w->disk->mutant == SIM_HONEST;
 }
 
+/* Checkpoints before anything is written: where the log goes on must not be taken for dead. */
+static void rest(struct world *w)
+{
+    int64_t until;
+
+    for (int i = 0; i < 3; i++) {
+        spool_want_checkpoint(w->spool);
+        for (int n = 0; n < 20 && spool_step_upkeep(w->spool, &until) == SPOOL_STEP_DONE; n++)
+            ;
+    }
+}
+
+/* After a good life both checkpoints are good; either is enough. */
+static void rot_checkpoint(struct world *w)
+{
+    const char *name = random_one_in(&w->random, 2) ? "checkpoint-a" : "checkpoint-b";
+
+    if (sim_disk_length(w->disk, "checkpoint-a") && sim_disk_length(w->disk, "checkpoint-b"))
+        (void)sim_disk_rot(w->disk, name, 20);
+}
+
 /* One life of the process: it starts, works, ends somehow. */
 static void life(struct world *w)
 {
@@ -167,16 +188,22 @@ static void life(struct world *w)
         world_check(w);
         w->disk->cut_at = cut;
         w->disk->fail_rate = rate;
+        if (random_one_in(&w->random, 4))
+            rest(w);
         uint64_t most = random_one_in(&w->random, 8) ? 3000 : 300;
         for (uint64_t n = random_below(&w->random, most); n > 0 && !w->disk->dead && !w->wrong; n--)
             world_step(w);
     } else {
         w->counts.ends_in_recovery++;
     }
+    bool good = is_honest(w) && open && !w->faults && !w->space_short && !w->disk->cut_at;
+    unsigned long before = w->counts.checkpoints;
     if (open && !w->disk->dead && random_one_in(&w->random, 4))
         world_close(w);
     else
         world_end(w, random_one_in(&w->random, 2) ? SIM_END_POWER : SIM_END_PROCESS);
+    if (good && w->counts.checkpoints > before && random_one_in(&w->random, 2))
+        rot_checkpoint(w);
     if (random_one_in(&w->random, 6)) { /* the process, and before anybody starts it again the power */
         sim_disk_end(w->disk, SIM_END_POWER);
         w->counts.ends_power++;
