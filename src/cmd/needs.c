@@ -71,8 +71,39 @@ static void say_faults(struct needs_report *r, const char *path, const struct ro
     }
 }
 
+/* Who names a file: the configuration at PLACE, or (FILE is not NULL) an alias at LINE of FILE. */
+struct naming {
+    struct config_place place;
+    const char *file;
+    uint32_t line;
+};
+
+PRINTF_LIKE(4, 5)
+static void say_named(struct needs_report *r, const struct naming *by, struct finding f, const char *fmt, ...)
+{
+    const char *severity = f.severity == CONFIG_ERROR ? "error" : "warning";
+    char text[CMD_PATH_MAX + 256];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (by->file)
+        needs_line(r, f.severity, "%s:%u: %s: %s: %s", by->file, by->line, severity, text, f.cure);
+    else
+        say(r, by->place, f, "%s", text);
+}
+
+/* Main opens what an alias names only if everyone may read it: the file's writer names it, not the administrator. */
+static bool is_for_everyone(const char *path)
+{
+    struct stat st;
+
+    return geteuid() != 0 || stat(path, &st) < 0 || (st.st_mode & S_IROTH);
+}
+
 static struct route_table *read_table(struct needs_report *r, enum route_form form, const char *path,
-                                      struct config_place place)
+                                      const struct naming *by)
 {
     struct err err = { 0 };
     struct route_table *table = table_read_path(path, form, &err);
@@ -80,15 +111,19 @@ static struct route_table *read_table(struct needs_report *r, enum route_form fo
     if (table)
         say_faults(r, path, &table->faults);
     else if (err.sys == EACCES && geteuid() != 0)
-        say(r, place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s", path);
+        say_named(r, by, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s", path);
     else
-        say(r, place, (struct finding){ CONFIG_ERROR, "until it is there, mail that needs it gets 451" }, "%s",
-            err.text);
+        say_named(r, by, (struct finding){ CONFIG_ERROR, "until it is there, mail that needs it gets 451" }, "%s",
+                  err.text);
+    if (table && by->file && !is_for_everyone(path))
+        say_named(r, by, (struct finding){ CONFIG_ERROR, "until it is, mail that needs it gets 451" },
+                  "%s is not readable by everyone", path);
     return table;
 }
 
-const struct route_table *needs_table(struct needs_report *r, enum route_form form, struct str path,
-                                      struct config_place place)
+/* Reads the file once; NULL, and it was said, when it cannot be had. */
+static const struct route_table *table_at(struct needs_report *r, enum route_form form, struct str path,
+                                          const struct naming *by)
 {
     char name[CMD_PATH_MAX];
 
@@ -102,7 +137,40 @@ const struct route_table *needs_table(struct needs_report *r, enum route_form fo
     }
     r->tables = more;
     r->tables[r->n_tables] = (struct needs_table){ .path = path, .form = form, .table = NULL };
-    return r->tables[r->n_tables++].table = read_table(r, form, name, place);
+    return r->tables[r->n_tables++].table = read_table(r, form, name, by);
+}
+
+/* Files of :include: that FILE, of either form that has targets, names. */
+static void read_includes(struct needs_report *r, const struct needs_table *file)
+{
+    const struct route_aliases *aliases = &file->table->aliases;
+    char name[CMD_PATH_MAX];
+
+    for (size_t i = 0; path_of(file->path, name) && i < route_aliases_count(aliases); i++) {
+        const struct route_alias *entry = route_aliases_entry(aliases, i);
+        struct naming by = { .file = name, .line = entry->line };
+        for (size_t k = 0; k < entry->n; k++) {
+            struct route_target target = route_alias_target(aliases, entry, k);
+            if (target.kind == ROUTE_TARGET_INCLUDE)
+                (void)table_at(r, ROUTE_FORM_LIST, target.text, &by);
+        }
+    }
+}
+
+static void read_all_includes(struct needs_report *r)
+{
+    /* Those of included files come behind. */
+    for (size_t i = 0; i < r->n_tables; i++) {
+        struct needs_table file = r->tables[i];
+        if (file.table && (file.form == ROUTE_FORM_ALIASES || file.form == ROUTE_FORM_LIST))
+            read_includes(r, &file);
+    }
+}
+
+const struct route_table *needs_table(struct needs_report *r, enum route_form form, struct str path,
+                                      struct config_place place)
+{
+    return table_at(r, form, path, &(struct naming){ .place = place });
 }
 
 void needs_done(struct needs_report *r)
@@ -145,19 +213,33 @@ static void check_group(struct needs_report *r, const struct config_need *need)
 
 /* ---- folders ---- */
 
-/* May ID make files in a folder with that owner and mode? Access control lists apart. */
-static bool may_write(const struct identity *id, const struct stat *st)
+/* Has ID the rights WHAT (as bits of others) to a folder with that owner and mode? Access control lists apart. */
+static bool may(const struct identity *id, const struct stat *st, mode_t what)
 {
-    mode_t write_and_enter = S_IWOTH | S_IXOTH;
     bool member = st->st_gid == id->gid;
 
     for (size_t i = 0; i < id->n_groups && !member; i++)
         member = id->groups[i] == st->st_gid;
     if (st->st_uid == id->uid)
-        return (st->st_mode >> 6 & write_and_enter) == write_and_enter;
+        return (st->st_mode >> 6 & what) == what;
     if (member)
-        return (st->st_mode >> 3 & write_and_enter) == write_and_enter;
-    return (st->st_mode & write_and_enter) == write_and_enter;
+        return (st->st_mode >> 3 & what) == what;
+    return (st->st_mode & what) == what;
+}
+
+/* May ID come as far as the folder PATH? */
+static bool may_reach(const struct identity *id, struct str path)
+{
+    char folder[CMD_PATH_MAX];
+    struct stat st;
+
+    for (size_t n = 1; n < path.n; n++) {
+        if (n > 1 && path.p[n] != '/')
+            continue;
+        if (path_of(str_head(path, n), folder) && stat(folder, &st) == 0 && !may(id, &st, S_IXOTH))
+            return false;
+    }
+    return true;
 }
 
 /* False, and it was said, when PATH is no folder; PARENT: the server makes the last part itself. */
@@ -198,7 +280,8 @@ static void check_mail_root(struct needs_report *r, const struct config_domain *
     if (!root.n || !check_folder(r, d->deliver.place, root, false, &st))
         return;
     if (geteuid() == 0 && d->deliver_as.text.n) {
-        if (identity_find(d->deliver_as.text, true, &id, NULL) && !may_write(&id, &st))
+        if (identity_find(d->deliver_as.text, true, &id, NULL) &&
+            !(may_reach(&id, root) && may(&id, &st, S_IWOTH | S_IXOTH)))
             say(r, d->deliver.place, (struct finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
                 "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(d->deliver_as.text), STR_ARG(root));
     } else if (geteuid() != 0 && path_of(root, path) && access(path, W_OK | X_OK) < 0) {
@@ -244,6 +327,7 @@ void needs_check(const struct config *config, struct needs_report *report)
 {
     for (size_t i = 0; i < config->n_needs; i++)
         check_need(report, config, &config->needs[i]);
+    read_all_includes(report);
     for (size_t i = 0; i < config->n_domains; i++)
         check_mail_root(report, &config->domains[i]);
 }

@@ -28,7 +28,7 @@ struct needs_report {
  * made or changed.
  */
 void needs_check(const struct config *config, struct needs_report *report);
-/* Then: do aliases lead somewhere, and are postmasters known? Needs the tables that are there now. */
+/* Then: do aliases lead somewhere, and are postmasters known? By the tables that needs_check() could read. */
 void addresses_check(const struct config *config, struct needs_report *report);
 /* Reads the file once; NULL, and it was said, when it cannot be had. PLACE: what names it. */
 const struct route_table *needs_table(struct needs_report *report, enum route_form form, struct str path,

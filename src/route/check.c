@@ -32,6 +32,7 @@ static void say_failure(struct checker *c, enum route_status status, struct str 
 
     switch (status) {
     case ROUTE_OK:
+    case ROUTE_HAS_NO_TABLE:
         return;
     case ROUTE_IS_UNKNOWN:
         say(c, false, arena_printf(a, "leads to %.*s, which does not exist", STR_ARG(address)));
@@ -41,9 +42,6 @@ static void say_failure(struct checker *c, enum route_status status, struct str 
         say(c, false,
             arena_printf(a, "%.*s: mail is not yet taken for other hosts, commands and files",
                          STR_ARG(address)));
-        return;
-    case ROUTE_HAS_NO_TABLE:
-        say(c, false, STR("leads to a file that cannot be read"));
         return;
     case ROUTE_IS_LOOP:
         say(c, false, arena_printf(a, "leads in a circle, or over more than %d aliases", ROUTE_DEPTH_MAX));
@@ -153,8 +151,7 @@ static void check_address(struct checker *c, const struct config_address *addres
     results.arena = c->scratch;
     if (route_read_address(address, c->scratch, &local, &domain))
         status = route_expand(c->view, local, domain, 0, &results, &why);
-    if (status != ROUTE_HAS_NO_TABLE)
-        say_failure(c, status, why.address);
+    say_failure(c, status, why.address);
     end(c);
 }
 
@@ -175,6 +172,7 @@ static void check_postmaster(struct checker *c, const struct config_domain *bloc
         return;
     struct str domain = block->names[0].text;
     route_find(c->view, STR("postmaster"), domain, ROUTE_FIND_ALL, c->scratch, &hit);
+    c->at.cure = STR("name somebody: an alias, or postmaster ADDRESS;");
     if (hit.kind == ROUTE_MAILBOX && hit.assumed)
         say(c, true,
             arena_printf(c->scratch, "postmaster@%.*s is no user and no alias: who reads it?",

@@ -16,12 +16,13 @@ struct route_finding {
     uint32_t line;
     struct config_place place;
     struct str text;
+    struct str cure; /* may be empty */
 };
 
 /*
  * Follow every alias, catch-all and postmaster of all domains, and SAY what does not lead to mailboxes.
- * Tables that VIEW does not have are passed over (whoever made it knows why); a file of :include: that it
- * does not have is said. False: memory ran out, and not all was looked at.
+ * Tables and files of :include: that VIEW does not have are passed over: whoever made it knows why. False:
+ * memory ran out, and not all was looked at.
  */
 MUST_USE bool route_check(const struct route_view *view,
                           void (*say)(void *ctx, const struct route_finding *finding), void *ctx);

@@ -90,6 +90,25 @@ def which_configuration(folder):
     expect("config help names the nearest", seen[0] == 64 and "users" in seen[2], seen)
 
 
+def includes(folder):
+    team = write(folder, "team", "ada, nobody-here\n:include:" + folder + "/deeper\n")
+    write(folder, "deeper", "bob\n:include:x\n")
+    write(folder, "aliases", f"postmaster: ada\nteam: :include:{team}\nlost: :include:{folder}/lost\n")
+    seen = run("config", "check", "veredus.conf", cwd=folder)
+    expect("included files are read", seen[0] == 78 and f"{folder}/deeper:2: error: " in seen[1]
+           and f"{folder}/aliases:3: error: {folder}/lost: No such file" in seen[1]
+           and f"{folder}/aliases:2: error: " in seen[1], seen)
+    write(folder, "team", "ada\n", mode=0o600)
+    write(folder, "aliases", f"postmaster: ada\nteam: :include:{team}\n")
+    seen = run("config", "check", "veredus.conf", cwd=folder)
+    if os.geteuid() == 0:
+        expect("an included file is for everyone", seen[0] == 78 and
+               f"{folder}/aliases:2: error: {team} is not readable by everyone" in seen[1], seen)
+    os.chmod(team, 0o644)
+    seen = run("config", "check", "veredus.conf", cwd=folder)
+    expect("then all is well", seen[0] == 0 and seen[1] == "no errors.\n", seen)
+
+
 def check(folder):
     seen = run("config", "check", "veredus.conf", cwd=folder)
     expect("all is well", seen[0] == 0 and seen[1] == "no errors.\n", seen)
@@ -116,12 +135,17 @@ def check(folder):
     expect("lines of users and aliases", seen[0] == 78 and f"{folder}/users:2: error:" in seen[1]
            and f"{folder}/aliases:2: error:" in seen[1] and "2 errors." in seen[1], seen)
     write(folder, "users", "ada\nbob\n")
-    write(folder, "aliases", "one: two\ntwo: one\nteam: ada, nobody-here\ngone: nobody-here\nfar: x@far.example\n")
+    write(folder, "aliases", "one: two\ntwo: one\nteam: ada, nobody-here\ngone: nobody-here\nfar: x@far.example\n"
+          "cmd: |/bin/true\nfile: /var/tmp/x\nbroken: :include:x\n")
     seen = run("config", "check", "veredus.conf", cwd=folder)
-    expect("aliases that lead nowhere", seen[0] == 78 and f"{folder}/aliases:1: error: 'one' leads to itself" in seen[1]
-           and f"{folder}/aliases:4: warning: 'gone' leads to" in seen[1] and "aliases:3:" not in seen[1]
-           and f"{folder}/aliases:5: error: 'far'" in seen[1], seen)
-    expect("a domain without a postmaster is a warning", "warning: nobody is postmaster of example.test" in seen[1], seen)
+    lines = [line for line in seen[1].splitlines() if line.startswith(folder + "/aliases:")]
+    expect("aliases that lead nowhere, each line once", seen[0] == 78
+           and [line.split(":")[1] for line in lines] == ["8", "1", "2", "3", "4", "5", "6", "7"], seen)
+    for number, words in ((0, "wants an absolute path"), (1, "in a circle"), (4, "nobody-here@example.test, which does not exist"),
+                          (5, "x@far.example: mail is not yet taken for other hosts")):
+        expect("aliases: " + words, words in lines[number], lines)
+    expect("a domain without a postmaster is a warning", "warning: postmaster@example.test is no user" in seen[1], seen)
+    includes(folder)
     write(folder, "aliases", "")
     seen = run("config", "check", "veredus.conf", cwd=folder)
     expect("warnings alone are no failure", seen[0] == 0 and "1 warning" in seen[1], seen)

@@ -55,7 +55,6 @@ static void all_that_leads_nowhere_is_named(void **state)
                "/aliases:6: leads in a circle, or over more than 10 aliases\n"
                "/aliases:7: cmd@example.org: mail is not yet taken for other hosts, commands and files\n"
                "/aliases:8: leads to more addresses than max-expansion\n"
-               "/aliases:9: leads to a file that cannot be read\n"
                ":2: warning: postmaster@example.org is no user and no alias: who reads it?\n"
                ":3: leads to nobody@example.org, which does not exist\n"
                ":4: x@elsewhere.example: mail is not yet taken for other hosts, commands and files\n"
