@@ -387,14 +387,14 @@ void attempts_pump(struct queue *q)
     /* A spool that cannot write could not keep an outcome: nothing is leased (DESIGN 5). */
     if (q->stopping || q->health == SPOOL_HEALTH_REFUSING)
         return;
+    /* What waits in line for long need not be in memory: it is on disk. First, so that those in front get room. */
+    for (struct list *node = q->ready.prev; node != &q->ready && q->content_memory > QUEUE_MEMORY_MAX;
+         node = node->prev)
+        drop_content(CONTAINER_OF(node, struct message, node));
     while (!list_empty(&q->ready) && q->attempts < QUEUE_ATTEMPTS_MAX) {
         struct message *m = CONTAINER_OF(q->ready.next, struct message, node);
         if (!m->content && q->content_memory > QUEUE_MEMORY_MAX)
             return;
         begin(m);
     }
-    /* What waits in line for long need not be in memory: it is on disk. */
-    for (struct list *node = q->ready.prev; node != &q->ready && q->content_memory > QUEUE_MEMORY_MAX;
-         node = node->prev)
-        drop_content(CONTAINER_OF(node, struct message, node));
 }

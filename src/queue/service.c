@@ -217,6 +217,8 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
 {
     struct queue *q = queue_of(w);
 
+    if (q->stopping)
+        return;
     switch (m->type) {
     case IPC_ROUTE_ANSWER:
         attempt_route(q, &m->route_answer);
@@ -251,6 +253,8 @@ static void peer_down(struct worker *w, struct ipc_channel *peer)
 {
     struct queue *q = queue_of(w);
 
+    if (q->stopping)
+        return;
     memset(q->expected, 0, sizeof(q->expected));
     switch (peer->peer) {
     case PROCESS_RECEIVE:
@@ -269,6 +273,8 @@ static void peer_down(struct worker *w, struct ipc_channel *peer)
 
 static void credit(struct worker *w, struct ipc_channel *peer)
 {
+    if (queue_of(w)->stopping)
+        return;
     if (peer->peer == PROCESS_LOOKUP)
         attempts_route(queue_of(w));
     else if (peer->peer == PROCESS_DELIVER)
@@ -287,12 +293,17 @@ static void stop(struct worker *w, uint32_t msec)
     (void)msec;
     q->stopping = true;
     spool_close(q->spool);
+    /* This turn is not over: what else comes in it finds no spool. */
+    io_timer_stop(&q->timer);
+    io_timer_stop(&q->patience);
+    io_watch_arm(&q->waker.watch, 0);
     worker_exit(w);
 }
 
 static void status(struct worker *w, struct buf *rows)
 {
-    show_status(queue_of(w), rows);
+    if (!queue_of(w)->stopping)
+        show_status(queue_of(w), rows);
 }
 
 const struct worker_service queue_service = {

@@ -166,6 +166,15 @@ fail:
     return NULL;
 }
 
+/* There are recipients, and an outcome names one of them. */
+static bool numbers_rise(const struct message *m)
+{
+    for (uint32_t i = 1; i < m->n_recipients; i++)
+        if (m->recipients[i].number <= m->recipients[i - 1].number)
+            return false;
+    return m->n_recipients > 0;
+}
+
 /* A receive process may have been taken over: what it says is looked at before it reaches the disk. */
 static struct message *message_of(struct queue *q, const struct ipc_commit_ask *ask, struct err *err)
 {
@@ -182,8 +191,8 @@ static struct message *message_of(struct queue *q, const struct ipc_commit_ask *
     if (!m->content || !content_decode(m->content, err) ||
         !message_recipients(m, &m->content->envelope, STR_NONE, err))
         goto fail;
-    if (!m->n_recipients) {
-        err_perm(err, "a message without recipients");
+    if (!numbers_rise(m)) {
+        err_perm(err, "recipients without numbers of their own");
         goto fail;
     }
     if (message_insert(q, m))

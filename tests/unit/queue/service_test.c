@@ -1,0 +1,1047 @@
+/* The queue with a real spool, beside receive, lookup, main and deliver processes that the test plays (DESIGN 3, 5, 6). */
+#include "tests/unit/mailbox/box.h"
+
+#include "config/parse.h"
+#include "core/num.h"
+#include "io/fd.h"
+#include "queue/queue.h"
+#include "spool/disk.h"
+
+enum { SEEN_MAX = 64 };
+
+/* What reached one of those whom the test plays. */
+struct seen {
+    enum ipc_type type;
+    uint32_t instance; /* of the process it reached */
+    uint64_t ticket;   /* or lease */
+    uint64_t id;       /* or number of a file */
+    uint32_t number;
+    uint8_t status;
+    bool stands;
+    int fd;
+    char text[128];
+};
+
+struct end {
+    struct ipc_channel *channel; /* NULL: it died */
+    enum process_kind kind;
+    uint32_t instance;
+};
+
+static struct {
+    struct box box;
+    struct arena *arena;
+    struct config_bundle bundle;
+    struct worker worker;
+    struct io_timer turn;
+    struct ipc_handler far;
+    struct end ends[16];
+    size_t n_ends;
+    uint32_t instances;
+    struct seen seen[SEEN_MAX];
+    size_t n_seen;
+    uint64_t next_ticket;
+    bool lookup_silent;
+    bool main_silent;
+    enum ipc_result route;
+    bool exited;
+} play;
+
+static struct queue *queue(void)
+{
+    return queue_of(&play.worker);
+}
+
+/* A log of small segments: a fresh one for each test costs nothing. */
+struct spool *__real_spool_open(const struct spool_options *options, struct err *err);
+struct spool *__wrap_spool_open(const struct spool_options *options, struct err *err);
+struct spool *__wrap_spool_open(const struct spool_options *options, struct err *err)
+{
+    struct spool_options small = *options;
+
+    small.segment_octets = 1 << 20;
+    small.min_free_percent = 0;
+    return __real_spool_open(&small, err);
+}
+
+/* ---- what ipc/worker.c does for a real process ---- */
+
+struct ipc_channel *worker_peer(struct worker *w, enum process_kind kind)
+{
+    for (size_t i = w->n_peers; i > 0; i--)
+        if (w->peers[i - 1]->peer == kind && !w->peers[i - 1]->closed)
+            return w->peers[i - 1];
+    return NULL;
+}
+
+struct ipc_channel *worker_peer_of(struct worker *w, enum process_kind kind, uint32_t generation)
+{
+    (void)generation;
+    return worker_peer(w, kind);
+}
+
+bool worker_row_add(struct buf *rows, const struct log_record *r)
+{
+    return buf_add(rows, log_octets(r));
+}
+
+void worker_exit(struct worker *w)
+{
+    (void)w;
+    play.exited = true;
+}
+
+static void to_service(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
+{
+    struct worker *w = CONTAINER_OF(h, struct worker, handler);
+
+    w->service->message(w, c, m);
+}
+
+static void service_peer_ended(struct ipc_handler *h, struct ipc_channel *c)
+{
+    struct worker *w = CONTAINER_OF(h, struct worker, handler);
+    size_t i = 0;
+
+    while (i < w->n_peers && w->peers[i] != c)
+        i++;
+    if (i < w->n_peers)
+        w->peers[i] = w->peers[--w->n_peers];
+    w->service->peer_down(w, c);
+    ipc_channel_free(c);
+    io_loop_stop(w->loop);
+}
+
+static void service_credit(struct ipc_handler *h, struct ipc_channel *c)
+{
+    struct worker *w = CONTAINER_OF(h, struct worker, handler);
+
+    w->service->credit(w, c);
+}
+
+/* ---- the others ---- */
+
+static struct end *end_of(const struct ipc_channel *c)
+{
+    for (size_t i = 0; i < play.n_ends; i++)
+        if (play.ends[i].channel == c)
+            return &play.ends[i];
+    fail();
+    return NULL;
+}
+
+static struct end *newest(enum process_kind kind)
+{
+    for (size_t i = play.n_ends; i > 0; i--)
+        if (play.ends[i - 1].kind == kind && play.ends[i - 1].channel)
+            return &play.ends[i - 1];
+    fail_msg("no %s", process_name(kind));
+    return NULL;
+}
+
+static struct end *comes(enum process_kind kind)
+{
+    int fds[2];
+    struct err err = { 0 };
+    struct end *e = &play.ends[play.n_ends++];
+
+    assert_true(play.n_ends <= ARRAY_LEN(play.ends));
+    assert_true(fd_pair(fds, &err));
+    struct ipc_channel *c =
+        ipc_channel_new(play.worker.loop, fds[0], PROCESS_QUEUE, kind, &play.worker.handler, &err);
+    *e = (struct end){ ipc_channel_new(play.worker.loop, fds[1], kind, PROCESS_QUEUE, &play.far, &err), kind,
+                       ++play.instances };
+    assert_true(c && e->channel);
+    c->instance = e->instance;
+    c->generation = play.worker.generation;
+    if (kind == PROCESS_MAIN) {
+        play.worker.main = c;
+        return e;
+    }
+    play.worker.peers[play.worker.n_peers++] = c;
+    queue_service.peer_up(&play.worker, c);
+    return e;
+}
+
+static struct seen *see(struct ipc_channel *c, enum ipc_type type)
+{
+    assert_true(play.n_seen < SEEN_MAX);
+    struct seen *s = &play.seen[play.n_seen++];
+    *s = (struct seen){ .type = type, .instance = end_of(c)->instance, .fd = -1 };
+    io_loop_stop(play.worker.loop);
+    return s;
+}
+
+static void answer_route(uint64_t ticket, struct str user)
+{
+    assert_true(ipc_send_route_answer(newest(PROCESS_LOOKUP)->channel, &(struct ipc_route_answer){
+                                                                           .ticket = ticket,
+                                                                           .status = (uint8_t)play.route,
+                                                                           .generation = play.worker.generation,
+                                                                           .user = user,
+                                                                           .domain = STR("example.org"),
+                                                                           .code = STR("4.4.0"),
+                                                                           .text = STR("told by the test"),
+                                                                       }));
+}
+
+/* Main starts a deliver process, whose channel comes first. */
+static void deliver_begins(uint64_t ticket)
+{
+    struct end *e = comes(PROCESS_DELIVER);
+
+    assert_true(ipc_send_kept_end(e->channel, &(struct ipc_kept_end){ 0 }));
+    assert_true(ipc_send_deliver_answer(newest(PROCESS_MAIN)->channel, &(struct ipc_deliver_answer){
+                                                                           .ticket = ticket,
+                                                                           .instance = e->instance,
+                                                                       }));
+}
+
+static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
+{
+    struct seen *s = see(c, m->type);
+
+    (void)h;
+    switch (m->type) {
+    case IPC_COMMIT_ANSWER:
+        s->ticket = m->commit_answer.ticket;
+        s->status = m->commit_answer.status;
+        break;
+    case IPC_TOKEN_ANSWER:
+        s->stands = m->token_answer.stands;
+        s->id = m->token_answer.id;
+        break;
+    case IPC_IDS_ANSWER:
+        s->id = m->ids_answer.first;
+        break;
+    case IPC_FILE_ANSWER:
+        s->status = m->file_answer.status;
+        s->id = m->file_answer.file;
+        s->fd = m->fd;
+        m->fd = -1;
+        break;
+    case IPC_ROUTE_ASK:
+        s->ticket = m->route_ask.ticket;
+        snprintf(s->text, sizeof(s->text), "%.*s", STR_ARG(m->route_ask.local));
+        if (!play.lookup_silent)
+            answer_route(m->route_ask.ticket, m->route_ask.local);
+        break;
+    case IPC_DELIVER_ASK:
+        s->ticket = m->deliver_ask.ticket;
+        if (!play.main_silent)
+            deliver_begins(m->deliver_ask.ticket);
+        break;
+    case IPC_LEASE:
+        s->ticket = m->lease.lease;
+        s->id = m->lease.id;
+        s->number = m->lease.number;
+        snprintf(s->text, sizeof(s->text), "%.*s", STR_ARG(m->lease.body));
+        break;
+    case IPC_SETTLED:
+        s->ticket = m->settled.lease;
+        break;
+    default:
+        break;
+    }
+}
+
+static void far_ended(struct ipc_handler *h, struct ipc_channel *c)
+{
+    (void)h;
+    (void)c;
+    io_loop_stop(play.worker.loop);
+}
+
+static void on_turn(struct io_timer *t)
+{
+    io_loop_stop(t->loop);
+}
+
+/* ---- waiting ---- */
+
+static void run(void)
+{
+    struct err err = { 0 };
+
+    assert_true(io_loop_run(play.worker.loop, &err));
+}
+
+/* One turn, whether or not something happens. */
+static void turn(void)
+{
+    io_timer_start(&play.turn, 0);
+    run();
+}
+
+static void turns(void)
+{
+    for (int i = 0; i < 16; i++)
+        turn();
+}
+
+static void forget_seen(void)
+{
+    play.n_seen = 0;
+}
+
+static size_t seen_of(enum ipc_type type)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < play.n_seen; i++)
+        n += play.seen[i].type == type;
+    return n;
+}
+
+/* Until so many of TYPE have arrived since they were forgotten; the last of them. */
+static struct seen wait_for(enum ipc_type type, size_t n)
+{
+    while (seen_of(type) < n)
+        run();
+    for (size_t i = play.n_seen; i > 0; i--)
+        if (play.seen[i - 1].type == type)
+            return play.seen[i - 1];
+    fail();
+    return (struct seen){ 0 };
+}
+
+static struct message *message_of(uint64_t id)
+{
+    return message_find(queue(), (struct queue_id){ id });
+}
+
+static void wait_state(uint64_t id, enum message_state state)
+{
+    while (message_of(id) && message_of(id)->state != state)
+        turn();
+    assert_non_null(message_of(id));
+}
+
+static void wait_gone(uint64_t id)
+{
+    while (message_of(id))
+        turn();
+}
+
+/* Its next attempt is due, without a clock. */
+static void time_passes(void)
+{
+    LIST_FOR(node, &queue()->deferred)
+        CONTAINER_OF(node, struct message, node)->due_msec = 0;
+    queue()->timer.fired(&queue()->timer);
+}
+
+/* ---- what receive says ---- */
+
+static uint64_t fresh_id(void)
+{
+    size_t n = seen_of(IPC_IDS_ANSWER);
+
+    assert_true(ipc_send_ids_ask(newest(PROCESS_RECEIVE)->channel, &(struct ipc_ids_ask){ .count = 1 }));
+    return wait_for(IPC_IDS_ANSWER, n + 1).id;
+}
+
+static void add_envelope(struct buf *out, uint32_t recipients)
+{
+    struct envelope_recipient r[4] = { 0 };
+    static const char *const names[] = { "anna", "ben", "carol", "dora" };
+
+    for (uint32_t i = 0; i < recipients; i++)
+        r[i] = (struct envelope_recipient){ i + 1, str_from_c(names[i]), STR("example.org"), STR("x@example.org"),
+                                            STR_NONE, false };
+    assert_true(envelope_encode(out, &(struct envelope){
+                                         .sender = STR("a@example.net"), .recipients = r, .n_recipients = recipients }));
+}
+
+static struct ipc_commit_ask commit_of(uint64_t id, struct str envelope)
+{
+    static char token[SPOOL_TOKEN_OCTETS];
+
+    snprintf(token, sizeof(token), "%llu", (unsigned long long)id);
+    return (struct ipc_commit_ask){
+        .ticket = ++play.next_ticket,
+        .id = id,
+        .token = str_of(token, sizeof(token)),
+        .expected = 1,
+        .envelope = envelope,
+        .head = STR("Received: x\r\n"),
+        .body = STR("Subject: y\r\n\r\nz\r\n"),
+    };
+}
+
+static enum ipc_storage commit(const struct ipc_commit_ask *ask)
+{
+    size_t n = seen_of(IPC_COMMIT_ANSWER);
+
+    assert_true(ipc_send_commit_ask(newest(PROCESS_RECEIVE)->channel, ask));
+    struct seen s = wait_for(IPC_COMMIT_ANSWER, n + 1);
+    assert_int_equal(s.ticket, ask->ticket);
+    return (enum ipc_storage)s.status;
+}
+
+static uint64_t take(uint32_t recipients)
+{
+    struct buf envelope = BUF_INIT(10000);
+    uint64_t id = fresh_id();
+
+    add_envelope(&envelope, recipients);
+    struct ipc_commit_ask ask = commit_of(id, buf_str(&envelope));
+    assert_int_equal(commit(&ask), IPC_STORED);
+    buf_done(&envelope);
+    return id;
+}
+
+/* ---- what deliver says ---- */
+
+static void outcome(const struct seen *lease, enum ipc_result status)
+{
+    for (size_t i = 0; i < play.n_ends; i++)
+        if (play.ends[i].instance == lease->instance)
+            assert_true(ipc_send_outcome(play.ends[i].channel, &(struct ipc_outcome){
+                                                                   .lease = lease->ticket,
+                                                                   .id = lease->id,
+                                                                   .number = lease->number,
+                                                                   .status = (uint8_t)status,
+                                                                   .code = STR("4.2.2"),
+                                                                   .text = STR("said the test"),
+                                                               }));
+}
+
+/* Main tells what its page shows before or after the channel ends: here before. */
+static void deliver_dies(uint64_t id)
+{
+    struct end *e = newest(PROCESS_DELIVER);
+    char ids[8];
+
+    le64_put(ids, id);
+    assert_true(ipc_send_died(newest(PROCESS_MAIN)->channel, &(struct ipc_died){
+                                                                 .kind = PROCESS_DELIVER,
+                                                                 .instance = e->instance,
+                                                                 .ids = str_of(ids, sizeof(ids)),
+                                                             }));
+    turns();
+    ipc_channel_free(e->channel);
+    e->channel = NULL;
+}
+
+/* ---- the room ---- */
+
+static bool no_file(void *ctx, struct str path, struct arena *a, struct str *text, struct err *err)
+{
+    (void)ctx;
+    (void)a;
+    (void)text;
+    return err_perm(err, "%.*s: there is no such file", STR_ARG(path));
+}
+
+static const struct config *config_here(void)
+{
+    static const struct config_reader reader = { .read_file = no_file, .facts = { .fqdn = STR_INIT("mail.example.org") } };
+    struct str text = arena_printf(play.arena,
+                                   "hostname mail.example.org; spool %s/spool; min-free 0;"
+                                   "domain example.org { users any; deliver maildir:/nowhere/{user}; }",
+                                   play.box.root);
+    struct config_source source = { .overrides = &text, .n_overrides = 1 };
+    struct config_diagnostics diag = { 0 };
+    const struct config *config = NULL;
+
+    assert_true(config_bundle_record(&play.bundle, &source, &reader, play.arena));
+    if (!config_parse_bundle(&play.bundle, play.arena, &config, &diag)) {
+        struct buf words = BUF_INIT(4096);
+        config_diagnostics_render(&diag, &words);
+        fail_msg("%.*s", STR_ARG(buf_str(&words)));
+    }
+    return config;
+}
+
+static void queue_begins(void)
+{
+    struct err err = { 0 };
+
+    play.worker.state = NULL;
+    play.worker.n_peers = 0;
+    play.exited = false;
+    if (!queue_service.start(&play.worker, &err) || !queue_service.run(&play.worker, &err))
+        fail_msg("%s", err.text);
+    (void)comes(PROCESS_MAIN);
+}
+
+static void others_begin(void)
+{
+    (void)comes(PROCESS_RECEIVE);
+    (void)comes(PROCESS_LOOKUP);
+}
+
+static void open_play(void)
+{
+    struct err err = { 0 };
+
+    memset(&play, 0, sizeof(play));
+    play.box = box_make();
+    play.arena = arena_new(1 << 24);
+    assert_int_equal(mkdirat(play.box.fd, "spool", 0700), 0);
+    play.far = (struct ipc_handler){ .message = far_message, .ended = far_ended };
+    play.worker = (struct worker){
+        .service = &queue_service,
+        .loop = io_loop_new(&err),
+        .handler = { .message = to_service, .ended = service_peer_ended, .credit = service_credit },
+        .config = config_here(),
+        .generation = 3,
+    };
+    assert_true(io_timer_init(&play.turn, play.worker.loop, on_turn, &err));
+    queue_begins();
+    others_begin();
+}
+
+/* The process ends; what the kernel would take back is taken back here. */
+static void queue_ends(void)
+{
+    struct queue *q = queue();
+
+    if (!q->stopping)
+        queue_service.stop(&play.worker, 1000);
+    assert_true(play.exited);
+    for (size_t i = 0; i < play.n_ends; i++) {
+        ipc_channel_free(play.ends[i].channel);
+        play.ends[i].channel = NULL;
+    }
+    for (size_t i = 0; i < play.worker.n_peers; i++)
+        ipc_channel_free(play.worker.peers[i]);
+    ipc_channel_free(play.worker.main);
+    for (size_t i = 0; i < q->index_room; i++)
+        if (q->index[i])
+            message_free(q->index[i]);
+    for (struct list *node; (node = list_take(&q->carriers));) {
+        free(CONTAINER_OF(node, struct carrier, node)->user);
+        free(CONTAINER_OF(node, struct carrier, node));
+    }
+    io_task_done(&q->pump);
+    io_waker_done(&q->waker);
+    io_timer_done(&q->timer);
+    io_timer_done(&q->patience);
+    spool_disk_close(q->disk);
+    free(q->index);
+    free(q);
+}
+
+static void close_play(void)
+{
+    queue_ends();
+    io_timer_done(&play.turn);
+    io_loop_free(play.worker.loop);
+    arena_free(play.arena);
+    box_drop(&play.box);
+}
+
+static void queue_begins_again(void)
+{
+    queue_ends();
+    play.n_ends = 0;
+    forget_seen();
+    queue_begins();
+}
+
+/* ---- a message's way ---- */
+
+static void a_message_goes_out_and_is_forgotten_when_that_is_durable(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(1);
+    struct seen l = wait_for(IPC_LEASE, 1);
+    assert_int_equal(l.id, id);
+    assert_string_equal(l.text, "Subject: y\r\n\r\nz\r\n");
+    assert_int_equal(seen_of(IPC_SETTLED), 0);
+    outcome(&l, IPC_OK);
+    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, l.ticket);
+    wait_gone(id);
+    assert_int_equal(queue()->attempts, 0);
+    assert_int_equal(queue()->content_memory, 0);
+    assert_int_equal(queue()->commit_memory, 0);
+    queue_begins_again();
+    assert_int_equal(queue()->n_messages, 0);
+    close_play();
+}
+
+static void a_temporary_failure_is_tried_again_with_its_count(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(1);
+    struct seen l = wait_for(IPC_LEASE, 1);
+    outcome(&l, IPC_TEMP);
+    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, l.ticket);
+    wait_state(id, MESSAGE_DEFERRED);
+    assert_int_equal(message_of(id)->recipients[0].attempts, 1);
+    assert_null(message_of(id)->content);
+
+    /* It is on the disk, too. */
+    queue_begins_again();
+    assert_int_equal(message_of(id)->recipients[0].attempts, 1);
+    assert_string_equal(message_of(id)->recipients[0].text, "said the test");
+    others_begin();
+    l = wait_for(IPC_LEASE, 1);
+    assert_string_equal(l.text, "Subject: y\r\n\r\nz\r\n");
+    outcome(&l, IPC_TEMP);
+    wait_state(id, MESSAGE_DEFERRED);
+    assert_int_equal(message_of(id)->recipients[0].attempts, 2);
+    time_passes();
+    l = wait_for(IPC_LEASE, 2);
+    outcome(&l, IPC_OK);
+    wait_gone(id);
+    assert_int_equal(queue()->content_memory, 0);
+    close_play();
+}
+
+static void a_permanent_failure_is_held_for_somebody_to_decide(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(1);
+    struct seen l = wait_for(IPC_LEASE, 1);
+    outcome(&l, IPC_PERM);
+    wait_state(id, MESSAGE_HELD);
+    assert_string_equal(message_of(id)->hold_reason, "said the test");
+    queue_begins_again();
+    assert_int_equal(message_of(id)->state, MESSAGE_HELD);
+    assert_string_equal(message_of(id)->hold_reason, "said the test");
+    close_play();
+}
+
+static void only_the_recipients_that_wait_are_tried_again(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(3);
+    wait_for(IPC_LEASE, 3);
+    for (size_t i = 0, k = 0; i < play.n_seen; i++)
+        if (play.seen[i].type == IPC_LEASE)
+            outcome(&play.seen[i], k++ == 1 ? IPC_TEMP : IPC_OK);
+    wait_state(id, MESSAGE_DEFERRED);
+    assert_int_equal(wait_for(IPC_SETTLED, 3).type, IPC_SETTLED);
+    forget_seen();
+    time_passes();
+    struct seen l = wait_for(IPC_LEASE, 1);
+    assert_int_equal(l.number, 2);
+    outcome(&l, IPC_OK);
+    wait_gone(id);
+    assert_int_equal(seen_of(IPC_LEASE), 1);
+    close_play();
+}
+
+static void a_route_that_fails_for_now_defers(void **state)
+{
+    (void)state;
+    open_play();
+    play.route = IPC_TEMP;
+    uint64_t id = take(1);
+    wait_state(id, MESSAGE_DEFERRED);
+    assert_string_equal(message_of(id)->recipients[0].status, "4.4.0");
+    assert_int_equal(seen_of(IPC_DELIVER_ASK), 0);
+    close_play();
+}
+
+/* ---- deaths (DESIGN 3) ---- */
+
+static void a_deliver_that_dies_ends_its_leases_deferred(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(2);
+    wait_for(IPC_LEASE, 2);
+    struct end *e = newest(PROCESS_DELIVER);
+    ipc_channel_free(e->channel);
+    e->channel = NULL;
+    wait_state(id, MESSAGE_DEFERRED);
+    assert_int_equal(queue()->attempts, 0);
+    assert_true(list_empty(&queue()->carriers));
+    close_play();
+}
+
+static void two_deaths_in_hand_hold_a_message_and_suspects_go_one_at_a_time(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t bad = take(1), other = take(1);
+    wait_for(IPC_LEASE, 2);
+    struct end *e = newest(PROCESS_DELIVER);
+    char ids[16];
+    le64_put(ids, bad);
+    le64_put(ids + 8, other);
+    assert_true(ipc_send_died(newest(PROCESS_MAIN)->channel,
+                              &(struct ipc_died){ .kind = PROCESS_DELIVER, .ids = str_of(ids, sizeof(ids)) }));
+    turns();
+    ipc_channel_free(e->channel);
+    e->channel = NULL;
+    wait_state(bad, MESSAGE_DEFERRED);
+    wait_state(other, MESSAGE_DEFERRED);
+    assert_int_equal(message_of(other)->recipients[0].deaths, 1);
+
+    forget_seen();
+    time_passes();
+    struct seen l = wait_for(IPC_LEASE, 1);
+    turns();
+    assert_int_equal(seen_of(IPC_LEASE), 1);
+    uint64_t second = l.id == bad ? other : bad;
+    deliver_dies(l.id);
+    wait_state(l.id, MESSAGE_DEFERRED);
+    /* The one that was not in hand goes to the next process. */
+    struct seen l2 = wait_for(IPC_LEASE, 2);
+    assert_int_equal(l2.id, second);
+    outcome(&l2, IPC_OK);
+    wait_gone(second);
+    forget_seen();
+    time_passes();
+    wait_state(l.id, MESSAGE_HELD);
+    assert_int_equal(seen_of(IPC_LEASE), 0);
+    close_play();
+}
+
+static void a_lookup_that_dies_is_asked_again(void **state)
+{
+    (void)state;
+    open_play();
+    play.lookup_silent = true;
+    uint64_t id = take(2);
+    wait_for(IPC_ROUTE_ASK, 2);
+    uint64_t former = play.seen[play.n_seen - 1].ticket;
+    struct end *e = newest(PROCESS_LOOKUP);
+    ipc_channel_free(e->channel);
+    e->channel = NULL;
+    turns();
+    assert_int_equal(queue()->n_routing, 0);
+    play.lookup_silent = false;
+    forget_seen();
+    (void)comes(PROCESS_LOOKUP);
+    wait_for(IPC_LEASE, 2);
+    assert_true(former != wait_for(IPC_ROUTE_ASK, 2).ticket);
+    for (size_t i = 0; i < play.n_seen; i++)
+        if (play.seen[i].type == IPC_LEASE)
+            outcome(&play.seen[i], IPC_OK);
+    wait_gone(id);
+    close_play();
+}
+
+static void a_process_that_cannot_be_had_defers(void **state)
+{
+    (void)state;
+    open_play();
+    play.main_silent = true;
+    uint64_t id = take(1);
+    uint64_t ticket = wait_for(IPC_DELIVER_ASK, 1).ticket;
+    assert_true(ipc_send_deliver_answer(newest(PROCESS_MAIN)->channel, &(struct ipc_deliver_answer){
+                                                                           .ticket = ticket,
+                                                                           .status = IPC_TEMP,
+                                                                           .text = STR("no account"),
+                                                                       }));
+    wait_state(id, MESSAGE_DEFERRED);
+    assert_string_equal(message_of(id)->recipients[0].text, "no account");
+    close_play();
+}
+
+/* ---- a new queue ---- */
+
+static struct end *deliver_with(const struct ipc_kept *kept)
+{
+    struct end *e = comes(PROCESS_DELIVER);
+
+    assert_true(ipc_send_kept(e->channel, kept));
+    assert_true(ipc_send_kept_end(e->channel, &(struct ipc_kept_end){ .count = 1 }));
+    turns();
+    return e;
+}
+
+static void what_was_delivered_under_a_former_queue_is_not_leased_again(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(1);
+    (void)wait_for(IPC_LEASE, 1);
+    queue_begins_again();
+    (void)deliver_with(&(struct ipc_kept){ .lease = 77, .id = id, .number = 1, .finished = 1, .status = IPC_OK });
+    others_begin();
+    wait_gone(id);
+    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, 77);
+    assert_int_equal(seen_of(IPC_LEASE), 0);
+    close_play();
+}
+
+static void what_is_in_progress_under_a_former_queue_is_waited_for(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(2);
+    (void)wait_for(IPC_LEASE, 2);
+    queue_begins_again();
+    struct end *e = deliver_with(&(struct ipc_kept){ .lease = 78, .id = id, .number = 2 });
+    others_begin();
+    struct seen l = wait_for(IPC_LEASE, 1);
+    assert_int_equal(l.number, 1);
+    outcome(&l, IPC_OK);
+    turns();
+    assert_int_equal(message_of(id)->state, MESSAGE_SENDING);
+    outcome(&(struct seen){ .instance = e->instance, .ticket = 78, .id = id, .number = 2 }, IPC_OK);
+    wait_gone(id);
+    assert_int_equal(seen_of(IPC_LEASE), 1);
+    close_play();
+}
+
+static void kept_ones_of_messages_that_are_gone_may_be_forgotten(void **state)
+{
+    (void)state;
+    open_play();
+    (void)deliver_with(&(struct ipc_kept){ .lease = 79, .id = 12345, .number = 1, .finished = 1, .status = IPC_OK });
+    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, 79);
+    close_play();
+}
+
+static void a_token_says_whether_its_commit_stands(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(1);
+    struct ipc_commit_ask ask = commit_of(id, STR_NONE);
+    queue_begins_again();
+    others_begin();
+    assert_true(ipc_send_token_ask(newest(PROCESS_RECEIVE)->channel, &(struct ipc_token_ask){ .token = ask.token }));
+    assert_true(wait_for(IPC_TOKEN_ANSWER, 1).stands);
+    assert_int_equal(wait_for(IPC_TOKEN_ANSWER, 1).id, id);
+    const struct str unknown[] = { STR_INIT("0123456789abcdef"), STR_INIT(""), STR_INIT("0123456789abcdefg") };
+    for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
+        assert_true(
+            ipc_send_token_ask(newest(PROCESS_RECEIVE)->channel, &(struct ipc_token_ask){ .token = unknown[i] }));
+        assert_false(wait_for(IPC_TOKEN_ANSWER, i + 2).stands);
+    }
+    close_play();
+}
+
+/* ---- own files ---- */
+
+/* The spool makes its files ready beside us: asked until there is one. */
+static struct seen file_asked(void)
+{
+    struct seen s;
+
+    do {
+        size_t n = play.n_seen;
+        assert_true(ipc_send_file_ask(newest(PROCESS_RECEIVE)->channel, &(struct ipc_file_ask){ .ticket = 1 }));
+        s = wait_for(IPC_FILE_ANSWER, 1);
+        play.n_seen = n;
+    } while (s.status != IPC_STORED);
+    assert_true(s.fd >= 0);
+    return s;
+}
+
+static void own_files_are_lent_returned_and_taken(void **state)
+{
+    struct buf envelope = BUF_INIT(10000);
+
+    (void)state;
+    open_play();
+    struct seen f = file_asked(), g = file_asked();
+    assert_int_equal(queue()->n_lent, 2);
+    assert_true(ipc_send_file_return(newest(PROCESS_RECEIVE)->channel, &(struct ipc_file_return){ .file = f.id }));
+    turns();
+    assert_int_equal(queue()->n_lent, 1);
+    assert_int_equal(write(g.fd, "large\r\n", 7), 7);
+    add_envelope(&envelope, 1);
+    struct ipc_commit_ask ask = commit_of(fresh_id(), buf_str(&envelope));
+    ask.body = STR_NONE;
+    ask.file = g.id;
+    ask.file_size = 7;
+    assert_int_equal(commit(&ask), IPC_STORED);
+    assert_int_equal(queue()->n_lent, 0);
+    struct seen l = wait_for(IPC_LEASE, 1);
+    outcome(&l, IPC_OK);
+    wait_gone(ask.id);
+    close(f.fd);
+    close(g.fd);
+    buf_done(&envelope);
+    close_play();
+}
+
+static void files_of_a_receive_that_dies_come_back(void **state)
+{
+    (void)state;
+    open_play();
+    struct seen f = file_asked();
+    struct end *e = newest(PROCESS_RECEIVE);
+    ipc_channel_free(e->channel);
+    e->channel = NULL;
+    turns();
+    assert_int_equal(queue()->n_lent, 0);
+    close(f.fd);
+    close_play();
+}
+
+/* ---- a receive process that was taken over ---- */
+
+static void commits_that_cannot_be_harm_nothing(void **state)
+{
+    struct buf envelope = BUF_INIT(10000), twice = BUF_INIT(10000), none = BUF_INIT(100);
+    struct envelope_recipient same[2] = {
+        { 1, STR_INIT("anna"), STR_INIT("example.org"), STR_INIT("x"), STR_INIT(""), false },
+        { 1, STR_INIT("ben"), STR_INIT("example.org"), STR_INIT("x"), STR_INIT(""), false },
+    };
+
+    (void)state;
+    open_play();
+    add_envelope(&envelope, 1);
+    add_envelope(&none, 0);
+    assert_true(envelope_encode(&twice, &(struct envelope){ .recipients = same, .n_recipients = 2 }));
+    struct seen lent = file_asked();
+    uint64_t used = take(1);
+    (void)comes(PROCESS_RECEIVE); /* another one, to which nothing was lent */
+    const struct ipc_commit_ask good = commit_of(fresh_id(), buf_str(&envelope));
+    struct ipc_commit_ask bad[] = { good, good, good, good, good, good, good, good, good };
+    bad[0].token = STR("short");
+    bad[1].token = STR("0123456789abcdefg");
+    bad[2].id = 0;
+    bad[3].id = used;
+    bad[4].id = UINT64_MAX;
+    bad[5].envelope = STR("garbage");
+    bad[6].envelope = buf_str(&none);
+    bad[7].envelope = buf_str(&twice);
+    bad[8].file = lent.id;
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        bad[i].ticket = ++play.next_ticket;
+        assert_int_equal(commit(&bad[i]), IPC_STORAGE_FAILED);
+    }
+    assert_int_equal(queue()->n_messages, 1);
+    assert_int_equal(queue()->n_lent, 1);
+    assert_int_equal(commit(&good), IPC_STORED);
+    assert_int_equal(queue()->n_messages, 2);
+    assert_true(ipc_send_file_return(newest(PROCESS_RECEIVE)->channel, &(struct ipc_file_return){ .file = lent.id }));
+    turns();
+    assert_int_equal(queue()->n_lent, 1);
+    for (uint32_t n = 0; n < 2; n++)
+        assert_true(ipc_send_ids_ask(newest(PROCESS_RECEIVE)->channel, &(struct ipc_ids_ask){ .count = n ? UINT32_MAX : 0 }));
+    assert_int_equal(wait_for(IPC_IDS_ANSWER, 4).id, 0);
+    close(lent.fd);
+    buf_done(&envelope);
+    buf_done(&twice);
+    buf_done(&none);
+    close_play();
+}
+
+static void outcomes_that_cannot_be_change_nothing(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(1);
+    struct seen l = wait_for(IPC_LEASE, 1), wrong;
+    worker_peer(&play.worker, PROCESS_DELIVER)->asked = 100;
+    newest(PROCESS_DELIVER)->channel->owed = 100;
+    wrong = l, wrong.number = 9;
+    outcome(&wrong, IPC_PERM);
+    wrong = l, wrong.ticket++;
+    outcome(&wrong, IPC_PERM);
+    wrong = l, wrong.id = 99;
+    outcome(&wrong, IPC_PERM);
+    turns();
+    assert_int_equal(message_of(id)->state, MESSAGE_SENDING);
+    /* An end that is none of the three is tried again. */
+    outcome(&l, (enum ipc_result)200);
+    wait_state(id, MESSAGE_DEFERRED);
+    close_play();
+}
+
+/* ---- bounds, and the end ---- */
+
+static void contents_of_those_in_line_are_let_go_when_memory_is_short(void **state)
+{
+    (void)state;
+    open_play();
+    play.lookup_silent = true;
+    uint64_t first = take(1), last = take(1);
+    wait_for(IPC_ROUTE_ASK, 2);
+    struct queue *q = queue();
+    /* As if both still waited in line, the first on disk alone, the last with much in memory. */
+    struct message *m = message_of(last);
+    assert_int_equal(q->attempts, 2);
+    attempts_lookup_gone(q);
+    for (int i = 0; i < 2; i++) {
+        struct message *one = message_of(i ? last : first);
+        list_remove(&one->recipients[0].node);
+        one->recipients[0].state = RECIPIENT_IDLE;
+        q->attempts--;
+        message_ready(one);
+    }
+    for (uint32_t i = 0; i < QUEUE_ROUTING_MAX; i++)
+        q->routing[i] = NULL;
+    q->n_routing = 0;
+    content_free(q, message_of(first)->content);
+    message_of(first)->content = NULL;
+    m->content->n += QUEUE_MEMORY_MAX;
+    q->content_memory += QUEUE_MEMORY_MAX;
+    play.lookup_silent = false;
+    forget_seen();
+    wait_for(IPC_LEASE, 2);
+    for (size_t i = 0; i < play.n_seen; i++) {
+        if (play.seen[i].type != IPC_LEASE)
+            continue;
+        assert_string_equal(play.seen[i].text, "Subject: y\r\n\r\nz\r\n");
+        outcome(&play.seen[i], IPC_OK);
+    }
+    wait_gone(first);
+    wait_gone(last);
+    assert_int_equal(q->content_memory, 0);
+    close_play();
+}
+
+static void nothing_reaches_a_spool_that_was_closed(void **state)
+{
+    struct buf rows = BUF_INIT(10000);
+
+    (void)state;
+    open_play();
+    (void)take(1);
+    struct seen l = wait_for(IPC_LEASE, 1);
+    struct ipc_channel *receive = newest(PROCESS_RECEIVE)->channel;
+    (void)comes(PROCESS_CONTROL);
+    struct ipc_channel *control = newest(PROCESS_CONTROL)->channel;
+    queue_service.stop(&play.worker, 1000);
+    assert_true(ipc_send_ids_ask(receive, &(struct ipc_ids_ask){ .count = 1 }));
+    assert_true(ipc_send_file_ask(receive, &(struct ipc_file_ask){ .ticket = 1 }));
+    assert_true(ipc_send_token_ask(receive, &(struct ipc_token_ask){ .token = STR("0123456789abcdef") }));
+    struct ipc_commit_ask ask = commit_of(1, STR_NONE);
+    assert_true(ipc_send_commit_ask(receive, &ask));
+    assert_true(ipc_send_queue_list_ask(control, &(struct ipc_queue_list_ask){ .ticket = 1 }));
+    outcome(&l, IPC_OK);
+    queue_service.status(&play.worker, &rows);
+    turns();
+    struct end *e = newest(PROCESS_RECEIVE);
+    ipc_channel_free(e->channel);
+    e->channel = NULL;
+    io_waker_wake(&queue()->waker);
+    turns();
+    buf_done(&rows);
+    close_play();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_message_goes_out_and_is_forgotten_when_that_is_durable),
+        cmocka_unit_test(a_temporary_failure_is_tried_again_with_its_count),
+        cmocka_unit_test(a_permanent_failure_is_held_for_somebody_to_decide),
+        cmocka_unit_test(only_the_recipients_that_wait_are_tried_again),
+        cmocka_unit_test(a_route_that_fails_for_now_defers),
+        cmocka_unit_test(a_deliver_that_dies_ends_its_leases_deferred),
+        cmocka_unit_test(two_deaths_in_hand_hold_a_message_and_suspects_go_one_at_a_time),
+        cmocka_unit_test(a_lookup_that_dies_is_asked_again),
+        cmocka_unit_test(a_process_that_cannot_be_had_defers),
+        cmocka_unit_test(what_was_delivered_under_a_former_queue_is_not_leased_again),
+        cmocka_unit_test(what_is_in_progress_under_a_former_queue_is_waited_for),
+        cmocka_unit_test(kept_ones_of_messages_that_are_gone_may_be_forgotten),
+        cmocka_unit_test(a_token_says_whether_its_commit_stands),
+        cmocka_unit_test(own_files_are_lent_returned_and_taken),
+        cmocka_unit_test(files_of_a_receive_that_dies_come_back),
+        cmocka_unit_test(commits_that_cannot_be_harm_nothing),
+        cmocka_unit_test(outcomes_that_cannot_be_change_nothing),
+        cmocka_unit_test(contents_of_those_in_line_are_let_go_when_memory_is_short),
+        cmocka_unit_test(nothing_reaches_a_spool_that_was_closed),
+    };
+
+    return cmocka_run_group_tests_name("queue/service", tests, NULL, NULL);
+}
