@@ -85,6 +85,17 @@ def test_status_names_every_process(server):
     assert rows(veredus(server, "status", "--json"))
 
 
+def test_status_has_each_process_once(make_server):
+    server = make_server(top="workers receive 2;")
+    server.send(LETTER)
+    found = json.loads(veredus(server, "status", "--json"))["processes"]
+    pids = [row["pid"] for row in found]
+    assert len(set(pids)) == len(pids) and set(pids) <= set(server.pids()), found
+    receive = [row for row in found if row["process"] == "receive"]
+    assert len(receive) == 2 and all("sessions" in row and row["state"] == "ready" for row in receive), found
+    assert sum(line.startswith("receive ") for line in veredus(server, "status").splitlines()) == 2
+
+
 def test_config_show_and_help(server):
     assert "mail.example.test" in veredus(server, "config", "show", "hostname")
     assert "max-recipients" in veredus(server, "config", "show")

@@ -1,7 +1,9 @@
 """Whose mail is taken, decided at RCPT."""
+import os
+
 import pytest
 
-from harness import below_trace
+from harness import below_trace, until
 
 LETTER = b"From: carol@example.net\r\nSubject: x\r\n\r\nhello\r\n"
 
@@ -99,6 +101,63 @@ def test_c246_an_alias_keeps_the_sender(make_server):
     assert server.send(LETTER, to="deep@example.test") == 250
     server.wait_mail("ada", 3)
     server.wait_mail("bob", 1)
+
+
+@pytest.fixture
+def team(make_server):
+    """A server whose alias team@ is a file of :include:, with ada in it; and that file."""
+    server = make_server(start=False)
+    path = server.write("team", "# who reads it\nada\n")
+    server.write_aliases({"team": ":include:" + path})
+    return server.start(), path
+
+
+def rcpt(server, path):
+    with server.wire() as wire:
+        wire.ehlo()
+        wire.cmd("MAIL FROM:<carol@example.net>")
+        return wire.cmd(f"RCPT TO:<{path}>")
+
+
+def test_members_of_an_included_file_get_the_message(team):
+    server, _ = team
+    assert server.send(LETTER, to="team@example.test") == 250
+    message = server.wait_mail("ada")[0]
+    assert message.startswith(b"Return-Path: <carol@example.net>") and below_trace(message) == LETTER
+    assert not server.mail("bob")
+
+
+def test_an_included_file_that_changes_has_other_members_without_reload(team):
+    server, path = team
+    assert server.send(LETTER, to="team@example.test") == 250
+    server.wait_mail("ada")
+    os.rename(server.write("team.new", "bob\n"), path)
+    server.wait_record("table", table=path, state="answering")
+    assert server.send(LETTER, to="team@example.test") == 250
+    server.wait_mail("bob")
+    server.wait_queue_empty()
+    assert len(server.mail("ada")) == 1
+    os.rename(server.write("team.new", "bob,\nada\n"), path)
+    until(lambda: len(server.records("table", table=path, state="answering")) == 2, "the file of two lines")
+    assert server.send(LETTER, to="team@example.test") == 250
+    server.wait_mail("ada", 2)
+    server.wait_mail("bob", 2)
+
+
+def test_an_included_file_that_is_not_for_everyone_is_451_and_named(make_server):
+    server = make_server(start=False)
+    path = server.write("team", "ada\n")
+    os.chmod(path, 0)
+    server.write_aliases({"team": ":include:" + path, "info": "bob"})
+    server.expect("table")
+    server.start()
+    assert server.wait_record("table", table=path, level="error")["state"] == "failing"
+    assert rcpt(server, "team@example.test") == 451
+    reject = server.wait_record("reject", to="team@example.test")
+    assert reject["code"] == 451
+    assert rcpt(server, "info@example.test") == 250
+    os.chmod(path, 0o644)
+    until(lambda: rcpt(server, "team@example.test") == 250, "the file that everyone may read")
 
 
 def test_a_recipient_reached_twice_gets_one_copy(make_server):
