@@ -67,6 +67,23 @@ static void take_row(json_t *all, json_t *row)
 
 /* ---- judging ---- */
 
+/* Processes that deliver come and go with the mail; all others are there for as long as the server is. */
+static bool is_late(const json_t *process)
+{
+    return str_eq(row_text(process, "state"), STR("starting")) &&
+           !str_eq(row_text(process, "process"), STR("deliver"));
+}
+
+/* A file of users or aliases of which not all is known to the server. */
+static void judge_table(const json_t *table, json_t *complaints)
+{
+    struct str state = row_text(table, "state");
+
+    if (state.n && !str_eq(state, STR("answering")) && !str_eq(state, STR("awaited")))
+        json_array_append_new(complaints, json_sprintf("%s is %s: see veredus config check",
+                                                       row_text_c(table, "table"), row_text_c(table, "state")));
+}
+
 /* Adds a sentence for all that is not well. */
 static void judge(const json_t *all, json_t *complaints)
 {
@@ -78,9 +95,11 @@ static void judge(const json_t *all, json_t *complaints)
         if (row_has(row, "error"))
             json_array_append_new(complaints, json_sprintf("%s (pid %d) %s", row_text_c(row, "process"),
                                                            (int)row_number(row, "pid"), row_text_c(row, "error")));
-        else if (str_eq(row_text(row, "state"), STR("starting")))
+        else if (is_late(row))
             json_array_append_new(complaints, json_sprintf("%s is not ready", row_text_c(row, "process")));
     }
+    json_array_foreach(json_object_get(all, "table"), i, row)
+        judge_table(row, complaints);
     if (state.n && !str_eq(state, STR("ok")))
         json_array_append_new(complaints, json_sprintf("the spool is %s%s%s", row_text_c(spool, "state"),
                                                        row_has(spool, "cause") ? ": " : "", row_text_c(spool, "cause")));
@@ -200,6 +219,12 @@ static void show_spool(json_t *all, const struct text_screen *screen, struct buf
     }
     json_decref(rest);
     text_print(out, screen);
+    if (row_number(spool, "held")) {
+        label(out, screen, "held");
+        buf_printf(out, "%s %s: see veredus queue", text_count(row_number(spool, "held")).c,
+                   row_number(spool, "held") == 1 ? "message" : "messages");
+        text_print(out, screen);
+    }
 }
 
 static void show_process(json_t *row, const struct text_screen *screen, struct buf *out)
