@@ -3,6 +3,14 @@
 
 #include "spool/internal.h"
 
+static bool lock_is_held(struct err *err)
+{
+    err_temp(err, "another process has this spool open");
+    if (err)
+        err->sys = EWOULDBLOCK;
+    return false;
+}
+
 bool folder_lock(struct spool *spool, struct err *err)
 {
     struct spool_disk *disk = spool->disk;
@@ -18,7 +26,7 @@ bool folder_lock(struct spool *spool, struct err *err)
     }
     e = disk->ops->lock(disk, spool->lock_fd);
     if (e == EWOULDBLOCK)
-        return err_temp(err, "another process has this spool open");
+        return lock_is_held(err);
     return e ? err_sys(err, e, "lock the spool") : true;
 }
 
