@@ -237,6 +237,17 @@ static void route_again(struct queue *q, struct recipient *r)
     list_append(&q->unrouted, &r->node);
 }
 
+void attempt_unroute(struct recipient *r)
+{
+    struct queue *q = r->message->queue;
+
+    list_remove(&r->node);
+    if (q->routing[r->ticket] != r)
+        return;
+    q->routing[r->ticket] = NULL;
+    q->n_routing--;
+}
+
 void attempts_lookup_gone(struct queue *q)
 {
     for (uint32_t i = 0; i < QUEUE_ROUTING_MAX; i++) {

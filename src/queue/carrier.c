@@ -254,8 +254,6 @@ static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_
     struct recipient *r = recipient_of(q, k->id, k->number);
     bool waits = r && r->progress == PROGRESS_WAITING && r->state != RECIPIENT_LEASED;
 
-    if (waits && r->state == RECIPIENT_ROUTING)
-        waits = false; /* not leased yet and not to be: it will be, and finds its own file */
     if (!waits || (k->finished && result_of(k->status) != IPC_OK)) {
         if (k->finished)
             ipc_send_settled(from, &(struct ipc_settled){ .lease = k->lease });
@@ -263,7 +261,7 @@ static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_
     }
     r->lease = k->lease;
     r->carrier = from->instance;
-    list_remove(&r->node);
+    attempt_unroute(r);
     if (k->finished) {
         attempt_outcome(r, IPC_OK, k->code, k->text, false);
         return;

@@ -194,6 +194,8 @@ void attempt_route(struct queue *q, const struct ipc_route_answer *a);
 void attempts_route(struct queue *q);
 /* The recipient's attempt ended. */
 void attempt_outcome(struct recipient *r, enum ipc_result result, struct str status, struct str text, bool repeated);
+/* It waits for nothing: what a former queue leased is known by now. An answer of lookup finds nobody. */
+void attempt_unroute(struct recipient *r);
 void attempts_lookup_gone(struct queue *q);
 /* ---- carrier.c ---- */
 /* Lease it to the deliver process of its route, as soon as there is one. */

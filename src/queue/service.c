@@ -1,12 +1,14 @@
 /* queue/service.c -- the spool opened and closed, peers, timers, and the life of the process. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "queue/queue.h"
 #include "spool/disk.h"
 
-enum { SPOOL_PATH_MAX = 1024 };
+enum { SPOOL_PATH_MAX = 1024, LOCK_MOMENTS = 30 };
 
 /* ---- recovery ---- */
 
@@ -178,6 +180,20 @@ static bool spool_path(const struct config *config, char *out, size_t room)
     return true;
 }
 
+/* A queue whose main was killed lets go of the spool within moments: its successor waits that long. */
+static struct spool *open_spool(const struct spool_options *options, struct err *err)
+{
+    static const struct timespec moment = { .tv_nsec = 100000000 };
+    struct spool *spool = spool_open(options, err);
+
+    for (int i = 0; !spool && err->sys == EWOULDBLOCK && i < LOCK_MOMENTS; i++) {
+        nanosleep(&moment, NULL);
+        err->sys = 0;
+        spool = spool_open(options, err);
+    }
+    return spool;
+}
+
 static bool run(struct worker *w, struct err *err)
 {
     struct queue *q = queue_of(w);
@@ -191,7 +207,7 @@ static bool run(struct worker *w, struct err *err)
         return err_wrap(err, "spool");
     options.disk = q->disk;
     set_min_free(&options, w->config);
-    q->spool = spool_open(&options, err);
+    q->spool = open_spool(&options, err);
     return (q->spool || err_wrap(err, "spool")) && recover(q, err);
 }
 

@@ -48,7 +48,7 @@ struct spool_options {
 /*
  * Take the spool in that folder, or make one where there is none, and recover: on return all that was ever
  * acknowledged is known and durable. May block for as long as reading the log takes. NULL with ERR: held by
- * another process, a newer format, damage that leaves no table of messages, or a disk that fails.
+ * another process (err->sys is EWOULDBLOCK), a newer format, damage that leaves no table of messages, or a disk that fails.
  */
 MUST_USE struct spool *spool_open(const struct spool_options *options, struct err *err);
 /*
