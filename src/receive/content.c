@@ -94,19 +94,26 @@ bool content_add(struct session *s, struct str span)
     return false;
 }
 
+/* DATA itself is refused; the transaction stands, with its recipients. */
+static void refuse_data(struct session *s, enum smtp_reply_name row)
+{
+    s->rejected++;
+    s->receive->rejected++;
+    record_refused(s, "data", row, LOG_REASON_STORAGE, STR("default"), STR_NONE, NULL);
+    smtp_server_answer(s->smtp, row, NULL, &s->receive->out);
+    content_drop(s);
+}
+
 void content_file(struct session *s, int fd, uint64_t number, enum ipc_storage status)
 {
     bool before_data = !smtp_server_in_content(s->smtp);
 
     if (status != IPC_STORED || fd < 0 || !number) {
         fd_close(&fd);
-        if (before_data) {
-            smtp_server_answer(s->smtp, status == IPC_NO_SPACE ? SMTP_REPLY_STORAGE_SHORT : SMTP_REPLY_SYSTEM_FAILED,
-                               NULL, &s->receive->out);
-            content_drop(s);
-        } else {
+        if (before_data)
+            refuse_data(s, status == IPC_NO_SPACE ? SMTP_REPLY_STORAGE_SHORT : SMTP_REPLY_SYSTEM_FAILED);
+        else
             swallow(s, status == IPC_NO_SPACE);
-        }
         return;
     }
     s->file = number;

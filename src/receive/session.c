@@ -407,6 +407,29 @@ void session_goodbye(struct session *s, enum smtp_reply_name row, const struct s
         session_deadline(s, 5000);
 }
 
+/* Who was asked said nothing in time: the command, or the content of the message, gets 451. */
+static void refuse_unanswered(struct session *s, enum question q)
+{
+    bool asked_one = q == QUESTION_RCPT || q == QUESTION_VRFY;
+    enum smtp_reply_name row = asked_one ? SMTP_REPLY_LOOKUP_FAILED : SMTP_REPLY_SYSTEM_FAILED;
+    const char *stage = q == QUESTION_RCPT     ? "rcpt"
+                        : q == QUESTION_VRFY   ? "vrfy"
+                        : q == QUESTION_EXPAND ? "data"
+                                               : "mail";
+    struct buf to = BUF_INIT(2048);
+
+    if (q == QUESTION_RCPT)
+        smtp_path_write(&to, s->path);
+    s->rejected++;
+    s->receive->rejected++;
+    record_refused(s, stage, row, q == QUESTION_IDS ? LOG_REASON_STORAGE : LOG_REASON_LOOKUP, STR("default"),
+                   buf_str(&to), NULL);
+    buf_done(&to);
+    if (!asked_one)
+        transaction_drop(s);
+    smtp_server_answer(s->smtp, row, NULL, &s->receive->out);
+}
+
 static void question_overdue(struct session *s)
 {
     enum question q = s->question;
@@ -418,21 +441,17 @@ static void question_overdue(struct session *s)
         return;
     }
     if (q == QUESTION_CONNECT) {
+        record_refused(s, "connect", SMTP_REPLY_TOO_MANY_SESSIONS, LOG_REASON_LOOKUP, STR("default"), STR_NONE, NULL);
         session_goodbye(s, SMTP_REPLY_TOO_MANY_SESSIONS, NULL);
         return;
     }
     question_done(s);
-    if (q == QUESTION_FILE) {
+    if (q == QUESTION_FILE)
         content_file(s, -1, 0, IPC_STORAGE_FAILED);
-    } else if (q == QUESTION_COMMIT) {
+    else if (q == QUESTION_COMMIT)
         transaction_stored(s, IPC_STORAGE_FAILED, 0, 0);
-    } else {
-        bool asked_one = q == QUESTION_RCPT || q == QUESTION_VRFY;
-        if (!asked_one)
-            transaction_drop(s);
-        smtp_server_answer(s->smtp, asked_one ? SMTP_REPLY_LOOKUP_FAILED : SMTP_REPLY_SYSTEM_FAILED, NULL,
-                           &s->receive->out);
-    }
+    else
+        refuse_unanswered(s, q);
     session_go_on(s);
 }
 
