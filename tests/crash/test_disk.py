@@ -1,0 +1,293 @@
+"""
+A disk that is full, read-only, slow or failing: 451 or 452 in time with a record, and recovery without a restart.
+
+Each disk is made on purpose: by a small file system, by a mount that takes no writes, by system calls that fail or take
+long. In every one a 250 is kept (C056) and a message that had its 451 never arrives (C057, RFC 5321 4.2.5).
+"""
+import os
+import re
+import struct
+import subprocess
+import threading
+
+import pytest
+
+from faults import (Clock, Ledger, Stopped, attach_commits, attach_contents, attach_deliver, attach_queue, settle)
+from harness import until
+
+MIB = 1 << 20
+RETRY = 45  # the spool tries again every 30 s
+
+
+@pytest.fixture
+def strace(program):
+    return program("strace")
+
+
+@pytest.fixture
+def mounted(make_server):
+    """mounted(SIZE): a server, not started, whose spool is a file system of its own."""
+    made = []
+
+    def mount(size):
+        if os.getuid() != 0:
+            pytest.skip("needs root")
+        server = make_server(start=False)
+        folder = server.path("spool")
+        os.mkdir(folder, 0o700)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "none", folder],
+                          stderr=subprocess.DEVNULL, check=False).returncode:
+            pytest.skip("mount is refused")
+        made.append(server)
+        return server
+
+    yield mount
+    for server in made:
+        if server.process and server.process.poll() is None:
+            server.kill()
+        subprocess.run(["umount", server.path("spool")], check=True)
+
+
+def free_octets(folder):
+    space = os.statvfs(folder)
+    return space.f_bavail * space.f_frsize
+
+
+def fill(server, leave):
+    """A file that leaves so many octets."""
+    path = server.path("spool", "filler")
+    with open(path, "wb", buffering=0) as out:
+        os.posix_fallocate(out.fileno(), 0, free_octets(server.path("spool")) - leave)
+    return path
+
+
+# ---- full ----
+
+def test_full_452_until_there_is_room_and_what_was_taken_goes_on(mounted):
+    server = mounted("300M").start()
+    server.expect("spool")
+    ledger = settle(server)
+    with Stopped(server, "deliver"):
+        for _ in range(5):
+            assert ledger.send() == 250
+        filler = fill(server, 4 * MIB)
+        refused = ledger.send_until(452)
+        assert refused.status == "4.3.1"
+        # With SIZE the client hears it before it sends so much (RFC 1870 6.1).
+        assert ledger.send(b"x\r\n", parameters=f" SIZE={10 * MIB}") == 452
+    # What was taken before is delivered, and its outcome written from the reserve (INV-15).
+    until(lambda: ledger.taken <= set(ledger.arrived()), "what was taken before")
+    server.wait_queue_empty()
+    assert ledger.send() == 452
+    record = server.wait_record("spool", state="refusing")
+    assert record["cause"] == "min-free: No space left on device" and "452 4.3.1" in record["error"]
+    refusals = server.records("reject")
+    assert len(refusals) == len(ledger.refused)
+    assert all((r["code"], r["status"], r["reason"], r["stage"]) == (452, "4.3.1", "storage", "data")
+               for r in refusals), refusals
+    pid = server.workers()["queue"]
+    os.unlink(filler)
+    ledger.send_until(250, RETRY)
+    assert server.workers()["queue"] == pid
+    assert server.wait_record("spool", state="ok")
+    ledger.check()
+
+
+def test_full_in_the_middle_of_a_large_message(mounted):
+    server = mounted("300M").start()
+    server.expect("spool")
+    ledger = settle(server)
+    filler = fill(server, 25 * MIB)  # the limit is 15
+    large = b"x" * 76 + b"\r\n"
+    reply = ledger.send(large * (30 * MIB // len(large)))
+    assert (reply.code, reply.status) == (452, "4.3.1")
+    assert server.wait_record("reject", code=452)["stage"] == "data"
+
+    def unlinked():
+        return not [name for name in os.listdir(server.path("spool")) if name.startswith("own-") and
+                    os.path.getsize(server.path("spool", name))]
+    until(unlinked, "the unfinished file to go away")
+    ledger.send_until(250, RETRY)
+    os.unlink(filler)
+    assert ledger.send(large * (30 * MIB // len(large))) == 250
+    ledger.check()
+
+
+# ---- failing ----
+
+@pytest.mark.parametrize("fault, words", [("fdatasync:error=EIO", "fdatasync: Input/output error"),
+                                          ("pwritev:error=EROFS", "write: Read-only file system")])
+def test_failing_451_while_it_lasts_and_250_when_it_is_over(strace, make_server, fault, words):
+    server = make_server()
+    server.expect("spool")
+    ledger = settle(server)
+    pid = server.workers()["queue"]
+    with attach_queue(server, fault):
+        for _ in range(3):
+            with Clock() as clock:
+                reply = ledger.send()
+            assert (reply.code, reply.status) == (451, "4.3.0")
+            assert clock.seconds < 10
+    record = server.wait_record("spool", state="refusing")
+    assert record["cause"] == words and re.fullmatch("[0-9a-f]{8}", record["segment"]) and record["records"] > 0
+    assert server.wait_record("reject", code=451)["reason"] == "storage"
+    ledger.send_until(250, RETRY)
+    assert server.wait_record("spool", state="ok")
+    assert server.workers()["queue"] == pid
+    ledger.check()
+
+
+@pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=1", "pwritev:error=EIO:when=1",
+                                   "pwritev:error=ENOSPC:when=1"])
+def test_failing_once_is_made_good_in_another_segment(strace, make_server, fault):
+    """After a sync that failed nothing is known of that segment: it is left (SPOOL.md 8, INV-5)."""
+    server = make_server()
+    server.expect("spool")
+    ledger = settle(server)
+    with attach_commits(server, fault) as injection:
+        reply = ledger.send()
+        assert (reply.code, reply.status) == (451, "4.3.0")
+        for _ in range(3):
+            assert ledger.send() == 250
+        server.wait_queue_empty()
+    calls = injection.calls()
+    failed = next(n for n, line in enumerate(calls) if "INJECTED" in line)
+    segment = re.search(r"log-[0-9a-f]{8}", calls[failed])[0]
+    assert len(calls) > failed + 3 and not [line for line in calls[failed + 1:] if segment in line]
+    record = server.wait_record("spool", state="refusing")
+    assert record["segment"] == segment.removeprefix("log-") and record["records"] == 1
+    assert server.wait_record("spool", state="ok")
+    ledger.check()
+
+
+def test_failing_sync_of_a_large_message_refuses_that_one_alone(strace, make_server):
+    server = make_server()
+    ledger = settle(server)
+    large = (b"x" * 76 + b"\r\n") * 10000
+    with attach_contents(server, "fdatasync:error=EIO:when=1"):
+        reply = ledger.send(large)
+        assert (reply.code, reply.status) == (451, "4.3.0")
+        assert ledger.send() == 250
+        ledger.send(large)  # perhaps the first sync of the other thread
+        assert ledger.send(large) == 250
+    ledger.check()
+
+
+# ---- read-only ----
+
+def test_read_only_at_the_start_is_named(mounted):
+    server = mounted("300M").start()
+    ledger = settle(server)
+    server.stop()
+    subprocess.run(["mount", "-o", "remount,ro", server.path("spool")], check=True)
+    server.expect("*")
+    server.start(ready=False)
+    assert server.wait() == 75
+    assert re.search("veredus: queue: spool: .*Read-only file system", server.log_text())
+    subprocess.run(["mount", "-o", "remount,rw", server.path("spool")], check=True)
+    server.start()
+    ledger.send_until(250)
+    ledger.check()
+
+
+# ---- slow ----
+
+def test_slow_syncs_are_shared(strace, make_server):
+    server = make_server()
+    ledger = settle(server)
+    with attach_commits(server, "fdatasync:delay_enter=300000") as injection:
+        replies = []
+        threads = [threading.Thread(target=lambda: replies.append(ledger.send())) for _ in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        server.wait_queue_empty()
+        syncs = len(injection.calls())
+    assert len(replies) == 20 and all(reply == 250 for reply in replies)
+    assert syncs < 20
+    assert max(record["batch"] for record in server.records("accept")) > 1
+    ledger.check()
+
+
+def test_slow_beyond_patience_451_within_a_minute_and_never_delivered(strace, make_server):
+    """Takes a minute. A client has ten of patience (RFC 5321 4.5.3.2.6), what stands between often one."""
+    server = make_server()
+    server.expect("spool")
+    ledger = settle(server)
+    with attach_commits(server, "fdatasync:delay_enter=57000000:when=1"):
+        wire = server.wire()
+        wire.socket.settimeout(70)
+        wire.ehlo()
+        with Clock() as clock:
+            reply = wire.transaction(b"Subject: late\r\nMessage-ID: <late@client.example.test>\r\n\r\nx\r\n")
+        ledger.refused.add("late@client.example.test")
+        assert (reply.code, reply.status) == (451, "4.3.0")
+        assert 45 < clock.seconds < 60
+        assert server.wait_record("reject", code=451)["reason"] == "storage"
+        # The sync ends some seconds later; the session goes on.
+        wire.socket.settimeout(40)
+        again = wire.transaction(b"Subject: again\r\nMessage-ID: <again@client.example.test>\r\n\r\nx\r\n")
+        assert again == 250
+        ledger.taken.add("again@client.example.test")
+        wire.close()
+    assert ledger.send() == 250
+    ledger.check()
+
+
+# ---- the disk of the mailboxes ----
+
+def test_failing_mailboxes_defer_and_arrive_once(strace, make_server):
+    """Takes more than a minute: what failed is tried again after one."""
+    server = make_server()
+    ledger = settle(server)
+    faults = [("write:error=ENOSPC:when=1", "4.3.1", "writing into tmp"),
+              ("fsync:error=EIO:when=1", "4.3.0", "writing into tmp"),
+              ("renameat2:error=EIO:when=1", "4.3.0", "moving from tmp to new"),
+              ("fsync:error=EIO:when=2", "4.3.0", "syncing new")]
+    for n, (fault, status, words) in enumerate(faults):
+        with attach_deliver(server, fault):
+            assert ledger.send() == 250
+            until(lambda n=n: len(server.records("defer")) > n, f"a deferral after {fault}")
+        record = server.records("defer")[n]
+        assert record["status"] == status and words in record["error"], record
+        assert "next" in record
+    assert not os.listdir(os.path.join(server.maildir("ada"), "tmp"))
+    ledger.send_until(250)
+    until(lambda: len(server.records("done")) == len(ledger.taken), "the second attempts", 90)
+    ledger.check()
+
+
+# ---- a spool that is not ours to use ----
+
+def test_a_newer_format_is_refused_with_a_clear_word(make_server):
+    server = make_server()
+    server.stop()
+    path = server.path("spool", "format")
+    with open(path, "r+b") as out:
+        out.seek(16)
+        out.write(struct.pack("<I", 2))
+    server.start(ready=False)
+    assert server.wait() == 78
+    assert "the spool has format 2, this veredus knows format 1 only" in server.log_text()
+    server.expect("*")
+    with open(path, "r+b") as out:
+        out.seek(16)
+        out.write(struct.pack("<I", 1))
+    server.start()
+    assert Ledger(server).send() == 250
+    server.wait_mail("ada")
+
+
+def test_a_spool_of_another_server_is_refused_with_a_clear_word(make_server):
+    server = make_server()
+    other = make_server(start=False)
+    with open(server.path("veredus.conf"), encoding="utf-8") as text:
+        other.write("veredus.conf", text.read().replace(f":{server.port}", f":{other.port}")
+                    .replace(server.path("run"), other.path("run")))
+    other.expect("*")
+    other.start(ready=False)
+    assert other.wait() == 75
+    assert re.search("veredus: queue: spool: .*another", other.log_text()), other.log_text()
+    assert Ledger(server).send() == 250
+    server.wait_mail("ada")
