@@ -786,6 +786,37 @@ static void what_is_in_progress_under_a_former_queue_is_waited_for(void **state)
     close_play();
 }
 
+/* The deliver process tells later than the new queue begins its attempts. */
+static void what_is_being_routed_again_is_not_leased_again_either(void **state)
+{
+    (void)state;
+    for (int asked = 0; asked < 2; asked++) {
+        open_play();
+        uint64_t id = take(1);
+        (void)wait_for(IPC_LEASE, 1);
+        queue_begins_again();
+        play.lookup_silent = true;
+        if (asked) {
+            others_begin();
+            (void)wait_for(IPC_ROUTE_ASK, 1);
+        } else {
+            wait_state(id, MESSAGE_SENDING);
+        }
+        (void)deliver_with(&(struct ipc_kept){ .lease = 77, .id = id, .number = 1, .finished = 1, .status = IPC_OK });
+        wait_gone(id);
+        assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, 77);
+        if (asked)
+            answer_route(wait_for(IPC_ROUTE_ASK, 1).ticket, STR("anna"));
+        else
+            others_begin();
+        turns();
+        assert_int_equal(queue()->n_routing, 0);
+        assert_int_equal(queue()->attempts, 0);
+        assert_int_equal(seen_of(IPC_LEASE), 0);
+        close_play();
+    }
+}
+
 static void kept_ones_of_messages_that_are_gone_may_be_forgotten(void **state)
 {
     (void)state;
@@ -1033,6 +1064,7 @@ int main(void)
         cmocka_unit_test(a_process_that_cannot_be_had_defers),
         cmocka_unit_test(what_was_delivered_under_a_former_queue_is_not_leased_again),
         cmocka_unit_test(what_is_in_progress_under_a_former_queue_is_waited_for),
+        cmocka_unit_test(what_is_being_routed_again_is_not_leased_again_either),
         cmocka_unit_test(kept_ones_of_messages_that_are_gone_may_be_forgotten),
         cmocka_unit_test(a_token_says_whether_its_commit_stands),
         cmocka_unit_test(own_files_are_lent_returned_and_taken),
