@@ -334,7 +334,9 @@ static bool make_folder_of(struct str path, struct err *err)
         return true;
     memcpy(folder, path.p, n);
     folder[n] = '\0';
-    if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+    if (mkdir(folder, 0755) == 0)
+        (void)chmod(folder, 0755); /* the mask of this process is narrower; the sockets inside have modes of their own */
+    else if (errno != EEXIST)
         return err_sys(err, errno, "%s", folder);
     return true;
 }
