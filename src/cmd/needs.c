@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "cmd/cmd.h"
 #include "ipc/identity.h"
+#include "ipc/process.h"
 #include "table/read.h"
 
 struct finding {
@@ -197,6 +199,22 @@ static void check_account(struct needs_report *r, const struct config *config, c
         err.text);
 }
 
+/* As main sees it when it starts: without one of them all processes share an account. */
+static void check_process_accounts(struct needs_report *r, const struct config *config)
+{
+    static const struct finding warning = { CONFIG_WARNING, "make them: systemd-sysusers, or make install" };
+
+    if (geteuid() != 0 || config->run_as.text.n)
+        return;
+    for (unsigned kind = 0; kind < PROCESS_KINDS; kind++)
+        if (process_account(kind) && !getpwnam(process_account(kind))) {
+            say(r, CONFIG_PLACE_DEFAULT, warning,
+                "the account %s is missing: all processes would run as nobody, not kept apart by the kernel",
+                process_account(kind));
+            return;
+        }
+}
+
 static void check_group(struct needs_report *r, const struct config_need *need)
 {
     char name[CMD_PATH_MAX];
@@ -327,6 +345,7 @@ void needs_check(const struct config *config, struct needs_report *report)
 {
     for (size_t i = 0; i < config->n_needs; i++)
         check_need(report, config, &config->needs[i]);
+    check_process_accounts(report, config);
     read_all_includes(report);
     for (size_t i = 0; i < config->n_domains; i++)
         check_mail_root(report, &config->domains[i]);

@@ -35,6 +35,12 @@ static struct str places_of(struct config_reading *r, unsigned contexts)
     return list;
 }
 
+/* Other languages part name and value by "="; alone between them it is no value of any directive here. */
+static bool has_equals(const struct config_statement *s)
+{
+    return s->n_words > 2 && s->words[1].plain && str_eq(s->words[1].text, STR("="));
+}
+
 static bool complain_of_name(struct config_reading *r, struct config_statement *s, unsigned contexts,
                              struct seen *seen)
 {
@@ -45,9 +51,13 @@ static bool complain_of_name(struct config_reading *r, struct config_statement *
     if (near) {
         seen->meant[near->id] = true;
         mark.hint = config_hint(r, near->name);
+        if (has_equals(s))
+            mark.cure = config_say(r, "write it like this, without '=': %.*s", STR_ARG(near->example));
     } else if ((elsewhere = config_directive_nearest(name, CONFIG_ANYWHERE))) {
         mark.hint = config_hint(r, elsewhere->name);
         mark.cure = places_of(r, elsewhere->contexts);
+    } else if (has_equals(s)) {
+        mark.cure = STR("statements are written like this: hostname mail.example.org;");
     }
     return config_complain(r, mark, "unknown directive '%.*s'", STR_ARG(shown));
 }
@@ -103,6 +113,16 @@ static bool check_repetition(struct config_reading *r, const struct config_state
     BUG_ON(seen->n_keyed == KEYED_MAX);
     seen->keyed[seen->n_keyed++] = s;
     return true;
+}
+
+static bool refuse_equals(struct config_reading *r, const struct config_statement *s)
+{
+    struct config_mark mark = { .place = s->words[1].place };
+
+    if (!has_equals(s))
+        return true;
+    mark.cure = config_say(r, "write it like this: %.*s", STR_ARG(s->directive->example));
+    return config_complain(r, mark, "'=' is no part of this language");
 }
 
 static bool check_block_mark(struct config_reading *r, const struct config_statement *s)
@@ -175,7 +195,7 @@ static bool cut_at_missing_end(struct config_reading *r, struct config_statement
 static void check_statement(struct config_reading *r, struct config_statement *s, unsigned contexts,
                             struct seen *seen)
 {
-    bool ok = check_name(r, s, contexts, seen);
+    bool ok = check_name(r, s, contexts, seen) && refuse_equals(r, s);
 
     if (!ok) {
         s->wrong = true;

@@ -15,18 +15,39 @@ struct config_name_index {
     size_t n;
 };
 
+static int by_place(struct config_place x, struct config_place y)
+{
+    if (x.file != y.file)
+        return x.file < y.file ? -1 : 1;
+    if (x.line != y.line)
+        return x.line < y.line ? -1 : 1;
+    return (x.column > y.column) - (x.column < y.column);
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct entry *x = a, *y = b;
     int d = str_cmp(x->name, y->name);
 
-    if (d)
-        return d;
-    if (x->place.file != y->place.file)
-        return x->place.file < y->place.file ? -1 : 1;
-    if (x->place.line != y->place.line)
-        return x->place.line < y->place.line ? -1 : 1;
-    return (x->place.column > y->place.column) - (x->place.column < y->place.column);
+    return d ? d : by_place(x->place, y->place);
+}
+
+/* One of NAME among sorted ITEMS; NULL for none. */
+static const struct entry *find_entry(const struct entry *items, size_t n, struct str name)
+{
+    size_t from = 0, to = n;
+
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        int d = str_cmp(name, items[middle].name);
+        if (!d)
+            return &items[middle];
+        if (d < 0)
+            to = middle;
+        else
+            from = middle + 1;
+    }
+    return NULL;
 }
 
 static void complain_of_twins(struct config_reading *r, struct entry *items, size_t n, const char *kind)
@@ -74,6 +95,35 @@ static struct str endpoint_text(struct config_reading *r, const struct config_en
     return config_say(r, "systemd:%.*s", STR_ARG(e->path));
 }
 
+/* The endpoint of ITEMS that takes every address of E's family and port, and so E too; NULL for none. */
+static const struct entry *whole_of(struct config_reading *r, const struct entry *items, size_t n,
+                                    const struct config_endpoint *e)
+{
+    struct config_endpoint whole = { .kind = CONFIG_ENDPOINT_ADDRESS, .port = e->port };
+    struct config_endpoint port = { .kind = CONFIG_ENDPOINT_PORT, .port = e->port };
+    const struct entry *found = find_entry(items, n, endpoint_text(r, &port));
+
+    whole.address.family = e->address.family;
+    if (!found && !ip_eq(&whole.address, &e->address))
+        found = find_entry(items, n, endpoint_text(r, &whole));
+    return found;
+}
+
+/* The kernel gives an address and port to one socket only. */
+static void complain_of_part(struct config_reading *r, const struct entry *items, size_t n,
+                             const struct config_endpoint *e)
+{
+    const struct entry *whole = e->kind == CONFIG_ENDPOINT_ADDRESS ? whole_of(r, items, n, e) : NULL;
+
+    if (!whole)
+        return;
+    bool later = by_place(whole->place, e->place) < 0;
+    struct config_mark mark = { .place = later ? e->place : whole->place,
+                                .cure = config_first_at(r, later ? whole->place : e->place) };
+    struct str part = endpoint_text(r, e);
+    config_complain(r, mark, "endpoint '%.*s' is a part of '%.*s'", STR_ARG(part), STR_ARG(whole->name));
+}
+
 static bool check_endpoints(struct config_reading *r, const struct config_statement *first)
 {
     size_t n = 0, at = 0;
@@ -89,6 +139,9 @@ static bool check_endpoints(struct config_reading *r, const struct config_statem
             items[at++] = (struct entry){ endpoint_text(r, e), e->place, NULL };
         }
     complain_of_twins(r, items, n, "endpoint");
+    for (const struct config_statement *s = first; s; s = s->same)
+        for (size_t i = 0; !s->wrong && i < s->value.endpoints.n; i++)
+            complain_of_part(r, items, n, &s->value.endpoints.items[i]);
     return true;
 }
 
@@ -150,19 +203,9 @@ bool config_index_domains(struct config_reading *r, struct config *c)
 
 const struct config_domain *config_find_domain(const struct config *c, struct str domain)
 {
-    size_t from = 0, to = c->names->n;
+    const struct entry *entry = find_entry(c->names->items, c->names->n, domain);
 
-    while (from < to) {
-        size_t middle = from + (to - from) / 2;
-        int d = str_cmp(domain, c->names->items[middle].name);
-        if (!d)
-            return c->names->items[middle].domain;
-        if (d < 0)
-            to = middle;
-        else
-            from = middle + 1;
-    }
-    return NULL;
+    return entry ? entry->domain : NULL;
 }
 
 /* ---- needs ---- */

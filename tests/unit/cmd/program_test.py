@@ -5,6 +5,7 @@ Prints one line a case; ends 1 when one failed.
 """
 import json
 import os
+import pwd
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ listen 127.0.0.1:25250;
 spool spool;
 control control 0660 root;
 log file:log;
+run-as nobody;
 domain example.test {
     users file:users;
     aliases file:aliases;
@@ -112,14 +114,24 @@ def includes(folder):
 def check(folder):
     seen = run("config", "check", "veredus.conf", cwd=folder)
     expect("all is well", seen[0] == 0 and seen[1] == "no errors.\n", seen)
+    if os.geteuid() == 0:
+        apart = write(folder, "apart.conf", GOOD.replace("run-as nobody;\n", ""))
+        seen = run("config", "check", apart, cwd=folder)
+        try:
+            pwd.getpwnam("_veredus_in")
+            warned = False
+        except KeyError:
+            warned = True
+        expect("missing accounts of processes are a warning", seen[0] == 0 and ("run as nobody" in seen[1]) == warned,
+               seen)
     bad = write(folder, "bad.conf", GOOD.replace("hostname", "hostnam").replace("maildir:", "mailbox:"))
     seen = run("config", "check", bad, cwd=folder)
     expect("all errors at once, with place and mark",
            seen[0] == 78 and f"{bad}:1:1: error: unknown directive 'hostnam'" in seen[1] and "^^^^^^^ did you mean" in
-           seen[1] and f"{bad}:9:13: error" in seen[1] and seen[1].endswith("2 errors.\n"), seen)
+           seen[1] and f"{bad}:10:13: error" in seen[1] and seen[1].endswith("2 errors.\n"), seen)
     seen = run("config", "check", "--json", bad, cwd=folder)
     rows = [json.loads(line) for line in seen[1].splitlines()]
-    expect("as JSON, one a line", [row["line"] for row in rows] == [1, 9] and rows[0]["level"] == "error", seen)
+    expect("as JSON, one a line", [row["line"] for row in rows] == [1, 10] and rows[0]["level"] == "error", seen)
     seen = run("status", "-c", bad, cwd=folder)
     expect("the socket is found in a file with errors", seen[0] == 69 and os.path.join(folder, "control") in seen[2],
            seen)

@@ -97,6 +97,23 @@ static void a_forgotten_semicolon_is_found_where_it_is(void **state)
                  "      |      ^^ write ';' behind it\n");
 }
 
+static void an_equals_sign_of_other_languages_is_named(void **state)
+{
+    (void)state;
+    assert_shows(STR("hostname = mail.example.org;\n"),
+                 "/etc/veredus/veredus.conf:1:10: error: '=' is no part of this language\n"
+                 "    1 | hostname = mail.example.org;\n"
+                 "      |          ^ write it like this: hostname mail.example.org;\n");
+    assert_shows(STR("myhostname = mail.example.org\nmydestination = example.org\nlisten 25;\n"),
+                 "/etc/veredus/veredus.conf:1:1: error: unknown directive 'myhostname'\n"
+                 "    1 | myhostname = mail.example.org\n"
+                 "      | ^^^^^^^^^^ did you mean 'hostname'? write it like this, without '=': hostname mail.example.org;\n");
+    assert_shows(STR("smtpd_banner = hello\n;\n"),
+                 "/etc/veredus/veredus.conf:1:1: error: unknown directive 'smtpd_banner'\n"
+                 "    1 | smtpd_banner = hello\n"
+                 "      | ^^^^^^^^^^^^ statements are written like this: hostname mail.example.org;\n");
+}
+
 static void braces_and_quotes_that_do_not_match(void **state)
 {
     (void)state;
@@ -160,6 +177,15 @@ static void what_is_said_twice_names_both_places(void **state)
                  "/etc/veredus/veredus.conf:6:1: error: 'timeout' is said twice\n"
                  "    6 | timeout command 6m;\n"
                  "      | ^^^^^^^ the first is at veredus.conf:5\n");
+}
+
+static void an_endpoint_within_another_names_both_places(void **state)
+{
+    (void)state;
+    assert_shows(STR("listen 127.0.0.1:25;\nlisten 25;\n"),
+                 "/etc/veredus/veredus.conf:2:8: error: endpoint '127.0.0.1:25' is a part of '25'\n"
+                 "    2 | listen 25;\n"
+                 "      |        ^^ the first is at veredus.conf:1\n");
 }
 
 static void a_domain_that_lacks_something_says_what(void **state)
@@ -263,9 +289,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_errors_of_the_reference_are_shown_as_there),
         cmocka_unit_test(a_forgotten_semicolon_is_found_where_it_is),
+        cmocka_unit_test(an_equals_sign_of_other_languages_is_named),
         cmocka_unit_test(braces_and_quotes_that_do_not_match),
         cmocka_unit_test(names_that_belong_elsewhere_say_where),
         cmocka_unit_test(what_is_said_twice_names_both_places),
+        cmocka_unit_test(an_endpoint_within_another_names_both_places),
         cmocka_unit_test(a_domain_that_lacks_something_says_what),
         cmocka_unit_test(an_unknown_placeholder_lists_those_allowed),
         cmocka_unit_test(a_system_without_a_full_name_says_how_to_set_it),

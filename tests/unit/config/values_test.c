@@ -279,6 +279,10 @@ static void endpoints(void **state)
         { "listen 25 mx 26;", "'26' is not what a listener can be: mx, submission, lmtp, tls" },
         { "listen;", "'listen' needs more: endpoint… [mx | submission | lmtp] [tls] [block]" },
         { "listen 25; listen 25;", "endpoint '25' is said twice" },
+        { "listen 25; listen 127.0.0.1:25;", "endpoint '127.0.0.1:25' is a part of '25'" },
+        { "listen [::1]:25 25;", "endpoint '[::1]:25' is a part of '25'" },
+        { "listen 0.0.0.0:25 192.0.2.1:25;", "endpoint '192.0.2.1:25' is a part of '0.0.0.0:25'" },
+        { "listen 0.0.0.0:25 [::]:25 26 127.0.0.1:27 [::1]:27;", NULL },
         { "listen 25 { name a; } listen 26 { name a; }", "name 'a' is said twice" },
         { "listen 25 { name \"a b\"; }", "'a b' is not a word of letters, digits, '.', '_' and '-'" },
         { "listen unix:/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
