@@ -195,8 +195,10 @@ static void check_account(struct needs_report *r, const struct config *config, c
         return;
     if (identity_find(need->what, true, &id, &err))
         return;
-    say(r, need->place, (struct finding){ CONFIG_ERROR, "systemd-sysusers makes those veredus comes with; deliver-as and run-as name others" }, "%s",
-        err.text);
+    say(r, need->place,
+        (struct finding){ CONFIG_ERROR,
+                          "systemd-sysusers makes those veredus comes with; deliver-as and run-as name others" },
+        "%s", err.text);
 }
 
 /* As main sees it when it starts: without one of them all processes share an account. */
