@@ -55,7 +55,7 @@ static void channel_end(struct ipc_channel *c, const char *why)
 
 static bool may_ask(const struct ipc_channel *c)
 {
-    return !c->closed && c->asked < IPC_CREDITS && c->out.n - c->out_sent < OUT_FULL;
+    return !c->closed && !c->deaf && c->asked < IPC_CREDITS && c->out.n - c->out_sent < OUT_FULL;
 }
 
 static void tell_credit(struct ipc_channel *c)
@@ -104,6 +104,19 @@ static void forget_sent(struct ipc_channel *c)
         buf_shrink(&c->out, READ_ROOM * 4);
 }
 
+/*
+ * Nobody will read what waits. But answers and outcomes are always read (DESIGN 3): what the peer wrote before it died
+ * is still there, and the end of that is the end of the channel.
+ */
+static void peer_deaf(struct ipc_channel *c)
+{
+    c->deaf = true;
+    fds_sent(c->fds, c->fds->n_out);
+    buf_done(&c->out);
+    c->out_sent = 0;
+    io_watch_arm(&c->watch, IO_READ);
+}
+
 static void channel_write(struct ipc_channel *c)
 {
     bool was_full = !may_ask(c);
@@ -115,8 +128,12 @@ static void channel_write(struct ipc_channel *c)
         ssize_t r = fd_send(c->fd, octets, fds, n_fds);
         if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             break;
+        if (r < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+            peer_deaf(c);
+            return;
+        }
         if (r < 0) {
-            channel_end(c, "peer closed");
+            channel_end(c, "it cannot be written to");
             return;
         }
         fds_sent(c->fds, n_fds);
@@ -166,7 +183,7 @@ bool ipc_put(struct ipc_channel *c, enum ipc_type type, const void *body, int fd
 {
     BUG_ON(!ipc_type_allowed(type, c->self, c->peer));
     BUG_ON(fd >= 0 && !ipc_type_takes_fd(type));
-    if (c->closed || (ipc_type_class(type) == IPC_QUESTION && !may_ask(c)))
+    if (c->closed || c->deaf || (ipc_type_class(type) == IPC_QUESTION && !may_ask(c)))
         return false;
     if (type == IPC_LOG && c->out.n - c->out_sent > OUT_LOG_FULL) {
         c->lost++;

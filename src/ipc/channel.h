@@ -20,7 +20,7 @@ struct ipc_channel {
     uint32_t pid;        /* of the peer */
     int fd;
     bool closed;
-    bool has_ended;
+    bool deaf; /* the peer is gone; what it had said is still read */
     unsigned asked; /* our questions without an answer */
     unsigned owed;  /* the peer's questions without ours */
     uint64_t lost;  /* log records dropped because the peer does not read */
