@@ -232,18 +232,30 @@ static void check_statements(struct config_reading *r, struct config_block *b, u
 }
 
 /* What is met before a recipient is named belongs to no domain. */
+static bool refuse_domain_measure(struct config_reading *r, const struct config_statement *s)
+{
+    struct str name = config_limit_measure_name(s->value.limit.measure);
+    struct config_mark mark = { .place = s->words[2].place,
+                                .cure = STR("write it in 'listen' or at the top") };
+
+    return config_limit_is_of_recipients(s->value.limit.measure) ||
+           config_complain(r, mark, "'%.*s' cannot be counted for a domain", STR_ARG(name));
+}
+
+/* Both the listener's limits and the domain's are in force: there is nothing that `none` could take away. */
+static bool refuse_domain_none(struct config_reading *r, const struct config_statement *s)
+{
+    struct config_mark mark = { .place = s->words[3].place,
+                                .cure = STR("limits of 'listen' and the top hold beside a domain's") };
+
+    return s->value.limit.bound || config_complain(r, mark, "'none' takes nothing away in 'domain'");
+}
+
 static void check_domain_limits(struct config_reading *r, struct config_block *block)
 {
-    for (struct config_statement *s = block->first; s; s = s->next) {
-        if (!s->directive || s->directive->id != CONFIG_DIRECTIVE_LIMIT || s->wrong ||
-            config_limit_is_of_recipients(s->value.limit.measure))
-            continue;
-        struct str name = config_limit_measure_name(s->value.limit.measure);
-        struct config_mark mark = { .place = s->words[2].place,
-                                    .cure = STR("write it in 'listen' or at the top") };
-        s->wrong = true;
-        config_complain(r, mark, "'%.*s' cannot be counted for a domain", STR_ARG(name));
-    }
+    for (struct config_statement *s = block->first; s; s = s->next)
+        if (s->directive && s->directive->id == CONFIG_DIRECTIVE_LIMIT && !s->wrong)
+            s->wrong = !refuse_domain_measure(r, s) || !refuse_domain_none(r, s);
 }
 
 static void check_inner(struct config_reading *r, struct config_statement *s)

@@ -159,6 +159,8 @@ static void limits_of_a_domain_are_about_recipients(void **state)
           "limit sender unknown-recipients 5/h reject; }", NULL },
         { "domain a.example { users any; deliver maildir:/m/{user}; limit client connections 5; }",
           "'connections' cannot be counted for a domain" },
+        { "domain a.example { users any; deliver maildir:/m/{user}; limit client recipients none; }",
+          "'none' takes nothing away in 'domain'" },
         { "domain a.example { users any; deliver maildir:/m/{user}; limit client sessions 5/h; "
           "limit all messages 5/h reject; limit client errors 5/h; }",
           "'sessions' cannot be counted for a domain | 'messages' cannot be counted for a domain | "
