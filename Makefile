@@ -45,7 +45,7 @@ asan:
 
 fuzz:
 	@MAKE_TARGET=fuzz tools/deps fuzz
-	@CC=clang tools/build -d build-fuzz -s=-Dfuzz=true
+	@CC=clang tools/build -d build-fuzz -s=-Dfuzz=true -s=-Db_lundef=false
 	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
 
 simulate:
