@@ -1,4 +1,4 @@
-/* cmd/addresses.c -- do aliases lead somewhere, and is there somebody who reads a postmaster's mail? (FACE 1.11) */
+/* cmd/addresses.c -- do aliases lead somewhere, and does somebody read a postmaster's mail? (FACE 1.11) */
 #include <stdio.h>
 
 #include "cmd/needs.h"
@@ -30,7 +30,8 @@ static void say_line(struct walk *w, const struct route_finding *f)
     if (w->findings++ == FINDINGS_SHOWN)
         needs_line(w->report, CONFIG_ERROR, "%.*s: error: more lines like these", STR_ARG(f->path));
     else
-        needs_line(w->report, severity, "%s%s: %.*s", rule, f->is_warning ? "warning" : "error", STR_ARG(f->text));
+        needs_line(w->report, severity, "%s%s: %.*s", rule, f->is_warning ? "warning" : "error",
+                   STR_ARG(f->text));
 }
 
 static void on_finding(void *ctx, const struct route_finding *f)
@@ -40,8 +41,8 @@ static void on_finding(void *ctx, const struct route_finding *f)
     if (f->path.n)
         say_line(w, f);
     else
-        config_diagnostics_add(w->report->diag, f->is_warning ? CONFIG_WARNING : CONFIG_ERROR, f->place, f->text,
-                               STR_NONE, f->cure);
+        config_diagnostics_add(w->report->diag, f->is_warning ? CONFIG_WARNING : CONFIG_ERROR, f->place,
+                               f->text, STR_NONE, f->cure);
 }
 
 void addresses_check(const struct config *config, struct needs_report *report)

@@ -96,7 +96,8 @@ static void say_named(struct needs_report *r, const struct naming *by, struct fi
         say(r, by->place, f, "%s", text);
 }
 
-/* Main opens what an alias names only if everyone may read it: the file's writer names it, not the administrator. */
+/* Main opens what an alias names only if everyone may read it: the file's writer names it, not the
+ * administrator. */
 static bool is_for_everyone(const char *path)
 {
     struct stat st;
@@ -113,10 +114,11 @@ static struct route_table *read_table(struct needs_report *r, enum route_form fo
     if (table)
         say_faults(r, path, &table->faults);
     else if (err.sys == EACCES && geteuid() != 0)
-        say_named(r, by, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s", path);
+        say_named(r, by, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s",
+                  path);
     else
-        say_named(r, by, (struct finding){ CONFIG_ERROR, "until it is there, mail that needs it gets 451" }, "%s",
-                  err.text);
+        say_named(r, by, (struct finding){ CONFIG_ERROR, "until it is there, mail that needs it gets 451" },
+                  "%s", err.text);
     if (table && by->file && !is_for_everyone(path))
         say_named(r, by, (struct finding){ CONFIG_ERROR, "until it is, mail that needs it gets 451" },
                   "%s is not readable by everyone", path);
@@ -196,8 +198,9 @@ static void check_account(struct needs_report *r, const struct config *config, c
     if (identity_find(need->what, true, &id, &err))
         return;
     say(r, need->place,
-        (struct finding){ CONFIG_ERROR,
-                          "systemd-sysusers makes those veredus comes with; deliver-as and run-as name others" },
+        (struct finding){
+            CONFIG_ERROR,
+            "systemd-sysusers makes those veredus comes with; deliver-as and run-as name others" },
         "%s", err.text);
 }
 
@@ -225,7 +228,8 @@ static void check_group(struct needs_report *r, const struct config_need *need)
         return;
     /* Ours comes with the package; without it root alone may ask, and nothing else is lost. */
     if (!strcmp(name, "veredus"))
-        say(r, need->place, (struct finding){ CONFIG_WARNING, "systemd-sysusers makes it; until then only root may ask" },
+        say(r, need->place,
+            (struct finding){ CONFIG_WARNING, "systemd-sysusers makes it; until then only root may ask" },
             "there is no group 'veredus'");
     else
         say(r, need->place, error, "there is no group '%s'", name);
@@ -233,7 +237,8 @@ static void check_group(struct needs_report *r, const struct config_need *need)
 
 /* ---- folders ---- */
 
-/* Has ID the rights WHAT (as bits of others) to a folder with that owner and mode? Access control lists apart. */
+/* Has ID the rights WHAT (as bits of others) to a folder with that owner and mode? Access control lists
+ * apart. */
 static bool may(const struct identity *id, const struct stat *st, mode_t what)
 {
     bool member = st->st_gid == id->gid;
@@ -279,7 +284,8 @@ static bool check_folder(struct needs_report *r, struct config_place place, stru
         status = stat(path, st);
     }
     if (status < 0 && errno == EACCES && geteuid() != 0)
-        say(r, place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s", path);
+        say(r, place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s",
+            path);
     else if (status < 0)
         say(r, place, (struct finding){ CONFIG_ERROR, "make it" }, "%s: %s", path, strerror(errno));
     else if (!S_ISDIR(st->st_mode))
@@ -287,6 +293,24 @@ static bool check_folder(struct needs_report *r, struct config_place place, stru
     else
         return !made;
     return false;
+}
+
+/* One Maildir for a whole domain may be meant, but more often {user} was forgotten or written as elsewhere.
+ */
+static void check_mailbox_apart(struct needs_report *r, const struct config_domain *d)
+{
+    static const enum config_placeholder tells_apart[] = {
+        CONFIG_PLACEHOLDER_USER,
+        CONFIG_PLACEHOLDER_ADDRESS,
+        CONFIG_PLACEHOLDER_ORIGINAL,
+        CONFIG_PLACEHOLDER_HOME,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(tells_apart); i++)
+        if (config_template_uses(&d->deliver.path, tells_apart[i]))
+            return;
+    say(r, d->deliver.place, (struct finding){ CONFIG_WARNING, "if each has their own, write {user} in it" },
+        "all users of this domain share one mailbox");
 }
 
 static void check_mail_root(struct needs_report *r, const struct config_domain *d)
@@ -303,11 +327,19 @@ static void check_mail_root(struct needs_report *r, const struct config_domain *
         if (identity_find(d->deliver_as.text, true, &id, NULL) &&
             !(may_reach(&id, root) && may(&id, &st, S_IWOTH | S_IXOTH)))
             say(r, d->deliver.place, (struct finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
-                "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(d->deliver_as.text), STR_ARG(root));
+                "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(d->deliver_as.text),
+                STR_ARG(root));
     } else if (geteuid() != 0 && path_of(root, path) && access(path, W_OK | X_OK) < 0) {
-        say(r, d->deliver.place, (struct finding){ CONFIG_WARNING, "a server that you start delivers as you" },
+        say(r, d->deliver.place,
+            (struct finding){ CONFIG_WARNING, "a server that you start delivers as you" },
             "you may not write to %.*s", STR_ARG(root));
     }
+}
+
+static void check_deliver(struct needs_report *r, const struct config_domain *d)
+{
+    check_mailbox_apart(r, d);
+    check_mail_root(r, d);
 }
 
 /* ---- all ---- */
@@ -350,5 +382,5 @@ void needs_check(const struct config *config, struct needs_report *report)
     check_process_accounts(report, config);
     read_all_includes(report);
     for (size_t i = 0; i < config->n_domains; i++)
-        check_mail_root(report, &config->domains[i]);
+        check_deliver(report, &config->domains[i]);
 }

@@ -48,7 +48,9 @@ static bool complain_of_name(struct config_reading *r, struct config_statement *
     const struct config_directive *near = config_directive_nearest(name, contexts), *elsewhere = near;
     struct config_mark mark = { .place = config_statement_place(s) };
 
-    if (near) {
+    if (str_starts(name, STR("//")) || str_starts(name, STR("/*"))) {
+        mark.cure = STR("a comment begins with '#'");
+    } else if (near) {
         seen->meant[near->id] = true;
         mark.hint = config_hint(r, near->name);
         if (has_equals(s))
@@ -175,7 +177,7 @@ static bool begins_statement(const struct config_statement *s, const struct conf
     return w->place.line > w[-1].place.line && w->plain && !is_role && config_directive_find(w->text);
 }
 
-/* A forgotten ";" makes one statement of two lines: the first is judged by its own words, the second not at all. */
+/* A forgotten ";" makes one statement of two lines: of the first its own words are judged, the second is not. */
 static bool cut_at_missing_end(struct config_reading *r, struct config_statement *s, struct seen *seen)
 {
     for (size_t i = 1; i < s->n_words; i++) {

@@ -124,6 +124,10 @@ def check(folder):
             warned = True
         expect("missing accounts of processes are a warning", seen[0] == 0 and ("run as nobody" in seen[1]) == warned,
                seen)
+    shared = write(folder, "shared.conf", GOOD.replace("{user}", "%u"))
+    seen = run("config", "check", shared, cwd=folder)
+    expect("a mailbox that all share is a warning", seen[0] == 0 and "all users of this domain share one mailbox" in
+           seen[1] and "{user}" in seen[1], seen)
     bad = write(folder, "bad.conf", GOOD.replace("hostname", "hostnam").replace("maildir:", "mailbox:"))
     seen = run("config", "check", bad, cwd=folder)
     expect("all errors at once, with place and mark",

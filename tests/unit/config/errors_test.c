@@ -97,7 +97,7 @@ static void a_forgotten_semicolon_is_found_where_it_is(void **state)
                  "      |      ^^ write ';' behind it\n");
 }
 
-static void an_equals_sign_of_other_languages_is_named(void **state)
+static void signs_of_other_languages_are_named(void **state)
 {
     (void)state;
     assert_shows(STR("hostname = mail.example.org;\n"),
@@ -108,6 +108,10 @@ static void an_equals_sign_of_other_languages_is_named(void **state)
                  "/etc/veredus/veredus.conf:1:1: error: unknown directive 'myhostname'\n"
                  "    1 | myhostname = mail.example.org\n"
                  "      | ^^^^^^^^^^ did you mean 'hostname'? write it like this, without '=': hostname mail.example.org;\n");
+    assert_shows(STR("// mail\nhostname mail.example.org;\n"),
+                 "/etc/veredus/veredus.conf:1:1: error: unknown directive '//'\n"
+                 "    1 | // mail\n"
+                 "      | ^^ a comment begins with '#'\n");
     assert_shows(STR("smtpd_banner = hello\n;\n"),
                  "/etc/veredus/veredus.conf:1:1: error: unknown directive 'smtpd_banner'\n"
                  "    1 | smtpd_banner = hello\n"
@@ -289,7 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_errors_of_the_reference_are_shown_as_there),
         cmocka_unit_test(a_forgotten_semicolon_is_found_where_it_is),
-        cmocka_unit_test(an_equals_sign_of_other_languages_is_named),
+        cmocka_unit_test(signs_of_other_languages_are_named),
         cmocka_unit_test(braces_and_quotes_that_do_not_match),
         cmocka_unit_test(names_that_belong_elsewhere_say_where),
         cmocka_unit_test(what_is_said_twice_names_both_places),
