@@ -96,8 +96,7 @@ static void say_named(struct needs_report *r, const struct naming *by, struct fi
         say(r, by->place, f, "%s", text);
 }
 
-/* Main opens what an alias names only if everyone may read it: the file's writer names it, not the
- * administrator. */
+/* What an alias names, main opens only if everyone may read it: the alias file may have other writers. */
 static bool is_for_everyone(const char *path)
 {
     struct stat st;
@@ -237,8 +236,7 @@ static void check_group(struct needs_report *r, const struct config_need *need)
 
 /* ---- folders ---- */
 
-/* Has ID the rights WHAT (as bits of others) to a folder with that owner and mode? Access control lists
- * apart. */
+/* Has ID the rights WHAT (as bits of others) to a folder of that owner and mode? Without access lists. */
 static bool may(const struct identity *id, const struct stat *st, mode_t what)
 {
     bool member = st->st_gid == id->gid;
@@ -295,8 +293,7 @@ static bool check_folder(struct needs_report *r, struct config_place place, stru
     return false;
 }
 
-/* One Maildir for a whole domain may be meant, but more often {user} was forgotten or written as elsewhere.
- */
+/* One Maildir for a whole domain may be meant, but more often {user} was forgotten or written otherwise. */
 static void check_mailbox_apart(struct needs_report *r, const struct config_domain *d)
 {
     static const enum config_placeholder tells_apart[] = {
