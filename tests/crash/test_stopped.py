@@ -1,6 +1,6 @@
 """
-One process stands still (SIGSTOP) while mail comes in: the others go on as far as they can, nobody waits for a log, and when
-it runs again all goes on. Nothing acknowledged is lost (C056), nothing arrives twice, nothing refused arrives (C057).
+One process stands still (SIGSTOP) while mail comes in: the others go on as far as they can, nobody waits for a log, and
+when it runs again all goes on. Nothing acknowledged is lost (C056) or arrives twice, nothing refused arrives (C057).
 """
 import threading
 
