@@ -13,6 +13,8 @@
 #include "io/fd.h"
 #include "main/server.h"
 
+enum { PROGRAM_MAX = 1024 };
+
 /* ---- where worker programs are ---- */
 
 /* The folder of our own program: installed as PREFIX/sbin/veredus, or in a build tree. */
@@ -66,6 +68,17 @@ static int make_hand(struct main_child *c, struct err *err)
     return fd;
 }
 
+/* The folder of PROGRAM, an absolute path. */
+static int folder_open(const char *program)
+{
+    char folder[PROGRAM_MAX];
+    size_t length = (size_t)(strrchr(program, '/') - program);
+
+    memcpy(folder, program, length);
+    folder[length] = '\0';
+    return open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 /* In the child, between fork and exec: only what is safe there. Ends the process. */
 _Noreturn static void become_worker(const char *program, int channel, int hand, const struct identity *identity)
 {
@@ -84,11 +97,13 @@ _Noreturn static void become_worker(const char *program, int channel, int hand, 
         _exit(71);
     if (hand < 0)
         close(WORKER_FD_HAND);
+    /* Opened while we may: an account of its own cannot walk to a build below /root. */
+    int folder = folder_open(program);
     if (identity && !identity_take(identity))
         _exit(77);
     if (chdir("/") < 0)
         _exit(71);
-    execve(program, argv, no_environment);
+    execveat(folder, strrchr(program, '/') + 1, argv, no_environment, 0);
     _exit(72);
 }
 
@@ -126,7 +141,7 @@ struct main_child *child_start(struct main_server *s, enum process_kind kind, ui
                                const struct identity *identity, const char *param, struct err *err)
 {
     struct main_child *c = calloc(1, sizeof(*c));
-    char program[1024];
+    char program[PROGRAM_MAX];
     int fds[2] = { -1, -1 };
     int hand = -1;
 

@@ -1,4 +1,5 @@
 """veredus demo: what it shows is true, and it cannot be made to show something else."""
+import glob
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import tempfile
 
 import pytest
 
-from harness import PROGRAM, Wire, children, until
+from harness import BUILD, PROGRAM, Wire, children, until
 
 LETTER = b"From: bob@example.test\r\nSubject: hello\r\n  there\r\n\r\nIt works.\r\n"
 
@@ -79,6 +80,21 @@ def test_once_proves_one_message_and_ends(folder):
     # Counted here once more: Maildir has LF, the three fields of the way here stand on top (RFC 5321 4.4).
     head = re.match(rb"Return-Path: .*\nDelivered-To: .*\nReceived: .*\n(?:[ \t].*\n)*", content)
     assert len(content[head.end():].replace(b"\n", b"\r\n")) == int(sent.replace(",", ""))
+
+
+def test_root_starts_it_from_a_clone_that_others_cannot_reach(folder):
+    """A clone below /root, which is closed; the workers have another account."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    build = folder + "/closed/build"
+    os.makedirs(build)
+    os.chmod(folder + "/closed", 0o700)
+    for program in [PROGRAM, *glob.glob(BUILD + "/src/cmd/veredus-*")]:
+        if os.path.isfile(program):
+            shutil.copy(program, build)
+    done = subprocess.run([build + "/veredus", "demo", "once", "--dir", folder + "/demo"], capture_output=True,
+                          text=True, timeout=60, check=False)
+    assert done.returncode == 0 and "same octets" in done.stdout, done
 
 
 def test_without_a_terminal_there_are_no_colours_and_without_utf8_no_marks(folder):
