@@ -1,6 +1,7 @@
 /* main/run.c -- from the configuration to open ports, and back. */
 #include "main/run.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -81,6 +82,28 @@ static void look_for_accounts(struct main_server *s)
     log_send(&r);
 }
 
+/* The spool was another account's before (made before ours were): its files go with it, and no others. */
+static bool spool_give(const char *path, uid_t former, const struct identity *id, struct err *err)
+{
+    DIR *folder = opendir(path);
+    bool ok = folder != NULL;
+
+    for (struct dirent *e; ok && (e = readdir(folder));) {
+        struct stat st;
+        if (fstatat(dirfd(folder), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+            st.st_uid != former || st.st_nlink != 1)
+            continue;
+        ok = fchownat(dirfd(folder), e->d_name, id->uid, id->gid, AT_SYMLINK_NOFOLLOW) == 0;
+    }
+    /* The folder last: until then its former owner is seen to be one, and this is done again. */
+    ok = ok && fchown(dirfd(folder), id->uid, id->gid) == 0;
+    if (!ok)
+        err_sys(err, errno, "spool: cannot give %s to %s", path, id->name);
+    if (folder)
+        closedir(folder);
+    return ok;
+}
+
 /* The folder of the queue: made, and given to the queue process. */
 static bool spool_folder(struct main_server *s, struct err *err)
 {
@@ -102,9 +125,7 @@ static bool spool_folder(struct main_server *s, struct err *err)
                                                : str_from_c(process_account(PROCESS_QUEUE));
     if (!identity_find(account, true, &id, err))
         return err_wrap(err, "spool");
-    if (st.st_uid != id.uid && lchown(path, id.uid, id.gid) < 0)
-        return err_sys(err, errno, "spool: cannot give %s to %s", path, id.name);
-    return true;
+    return st.st_uid == id.uid || spool_give(path, st.st_uid, &id, err);
 }
 
 static void raise_descriptors(void)
