@@ -6,6 +6,8 @@
 
 #include "main/server.h"
 
+enum { DELIVER_SHORT_LIFE_MSEC = 500 };
+
 /* A question of the queue that waits for a process being started. */
 struct asked {
     struct list node; /* of main_child.asked */
@@ -104,6 +106,10 @@ void delivery_ask(struct main_server *s, struct main_child *queue, const struct 
         answer(queue, ask->ticket, IPC_OK, c->instance, STR_NONE);
         return;
     }
+    if (!c && io_now_msec(s->loop) < s->deliver_rest_msec) {
+        answer(queue, ask->ticket, IPC_TEMP, 0, STR("deliver processes end as soon as they are started; see the log"));
+        return;
+    }
     if (!c)
         c = child_start(s, PROCESS_DELIVER, s->generation, &id, root, &err);
     if (!c)
@@ -132,6 +138,11 @@ void delivery_ready(struct main_child *deliver)
 
 void delivery_ended(struct main_child *deliver)
 {
+    struct main_server *s = deliver->server;
+    int64_t now = io_now_msec(s->loop);
+
+    if (deliver->state != CHILD_ENDING && now - deliver->started_msec < DELIVER_SHORT_LIFE_MSEC)
+        s->deliver_rest_msec = now + MAIN_BACKOFF_MAX_MSEC;
     answer_all(deliver, IPC_TEMP, STR("the deliver process ended while it started"));
 }
 

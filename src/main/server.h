@@ -112,6 +112,7 @@ struct main_server {
     uint64_t queued, recovered, dropped;
     char stop_cause[ERR_TEXT_MAX];
     int exit_code;
+    int64_t deliver_rest_msec; /* io_now_msec: one died as soon as it was born, none is started before */
     bool root;            /* we may change users */
     bool accounts_missing;
 };

@@ -15,7 +15,7 @@ enum {
     RECEIVE_MEMORY_ALL = 64 * 1024 * 1024, /* content of all sessions in memory; when short, the bound shrinks */
     RECEIVE_IDS_BLOCK = 512,
     RECEIVE_LISTENERS_MAX = 256,
-    RECEIVE_COMMIT_EACH_MSEC = 100,
+    RECEIVE_ACCEPT_REST_MSEC = 100,
 };
 
 struct receive;
@@ -51,7 +51,7 @@ struct receive {
     struct buf out;        /* replies of the session in hand */
     struct buf scratch;    /* of one message: envelope and our fields */
     char *read_room;       /* RECEIVE_READ_MAX */
-    struct io_timer stop_timer;
+    struct io_timer accept_again; /* descriptors ran short: listeners rest a moment */
     bool retiring; /* takes no new clients */
     bool stopping; /* and tells those it has */
     /* sums for status */

@@ -56,6 +56,25 @@ static void client_of(const struct sockaddr_storage *sa, struct ip *client, uint
     }
 }
 
+static void listeners_arm(struct receive *r, unsigned what)
+{
+    for (size_t i = 0; i < r->n_listeners; i++)
+        if (r->listeners[i].fd >= 0)
+            io_watch_arm(&r->listeners[i].watch, what);
+}
+
+/* Clients that cannot be had wait in the kernel; asking for them again at once would only spin. */
+static void listeners_rest(struct receive *r)
+{
+    listeners_arm(r, 0);
+    io_timer_start(&r->accept_again, RECEIVE_ACCEPT_REST_MSEC);
+}
+
+static void on_accept_again(struct io_timer *t)
+{
+    listeners_arm(CONTAINER_OF(t, struct receive, accept_again), IO_READ);
+}
+
 static void on_client(struct io_watch *w, unsigned what)
 {
     struct receive_listener *l = CONTAINER_OF(w, struct receive_listener, watch);
@@ -67,9 +86,11 @@ static void on_client(struct io_watch *w, unsigned what)
         struct ip client;
         uint16_t port;
         int fd = accept4(l->fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        /* Nobody is there any more, or descriptors are short: level-triggered, we are called again. */
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                listeners_rest(l->receive);
             return;
+        }
         client_of(&sa, &client, &port);
         session_begin(l->receive, l, fd, &client, port);
     }
@@ -181,7 +202,7 @@ static bool start(struct worker *w, struct err *err)
         return err_temp(err, "out of memory");
     if (getrandom(&r->session_next, sizeof(r->session_next), 0) != (ssize_t)sizeof(r->session_next))
         return err_sys(err, errno, "getrandom");
-    return true;
+    return io_timer_init(&r->accept_again, w->loop, on_accept_again, err);
 }
 
 static void message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)

@@ -13,6 +13,7 @@
 enum {
     SESSION_ARENA_MAX = 64 * 1024,
     IN_MAX = RECEIVE_READ_MAX + 4096,
+    LINGER_MSEC = 2000,
     PROGRESS_OCTETS = 256, /* of content, to move the deadline: a client that drips does not */
 };
 
@@ -133,6 +134,31 @@ static bool holds_replies(const struct session *s)
     return s->blocked || s->delayed || (s->question != QUESTION_NONE && s->question != QUESTION_COMMIT);
 }
 
+/*
+ * A close with input unread makes the kernel reset the connection, and the client may never see our last reply. So
+ * our side ends, and what it still sends is thrown away for a moment.
+ */
+static void say_no_more(struct session *s)
+{
+    char octet;
+
+    if (recv(s->fd, &octet, 1, MSG_PEEK) <= 0 || shutdown(s->fd, SHUT_WR) < 0) {
+        session_end(s, s->end_reason ? s->end_reason : "quit");
+        return;
+    }
+    s->lingering = true;
+    io_watch_arm(&s->watch, IO_READ);
+    session_deadline(s, LINGER_MSEC);
+}
+
+static void linger(struct session *s)
+{
+    ssize_t n = recv(s->fd, s->receive->read_room, RECEIVE_READ_MAX, 0);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        session_end(s, s->end_reason);
+}
+
 /* What is in the shared buffer goes to this client, behind what it has not got yet. */
 void session_send(struct session *s)
 {
@@ -152,7 +178,7 @@ void session_send(struct session *s)
     if (s->blocked)
         io_watch_arm(&s->watch, IO_WRITE);
     else if (s->closing && !s->out.n)
-        session_end(s, s->end_reason ? s->end_reason : "quit");
+        say_no_more(s);
 }
 
 /* ---- driving the dialogue ---- */
@@ -345,6 +371,10 @@ static void on_readable(struct session *s)
 {
     struct receive *r = s->receive;
 
+    if (s->lingering) {
+        linger(s);
+        return;
+    }
     if (waits(s)) {
         /* It talks on before it has its reply: what it says stays in the kernel till then. */
         io_watch_arm(&s->watch, s->blocked ? IO_WRITE : 0);
@@ -403,8 +433,8 @@ void session_goodbye(struct session *s, enum smtp_reply_name row, const struct s
     s->end_reason = close_reason(row);
     session_send(s);
     /* A client that does not even take this is not waited for. */
-    if (!s->finished)
-        session_deadline(s, 5000);
+    if (!s->finished && !s->lingering)
+        session_deadline(s, LINGER_MSEC);
 }
 
 /* Who was asked said nothing in time: the command, or the content of the message, gets 451. */

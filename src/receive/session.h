@@ -82,6 +82,7 @@ struct session {
     uint32_t lookup_instance; /* the lookup that counts us as connected; 0: none */
     bool blocked;    /* the client takes no more now; out waits for it */
     bool closing;    /* close when out is taken */
+    bool lingering;  /* all is said; what it still sends is not looked at */
     bool delayed;    /* error-delay */
     bool finished;   /* gone at the end of this turn */
     struct io_task reaper;
