@@ -14,6 +14,7 @@ enum {
     SESSION_ARENA_MAX = 64 * 1024,
     IN_MAX = RECEIVE_READ_MAX + 4096,
     LINGER_MSEC = 2000,
+    LINGER_OCTETS = 256 * 1024,
     PROGRESS_OCTETS = 256, /* of content, to move the deadline: a client that drips does not */
 };
 
@@ -136,7 +137,7 @@ static bool holds_replies(const struct session *s)
 
 /*
  * A close with input unread makes the kernel reset the connection, and the client may never see our last reply. So
- * our side ends, and what it still sends is thrown away for a moment.
+ * our side ends, and what it still sends is thrown away for a moment, up to a bound.
  */
 static void say_no_more(struct session *s)
 {
@@ -155,7 +156,9 @@ static void linger(struct session *s)
 {
     ssize_t n = recv(s->fd, s->receive->read_room, RECEIVE_READ_MAX, 0);
 
-    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+    if (n > 0)
+        s->lingered += (size_t)n;
+    if (n == 0 || s->lingered > LINGER_OCTETS || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
         session_end(s, s->end_reason);
 }
 

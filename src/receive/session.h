@@ -83,6 +83,7 @@ struct session {
     bool blocked;    /* the client takes no more now; out waits for it */
     bool closing;    /* close when out is taken */
     bool lingering;  /* all is said; what it still sends is not looked at */
+    size_t lingered; /* octets of that */
     bool delayed;    /* error-delay */
     bool finished;   /* gone at the end of this turn */
     struct io_task reaper;
