@@ -196,3 +196,15 @@ def test_a_client_that_never_reads_is_dropped(make_server):
             pass
         assert server.send(LETTER) == 250
     server.wait_mail("ada")
+
+
+def test_the_last_reply_arrives_though_input_is_unread(make_server):
+    """A close with input unread would reset the connection, and take the 421 with it."""
+    server = make_server(listen="max-errors 3; error-delay 0s;")
+    with server.wire() as wire:
+        wire.send(b"NONSENSE\r\n" * 5000)
+        codes = []
+        while not codes or codes[-1] != 421:
+            codes.append(wire.reply().code)
+        assert codes == [500] * 3 + [421]
+        assert wire.at_end()
