@@ -6,13 +6,14 @@
 
 #include "main/server.h"
 
-enum { DELIVER_SHORT_LIFE_MSEC = 500 };
+enum { DELIVER_SHORT_LIFE_MSEC = 500, DELIVER_REST_MSEC = 250 };
 
-/* A question of the queue that waits for a process being started. */
+/* A question of the queue that waits: for a process being started, or for the moment when one may be. */
 struct asked {
-    struct list node; /* of main_child.asked */
-    uint64_t ticket;
-    uint32_t by; /* instance of the queue */
+    struct list node; /* of main_child.asked, or main_server.resting */
+    uint32_t by;      /* instance of the queue */
+    struct ipc_deliver_ask ask;
+    char user[]; /* what ask.user borrows */
 };
 
 /* The configuration names the account: then it may have a uid below 1000 (DESIGN 3). */
@@ -70,15 +71,18 @@ static void answer(struct main_child *queue, uint64_t ticket, enum ipc_result st
 }
 
 /* Domains and users that share an account and a mail root share the process, and may ask for it at once. */
-static bool wait_for(struct main_child *deliver, const struct main_child *queue, uint64_t ticket)
+static bool wait_in(struct list *list, const struct main_child *queue, const struct ipc_deliver_ask *ask)
 {
-    struct asked *a = calloc(1, sizeof(*a));
+    struct asked *a = calloc(1, sizeof(*a) + ask->user.n);
 
     if (!a)
         return false;
-    *a = (struct asked){ .ticket = ticket, .by = queue->instance };
+    *a = (struct asked){ .by = queue->instance, .ask = *ask };
+    if (ask->user.n)
+        memcpy(a->user, ask->user.p, ask->user.n);
+    a->ask.user = str_of(a->user, ask->user.n);
     list_init(&a->node);
-    list_append(&deliver->asked, &a->node);
+    list_append(list, &a->node);
     return true;
 }
 
@@ -106,19 +110,37 @@ void delivery_ask(struct main_server *s, struct main_child *queue, const struct 
         answer(queue, ask->ticket, IPC_OK, c->instance, STR_NONE);
         return;
     }
-    if (!c && io_now_msec(s->loop) < s->deliver_rest_msec) {
-        answer(queue, ask->ticket, IPC_TEMP, 0, STR("deliver processes end as soon as they are started; see the log"));
+    if (!c && io_timer_pending(&s->deliver_rest)) {
+        if (!wait_in(&s->resting, queue, ask))
+            answer(queue, ask->ticket, IPC_TEMP, 0, STR("out of memory"));
         return;
     }
     if (!c)
         c = child_start(s, PROCESS_DELIVER, s->generation, &id, root, &err);
     if (!c)
         answer(queue, ask->ticket, IPC_TEMP, 0, str_from_c(err.text));
-    else if (!wait_for(c, queue, ask->ticket))
+    else if (!wait_in(&c->asked, queue, ask))
         answer(queue, ask->ticket, IPC_TEMP, 0, STR("out of memory"));
 }
 
-static void answer_all(struct main_child *deliver, enum ipc_result status, struct str text)
+void delivery_rested(struct main_server *s)
+{
+    struct main_child *queue = child_ready(s, PROCESS_QUEUE);
+    struct list rest;
+    struct list *node;
+
+    list_init(&rest);
+    while ((node = list_take(&s->resting)))
+        list_append(&rest, node);
+    while ((node = list_take(&rest))) {
+        struct asked *a = CONTAINER_OF(node, struct asked, node);
+        if (queue && queue->instance == a->by)
+            delivery_ask(s, queue, &a->ask);
+        free(a);
+    }
+}
+
+void delivery_ready(struct main_child *deliver)
 {
     struct main_child *queue = child_ready(deliver->server, PROCESS_QUEUE);
     struct list *node;
@@ -126,24 +148,28 @@ static void answer_all(struct main_child *deliver, enum ipc_result status, struc
     while ((node = list_take(&deliver->asked))) {
         struct asked *a = CONTAINER_OF(node, struct asked, node);
         if (queue && queue->instance == a->by)
-            answer(queue, a->ticket, status, deliver->instance, text);
+            answer(queue, a->ask.ticket, IPC_OK, deliver->instance, STR_NONE);
         free(a);
     }
 }
 
-void delivery_ready(struct main_child *deliver)
-{
-    answer_all(deliver, IPC_OK, STR_NONE);
-}
-
+/* One that dies as soon as it was born would be born again at once, for ever: the next ones wait, longer each time. */
 void delivery_ended(struct main_child *deliver)
 {
     struct main_server *s = deliver->server;
-    int64_t now = io_now_msec(s->loop);
+    int64_t rest = DELIVER_REST_MSEC;
+    struct list *node;
 
-    if (deliver->state != CHILD_ENDING && now - deliver->started_msec < DELIVER_SHORT_LIFE_MSEC)
-        s->deliver_rest_msec = now + MAIN_BACKOFF_MAX_MSEC;
-    answer_all(deliver, IPC_TEMP, STR("the deliver process ended while it started"));
+    if (deliver->state != CHILD_ENDING) {
+        bool short_life = io_now_msec(s->loop) - deliver->started_msec < DELIVER_SHORT_LIFE_MSEC;
+        s->deliver_short_lives = short_life ? s->deliver_short_lives + 1 : 0;
+        for (unsigned i = 1; i < s->deliver_short_lives && rest < MAIN_BACKOFF_MAX_MSEC; i++)
+            rest *= 2;
+    }
+    while ((node = list_take(&deliver->asked)))
+        list_append(&s->resting, node);
+    if (s->deliver_short_lives || !list_empty(&s->resting))
+        io_timer_start(&s->deliver_rest, rest < MAIN_BACKOFF_MAX_MSEC ? rest : MAIN_BACKOFF_MAX_MSEC);
 }
 
 void delivery_retire_former(struct main_server *s)

@@ -196,6 +196,11 @@ static void on_reload_overdue(struct io_timer *t)
     reload_overdue(CONTAINER_OF(t, struct main_server, reload));
 }
 
+static void on_deliver_rested(struct io_timer *t)
+{
+    delivery_rested(CONTAINER_OF(t, struct main_server, deliver_rest));
+}
+
 /* ---- the start ---- */
 
 static void log_started(struct main_server *s)
@@ -254,6 +259,7 @@ static bool server_begin(struct main_server *s, struct err *err)
 {
     return io_timer_init(&s->mend, s->loop, on_mend, err) && io_timer_init(&s->end, s->loop, on_end, err) &&
            io_timer_init(&s->reload, s->loop, on_reload_overdue, err) &&
+           io_timer_init(&s->deliver_rest, s->loop, on_deliver_rested, err) &&
            io_signal_init(&s->sigchld, s->loop, SIGCHLD, on_sigchld, err) &&
            io_signal_init(&s->sigterm, s->loop, SIGTERM, on_sigterm, err) &&
            io_signal_init(&s->sigint, s->loop, SIGINT, on_sigint, err) &&
@@ -288,6 +294,7 @@ static struct main_server *server_new(const struct main_options *options, struct
         .started_wall_msec = io_wall_msec(),
     };
     list_init(&s->children);
+    list_init(&s->resting);
     for (size_t i = 0; i < MAIN_GENERATIONS_MAX; i++)
         s->generations[i].bundle = -1;
     for (size_t i = 0; i < MAIN_SOCKETS_MAX; i++)

@@ -112,7 +112,9 @@ struct main_server {
     uint64_t queued, recovered, dropped;
     char stop_cause[ERR_TEXT_MAX];
     int exit_code;
-    int64_t deliver_rest_msec; /* io_now_msec: one died as soon as it was born, none is started before */
+    struct io_timer deliver_rest; /* deliver processes died as soon as they were born: none is started before */
+    struct list resting;          /* questions of the queue that wait for that */
+    unsigned deliver_short_lives; /* in a row */
     bool root;            /* we may change users */
     bool accounts_missing;
 };
@@ -180,6 +182,7 @@ void log_targets_send(struct main_server *s, struct main_child *control);
 void delivery_ask(struct main_server *s, struct main_child *queue, const struct ipc_deliver_ask *ask);
 void delivery_ready(struct main_child *deliver);
 void delivery_ended(struct main_child *deliver);
+void delivery_rested(struct main_server *s);
 /* Deliver processes of former configurations take nothing new. */
 void delivery_retire_former(struct main_server *s);
 

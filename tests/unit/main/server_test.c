@@ -138,10 +138,12 @@ static void open_room(const char *config)
         .reload_text = BUF_INIT(10000),
     };
     list_init(&room.server->children);
+    list_init(&room.server->resting);
     assert_true(io_timer_init(&room.turn, room.server->loop, on_turn, &err));
     assert_true(io_timer_init(&room.server->end, room.server->loop, on_end, &err));
     assert_true(io_timer_init(&room.server->mend, room.server->loop, on_end, &err));
     assert_true(io_timer_init(&room.server->reload, room.server->loop, on_end, &err));
+    assert_true(io_timer_init(&room.server->deliver_rest, room.server->loop, on_end, &err));
     struct main_generation *g = generation_load(room.server, &text);
     if (!g)
         fail_msg("%.*s", STR_ARG(buf_str(&text)));
@@ -160,6 +162,7 @@ static void close_room(void)
         ipc_channel_free(c->channel);
         free(c);
     }
+    delivery_rested(s);
     for (size_t i = 0; i < room.n_ends; i++)
         ipc_channel_free(room.ends[i]);
     for (size_t i = 0; i < MAIN_GENERATIONS_MAX; i++)
@@ -168,6 +171,7 @@ static void close_room(void)
     io_timer_done(&s->end);
     io_timer_done(&s->mend);
     io_timer_done(&s->reload);
+    io_timer_done(&s->deliver_rest);
     io_timer_done(&room.turn);
     io_loop_free(s->loop);
     buf_done(&s->early_log);
@@ -224,19 +228,29 @@ static void all_who_asked_for_a_process_being_started_get_it(void **state)
     close_room();
 }
 
-static void all_who_asked_for_a_process_that_dies_hear_of_it(void **state)
+/* Nobody's mail is put off for that: who asked gets the next one, after a rest. */
+static void all_who_asked_for_a_process_that_dies_get_the_next(void **state)
 {
     struct main_child *deliver = deliver_starts();
 
     (void)state;
     ask(7, 1, 0);
     ask(8, 1, 1);
-    deliver->state = CHILD_ENDING;
     delivery_ended(deliver);
+    deliver->state = CHILD_ENDING;
+    assert_true(io_timer_pending(&room.server->deliver_rest));
+    go_on();
+    assert_int_equal(room.n_seen, 0);
+    struct main_child *next = child(PROCESS_DELIVER, CHILD_READY);
+    snprintf(next->param, sizeof(next->param), "/var/mail");
+    io_timer_stop(&room.server->deliver_rest);
+    delivery_rested(room.server);
     go_on();
     assert_int_equal(room.n_seen, 2);
-    assert_int_equal(room.seen[0].status, IPC_TEMP);
-    assert_int_equal(room.seen[1].status, IPC_TEMP);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(room.seen[i].status, IPC_OK);
+        assert_int_equal(room.seen[i].instance, next->instance);
+    }
     close_room();
 }
 
@@ -308,7 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_who_asked_for_a_process_being_started_get_it),
-        cmocka_unit_test(all_who_asked_for_a_process_that_dies_hear_of_it),
+        cmocka_unit_test(all_who_asked_for_a_process_that_dies_get_the_next),
         cmocka_unit_test(directives_of_another_configuration_are_not_carried_out),
         cmocka_unit_test(a_start_that_fails_remembers_why),
         cmocka_unit_test(a_reload_that_moves_the_spool_changes_nothing),
