@@ -91,6 +91,7 @@ def fetch():
     try:
         folder = os.path.join(cache_folder(), "postfix")
         if os.path.exists(os.path.join(folder, "usr/sbin/smtp-source")):
+            check_libraries(folder)
             return folder
         with tempfile.TemporaryDirectory() as load:
             subprocess.run(["apt-get", "download", "postfix"], cwd=load, check=True, timeout=120,
