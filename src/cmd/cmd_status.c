@@ -101,8 +101,9 @@ static void judge(const json_t *all, json_t *complaints)
     json_array_foreach(json_object_get(all, "table"), i, row)
         judge_table(row, complaints);
     if (state.n && !str_eq(state, STR("ok")))
-        json_array_append_new(complaints, json_sprintf("the spool is %s%s%s", row_text_c(spool, "state"),
-                                                       row_has(spool, "cause") ? ": " : "", row_text_c(spool, "cause")));
+        json_array_append_new(complaints,
+                              json_sprintf("the spool is %s%s%s", row_text_c(spool, "state"),
+                                           row_has(spool, "cause") ? ": " : "", row_text_c(spool, "cause")));
 }
 
 /* ---- showing ---- */

@@ -157,7 +157,8 @@ def check(folder):
     lines = [line for line in seen[1].splitlines() if line.startswith(folder + "/aliases:")]
     expect("aliases that lead nowhere, each line once", seen[0] == 78
            and [line.split(":")[1] for line in lines] == ["8", "1", "2", "3", "4", "5", "6", "7"], seen)
-    for number, words in ((0, "wants an absolute path"), (1, "in a circle"), (4, "nobody-here@example.test, which does not exist"),
+    for number, words in ((0, "wants an absolute path"), (1, "in a circle"),
+                          (4, "nobody-here@example.test, which does not exist"),
                           (5, "x@far.example: mail is not yet taken for other hosts")):
         expect("aliases: " + words, words in lines[number], lines)
     expect("a domain without a postmaster is a warning", "warning: postmaster@example.test is no user" in seen[1], seen)
