@@ -15,6 +15,9 @@
 
 enum { PROGRAM_MAX = 1024 };
 
+/* A child ends with these when it never became a worker. */
+enum { EXIT_NO_PROGRAM = 72, EXIT_NO_ACCOUNT = 77 };
+
 /* ---- where worker programs are ---- */
 
 /* The folder of our own program: installed as PREFIX/sbin/veredus, or in a build tree. */
@@ -100,11 +103,11 @@ _Noreturn static void become_worker(const char *program, int channel, int hand, 
     /* Opened while we may: an account of its own cannot walk to a build below /root. */
     int folder = folder_open(program);
     if (identity && !identity_take(identity))
-        _exit(77);
+        _exit(EXIT_NO_ACCOUNT);
     if (chdir("/") < 0)
         _exit(71);
     execveat(folder, strrchr(program, '/') + 1, argv, no_environment, 0);
-    _exit(72);
+    _exit(EXIT_NO_PROGRAM);
 }
 
 static void child_free(struct main_child *c)
@@ -365,6 +368,10 @@ static void cause_of(int status, char *out, size_t room)
 {
     if (WIFSIGNALED(status))
         snprintf(out, room, "signal %d", WTERMSIG(status));
+    else if (WEXITSTATUS(status) == EXIT_NO_PROGRAM)
+        snprintf(out, room, "exit %d: its program could not be started", WEXITSTATUS(status));
+    else if (WEXITSTATUS(status) == EXIT_NO_ACCOUNT)
+        snprintf(out, room, "exit %d: its account could not be taken", WEXITSTATUS(status));
     else
         snprintf(out, room, "exit %d", WEXITSTATUS(status));
 }
@@ -390,6 +397,9 @@ static void child_ended(struct main_child *c, int status)
     if (!expected) {
         cause_of(status, cause, sizeof(cause));
         log_process(c->kind, 0, cause, c->post ? c->post->restarts + 1 : 0);
+        /* There may be no control yet that could write the record, and somebody is waiting for the start. */
+        if (s->phase == PHASE_STARTING && c->state == CHILD_STARTING)
+            fprintf(stderr, "veredus: %s: %s\n", process_name(c->kind), cause);
     }
     if (c->kind == PROCESS_DELIVER) {
         tell_queue_of_death(c);
