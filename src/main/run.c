@@ -276,6 +276,27 @@ static void server_end(struct main_server *s)
     buf_done(&s->reload_text);
 }
 
+/* All processes are gone, or there were none yet: nothing points into it any more. */
+static void server_free(struct main_server *s)
+{
+    delivery_rested(s);
+    for (size_t i = 0; i < MAIN_POSTS_MAX; i++)
+        post_drop(&s->posts[i]);
+    io_timer_done(&s->mend);
+    io_timer_done(&s->end);
+    io_timer_done(&s->reload);
+    io_timer_done(&s->deliver_rest);
+    io_signal_done(&s->sigchld);
+    io_signal_done(&s->sigterm);
+    io_signal_done(&s->sigint);
+    io_signal_done(&s->sighup);
+    for (size_t i = 0; i < MAIN_GENERATIONS_MAX; i++)
+        if (s->generations[i].number)
+            generation_drop(&s->generations[i]);
+    io_loop_free(s->loop);
+    free(s);
+}
+
 static struct main_server *server_new(const struct main_options *options, struct err *err)
 {
     struct main_server *s = calloc(1, sizeof(*s));
@@ -352,6 +373,8 @@ int main_run(const struct main_options *options)
 out:
     log_sink_set(NULL);
     server_end(s);
-    /* The kernel takes back the rest. */
+    /* With processes left (a loop that failed) the kernel takes back the rest. */
+    if (list_empty(&s->children))
+        server_free(s);
     return code;
 }

@@ -393,6 +393,7 @@ static inline void play_close(void)
     if (play.queue)
         peer_dies(&play.queue);
     io_timer_done(&play.turn);
+    io_timer_done(&play.receive->accept_again);
     io_loop_free(play.worker.loop);
     close(play.listener[1]);
     buf_done(&play.receive->out);
