@@ -394,6 +394,11 @@ static void child_ended(struct main_child *c, int status)
     char cause[64];
 
     c->pid = 0;
+    /* Its end may be seen before the end of its channel: the record of it waits for the next control. */
+    if (c->kind == PROCESS_CONTROL) {
+        ipc_channel_free(c->channel);
+        c->channel = NULL;
+    }
     if (!expected) {
         cause_of(status, cause, sizeof(cause));
         log_process(c->kind, 0, cause, c->post ? c->post->restarts + 1 : 0);
