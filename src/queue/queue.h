@@ -12,7 +12,7 @@
 #include "spool/spool.h"
 
 enum {
-    QUEUE_RETRY_MSEC = 60000,     /* until there is a schedule: every attempt that failed for now is repeated so */
+    QUEUE_RETRY_MSEC = 60000,     /* between attempts of what failed and may go well later */
     QUEUE_ATTEMPTS_MAX = 1024,    /* messages whose recipients are being delivered at once */
     QUEUE_MEMORY_MAX = 128 << 20, /* of contents of attempts; above it a message waits on disk for its first one */
     QUEUE_COMMITS_MAX = 512 << 20, /* of messages not yet synced; above it new ones get 451 */
