@@ -304,30 +304,30 @@ static void check_mailbox_apart(struct needs_report *r, const struct config_doma
     };
 
     for (size_t i = 0; i < ARRAY_LEN(tells_apart); i++)
-        if (config_template_uses(&d->deliver.path, tells_apart[i]))
+        if (config_template_uses(&d->route->targets[0].path, tells_apart[i]))
             return;
-    say(r, d->deliver.place, (struct finding){ CONFIG_WARNING, "if each has their own, write {user} in it" },
+    say(r, d->route->place, (struct finding){ CONFIG_WARNING, "if each has their own, write {user} in it" },
         "all users of this domain share one mailbox");
 }
 
 static void check_mail_root(struct needs_report *r, const struct config_domain *d)
 {
-    struct str root = config_template_root(&d->deliver.path);
+    struct str root = config_template_root(&d->route->targets[0].path);
     char path[CMD_PATH_MAX];
     struct identity id;
     struct stat st;
 
     /* Below {home} each user has a root of their own. */
-    if (!root.n || !check_folder(r, d->deliver.place, root, false, &st))
+    if (!root.n || !check_folder(r, d->route->place, root, false, &st))
         return;
     if (geteuid() == 0 && d->deliver_as.text.n) {
         if (identity_find(d->deliver_as.text, true, &id, NULL) &&
             !(may_reach(&id, root) && may(&id, &st, S_IWOTH | S_IXOTH)))
-            say(r, d->deliver.place, (struct finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
+            say(r, d->route->place, (struct finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
                 "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(d->deliver_as.text),
                 STR_ARG(root));
     } else if (geteuid() != 0 && path_of(root, path) && access(path, W_OK | X_OK) < 0) {
-        say(r, d->deliver.place,
+        say(r, d->route->place,
             (struct finding){ CONFIG_WARNING, "a server that you start delivers as you" },
             "you may not write to %.*s", STR_ARG(root));
     }

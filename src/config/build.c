@@ -21,6 +21,7 @@ struct builder {
     const struct config_tree *tree;
     struct config *c;
     struct config_limit *limits;
+    struct config_route *routes;
     struct limit_slots outer; /* built in, and what stands at the top */
 };
 
@@ -301,6 +302,27 @@ static struct config_text deliver_as(const struct config_statement *said_so, con
     return (struct config_text){ .text = users->kind == CONFIG_USERS_SYSTEM ? STR_NONE : STR("vmail") };
 }
 
+/* A domain's `deliver` is a route for its names (FACE 1.6). */
+static bool deliver_route(struct builder *b, const struct config_statement *s, struct config_domain *d)
+{
+    const struct config_statement *said_so = config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER);
+    struct config_route *route = &b->routes[b->c->n_routes];
+    struct config_target *target = ARENA_NEW(b->r->arena, struct config_target);
+
+    if (!target)
+        return config_exhausted(b->r);
+    *target = said_so->value.target;
+    *route = (struct config_route){
+        .index = b->c->n_routes++,
+        .place = target->place,
+        .domain = d,
+        .targets = target,
+        .n_targets = 1,
+    };
+    d->route = route;
+    return true;
+}
+
 static bool domain(struct builder *b, const struct config_statement *s, struct config_domain *out)
 {
     const struct config_statement *users = config_block_find(s->block, CONFIG_DIRECTIVE_USERS);
@@ -317,12 +339,13 @@ static bool domain(struct builder *b, const struct config_statement *s, struct c
         .users = users->value.users.items,
         .n_users = users->value.users.n,
         .subaddress = value(b, s->block, CONFIG_DIRECTIVE_SUBADDRESS)->text,
-        .deliver = config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER)->value.target,
         .deliver_as =
             deliver_as(config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER_AS), users->value.users.items),
         .max_message_size = value(b, s->block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
         .max_expansion = value(b, s->block, CONFIG_DIRECTIVE_MAX_EXPANSION)->number,
     };
+    if (!deliver_route(b, s, out))
+        return false;
     if (aliases) {
         out->aliases = aliases->value.texts.items;
         out->n_aliases = aliases->value.texts.n;
@@ -346,6 +369,10 @@ static bool domains(struct builder *b)
     if (!items)
         return config_exhausted(b->r);
     b->c->domains = items;
+    b->routes = ARENA_NEW_ARRAY(b->r->arena, n, struct config_route);
+    if (!b->routes)
+        return config_exhausted(b->r);
+    b->c->routes = b->routes;
     for (const struct config_statement *s = first; s; s = s->same, b->c->n_domains++)
         if (!domain(b, s, &items[b->c->n_domains]))
             return false;

@@ -162,6 +162,9 @@ struct config_session {
     struct config_choice path_syntax;   /* enum config_path_syntax */
     struct config_flag vrfy;
     struct config_limits limits;
+    struct config_networks relay_from; /* clients that may send anywhere; never `everyone` */
+    const struct config_text *relay_tables; /* files whose keys are addresses of such clients */
+    size_t n_relay_tables;
 };
 
 enum config_endpoint_kind {
@@ -197,6 +200,7 @@ enum config_users_kind {
     CONFIG_USERS_FILE,
     CONFIG_USERS_SYSTEM,
     CONFIG_USERS_ANY,
+    CONFIG_USERS_ASK, /* the next hop, at RCPT */
 };
 
 struct config_users {
@@ -205,15 +209,127 @@ struct config_users {
     struct config_place place;
 };
 
+/* ---- where mail goes ---- */
+
 enum config_target_kind {
-    CONFIG_TARGET_MAILDIR,
+    CONFIG_TARGET_MX,        /* HOST: the domain whose MX; empty: the recipient's */
+    CONFIG_TARGET_SMTP,      /* HOST and PORT */
+    CONFIG_TARGET_LMTP,      /* HOST and PORT */
+    CONFIG_TARGET_LMTP_UNIX, /* HOST: the socket's path */
+    CONFIG_TARGET_MAILDIR,   /* PATH */
+    CONFIG_TARGET_MBOX,      /* PATH */
+    CONFIG_TARGET_PIPE,      /* PATH without placeholders, ARGS */
+    CONFIG_TARGET_HOLD,
+    CONFIG_TARGET_DISCARD,
+    CONFIG_TARGET_FAIL,  /* STATUS and TEXT */
+    CONFIG_TARGET_DEFER, /* STATUS and TEXT */
 };
 
 struct config_target {
     enum config_target_kind kind;
+    struct str host; /* lower case; of an address literal "192.0.2.1" or "2001:db8::1" without brackets */
+    uint16_t port;   /* 0: the route's `port` */
     struct config_template path;
+    const struct config_template *args; /* of PIPE: each one argument, but {recipients} alone, which is one for each */
+    size_t n_args;
+    struct str status; /* "5.1.6" */
+    struct str text;
     struct config_place place;
 };
+
+enum config_pattern_kind {
+    CONFIG_PATTERN_ADDRESS, /* LOCAL (unquoted) and DOMAIN */
+    CONFIG_PATTERN_DOMAIN,
+    CONFIG_PATTERN_BELOW, /* `.DOMAIN`: everything below */
+    CONFIG_PATTERN_ALL,
+    CONFIG_PATTERN_NULL, /* the null reverse-path */
+};
+
+struct config_pattern {
+    enum config_pattern_kind kind;
+    struct str local;
+    struct str domain;
+    struct config_place place;
+};
+
+struct config_patterns {
+    const struct config_pattern *items;
+    size_t n;
+    struct config_place place;
+};
+
+enum config_family {
+    CONFIG_FAMILY_ANY,
+    CONFIG_FAMILY_IPV4,
+    CONFIG_FAMILY_IPV6,
+    CONFIG_FAMILY_PREFER_IPV4,
+    CONFIG_FAMILY_PREFER_IPV6,
+};
+
+/* Milliseconds; n == 0: off. */
+struct config_times {
+    const uint64_t *items;
+    size_t n;
+    struct config_place place;
+};
+
+/* `connections COUNT [start COUNT]`. */
+struct config_window {
+    uint64_t max;
+    uint64_t start;
+    struct config_place place;
+};
+
+/* `reuse COUNT [TIME]`. */
+struct config_reuse {
+    uint64_t count;
+    uint64_t idle_msec;
+    struct config_place place;
+};
+
+/* How mail goes along a route: what the route says, else what the top says (for a domain's deliver: the domain). */
+struct config_sending {
+    struct config_number port;           /* of hosts found by MX */
+    struct config_choice address_family; /* enum config_family */
+    struct config_window connections;
+    struct config_reuse reuse;
+    struct config_number recipients_per_transaction;
+    struct config_time dead_host;
+    struct config_times retry; /* at least one */
+    struct config_time expire;
+    struct config_times delay_warning;
+    struct config_time timeout_connect;
+    struct config_time timeout_greeting;
+    struct config_time timeout_ehlo;
+    struct config_time timeout_mail;
+    struct config_time timeout_rcpt;
+    struct config_time timeout_data;
+    struct config_time timeout_block;
+    struct config_time timeout_final;
+    struct config_time timeout_quit;
+};
+
+struct config_domain;
+
+/* A `route`, or the `deliver` of a domain, which is a route for its names (FACE 1.6), or the last one, `* mx`. */
+struct config_route {
+    size_t index; /* in config->routes: how processes name it */
+    struct config_place place;
+    const struct config_domain *domain; /* whose `deliver` it is; NULL: of a `route` */
+    struct config_patterns patterns;
+    const struct config_target *targets; /* in the order tried; several only of hosts (MX, SMTP, LMTP*) */
+    size_t n_targets;
+    struct config_patterns senders;      /* conditions; n == 0: all */
+    const struct config_text *listeners; /* names; n == 0: all */
+    size_t n_listeners;
+    struct config_sending sending;
+};
+
+/* May mail for it be left to a `send` process (MX, SMTP, LMTP*)? Else to a deliver process, or nowhere. */
+static inline bool config_target_is_remote(enum config_target_kind kind)
+{
+    return kind <= CONFIG_TARGET_LMTP_UNIX;
+}
 
 /* A `domain` block, with what the top says where the block says nothing. */
 struct config_domain {
@@ -228,11 +344,35 @@ struct config_domain {
     struct config_address catch_all;
     struct config_address postmaster; /* none: mailbox postmaster of the recipient's domain */
     struct config_text subaddress;    /* the separators; empty for none */
-    struct config_target deliver;
-    struct config_text deliver_as; /* empty: the user that is delivered to */
+    const struct config_route *route; /* its `deliver` */
+    struct config_text deliver_as;    /* empty: the user that is delivered to */
+    struct config_flag alias_commands;
     struct config_number max_message_size;
     struct config_number max_expansion;
     struct config_limits limits; /* written in this block only; they hold beside the listener's */
+};
+
+/* ---- DNS ---- */
+
+enum config_resolver_kind {
+    CONFIG_RESOLVER_SYSTEM,  /* the servers of resolv.conf */
+    CONFIG_RESOLVER_FULL,    /* the authoritative ones */
+    CONFIG_RESOLVER_SERVERS, /* those written */
+};
+
+struct config_resolver {
+    enum config_resolver_kind kind;
+    const struct config_endpoint *servers; /* address and port */
+    size_t n_servers;
+    struct str zone; /* empty: for everything */
+    struct config_place place;
+};
+
+/* How much of a message a failure report returns. */
+struct config_bounce_content {
+    bool full;
+    uint64_t octets_max; /* of FULL; above it the header alone */
+    struct config_place place;
 };
 
 /* ---- log ---- */
@@ -303,6 +443,14 @@ struct config {
     size_t n_listeners;
     const struct config_domain *domains;
     size_t n_domains;
+    const struct config_route *routes; /* each `deliver`, each `route`, and `* mx` unless one is written */
+    size_t n_routes;
+    struct config_sending sending; /* what stands at the top */
+    const struct config_resolver *resolvers; /* the one for everything first */
+    size_t n_resolvers;
+    struct config_text trust_anchor; /* path; empty: the root anchor */
+    struct config_time expire_bounces;
+    struct config_bounce_content bounce_content;
     const struct config_limit *limits; /* the built-in ones, then as written; BOUND 0: `none`, in force nowhere */
     size_t n_limits;
     const struct config_log *logs;

@@ -253,7 +253,7 @@ static void domain_needs(const struct config_domain *d, struct needs *list)
         need(list, CONFIG_NEED_USERS_FILE, d->users[i].path, d->users[i].place);
     for (size_t i = 0; i < d->n_aliases; i++)
         need(list, CONFIG_NEED_ALIASES_FILE, d->aliases[i].text, d->aliases[i].place);
-    need(list, CONFIG_NEED_MAIL_ROOT, config_template_root(&d->deliver.path), d->deliver.place);
+    need(list, CONFIG_NEED_MAIL_ROOT, config_template_root(&d->route->targets[0].path), d->route->place);
     need(list, CONFIG_NEED_ACCOUNT, d->deliver_as.text, d->deliver_as.place);
 }
 

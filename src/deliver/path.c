@@ -79,10 +79,10 @@ bool deliver_path(const struct config *config, const struct ipc_lease *lease, st
     struct err err = { 0 };
     bool ok;
 
-    if (lease->domain_index >= config->n_domains)
+    if (lease->route >= config->n_routes)
         return mailbox_fail(failure, "4.3.5", "the configuration has changed");
 
-    const struct config_template *t = &config->domains[lease->domain_index].deliver.path;
+    const struct config_template *t = &config->routes[lease->route].targets[0].path;
     if (config_template_expand(t, &values, CONFIG_EXPAND_PATH, &full, &err))
         ok = relative(buf_str(&full), root, arena, path, failure);
     else

@@ -24,6 +24,23 @@ enum ipc_storage { IPC_STORED, IPC_NO_SPACE, IPC_STORAGE_FAILED };
 /* What control may ask main for. */
 enum ipc_command { IPC_COMMAND_RELOAD, IPC_COMMAND_STOP, IPC_COMMAND_STATUS };
 
+/* What the plan of a next hop is. OUTAGE: DNS as a whole does not answer; no attempt is charged (DESIGN 6). */
+enum ipc_plan { IPC_PLAN_OK, IPC_PLAN_TEMP, IPC_PLAN_PERM, IPC_PLAN_OUTAGE };
+/* AGAIN: this attempt says nothing about the recipient (never begun, too many recipients): not charged. */
+enum { IPC_AGAIN = IPC_PERM + 1 };
+enum { IPC_NO_DOMAIN = UINT32_MAX, IPC_NO_LISTENER = UINT32_MAX /* sendmail(1) */ };
+/* Content has octets above 127; an address or the header is not ASCII; the header is not; lines begin with dots. */
+enum ipc_transfer_flag {
+    IPC_TRANSFER_EIGHT_BIT = 1 << 0,
+    IPC_TRANSFER_UTF8 = 1 << 1,
+    IPC_TRANSFER_UTF8_HEADER = 1 << 2,
+    IPC_TRANSFER_DOTS = 1 << 3,
+};
+/* What a deliver process is to do: the route's target, or a command or file that an alias names. */
+enum ipc_delivery { IPC_DELIVERY_TARGET, IPC_DELIVERY_COMMAND, IPC_DELIVERY_FILE };
+/* What may be done to messages in the queue. */
+enum ipc_act { IPC_ACT_FLUSH, IPC_ACT_HOLD, IPC_ACT_RELEASE, IPC_ACT_REMOVE, IPC_ACT_BOUNCE };
+
 enum ipc_class { IPC_NOTICE, IPC_QUESTION, IPC_ANSWER };
 
 #define IPC_TYPE_U8 uint8_t

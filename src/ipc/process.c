@@ -7,13 +7,18 @@ static const struct {
     unsigned peers;
 } kinds[PROCESS_KINDS] = {
     [PROCESS_MAIN] = { "main", NULL, 0 },
-    [PROCESS_RECEIVE] = { "receive", "_veredus_in", SET_LOOKUP | SET_QUEUE | SET_CONTROL },
-    [PROCESS_QUEUE] = { "queue", "_veredus_q", SET_RECEIVE | SET_LOOKUP | SET_RESOLVE | SET_DELIVER | SET_CONTROL },
-    [PROCESS_RESOLVE] = { "resolve", "_veredus_dns", SET_QUEUE | SET_CONTROL },
-    [PROCESS_LOOKUP] = { "lookup", "_veredus_lk", SET_RECEIVE | SET_QUEUE | SET_CONTROL },
+    [PROCESS_RECEIVE] = { "receive", "_veredus_in",
+                          SET_LOOKUP | SET_QUEUE | SET_RESOLVE | SET_SEND | SET_CONTROL },
+    [PROCESS_QUEUE] = { "queue", "_veredus_q",
+                        SET_INTAKE | SET_LOOKUP | SET_RESOLVE | SET_OUTWARD | SET_CONTROL },
+    [PROCESS_RESOLVE] = { "resolve", "_veredus_dns", SET_INTAKE | SET_QUEUE | SET_CONTROL },
+    [PROCESS_LOOKUP] = { "lookup", "_veredus_lk", SET_INTAKE | SET_QUEUE | SET_CONTROL },
     [PROCESS_DELIVER] = { "deliver", NULL, SET_QUEUE | SET_CONTROL },
     [PROCESS_CONTROL] = { "control", "_veredus_ct",
-                          SET_RECEIVE | SET_QUEUE | SET_RESOLVE | SET_LOOKUP | SET_DELIVER },
+                          SET_INTAKE | SET_QUEUE | SET_RESOLVE | SET_LOOKUP | SET_OUTWARD },
+    [PROCESS_SEND] = { "send", "_veredus_out", SET_INTAKE | SET_QUEUE | SET_CONTROL },
+    [PROCESS_SUBMIT] = { "submit", "_veredus_sub",
+                         SET_LOOKUP | SET_QUEUE | SET_RESOLVE | SET_SEND | SET_CONTROL },
 };
 
 const char *process_name(enum process_kind kind)

@@ -13,6 +13,8 @@ enum process_kind {
     PROCESS_LOOKUP,
     PROCESS_DELIVER,
     PROCESS_CONTROL,
+    PROCESS_SEND,
+    PROCESS_SUBMIT,
     PROCESS_KINDS
 };
 
@@ -25,6 +27,10 @@ enum process_set {
     SET_LOOKUP = 1 << PROCESS_LOOKUP,
     SET_DELIVER = 1 << PROCESS_DELIVER,
     SET_CONTROL = 1 << PROCESS_CONTROL,
+    SET_SEND = 1 << PROCESS_SEND,
+    SET_SUBMIT = 1 << PROCESS_SUBMIT,
+    SET_INTAKE = SET_RECEIVE | SET_SUBMIT, /* take messages: the same program under two users */
+    SET_OUTWARD = SET_DELIVER | SET_SEND,  /* hold leases */
     SET_ANY = (1 << PROCESS_KINDS) - 1,
 };
 

@@ -146,8 +146,9 @@ void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct
         return;
     }
     answer->status = IPC_OK;
+    answer->route = (uint32_t)hit.block->route->index;
     answer->domain_index = (uint32_t)hit.block->index;
     answer->user = hit.user;
     answer->detail = hit.detail;
-    answer->rule = arena_str(t->scratch, str_from_c(config_rule(view->config, hit.block->deliver.place).c));
+    answer->rule = arena_str(t->scratch, str_from_c(config_rule(view->config, hit.block->route->place).c));
 }

@@ -39,7 +39,7 @@ static bool account_of(struct main_server *s, const struct config_domain *d, str
 
 static bool root_of(const struct config_domain *d, const struct identity *id, char *out, size_t room, struct err *err)
 {
-    struct str root = config_template_root(&d->deliver.path);
+    struct str root = config_template_root(&d->route->targets[0].path);
     int n = root.n ? snprintf(out, room, "%.*s", STR_ARG(root)) : snprintf(out, room, "%s", id->home);
 
     if (n <= 0)

@@ -18,7 +18,17 @@
  */
 enum { ENVELOPE_MUST_KNOW = 0x8000, ENVELOPE_RECIPIENTS_MAX = 100000, ENVELOPE_OCTETS_MAX = 3 << 20 };
 
+/* A message of our own. A report about a report that cannot be delivered goes nowhere but into the log. */
+enum envelope_report { ENVELOPE_NO_REPORT, ENVELOPE_REPORT, ENVELOPE_POSTMASTER_REPORT };
+
 enum envelope_body { ENVELOPE_BODY_7BIT, ENVELOPE_BODY_8BIT };
+
+/* What a recipient is: an address, or what an alias led to on this machine. */
+enum envelope_kind {
+    ENVELOPE_ADDRESS,
+    ENVELOPE_COMMAND, /* LOCAL is what stands behind "|" in the alias */
+    ENVELOPE_FILE,    /* LOCAL is the path */
+};
 
 struct envelope_recipient {
     uint32_t number;     /* from 1, within the message; never changes */
@@ -27,6 +37,7 @@ struct envelope_recipient {
     struct str original; /* as RCPT gave it */
     struct str sender;   /* its own reverse-path (a list's owner); has_sender false: the envelope's */
     bool has_sender;
+    enum envelope_kind kind; /* a COMMAND or FILE has the DOMAIN whose alias it is */
 };
 
 struct envelope {
@@ -43,6 +54,12 @@ struct envelope {
     struct str protocol;
     struct str session;     /* as people see it */
     struct str message_id;
+    struct str subject;     /* as it stands, unfolded; may be cut */
+    struct str references;  /* the same */
+    uint64_t header_octets; /* of the content as received: its header section, the empty line included */
+    bool header_eight_bit;  /* octets above 127 there */
+    uint32_t uid_plus;      /* of sendmail(1): who called it, uid + 1; 0: came otherwise */
+    uint32_t report;        /* enum envelope_report: we wrote it */
     const struct envelope_recipient *recipients;
     size_t n_recipients;
 };

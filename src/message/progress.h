@@ -32,6 +32,13 @@ struct progress {
     int64_t last_msec;  /* UTC of the last attempt's end; 0: none */
     struct str status;  /* enhanced code of the last attempt */
     struct str text;    /* its reply or error */
+    int64_t first_msec; /* UTC of the first attempt's end; 0: none */
+    int64_t next_msec;  /* UTC when it is due again; 0: now */
+    uint32_t code;      /* the peer's reply code in the last attempt; 0: none spoke */
+    uint32_t warned;    /* delay warnings sent */
+    bool from_peer;     /* TEXT is the peer's words */
+    struct str host;    /* contacted in the last attempt; empty: none */
+    struct str peer;    /* its address */
 };
 
 MUST_USE bool progress_encode(struct buf *out, const struct progress *items, size_t n);

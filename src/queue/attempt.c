@@ -266,6 +266,7 @@ static void keep_route(struct recipient *r, const struct ipc_route_answer *a)
     free(r->detail);
     free(r->domain);
     free(r->rule);
+    r->route = a->route;
     r->domain_index = a->domain_index;
     r->user = text_copy(a->user);
     r->detail = text_copy(a->detail);

@@ -37,6 +37,7 @@ static bool lease(struct ipc_channel *to, struct recipient *r)
         .id = m->id.n,
         .number = r->number,
         .accepted_msec = m->accepted_msec,
+        .route = r->route,
         .domain_index = r->domain_index,
         .user = str_from_c(r->user),
         .detail = str_from_c(r->detail),
@@ -115,7 +116,7 @@ static struct carrier *carrier_find(struct queue *q, const struct recipient *r)
 
     LIST_FOR(node, &q->carriers) {
         struct carrier *c = CONTAINER_OF(node, struct carrier, node);
-        if (c->generation == q->worker->generation && c->domain_index == r->domain_index &&
+        if (c->generation == q->worker->generation && c->route == r->route && c->domain_index == r->domain_index &&
             str_eq(str_from_c(c->user), user))
             return c;
     }
@@ -130,6 +131,7 @@ static struct carrier *carrier_new(struct queue *q, const struct recipient *r)
         return NULL;
     *c = (struct carrier){
         .generation = q->worker->generation,
+        .route = r->route,
         .domain_index = r->domain_index,
         .user = text_copy(carrier_user(q, r)),
         .ticket = ++q->next_ticket,
@@ -140,6 +142,7 @@ static struct carrier *carrier_new(struct queue *q, const struct recipient *r)
     bool asked = c->user && ipc_send_deliver_ask(q->worker->main, &(struct ipc_deliver_ask){
                                                                       .ticket = c->ticket,
                                                                       .generation = c->generation,
+                                                                      .route = c->route,
                                                                       .domain_index = c->domain_index,
                                                                       .user = str_from_c(c->user),
                                                                   });

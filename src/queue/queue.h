@@ -74,6 +74,7 @@ struct recipient {
     uint32_t ticket;  /* of the question to lookup */
     int64_t began_usec;
     /* the route of this attempt */
+    uint32_t route;
     uint32_t domain_index;
     char *user, *detail, *domain, *rule;
 };
@@ -102,6 +103,7 @@ struct message {
 struct carrier {
     struct list node;
     uint32_t generation;
+    uint32_t route;
     uint32_t domain_index;
     char *user;        /* of a block whose users are system accounts; empty else */
     uint32_t instance; /* 0: asked for */

@@ -64,7 +64,7 @@ static enum route_kind find_user(struct finder *f, struct str local, bool whole)
 static enum route_kind role_mailbox(struct finder *f, struct str local)
 {
     f->hit->detail = STR_NONE;
-    f->hit->place = f->hit->block->deliver.place;
+    f->hit->place = f->hit->block->route->place;
     return any_user(f, local);
 }
 

@@ -145,7 +145,7 @@ static void braces_are_marks_unless_they_hold_a_name(void **state)
     parse_text(&p, STR("listen 25{vrfy off;}domain a.example{users any;deliver maildir:/m/{user};}"));
     assert_non_null(p.c);
     assert_false(p.c->listeners[0].session.vrfy.on);
-    assert_int_equal(p.c->domains[0].deliver.path.n, 2);
+    assert_int_equal(p.c->domains[0].route->targets[0].path.n, 2);
     parsed_done(&p);
     parse_text(&p, STR("listen 25 {}"));
     assert_non_null(p.c);
@@ -179,8 +179,8 @@ static void includes_are_read_in_place_and_in_order(void **state)
     assert_str_is(p.c->spool.text, STR("/etc/v/conf.d/../s"));
     assert_str_is(p.c->domains[0].users[0].path, STR("/etc/v/u"));
     assert_string_equal(config_rule(p.c, p.c->domains[0].users[0].place).c, "a.inc:1");
-    assert_string_equal(config_rule(p.c, p.c->domains[0].deliver.place).c, "a.inc:2");
-    assert_str_is(config_template_root(&p.c->domains[0].deliver.path), STR("/etc/v/m"));
+    assert_string_equal(config_rule(p.c, p.c->domains[0].route->place).c, "a.inc:2");
+    assert_str_is(config_template_root(&p.c->domains[0].route->targets[0].path), STR("/etc/v/m"));
     parsed_done(&p);
 }
 

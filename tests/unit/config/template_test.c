@@ -11,7 +11,7 @@ static const struct config_template *template_of(struct parsed *p, const char *p
     buf_done(&text);
     if (!p->c)
         fail_msg("%.*s", STR_ARG(buf_str(&p->out)));
-    return &p->c->domains[0].deliver.path;
+    return &p->c->domains[0].route->targets[0].path;
 }
 
 static void values_are_put_in_and_never_looked_at_again(void **state)

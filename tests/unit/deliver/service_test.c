@@ -325,7 +325,7 @@ static void a_directive_of_another_configuration_is_tried_later(void **state)
 
     (void)state;
     p = begin("{user}");
-    l.domain_index = 1;
+    l.route = 1;
     assert_true(ipc_send_lease(p->queue, &l, -1));
     hear(p, 1);
     assert_int_equal(p->seen[0].status, IPC_TEMP);
@@ -347,7 +347,7 @@ static void a_new_queue_is_told_of_every_attempt_that_is_not_settled(void **stat
     hear(p, 3);
     assert_true(ipc_send_settled(p->queue, &(struct ipc_settled){ .lease = 2 }));
     struct ipc_lease l = lease_of(4, STR("anna"));
-    l.domain_index = 9;
+    l.route = 9;
     assert_true(ipc_send_lease(p->queue, &l, -1));
     hear(p, 1);
     queue_dies(p);

@@ -1,0 +1,46 @@
+/* route/plan.h -- what `resolve` says of a next hop now: hosts and addresses in the order to try them (DESIGN 2). Pure. */
+#ifndef ROUTE_PLAN_H
+#define ROUTE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/buf.h"
+#include "core/bug.h"
+#include "core/ip.h"
+#include "core/str.h"
+
+enum { ROUTE_PLAN_ADDRESSES_MAX = 64, ROUTE_PLAN_OCTETS_MAX = 64 << 10 };
+
+enum route_plan_protocol { ROUTE_PLAN_SMTP, ROUTE_PLAN_LMTP };
+
+/* One address to connect to. Addresses of one host stand together. */
+struct route_plan_address {
+    struct str host;         /* its name, lower case; of a literal "[192.0.2.1]"; of a unix socket "unix:PATH" */
+    struct str path;         /* of a unix socket; empty else */
+    struct ip address;       /* without PATH */
+    uint16_t port;
+    uint16_t preference;     /* of its MX; 0 else */
+    bool secure;             /* host's addresses were validated by DNSSEC */
+    enum route_plan_protocol protocol;
+};
+
+struct route_plan {
+    bool secure; /* the MX answer was validated, or no DNS was needed */
+    const struct route_plan_address *addresses;
+    size_t n;
+};
+
+/* False when OUT is full. */
+MUST_USE bool route_plan_encode(struct buf *out, const struct route_plan *plan);
+/* *plan in A, texts borrowed from IN. False: not a plan. */
+MUST_USE bool route_plan_decode(struct str in, struct arena *a, struct route_plan *plan);
+/*
+ * The set of hosts as one text: their names, each once, sorted, with port where it is not 25, parted by commas: the
+ * same for all domains that share their MX hosts. False when OUT is full.
+ */
+MUST_USE bool route_plan_hosts(const struct route_plan *plan, struct buf *out);
+
+#endif
