@@ -1,6 +1,7 @@
 /* The schedule (C156, RFC 5321 4.5.4.1): waits in their order, the last for ever, none exactly like another. */
 #include "tests/unit/unit.h"
 
+#include "core/bug.h"
 #include "route/retry.h"
 
 enum { SEEDS = 2000, MINUTE = 60 * 1000 };
