@@ -35,11 +35,15 @@ struct route_plan {
 
 /* False when OUT is full. */
 MUST_USE bool route_plan_encode(struct buf *out, const struct route_plan *plan);
-/* *plan in A, texts borrowed from IN. False: not a plan. */
+/*
+ * *plan in A, texts borrowed from IN. False: not a plan, or no memory. Each address has a host without control
+ * octets, and either a path or an address and a port.
+ */
 MUST_USE bool route_plan_decode(struct str in, struct arena *a, struct route_plan *plan);
 /*
  * The set of hosts as one text: their names, each once, sorted, with port where it is not 25, parted by commas: the
- * same for all domains that share their MX hosts. False when OUT is full.
+ * same for all domains that share their MX hosts. "lmtp:" stands before one that is spoken to so, that no connection
+ * of one protocol is taken for the other's. False when OUT is full.
  */
 MUST_USE bool route_plan_hosts(const struct route_plan *plan, struct buf *out);
 

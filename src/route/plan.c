@@ -1,0 +1,160 @@
+/*
+ * route/plan.c -- a plan as octets: u8 flags, then for each address u8 flags, u8 family, 16 octets of address,
+ * u16 port, u16 preference, and host and path each behind its length (u16). Integers little endian.
+ */
+#include "route/plan.h"
+
+#include <string.h>
+
+#include "core/num.h"
+
+enum { FIXED = 22, TEXT_HEAD = 2, ADDRESS_AT = 2, PORT_AT = 18, PREFERENCE_AT = 20 };
+enum { FLAG_SECURE = 1, FLAG_LMTP = 2 };
+
+static void put_text(struct buf *out, struct str s)
+{
+    char head[TEXT_HEAD];
+
+    BUG_ON(s.n > UINT16_MAX);
+    le16_put(head, (uint16_t)s.n);
+    buf_add(out, str_of(head, sizeof(head)));
+    buf_add(out, s);
+}
+
+static void put_address(struct buf *out, const struct route_plan_address *a)
+{
+    char fixed[FIXED];
+
+    fixed[0] = (char)((a->secure ? FLAG_SECURE : 0) | (a->protocol == ROUTE_PLAN_LMTP ? FLAG_LMTP : 0));
+    fixed[1] = (char)a->address.family;
+    memcpy(fixed + ADDRESS_AT, a->address.octets, sizeof(a->address.octets));
+    le16_put(fixed + PORT_AT, a->port);
+    le16_put(fixed + PREFERENCE_AT, a->preference);
+    buf_add(out, str_of(fixed, sizeof(fixed)));
+    put_text(out, a->host);
+    put_text(out, a->path);
+}
+
+bool route_plan_encode(struct buf *out, const struct route_plan *plan)
+{
+    BUG_ON(plan->n > ROUTE_PLAN_ADDRESSES_MAX);
+    buf_add_char(out, plan->secure ? FLAG_SECURE : 0);
+    for (size_t i = 0; i < plan->n; i++)
+        put_address(out, &plan->addresses[i]);
+    return !out->failed;
+}
+
+static bool get_text(struct str *rest, struct str *out)
+{
+    if (rest->n < TEXT_HEAD || le16_get(rest->p) > rest->n - TEXT_HEAD)
+        return false;
+    *out = str_slice(*rest, TEXT_HEAD, TEXT_HEAD + (size_t)le16_get(rest->p));
+    *rest = str_skip(*rest, TEXT_HEAD + out->n);
+    return true;
+}
+
+static bool get_ip(struct str fixed, struct ip *out)
+{
+    unsigned char family = (unsigned char)fixed.p[1];
+
+    if (family > IP_V6)
+        return false;
+    *out = (struct ip){ .family = (enum ip_family)family };
+    memcpy(out->octets, fixed.p + ADDRESS_AT, sizeof(out->octets));
+    /* What the family does not use is zero, or else two that are the same address would not compare so. */
+    for (size_t i = ip_bits(out->family) / 8; i < sizeof(out->octets); i++)
+        if (out->octets[i])
+            return false;
+    return true;
+}
+
+/* What resolve says goes into the log and names a site: no control octets; and it is a path or an address, not both. */
+static bool is_sane(const struct route_plan_address *a)
+{
+    if (!a->host.n || str_has(a->path, '\0'))
+        return false;
+    for (size_t i = 0; i < a->host.n; i++)
+        if ((unsigned char)a->host.p[i] < ' ' || a->host.p[i] == 0x7f)
+            return false;
+    return a->path.n ? a->address.family == IP_NONE && !a->port : a->address.family != IP_NONE && a->port;
+}
+
+static bool get_address(struct str *rest, struct route_plan_address *a)
+{
+    unsigned char flags;
+
+    if (rest->n < FIXED)
+        return false;
+    flags = (unsigned char)rest->p[0];
+    *a = (struct route_plan_address){
+        .port = le16_get(rest->p + PORT_AT),
+        .preference = le16_get(rest->p + PREFERENCE_AT),
+        .secure = flags & FLAG_SECURE,
+        .protocol = flags & FLAG_LMTP ? ROUTE_PLAN_LMTP : ROUTE_PLAN_SMTP,
+    };
+    if (flags & ~(unsigned)(FLAG_SECURE | FLAG_LMTP) || !get_ip(*rest, &a->address))
+        return false;
+    *rest = str_skip(*rest, FIXED);
+    return get_text(rest, &a->host) && get_text(rest, &a->path) && is_sane(a);
+}
+
+bool route_plan_decode(struct str in, struct arena *a, struct route_plan *plan)
+{
+    struct route_plan_address *addresses;
+    struct str rest = str_skip(in, 1);
+    size_t n = 0;
+
+    if (!in.n || in.n > ROUTE_PLAN_OCTETS_MAX || (unsigned char)in.p[0] > FLAG_SECURE)
+        return false;
+    addresses = ARENA_NEW_ARRAY(a, ROUTE_PLAN_ADDRESSES_MAX, struct route_plan_address);
+    if (!addresses)
+        return false;
+    while (rest.n)
+        if (n == ROUTE_PLAN_ADDRESSES_MAX || !get_address(&rest, &addresses[n++]))
+            return false;
+    *plan = (struct route_plan){ .secure = in.p[0] == FLAG_SECURE, .addresses = addresses, .n = n };
+    return true;
+}
+
+static int compare(const struct route_plan_address *a, const struct route_plan_address *b)
+{
+    int by_name = str_cmp(a->host, b->host);
+
+    if (by_name)
+        return by_name;
+    return a->port != b->port ? (a->port < b->port ? -1 : 1) : (int)a->protocol - (int)b->protocol;
+}
+
+/* Into its place among the N of SORTED, unless it is there. Gives their new number. */
+static size_t insert(const struct route_plan_address **sorted, size_t n, const struct route_plan_address *a)
+{
+    size_t at = 0;
+
+    while (at < n && compare(sorted[at], a) < 0)
+        at++;
+    if (at < n && compare(sorted[at], a) == 0)
+        return n;
+    memmove(sorted + at + 1, sorted + at, (n - at) * sizeof(*sorted));
+    sorted[at] = a;
+    return n + 1;
+}
+
+bool route_plan_hosts(const struct route_plan *plan, struct buf *out)
+{
+    const struct route_plan_address *sorted[ROUTE_PLAN_ADDRESSES_MAX + 1];
+    size_t n = 0;
+
+    BUG_ON(plan->n > ROUTE_PLAN_ADDRESSES_MAX);
+    for (size_t i = 0; i < plan->n; i++)
+        n = insert(sorted, n, &plan->addresses[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            buf_add_char(out, ',');
+        if (sorted[i]->protocol == ROUTE_PLAN_LMTP)
+            buf_add(out, STR("lmtp:"));
+        buf_add(out, sorted[i]->host);
+        if (!sorted[i]->path.n && sorted[i]->port != 25)
+            buf_printf(out, ":%u", (unsigned)sorted[i]->port);
+    }
+    return !out->failed;
+}
