@@ -1,9 +1,7 @@
-/* message/envelope.c -- tagged fields, one list for writing and reading. */
+/* message/envelope.c -- one list of tags for writing and reading. */
 #include "message/envelope.h"
 
-#include "core/num.h"
-
-enum { FIELD_HEAD = 6 };
+#include "message/field.h"
 
 enum tag {
     TAG_SENDER = 1 | ENVELOPE_MUST_KNOW,
@@ -20,6 +18,12 @@ enum tag {
     TAG_PROTOCOL = 12,
     TAG_SESSION = 13,
     TAG_MESSAGE_ID = 14,
+    TAG_SUBJECT = 15,
+    TAG_REFERENCES = 16,
+    TAG_HEADER_OCTETS = 17,
+    TAG_HEADER_EIGHT_BIT = 18,
+    TAG_UID_PLUS = 19,
+    TAG_REPORT = 20 | ENVELOPE_MUST_KNOW,
 };
 
 /* Within a recipient. */
@@ -29,203 +33,202 @@ enum recipient_tag {
     RCPT_DOMAIN = 3 | ENVELOPE_MUST_KNOW,
     RCPT_ORIGINAL = 4,
     RCPT_SENDER = 5 | ENVELOPE_MUST_KNOW,
+    RCPT_KIND = 6 | ENVELOPE_MUST_KNOW,
 };
-
-static void put_head(struct buf *out, unsigned tag, size_t n)
-{
-    char head[FIELD_HEAD];
-
-    le16_put(head, (uint16_t)tag);
-    le32_put(head + 2, (uint32_t)n);
-    buf_add(out, str_of(head, sizeof(head)));
-}
-
-static void put_str(struct buf *out, unsigned tag, struct str s)
-{
-    put_head(out, tag, s.n);
-    buf_add(out, s);
-}
-
-/* What is empty or zero is left out: absence says the same. */
-static void put_text(struct buf *out, unsigned tag, struct str s)
-{
-    if (s.n)
-        put_str(out, tag, s);
-}
-
-static void put_u64(struct buf *out, unsigned tag, uint64_t v)
-{
-    char b[8];
-
-    if (!v)
-        return;
-    le64_put(b, v);
-    put_str(out, tag, str_of(b, sizeof(b)));
-}
 
 static void put_recipient(struct buf *out, const struct envelope_recipient *r)
 {
-    size_t head = out->n;
+    size_t at = message_field_begin(out, TAG_RECIPIENT);
 
-    put_head(out, TAG_RECIPIENT, 0);
-    put_u64(out, RCPT_NUMBER, r->number);
-    put_str(out, RCPT_LOCAL, r->local);
-    put_str(out, RCPT_DOMAIN, r->domain);
-    put_text(out, RCPT_ORIGINAL, r->original);
+    message_field_put_u64(out, RCPT_NUMBER, r->number);
+    message_field_put(out, RCPT_LOCAL, r->local);
+    message_field_put(out, RCPT_DOMAIN, r->domain);
+    message_field_put_text(out, RCPT_ORIGINAL, r->original);
     if (r->has_sender)
-        put_str(out, RCPT_SENDER, r->sender);
-    if (!out->failed)
-        le32_put(out->p + head + 2, (uint32_t)(out->n - head - FIELD_HEAD));
+        message_field_put(out, RCPT_SENDER, r->sender);
+    message_field_put_u64(out, RCPT_KIND, r->kind);
+    message_field_end(out, at);
+}
+
+static void put_facts(struct buf *out, const struct envelope *e)
+{
+    message_field_put_u64(out, TAG_BODY, e->body);
+    message_field_put_u64(out, TAG_SIZE, e->size);
+    message_field_put_u64(out, TAG_LINES, e->lines);
+    message_field_put_u64(out, TAG_LONGEST_LINE, e->longest_line);
+    message_field_put_u64(out, TAG_LEADING_DOTS, e->leading_dots);
+    message_field_put_text(out, TAG_MESSAGE_ID, e->message_id);
+    message_field_put_text(out, TAG_SUBJECT, e->subject);
+    message_field_put_text(out, TAG_REFERENCES, e->references);
+    message_field_put_u64(out, TAG_HEADER_OCTETS, e->header_octets);
+    message_field_put_u64(out, TAG_HEADER_EIGHT_BIT, e->header_eight_bit);
 }
 
 bool envelope_encode(struct buf *out, const struct envelope *e)
 {
     size_t start = out->n;
 
-    put_str(out, TAG_SENDER, e->sender);
+    message_field_put(out, TAG_SENDER, e->sender);
     if (e->smtputf8)
-        put_str(out, TAG_SMTPUTF8, STR_NONE);
-    put_u64(out, TAG_BODY, e->body);
-    put_u64(out, TAG_SIZE, e->size);
-    put_u64(out, TAG_LINES, e->lines);
-    put_u64(out, TAG_LONGEST_LINE, e->longest_line);
-    put_u64(out, TAG_LEADING_DOTS, e->leading_dots);
-    put_text(out, TAG_CLIENT, e->client);
-    put_text(out, TAG_CLIENT_NAME, e->client_name);
-    put_text(out, TAG_LISTENER, e->listener);
-    put_text(out, TAG_PROTOCOL, e->protocol);
-    put_text(out, TAG_SESSION, e->session);
-    put_text(out, TAG_MESSAGE_ID, e->message_id);
+        message_field_put(out, TAG_SMTPUTF8, STR_NONE);
+    put_facts(out, e);
+    message_field_put_text(out, TAG_CLIENT, e->client);
+    message_field_put_text(out, TAG_CLIENT_NAME, e->client_name);
+    message_field_put_text(out, TAG_LISTENER, e->listener);
+    message_field_put_text(out, TAG_PROTOCOL, e->protocol);
+    message_field_put_text(out, TAG_SESSION, e->session);
+    message_field_put_u64(out, TAG_UID_PLUS, e->uid_plus);
+    message_field_put_u64(out, TAG_REPORT, e->report);
     for (size_t i = 0; i < e->n_recipients; i++)
         put_recipient(out, &e->recipients[i]);
     return !out->failed && out->n - start <= ENVELOPE_OCTETS_MAX;
 }
 
-struct field {
-    unsigned tag;
-    struct str octets;
-};
-
-static bool next_field(struct str *rest, struct field *f, struct err *err)
+static bool decode_kind(const struct message_field *f, enum envelope_kind *kind, struct err *err)
 {
-    if (rest->n < FIELD_HEAD || le32_get(rest->p + 2) > rest->n - FIELD_HEAD)
-        return err_perm(err, "envelope: a field is cut short");
-    f->tag = le16_get(rest->p);
-    f->octets = str_slice(*rest, FIELD_HEAD, FIELD_HEAD + le32_get(rest->p + 2));
-    *rest = str_skip(*rest, FIELD_HEAD + f->octets.n);
+    uint64_t v = 0;
+
+    if (!message_field_u64(f, ENVELOPE_FILE, &v, err))
+        return false;
+    *kind = (enum envelope_kind)v;
     return true;
 }
 
-static bool get_u64(struct str s, uint64_t max, uint64_t *out, struct err *err)
+static bool decode_recipient_field(const struct message_field *f, struct envelope_recipient *r, struct err *err)
 {
-    if (s.n != 8 || le64_get(s.p) > max)
-        return err_perm(err, "envelope: a number is malformed");
-    *out = le64_get(s.p);
-    return true;
-}
-
-static bool unknown(unsigned tag, struct err *err)
-{
-    if (tag & ENVELOPE_MUST_KNOW)
-        return err_perm(err, "envelope: field %u is not known to this version, and asks not to be delivered then",
-                        tag & ~(unsigned)ENVELOPE_MUST_KNOW);
-    return true;
+    switch (f->tag) {
+    case RCPT_NUMBER:
+        return message_field_u32(f, &r->number, err);
+    case RCPT_LOCAL:
+        r->local = f->octets;
+        return true;
+    case RCPT_DOMAIN:
+        r->domain = f->octets;
+        return true;
+    case RCPT_ORIGINAL:
+        r->original = f->octets;
+        return true;
+    case RCPT_SENDER:
+        r->sender = f->octets;
+        r->has_sender = true;
+        return true;
+    case RCPT_KIND:
+        return decode_kind(f, &r->kind, err);
+    default:
+        return message_field_pass(f, err);
+    }
 }
 
 static bool decode_recipient(struct str in, struct envelope_recipient *r, struct err *err)
 {
-    struct field f = { 0 };
-    uint64_t v = 0;
+    struct message_field f = { 0 };
 
     *r = (struct envelope_recipient){ 0 };
-    while (in.n) {
-        if (!next_field(&in, &f, err))
+    while (in.n)
+        if (!message_field_next(&in, &f, err) || !decode_recipient_field(&f, r, err))
             return false;
-        switch (f.tag) {
-        case RCPT_NUMBER:
-            if (!get_u64(f.octets, UINT32_MAX, &v, err))
-                return false;
-            r->number = (uint32_t)v;
-            break;
-        case RCPT_LOCAL:
-            r->local = f.octets;
-            break;
-        case RCPT_DOMAIN:
-            r->domain = f.octets;
-            break;
-        case RCPT_ORIGINAL:
-            r->original = f.octets;
-            break;
-        case RCPT_SENDER:
-            r->sender = f.octets;
-            r->has_sender = true;
-            break;
-        default:
-            if (!unknown(f.tag, err))
-                return false;
-        }
-    }
-    return r->number || err_perm(err, "envelope: a recipient has no number");
+    return r->number || err_perm(err, "a recipient has no number");
 }
 
-static bool decode_field(struct field f, struct envelope *e, struct err *err)
+static bool decode_body(const struct message_field *f, enum envelope_body *body, struct err *err)
 {
     uint64_t v = 0;
 
-    switch (f.tag) {
+    if (!message_field_u64(f, ENVELOPE_BODY_8BIT, &v, err))
+        return false;
+    *body = (enum envelope_body)v;
+    return true;
+}
+
+static bool decode_flag(const struct message_field *f, bool *flag, struct err *err)
+{
+    uint64_t v = 0;
+
+    if (!message_field_u64(f, 1, &v, err))
+        return false;
+    *flag = v;
+    return true;
+}
+
+static bool decode_report(const struct message_field *f, uint32_t *report, struct err *err)
+{
+    uint64_t v = 0;
+
+    if (!message_field_u64(f, ENVELOPE_POSTMASTER_REPORT, &v, err))
+        return false;
+    *report = (uint32_t)v;
+    return true;
+}
+
+static bool decode_field(const struct message_field *f, struct envelope *e, struct err *err)
+{
+    switch (f->tag) {
     case TAG_SENDER:
-        e->sender = f.octets;
+        e->sender = f->octets;
         return true;
     case TAG_SMTPUTF8:
         e->smtputf8 = true;
         return true;
     case TAG_BODY:
-        if (!get_u64(f.octets, ENVELOPE_BODY_8BIT, &v, err))
-            return false;
-        e->body = (enum envelope_body)v;
-        return true;
+        return decode_body(f, &e->body, err);
     case TAG_SIZE:
-        return get_u64(f.octets, UINT64_MAX, &e->size, err);
+        return message_field_u64(f, UINT64_MAX, &e->size, err);
     case TAG_LINES:
-        return get_u64(f.octets, UINT64_MAX, &e->lines, err);
+        return message_field_u64(f, UINT64_MAX, &e->lines, err);
     case TAG_LONGEST_LINE:
-        return get_u64(f.octets, UINT64_MAX, &e->longest_line, err);
+        return message_field_u64(f, UINT64_MAX, &e->longest_line, err);
     case TAG_LEADING_DOTS:
-        return get_u64(f.octets, UINT64_MAX, &e->leading_dots, err);
+        return message_field_u64(f, UINT64_MAX, &e->leading_dots, err);
     case TAG_CLIENT:
-        e->client = f.octets;
-        return f.octets.n == 16 || err_perm(err, "envelope: the client's address is malformed");
+        e->client = f->octets;
+        return f->octets.n == 16 || err_perm(err, "the client's address is malformed");
     case TAG_CLIENT_NAME:
-        e->client_name = f.octets;
+        e->client_name = f->octets;
         return true;
     case TAG_LISTENER:
-        e->listener = f.octets;
+        e->listener = f->octets;
         return true;
     case TAG_PROTOCOL:
-        e->protocol = f.octets;
+        e->protocol = f->octets;
         return true;
     case TAG_SESSION:
-        e->session = f.octets;
+        e->session = f->octets;
         return true;
     case TAG_MESSAGE_ID:
-        e->message_id = f.octets;
+        e->message_id = f->octets;
         return true;
+    case TAG_SUBJECT:
+        e->subject = f->octets;
+        return true;
+    case TAG_REFERENCES:
+        e->references = f->octets;
+        return true;
+    case TAG_HEADER_OCTETS:
+        return message_field_u64(f, UINT64_MAX, &e->header_octets, err);
+    case TAG_HEADER_EIGHT_BIT:
+        return decode_flag(f, &e->header_eight_bit, err);
+    case TAG_UID_PLUS:
+        return message_field_u32(f, &e->uid_plus, err);
+    case TAG_REPORT:
+        return decode_report(f, &e->report, err);
     default:
-        return unknown(f.tag, err);
+        return message_field_pass(f, err);
     }
 }
 
-/* Recipients stand one behind the other or apart: they are counted first, so that their array is made once. */
-static bool count_recipients(struct str in, size_t *n, struct err *err)
+static bool decode(struct str in, struct envelope *e, struct envelope_recipient *recipients, struct err *err)
 {
-    struct field f = { 0 };
+    struct message_field f = { 0 };
 
-    *n = 0;
     while (in.n) {
-        if (!next_field(&in, &f, err))
+        if (!message_field_next(&in, &f, err))
             return false;
-        if (f.tag == TAG_RECIPIENT && ++*n > ENVELOPE_RECIPIENTS_MAX)
-            return err_perm(err, "envelope: too many recipients");
+        if (f.tag == TAG_RECIPIENT) {
+            if (!decode_recipient(f.octets, &recipients[e->n_recipients++], err))
+                return false;
+        } else if (!decode_field(&f, e, err)) {
+            return false;
+        }
     }
     return true;
 }
@@ -234,25 +237,17 @@ bool envelope_decode(struct str in, struct arena *a, struct envelope *e, struct 
 {
     struct envelope got = { 0 };
     struct envelope_recipient *recipients;
-    struct field f = { 0 };
     size_t n = 0;
 
-    if (!count_recipients(in, &n, err))
-        return false;
+    /* Recipients stand one behind the other or apart: they are counted first, so that their array is made once. */
+    if (!message_field_count(in, TAG_RECIPIENT, ENVELOPE_RECIPIENTS_MAX, &n, err))
+        return err_wrap(err, "envelope");
     recipients = ARENA_NEW_ARRAY(a, n, struct envelope_recipient);
     if (!recipients)
         return err_temp(err, "envelope: out of memory");
     got.recipients = recipients;
-    while (in.n) {
-        if (!next_field(&in, &f, err))
-            return false;
-        if (f.tag == TAG_RECIPIENT) {
-            if (!decode_recipient(f.octets, &recipients[got.n_recipients++], err))
-                return false;
-        } else if (!decode_field(f, &got, err)) {
-            return false;
-        }
-    }
+    if (!decode(in, &got, recipients, err))
+        return err_wrap(err, "envelope");
     *e = got;
     return true;
 }

@@ -17,9 +17,13 @@ enum where {
     SKIP,  /* in a malformed line */
 };
 
-enum wanted { WANT_NONE, WANT_MESSAGE_ID, WANT_SUBJECT, WANT_DELIVERED_TO };
+enum wanted { WANT_NONE, WANT_MESSAGE_ID, WANT_SUBJECT, WANT_REFERENCES, WANT_DELIVERED_TO };
 
-enum { NAME_KEPT = 16 }; /* longer than each name looked for */
+enum {
+    NAME_KEPT = 16, /* longer than each name looked for */
+    VALUE_ROOM = 2 * MESSAGE_VALUE_MAX,
+    TAIL_KEPT = MESSAGE_VALUE_MAX + 1, /* the last of them may be the CR of the line end */
+};
 
 struct message_header_scan {
     struct arena *arena;
@@ -27,12 +31,13 @@ struct message_header_scan {
     enum where where;
     enum wanted wanted;
     bool name_blank; /* a blank was seen behind the name (obsolete syntax, RFC 5322 4.5.8) */
-    bool has_message_id, has_subject;
+    bool has_message_id, has_subject, has_references;
     bool cr; /* the last octet was CR */
     size_t name_n;
     char name[NAME_KEPT];
     size_t value_n;
-    char *value; /* MESSAGE_VALUE_MAX octets, made when first wanted */
+    bool value_cut; /* of References: its beginning was dropped */
+    char *value;    /* VALUE_ROOM octets, made when first wanted */
 };
 
 struct message_header_scan *message_header_scan_new(struct arena *arena)
@@ -55,6 +60,8 @@ static enum wanted field_wanted(const struct message_header_scan *scan, struct s
         return WANT_MESSAGE_ID;
     if (str_eq_nocase(name, STR("Subject")) && !scan->has_subject)
         return WANT_SUBJECT;
+    if (str_eq_nocase(name, STR("References")) && !scan->has_references)
+        return WANT_REFERENCES;
     if (str_eq_nocase(name, STR("Delivered-To")) &&
         scan->header.delivered_to_count < MESSAGE_DELIVERED_TO_MAX)
         return WANT_DELIVERED_TO;
@@ -70,7 +77,30 @@ static void begin_field(struct message_header_scan *scan)
     scan->header.received += str_eq_nocase(name, STR("Received"));
     scan->wanted = field_wanted(scan, name);
     scan->value_n = 0;
+    scan->value_cut = false;
     scan->where = VALUE;
+}
+
+static void append(struct message_header_scan *scan, struct str piece)
+{
+    if (piece.n)
+        memcpy(scan->value + scan->value_n, piece.p, piece.n);
+    scan->value_n += piece.n;
+}
+
+/* The last octets count: the nearest messages of a thread are named last (RFC 5322 3.6.4). */
+static void append_tail(struct message_header_scan *scan, struct str piece)
+{
+    struct str tail = piece.n > TAIL_KEPT ? str_skip(piece, piece.n - TAIL_KEPT) : piece;
+
+    scan->value_cut |= tail.n < piece.n;
+    if (scan->value_n + tail.n > VALUE_ROOM) {
+        size_t keep = TAIL_KEPT - tail.n;
+        memmove(scan->value, scan->value + scan->value_n - keep, keep);
+        scan->value_n = keep;
+        scan->value_cut = true;
+    }
+    append(scan, tail);
 }
 
 static bool add_value(struct message_header_scan *scan, struct str piece)
@@ -78,13 +108,13 @@ static bool add_value(struct message_header_scan *scan, struct str piece)
     if (scan->wanted == WANT_NONE)
         return true;
     if (!scan->value)
-        scan->value = arena_alloc(scan->arena, MESSAGE_VALUE_MAX);
+        scan->value = arena_alloc(scan->arena, VALUE_ROOM);
     if (!scan->value)
         return false;
-    piece = str_head(piece, MESSAGE_VALUE_MAX - scan->value_n);
-    if (piece.n)
-        memcpy(scan->value + scan->value_n, piece.p, piece.n);
-    scan->value_n += piece.n;
+    if (scan->wanted == WANT_REFERENCES)
+        append_tail(scan, piece);
+    else
+        append(scan, str_head(piece, MESSAGE_VALUE_MAX - scan->value_n));
     return true;
 }
 
@@ -96,6 +126,17 @@ static struct str bare_message_id(struct str value)
     size_t end = str_find(rest, '>');
 
     return str_trim(str_head(rest, open < value.n ? end : str_find(rest, ' ')));
+}
+
+/* What fits of References, without an id whose beginning is lost. */
+static struct str whole_ids(const struct message_header_scan *scan)
+{
+    struct str value = str_of(scan->value, scan->value_n);
+    bool cut = scan->value_cut || value.n > MESSAGE_VALUE_MAX;
+
+    if (value.n > MESSAGE_VALUE_MAX)
+        value = str_skip(value, value.n - MESSAGE_VALUE_MAX);
+    return str_trim(cut ? str_skip(value, str_find(value, '<')) : value);
 }
 
 static bool keep(struct message_header_scan *scan, struct str value, struct str *at)
@@ -136,6 +177,9 @@ static bool end_field(struct message_header_scan *scan)
     case WANT_SUBJECT:
         scan->has_subject = true;
         return keep(scan, value, &scan->header.subject);
+    case WANT_REFERENCES:
+        scan->has_references = true;
+        return keep(scan, whole_ids(scan), &scan->header.references);
     case WANT_DELIVERED_TO:
         return keep_delivered_to(scan, value);
     }

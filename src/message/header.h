@@ -25,6 +25,7 @@ struct message_header {
     bool eight_bit;        /* an octet above 127 in the header section */
     struct str message_id; /* of the first Message-ID, without angle brackets and blanks; empty without one */
     struct str subject;    /* of the first Subject, unfolded, undecoded; may be cut */
+    struct str references; /* of the first References, unfolded; what is too long loses whole ids in front */
     struct str *delivered_to; /* values of Delivered-To, top first; count of them below */
     size_t delivered_to_count;
 };

@@ -1,73 +1,173 @@
-/* message/progress.c -- one record a recipient: u32 number, u8 state, u32 attempts, u32 deaths, i64 time, two texts. */
+/* message/progress.c -- one field a recipient, in it one for each thing known of it. */
 #include "message/progress.h"
 
-#include "core/check.h"
-#include "core/num.h"
+#include "message/envelope.h"
+#include "message/field.h"
 
-enum { FIXED = 21, TEXT_HEAD = 2 };
+enum { TAG_RECIPIENT = 1 | MESSAGE_FIELD_MUST_KNOW };
 
-static void put_text(struct buf *out, struct str s)
+/* Within a recipient. */
+enum tag {
+    TAG_NUMBER = 1 | MESSAGE_FIELD_MUST_KNOW,
+    TAG_STATE = 2 | MESSAGE_FIELD_MUST_KNOW,
+    TAG_ATTEMPTS = 3,
+    TAG_DEATHS = 4,
+    TAG_LAST = 5,
+    TAG_STATUS = 6,
+    TAG_TEXT = 7,
+    TAG_FIRST = 8,
+    TAG_NEXT = 9,
+    TAG_CODE = 10,
+    TAG_WARNED = 11,
+    TAG_FROM_PEER = 12,
+    TAG_HOST = 13,
+    TAG_PEER = 14,
+};
+
+static void put_text(struct buf *out, unsigned tag, struct str s)
 {
-    char head[TEXT_HEAD];
+    message_field_put_text(out, tag, str_head(s, PROGRESS_TEXT_MAX));
+}
 
-    s = str_head(s, PROGRESS_TEXT_MAX);
-    le16_put(head, (uint16_t)s.n);
-    buf_add(out, str_of(head, sizeof(head)));
-    buf_add(out, s);
+static void put_recipient(struct buf *out, const struct progress *p)
+{
+    size_t at = message_field_begin(out, TAG_RECIPIENT);
+
+    message_field_put_u64(out, TAG_NUMBER, p->number);
+    message_field_put_u64(out, TAG_STATE, p->state);
+    message_field_put_u64(out, TAG_ATTEMPTS, p->attempts);
+    message_field_put_u64(out, TAG_DEATHS, p->deaths);
+    message_field_put_u64(out, TAG_LAST, (uint64_t)p->last_msec);
+    put_text(out, TAG_STATUS, p->status);
+    put_text(out, TAG_TEXT, p->text);
+    message_field_put_u64(out, TAG_FIRST, (uint64_t)p->first_msec);
+    message_field_put_u64(out, TAG_NEXT, (uint64_t)p->next_msec);
+    message_field_put_u64(out, TAG_CODE, p->code);
+    message_field_put_u64(out, TAG_WARNED, p->warned);
+    message_field_put_u64(out, TAG_FROM_PEER, p->from_peer);
+    put_text(out, TAG_HOST, p->host);
+    put_text(out, TAG_PEER, p->peer);
+    message_field_end(out, at);
 }
 
 bool progress_encode(struct buf *out, const struct progress *items, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        char fixed[FIXED];
-
-        le32_put(fixed, items[i].number);
-        fixed[4] = (char)items[i].state;
-        le32_put(fixed + 5, items[i].attempts);
-        le32_put(fixed + 9, items[i].deaths);
-        le64_put(fixed + 13, (uint64_t)items[i].last_msec);
-        buf_add(out, str_of(fixed, sizeof(fixed)));
-        put_text(out, items[i].status);
-        put_text(out, items[i].text);
-    }
+    for (size_t i = 0; i < n; i++)
+        put_recipient(out, &items[i]);
     return !out->failed;
 }
 
-static bool get_text(struct str *rest, struct str *out)
+static bool get_time(const struct message_field *f, int64_t *msec, struct err *err)
 {
-    if (rest->n < TEXT_HEAD || le16_get(rest->p) > rest->n - TEXT_HEAD)
+    uint64_t v = 0;
+
+    if (!message_field_u64(f, UINT64_MAX, &v, err))
         return false;
-    *out = str_slice(*rest, TEXT_HEAD, TEXT_HEAD + (size_t)le16_get(rest->p));
-    *rest = str_skip(*rest, TEXT_HEAD + out->n);
+    *msec = (int64_t)v;
     return true;
 }
 
-static bool get_one(struct str *rest, struct progress *p)
+static bool get_state(const struct message_field *f, enum progress_state *state, struct err *err)
 {
-    if (rest->n < FIXED || (unsigned char)rest->p[4] > PROGRESS_EXPANDED)
+    uint64_t v = 0;
+
+    if (!message_field_u64(f, PROGRESS_EXPANDED, &v, err))
         return false;
-    *p = (struct progress){
-        .number = le32_get(rest->p),
-        .state = (enum progress_state)rest->p[4],
-        .attempts = le32_get(rest->p + 5),
-        .deaths = le32_get(rest->p + 9),
-        .last_msec = (int64_t)le64_get(rest->p + 13),
-    };
-    *rest = str_skip(*rest, FIXED);
-    return get_text(rest, &p->status) && get_text(rest, &p->text);
+    *state = (enum progress_state)v;
+    return true;
+}
+
+static bool get_flag(const struct message_field *f, bool *flag, struct err *err)
+{
+    uint64_t v = 0;
+
+    if (!message_field_u64(f, 1, &v, err))
+        return false;
+    *flag = v;
+    return true;
+}
+
+static bool get_field(const struct message_field *f, struct progress *p, struct err *err)
+{
+    switch (f->tag) {
+    case TAG_NUMBER:
+        return message_field_u32(f, &p->number, err);
+    case TAG_STATE:
+        return get_state(f, &p->state, err);
+    case TAG_ATTEMPTS:
+        return message_field_u32(f, &p->attempts, err);
+    case TAG_DEATHS:
+        return message_field_u32(f, &p->deaths, err);
+    case TAG_LAST:
+        return get_time(f, &p->last_msec, err);
+    case TAG_STATUS:
+        p->status = f->octets;
+        return true;
+    case TAG_TEXT:
+        p->text = f->octets;
+        return true;
+    case TAG_FIRST:
+        return get_time(f, &p->first_msec, err);
+    case TAG_NEXT:
+        return get_time(f, &p->next_msec, err);
+    case TAG_CODE:
+        return message_field_u32(f, &p->code, err);
+    case TAG_WARNED:
+        return message_field_u32(f, &p->warned, err);
+    case TAG_FROM_PEER:
+        return get_flag(f, &p->from_peer, err);
+    case TAG_HOST:
+        p->host = f->octets;
+        return true;
+    case TAG_PEER:
+        p->peer = f->octets;
+        return true;
+    default:
+        return message_field_pass(f, err);
+    }
+}
+
+static bool get_recipient(struct str in, struct progress *p, struct err *err)
+{
+    struct message_field f = { 0 };
+
+    *p = (struct progress){ 0 };
+    while (in.n)
+        if (!message_field_next(&in, &f, err) || !get_field(&f, p, err))
+            return false;
+    return p->number || err_perm(err, "a recipient has no number");
+}
+
+static bool decode(struct str in, struct progress *items, struct err *err)
+{
+    struct message_field f = { 0 };
+    size_t count = 0;
+
+    while (in.n) {
+        if (!message_field_next(&in, &f, err))
+            return false;
+        if (f.tag == TAG_RECIPIENT) {
+            if (!get_recipient(f.octets, &items[count++], err))
+                return false;
+        } else if (!message_field_pass(&f, err)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool progress_decode(struct str in, struct arena *a, struct progress **items, size_t *n, struct err *err)
 {
-    /* No record is shorter than FIXED and two empty texts: this bounds the array by the octets there are. */
-    struct progress *all = ARENA_NEW_ARRAY(a, in.n / (FIXED + 2 * TEXT_HEAD) + 1, struct progress);
+    struct progress *all;
     size_t count = 0;
 
+    if (!message_field_count(in, TAG_RECIPIENT, ENVELOPE_RECIPIENTS_MAX, &count, err))
+        return err_wrap(err, "recipient states");
+    all = ARENA_NEW_ARRAY(a, count, struct progress);
     if (!all)
         return err_temp(err, "recipient states: out of memory");
-    while (in.n)
-        if (!get_one(&in, &all[count++]))
-            return err_perm(err, "recipient states: malformed");
+    if (!decode(in, all, err))
+        return err_wrap(err, "recipient states");
     *items = all;
     *n = count;
     return true;

@@ -37,6 +37,7 @@ static void compare(const struct message_header *a, const struct message_header 
     BUG_ON(a->size != b->size || a->fields != b->fields || a->malformed != b->malformed);
     BUG_ON(a->received != b->received || a->eight_bit != b->eight_bit || a->ended != b->ended);
     BUG_ON(!str_eq(a->message_id, b->message_id) || !str_eq(a->subject, b->subject));
+    BUG_ON(!str_eq(a->references, b->references) || a->references.n > MESSAGE_VALUE_MAX);
     BUG_ON(a->delivered_to_count != b->delivered_to_count);
     for (size_t i = 0; i < a->delivered_to_count; i++)
         BUG_ON(!str_eq(a->delivered_to[i], b->delivered_to[i]));

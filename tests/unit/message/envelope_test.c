@@ -8,6 +8,8 @@ static const struct envelope_recipient recipients[] = {
     { 1, STR_INIT("anna"), STR_INIT("example.org"), STR_INIT("Anna@example.org"), STR_INIT(""), false },
     { 7, STR_INIT(""), STR_INIT(""), STR_INIT(""), STR_INIT(""), true },
     { UINT32_MAX, STR_INIT("b\0\xff"), STR_INIT("x"), STR_INIT("y"), STR_INIT("owner-l@example.org"), true },
+    { 8, STR_INIT("/usr/bin/filter -x"), STR_INIT("example.org"), STR_INIT(""), STR_INIT(""), false, ENVELOPE_COMMAND },
+    { 9, STR_INIT("/var/mail/list"), STR_INIT("example.org"), STR_INIT(""), STR_INIT(""), false, ENVELOPE_FILE },
 };
 
 static const struct envelope full = {
@@ -24,8 +26,14 @@ static const struct envelope full = {
     .protocol = STR_INIT("ESMTP"),
     .session = STR_INIT("s"),
     .message_id = STR_INIT("<x@y>"),
+    .subject = STR_INIT("Invoice \xff\0 4411"),
+    .references = STR_INIT("<a@b> <c@d>"),
+    .header_octets = UINT64_MAX,
+    .header_eight_bit = true,
+    .uid_plus = UINT32_MAX,
+    .report = ENVELOPE_POSTMASTER_REPORT,
     .recipients = recipients,
-    .n_recipients = 3,
+    .n_recipients = ARRAY_LEN(recipients),
 };
 
 static void same(const struct envelope *a, const struct envelope *b)
@@ -41,6 +49,12 @@ static void same(const struct envelope *a, const struct envelope *b)
     assert_str_is(a->protocol, b->protocol);
     assert_str_is(a->session, b->session);
     assert_str_is(a->message_id, b->message_id);
+    assert_str_is(a->subject, b->subject);
+    assert_str_is(a->references, b->references);
+    assert_true(a->header_octets == b->header_octets);
+    assert_int_equal(a->header_eight_bit, b->header_eight_bit);
+    assert_int_equal(a->uid_plus, b->uid_plus);
+    assert_int_equal(a->report, b->report);
     assert_int_equal(a->n_recipients, b->n_recipients);
     for (size_t i = 0; i < a->n_recipients; i++) {
         const struct envelope_recipient *r = &a->recipients[i], *o = &b->recipients[i];
@@ -48,6 +62,7 @@ static void same(const struct envelope *a, const struct envelope *b)
         assert_str_is(r->local, o->local);
         assert_str_is(r->domain, o->domain);
         assert_str_is(r->original, o->original);
+        assert_int_equal(r->kind, o->kind);
         assert_int_equal(r->has_sender, o->has_sender);
         assert_str_is(r->sender, o->sender);
     }
@@ -106,7 +121,7 @@ static void a_field_that_is_cut_is_refused(void **state)
             assert_int_equal(kind, ERR_PERM);
         whole += end == n;
     }
-    assert_int_equal(whole, 16);
+    assert_int_equal(whole, 19 + ARRAY_LEN(recipients));
     buf_done(&out);
 }
 
@@ -122,7 +137,7 @@ static void add_field(struct buf *out, unsigned tag, struct str octets)
 
 static void what_a_later_version_added_is_passed_over_or_keeps_it_from_being_delivered(void **state)
 {
-    static const unsigned later[] = { 0, 15, 99, 0x7fff };
+    static const unsigned later[] = { 0, 50, 99, 0x7fff };
     enum err_kind kind;
 
     (void)state;
@@ -163,6 +178,11 @@ static void values_that_cannot_be_are_refused(void **state)
         { 2 | ENVELOPE_MUST_KNOW, STR_INIT("\1\200\7\0\0\0") }, /* that is cut */
         { 2 | ENVELOPE_MUST_KNOW, STR_INIT("\1\200\10\0\0\0\0\0\0\0\0\0\0\0") },
         { 2 | ENVELOPE_MUST_KNOW, STR_INIT("\1\200\10\0\0\0\0\0\0\0\1\0\0\0") }, /* above 32 bits */
+        { 2 | ENVELOPE_MUST_KNOW,
+          STR_INIT("\1\200\10\0\0\0\1\0\0\0\0\0\0\0\6\200\10\0\0\0\3\0\0\0\0\0\0\0") }, /* no such kind */
+        { 18, STR_INIT("\2\0\0\0\0\0\0\0") },                     /* neither yes nor no */
+        { 19, STR_INIT("\0\0\0\0\1\0\0\0") },                     /* no uid */
+        { 20 | ENVELOPE_MUST_KNOW, STR_INIT("\3\0\0\0\0\0\0\0") }, /* no such report */
     };
     enum err_kind kind;
 

@@ -32,6 +32,7 @@ static void assert_same(const struct message_header *a, const struct message_hea
     assert_int_equal(a->eight_bit, b->eight_bit);
     assert_str_is(a->message_id, b->message_id);
     assert_str_is(a->subject, b->subject);
+    assert_str_is(a->references, b->references);
     assert_int_equal(a->delivered_to_count, b->delivered_to_count);
     for (size_t i = 0; i < a->delivered_to_count; i++)
         assert_str_is(a->delivered_to[i], b->delivered_to[i]);
@@ -170,11 +171,61 @@ static void values_are_bounded(void **state)
     arena_free(a);
 }
 
+/* The first field counts; a long one keeps its last ids, whole (RFC 5322 3.6.4). */
+static void references_keep_their_end(void **state)
+{
+    static const struct {
+        struct str in, references;
+    } rows[] = {
+        { STR_INIT("References: <a@b>\r\n <c@d>\r\nREFERENCES: <e@f>\r\n\r\n"), STR_INIT("<a@b> <c@d>") },
+        { STR_INIT("References:\r\nreferences: <e@f>\r\n\r\n"), STR_INIT("") },
+        { STR_INIT("In-Reply-To: <a@b>\r\n\r\n"), STR_INIT("") },
+    };
+    struct arena *a = arena_new(PLENTY);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_str_is(scan_three_ways(a, rows[i].in).references, rows[i].references);
+    arena_free(a);
+    /* Ids of 11 octets with their fold; the room ends before, within and behind an id, and within a line end. */
+    for (size_t n = 80; n < 400; n++) {
+        struct buf in = BUF_INIT(PLENTY), want = BUF_INIT(PLENTY);
+        size_t kept = n * 11 - 1 > MESSAGE_VALUE_MAX ? (MESSAGE_VALUE_MAX + 1) / 11 : n;
+        a = arena_new(PLENTY);
+        buf_add_c(&in, "References:");
+        for (size_t i = 0; i < n; i++) {
+            buf_printf(&in, " <%04zu@a.b>%s", i, i % 3 ? "" : "\r\n");
+            if (i + kept >= n)
+                buf_printf(&want, "%s<%04zu@a.b>", want.n ? " " : "", i);
+        }
+        buf_add_c(&in, "\r\n\r\n");
+        assert_str_is(scan_three_ways(a, buf_str(&in)).references, buf_str(&want));
+        buf_done(&in);
+        buf_done(&want);
+        arena_free(a);
+    }
+}
+
+static void references_that_have_no_whole_id_are_none(void **state)
+{
+    struct buf in = BUF_INIT(PLENTY);
+    struct arena *a = arena_new(PLENTY);
+
+    (void)state;
+    buf_add_c(&in, "References: <");
+    for (int i = 0; i < 3000; i++)
+        buf_add_char(&in, 'x');
+    buf_add_c(&in, ">\r\n\r\n");
+    assert_str_is(scan_three_ways(a, buf_str(&in)).references, STR(""));
+    buf_done(&in);
+    arena_free(a);
+}
+
 /* Memory fails at each place in turn; what was counted is right all the same. */
 static void without_memory_only_the_value_is_lost(void **state)
 {
     static const struct str in =
-        STR_INIT("Subject: x\r\nDelivered-To: a@b\r\nMessage-ID: <c>\r\nReceived: d\r\n\r\n");
+        STR_INIT("Subject: x\r\nDelivered-To: a@b\r\nMessage-ID: <c>\r\nReferences: <e>\r\nReceived: d\r\n\r\n");
     bool done = false;
 
     (void)state;
@@ -184,7 +235,7 @@ static void without_memory_only_the_value_is_lost(void **state)
         if (scan) {
             done = message_header_scan_feed(scan, in);
             done &= message_header_scan_end(scan);
-            assert_int_equal(message_header_scan_facts(scan)->fields, 4);
+            assert_int_equal(message_header_scan_facts(scan)->fields, 5);
             assert_int_equal(message_header_scan_facts(scan)->received, 1);
             assert_int_equal(message_header_scan_facts(scan)->size, in.n);
         }
@@ -200,6 +251,8 @@ int main(void)
         cmocka_unit_test(eight_bit_of_the_body_is_not_of_the_header),
         cmocka_unit_test(message_ids_of_all_kinds),
         cmocka_unit_test(values_are_bounded),
+        cmocka_unit_test(references_keep_their_end),
+        cmocka_unit_test(references_that_have_no_whole_id_are_none),
         cmocka_unit_test(without_memory_only_the_value_is_lost),
     };
 
