@@ -1,0 +1,87 @@
+/* smtp/client_inside.h -- the inside of the client's machine; for smtp/client*.c alone. Pure. */
+#ifndef SMTP_CLIENT_INSIDE_H
+#define SMTP_CLIENT_INSIDE_H
+
+#include "smtp/client.h"
+#include "smtp/stuff.h"
+
+enum smtp_client_phase {
+    SMTP_CLIENT_GREETING, /* the greeting is awaited */
+    SMTP_CLIENT_EHLO,     /* EHLO or LHLO is, or will be, written */
+    SMTP_CLIENT_HELO,     /* EHLO was unknown: HELO */
+    SMTP_CLIENT_MAILING,
+    SMTP_CLIENT_QUITTING,
+    SMTP_CLIENT_OVER,
+};
+
+/* Events that are owed. */
+enum smtp_client_due {
+    SMTP_CLIENT_DUE_READY = 1 << 0,
+    SMTP_CLIENT_DUE_CONTENT = 1 << 1,
+    SMTP_CLIENT_DUE_REFUSED = 1 << 2,
+};
+
+struct smtp_client {
+    struct str hostname;
+    unsigned flags;
+    enum smtp_client_phase phase;
+    bool written; /* the command of EHLO, HELO, QUITTING is out */
+    bool quit;    /* when idle */
+    bool open;    /* the server may be within a transaction that we have left: RSET */
+    unsigned due; /* enum smtp_client_due */
+    size_t made;  /* transactions that came to their end */
+
+    struct smtp_client_tx *inside; /* in order; the first is in hand */
+    struct smtp_client_tx *done;   /* DONE is owed */
+    struct smtp_client_features features;
+    struct smtp_peer_reply reply;
+    struct smtp_stuffer stuffer;
+
+    struct smtp_client_result failure; /* kind NONE: none; texts in: */
+    char failure_status[SMTP_PEER_STATUS_MAX];
+    char failure_text[SMTP_CLIENT_TEXT_MAX];
+};
+
+/* client_place.c: the commands of a transaction in their order. */
+
+/* From PLACE to the next command for this peer. */
+void smtp_client_step(const struct smtp_client_tx *tx, struct smtp_client_place *place);
+/* A command of TX is written and not yet answered. */
+bool smtp_client_owed(const struct smtp_client_tx *tx);
+/* Nothing more will be written for TX, and every reply is in. */
+bool smtp_client_ran_out(const struct smtp_client_tx *tx);
+enum smtp_stage smtp_client_place_stage(const struct smtp_client_tx *tx);
+
+/* client_result.c: from replies to results, and the end of transactions. */
+
+/* Of the reply in hand, said at STAGE; texts borrowed from the reply. */
+struct smtp_client_result smtp_client_verdict(const struct smtp_client *c, enum smtp_stage stage,
+                                              enum smtp_client_result_kind kind);
+/* OK, TEMP or PERM by the first digit; NONE for 3yz. */
+enum smtp_client_result_kind smtp_client_kind(unsigned code);
+/* A result of ours: no reply decided. TEXT borrowed. */
+struct smtp_client_result smtp_client_ours(enum smtp_client_result_kind kind, enum smtp_stage stage,
+                                           struct str status, struct str text);
+/* RESULT for those of TX that have none. */
+void smtp_client_settle(struct smtp_client_tx *tx, const struct smtp_client_result *result);
+/* RESULT, its texts kept, for one. */
+void smtp_client_settle_one(struct smtp_client_tx *tx, size_t recipient, const struct smtp_client_result *result);
+/* TX has all its results: DONE. */
+void smtp_client_finish(struct smtp_client *c, struct smtp_client_tx *tx);
+/* What this peer, or any, cannot take has its results; TX is finished if nobody is left. */
+void smtp_client_screen(struct smtp_client *c, struct smtp_client_tx *tx);
+/* Nothing is known of TX: AGAIN for all. */
+void smtp_client_refuse(struct smtp_client *c, struct smtp_client_tx *tx);
+/* The session ends with FAILURE: all inside is settled. */
+void smtp_client_end(struct smtp_client *c, const struct smtp_client_result *failure);
+/* The same for our own reasons. */
+void smtp_client_fail(struct smtp_client *c, struct str status, struct str text);
+
+/* client_write.c: all that there is room for and that may be said now. */
+void smtp_client_write(struct smtp_client *c, struct buf *out);
+
+/* client_hello.c, client_read.c: the next line of a reply. */
+void smtp_client_read_hello(struct smtp_client *c, enum smtp_peer_step step);
+void smtp_client_read_reply(struct smtp_client *c);
+
+#endif
