@@ -181,8 +181,11 @@ bool sandbox_calls_limit(const struct sandbox *box, bool *enforced, struct err *
     add_threads(&f, box->threads);
     add_network(&f, box->network);
     add_files(&f, box);
-    if (box->kind == PROCESS_RECEIVE || box->kind == PROCESS_CONTROL)
+    if (box->kind == PROCESS_RECEIVE || box->kind == PROCESS_CONTROL || box->kind == PROCESS_SUBMIT)
         rule(&f, SCMP_ACT_ALLOW, SCMP_SYS(accept4));
+    /* Two ends of its own: what was left in the drop folder is said to a session of the same process. */
+    if (box->kind == PROCESS_SUBMIT)
+        rule_if(&f, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
     if (f.failure == 0)
         f.failure = seccomp_load(f.ctx);
     seccomp_release(f.ctx);

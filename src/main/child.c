@@ -406,6 +406,8 @@ static void child_ended(struct main_child *c, int status)
         if (s->phase == PHASE_STARTING && c->state == CHILD_STARTING)
             fprintf(stderr, "veredus: %s: %s\n", process_name(c->kind), cause);
     }
+    if (c->kind == PROCESS_SUBMIT)
+        drop_submit_gone(s, c);
     if (c->kind == PROCESS_DELIVER) {
         tell_queue_of_death(c);
         delivery_ended(c);

@@ -31,8 +31,10 @@ static bool needs_restart(const struct config *old, const struct config *new, st
 
 static void add_posts(struct main_server *s, unsigned receivers)
 {
-    for (unsigned i = 0; i < receivers + 1; i++) {
-        struct main_post *p = post_add(s, i ? PROCESS_RECEIVE : PROCESS_LOOKUP, s->generation);
+    static const enum process_kind once[] = { PROCESS_LOOKUP, PROCESS_SUBMIT };
+
+    for (unsigned i = 0; i < ARRAY_LEN(once) + receivers; i++) {
+        struct main_post *p = post_add(s, i < ARRAY_LEN(once) ? once[i] : PROCESS_RECEIVE, s->generation);
         if (p)
             post_fill(p);
     }
@@ -62,7 +64,7 @@ static void posts_follow(struct main_server *s)
     /* One process each, which takes the new configuration itself; started again it is to have that one. */
     for (size_t i = 0; i < MAIN_POSTS_MAX; i++) {
         struct main_post *p = &s->posts[i];
-        if (p->used && p->kind != PROCESS_RECEIVE && p->kind != PROCESS_LOOKUP)
+        if (p->used && !((SET_INTAKE | SET_LOOKUP) & 1U << p->kind))
             p->generation = s->generation;
     }
 }
@@ -157,11 +159,11 @@ void reload_overdue(struct main_server *s)
     answer_asker(s, false);
 }
 
-static void retire(struct main_server *s, enum process_kind kind, uint32_t generation)
+static void retire(struct main_server *s, unsigned kinds, uint32_t generation)
 {
     LIST_FOR(node, &s->children) {
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);
-        if (c->kind != kind || c->generation != generation || c->state == CHILD_ENDING)
+        if (!(kinds & 1U << c->kind) || c->generation != generation || c->state == CHILD_ENDING)
             continue;
         c->state = CHILD_ENDING;
         if (c->channel)
@@ -169,20 +171,20 @@ static void retire(struct main_server *s, enum process_kind kind, uint32_t gener
     }
 }
 
-static bool any_of(struct main_server *s, enum process_kind kind, uint32_t generation)
+static bool any_of(struct main_server *s, unsigned kinds, uint32_t generation)
 {
     LIST_FOR(node, &s->children) {
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);
-        if (c->kind == kind && c->generation == generation)
+        if ((kinds & 1U << c->kind) && c->generation == generation)
             return true;
     }
     return false;
 }
 
-static void posts_drop(struct main_server *s, enum process_kind kind, uint32_t generation)
+static void posts_drop(struct main_server *s, unsigned kinds, uint32_t generation)
 {
     for (size_t i = 0; i < MAIN_POSTS_MAX; i++)
-        if (s->posts[i].used && s->posts[i].kind == kind && s->posts[i].generation == generation)
+        if (s->posts[i].used && (kinds & 1U << s->posts[i].kind) && s->posts[i].generation == generation)
             post_drop(&s->posts[i]);
 }
 
@@ -195,11 +197,11 @@ void reload_go_on(struct main_server *s)
         if (!former || former == s->generation)
             continue;
         /* The new sessions are served: the old processes take no more, and their lookup goes when they are gone. */
-        posts_drop(s, PROCESS_RECEIVE, former);
-        retire(s, PROCESS_RECEIVE, former);
-        if (!any_of(s, PROCESS_RECEIVE, former)) {
-            posts_drop(s, PROCESS_LOOKUP, former);
-            retire(s, PROCESS_LOOKUP, former);
+        posts_drop(s, SET_INTAKE, former);
+        retire(s, SET_INTAKE, former);
+        if (!any_of(s, SET_INTAKE, former)) {
+            posts_drop(s, SET_LOOKUP, former);
+            retire(s, SET_LOOKUP, former);
         }
     }
     generations_prune(s);

@@ -114,10 +114,13 @@ static bool spool_folder(struct main_server *s, struct err *err)
 
     if (snprintf(path, sizeof(path), "%.*s", STR_ARG(config->spool.text)) >= (int)sizeof(path))
         return err_perm(err, "spool: too long a path");
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+    if (mkdir(path, 0711) < 0 && errno != EEXIST)
         return err_sys(err, errno, "spool: cannot make %s", path);
     if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
         return err_perm(err, "spool: %s is not a folder", path);
+    /* Everyone may pass through to the drop folder; nobody else may list it, and the files in it are the queue's alone. */
+    if ((st.st_mode & 07777) != 0711 && chmod(path, 0711) < 0)
+        return err_sys(err, errno, "spool: %s", path);
     if (!s->root)
         return true;
     struct str account = config->run_as.text.n ? config->run_as.text
@@ -166,8 +169,13 @@ static void send_new_sockets(struct main_server *s)
 {
     LIST_FOR(node, &s->children) {
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);
-        if (c->kind == PROCESS_RECEIVE && c->state == CHILD_READY && c->generation == s->generation)
+        if (c->state != CHILD_READY || c->generation != s->generation)
+            continue;
+        if (c->kind == PROCESS_RECEIVE)
             sockets_send(s, c);
+        /* It keeps the first it was given. */
+        if (c->kind == PROCESS_SUBMIT)
+            submit_socket_send(s, c);
     }
 }
 
@@ -237,13 +245,15 @@ void start_go_on(struct main_server *s)
     s->phase = PHASE_RUNNING;
     sockets_open(s);
     send_new_sockets(s);
+    drop_look(s);
     log_ready(s);
     notify_systemd("READY=1");
 }
 
 static bool posts_fill(struct main_server *s, struct err *err)
 {
-    static const enum process_kind once[] = { PROCESS_CONTROL, PROCESS_QUEUE, PROCESS_RESOLVE, PROCESS_LOOKUP };
+    static const enum process_kind once[] = { PROCESS_CONTROL, PROCESS_QUEUE, PROCESS_RESOLVE, PROCESS_LOOKUP,
+                                              PROCESS_SUBMIT };
     unsigned receivers = main_receive_workers(main_config(s));
 
     for (size_t i = 0; i < ARRAY_LEN(once) + receivers; i++) {
@@ -264,12 +274,13 @@ static bool server_begin(struct main_server *s, struct err *err)
            io_signal_init(&s->sigterm, s->loop, SIGTERM, on_sigterm, err) &&
            io_signal_init(&s->sigint, s->loop, SIGINT, on_sigint, err) &&
            io_signal_init(&s->sighup, s->loop, SIGHUP, on_sighup, err) && spool_folder(s, err) &&
-           control_sockets_open(s, err) && tables_start(s, err) && posts_fill(s, err);
+           control_sockets_open(s, err) && tables_start(s, err) && drop_start(s, err) && posts_fill(s, err);
 }
 
 static void server_end(struct main_server *s)
 {
     tables_done(s);
+    drop_done(s);
     sockets_close(s);
     control_sockets_close(s);
     buf_done(&s->early_log);
@@ -312,6 +323,7 @@ static struct main_server *server_new(const struct main_options *options, struct
         .early_log = BUF_INIT(EARLY_LOG_MAX),
         .reload_text = BUF_INIT(1 << 20),
         .control_fds = { -1, -1 },
+        .submit_fd = -1,
         .started_wall_msec = io_wall_msec(),
     };
     list_init(&s->children);

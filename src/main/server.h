@@ -106,6 +106,8 @@ struct main_server {
     struct log_sink sink;
     struct buf early_log;
     struct main_tables *tables;
+    struct main_drop *drop;
+    int submit_fd; /* the socket of sendmail(1) */
     int control_fds[2]; /* the socket of the subcommands, and the one for everyone */
     int64_t started_msec; /* io_now_msec */
     int64_t started_wall_msec;
@@ -160,6 +162,7 @@ void children_status(struct main_server *s, struct buf *rows);
 /* sockets.c: opens what the newest configuration names; what cannot be had is logged and tried again. */
 void sockets_open(struct main_server *s);
 void sockets_send(struct main_server *s, struct main_child *receive);
+void submit_socket_send(struct main_server *s, struct main_child *submit);
 bool sockets_all_there(const struct main_server *s);
 void sockets_close(struct main_server *s);
 bool control_sockets_open(struct main_server *s, struct err *err);
@@ -174,6 +177,14 @@ void tables_watch(struct main_server *s);
 /* LOOKUP read of PATH in an alias file (`:include:`): it is given, and given again when it changes. */
 void tables_want(struct main_server *s, struct main_child *lookup, struct str path);
 void tables_done(struct main_server *s);
+
+/* drop.c: the folder where sendmail(1) leaves mail while the server is down. */
+bool drop_start(struct main_server *s, struct err *err);
+/* Look for what was left: SUBMIT is ready, or is gone and what it had in hand is to be given to another. */
+void drop_look(struct main_server *s);
+void drop_submit_gone(struct main_server *s, const struct main_child *submit);
+void drop_answered(struct main_server *s, struct main_child *submit, const struct ipc_dropped *dropped);
+void drop_done(struct main_server *s);
 
 /* targets.c: where control writes the log. */
 void log_targets_send(struct main_server *s, struct main_child *control);

@@ -341,21 +341,20 @@ static bool make_folder_of(struct str path, struct err *err)
     return true;
 }
 
-/* "public" beside the control socket. */
-static void public_path(struct str control, char *out, size_t room)
+/* NAME beside the control socket: "public" for everyone's questions, "submit" for everyone's mail. */
+static void path_beside(struct str control, const char *name, char *out, size_t room)
 {
     size_t slash = str_rfind(control, '/');
     size_t folder = slash < control.n ? slash + 1 : 0;
 
-    snprintf(out, room, "%.*spublic", STR_ARG(str_head(control, folder)));
+    snprintf(out, room, "%.*s%s", STR_ARG(str_head(control, folder)), name);
 }
 
 bool control_sockets_open(struct main_server *s, struct err *err)
 {
     const struct config_socket *control = &main_config(s)->control;
-    char everyone[SOCKET_PATH_MAX];
+    char path[SOCKET_PATH_MAX];
 
-    public_path(control->path, everyone, sizeof(everyone));
     if (!make_folder_of(control->path, err))
         return false;
     /* The group of the default is made by the installation; without it the starter alone may use the socket. */
@@ -363,23 +362,39 @@ bool control_sockets_open(struct main_server *s, struct err *err)
                                     !str_eq(control->group, STR("veredus")), err);
     if (s->control_fds[0] < 0)
         return err_wrap(err, "control");
-    s->control_fds[1] = unix_listen(str_from_c(everyone), 0666, STR_NONE, false, err);
-    return s->control_fds[1] >= 0 || err_wrap(err, "control");
+    path_beside(control->path, "public", path, sizeof(path));
+    s->control_fds[1] = unix_listen(str_from_c(path), 0666, STR_NONE, false, err);
+    if (s->control_fds[1] < 0)
+        return err_wrap(err, "control");
+    path_beside(control->path, "submit", path, sizeof(path));
+    s->submit_fd = unix_listen(str_from_c(path), 0666, STR_NONE, false, err);
+    return s->submit_fd >= 0 || err_wrap(err, "submit");
+}
+
+void submit_socket_send(struct main_server *s, struct main_child *submit)
+{
+    ipc_send_submit_socket(submit->channel, &(struct ipc_submit_socket){ 0 }, s->submit_fd);
+}
+
+/* Only what we made: another server's socket may stand there when ours could not be opened. */
+static void close_and_remove(int *fd, const char *path)
+{
+    if (*fd >= 0)
+        unlink(path);
+    fd_close(fd);
 }
 
 void control_sockets_close(struct main_server *s)
 {
     const struct config *config = main_config(s);
-    char paths[2][SOCKET_PATH_MAX];
+    char path[SOCKET_PATH_MAX];
 
     if (!config)
         return;
-    snprintf(paths[0], sizeof(paths[0]), "%.*s", STR_ARG(config->control.path));
-    public_path(config->control.path, paths[1], sizeof(paths[1]));
-    for (int i = 0; i < 2; i++) {
-        /* Only what we made: another server's socket may stand there when ours could not be opened. */
-        if (s->control_fds[i] >= 0)
-            unlink(paths[i]);
-        fd_close(&s->control_fds[i]);
-    }
+    snprintf(path, sizeof(path), "%.*s", STR_ARG(config->control.path));
+    close_and_remove(&s->control_fds[0], path);
+    path_beside(config->control.path, "public", path, sizeof(path));
+    close_and_remove(&s->control_fds[1], path);
+    path_beside(config->control.path, "submit", path, sizeof(path));
+    close_and_remove(&s->submit_fd, path);
 }

@@ -34,7 +34,7 @@ void stop_begin(struct main_server *s, const char *cause, int exit_code)
         if (s->posts[i].used)
             io_timer_stop(&s->posts[i].restart);
     io_timer_start(&s->end, STOP_PATIENCE_MSEC);
-    tell(s, SET_RECEIVE, SESSIONS_PATIENCE_MSEC);
+    tell(s, SET_INTAKE, SESSIONS_PATIENCE_MSEC);
     stop_go_on(s);
 }
 
@@ -51,7 +51,7 @@ static void log_stop(struct main_server *s)
 /* Each kind ends when nobody is left who would ask it: outcomes reach the queue, records reach control. */
 void stop_go_on(struct main_server *s)
 {
-    if (children_count(s, SET_RECEIVE))
+    if (children_count(s, SET_INTAKE))
         return;
     if (children_count(s, SET_DELIVER)) {
         tell(s, SET_DELIVER, SESSIONS_PATIENCE_MSEC);

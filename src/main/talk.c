@@ -14,8 +14,8 @@ static bool wants_pair(const struct main_child *a, const struct main_child *b)
 {
     if (a == b || !b->channel || b->state == CHILD_STARTING || !(process_peers(a->kind) & (1U << b->kind)))
         return false;
-    if ((a->kind == PROCESS_RECEIVE && b->kind == PROCESS_LOOKUP) ||
-        (a->kind == PROCESS_LOOKUP && b->kind == PROCESS_RECEIVE))
+    unsigned two = 1U << a->kind | 1U << b->kind;
+    if ((two & SET_INTAKE) && (two & SET_LOOKUP))
         return a->generation == b->generation;
     return true;
 }
@@ -105,6 +105,11 @@ static void on_ready(struct main_child *c, const struct ipc_ready *ready)
         if (s->phase == PHASE_RUNNING && c->generation == s->generation)
             sockets_send(s, c);
         break;
+    case PROCESS_SUBMIT:
+        if (s->phase == PHASE_RUNNING && c->generation == s->generation)
+            submit_socket_send(s, c);
+        drop_look(s);
+        break;
     default:
         break;
     }
@@ -175,6 +180,9 @@ void child_message(struct ipc_handler *h, struct ipc_channel *channel, struct ip
         break;
     case IPC_TABLE_WANT:
         tables_want(s, c, m->table_want.path);
+        break;
+    case IPC_DROPPED:
+        drop_answered(s, c, &m->dropped);
         break;
     case IPC_DELIVER_ASK:
         delivery_ask(s, c, &m->deliver_ask);

@@ -52,6 +52,8 @@ bool message_received_write(struct buf *out, const struct message_received *r)
         add_from(out, r);
     buf_add_c(out, "by ");
     add_name(out, r->hostname);
+    if (r->uid_plus)
+        buf_printf(out, " (userid %u)", (unsigned)(r->uid_plus - 1));
     buf_add_c(out, " with ");
     add_name(out, r->protocol);
     buf_add_c(out, " id ");

@@ -14,6 +14,7 @@ struct message_received {
     struct str client_helo; /* argument of EHLO or HELO, as sent; hostile octets become '?' */
     struct str client;      /* address as inet_ntop writes it; empty when no network was used: then no FROM */
     struct str client_name; /* its verified name, empty without one */
+    uint32_t uid_plus;      /* handed in on this machine by that user, uid + 1; 0: not */
     struct str hostname;    /* ours */
     struct str protocol;    /* SMTP, ESMTP, UTF8SMTP... (RFC 3848, 6531) */
     struct str id;          /* queue id */
@@ -29,6 +30,7 @@ struct message_received {
  *         by mail.example.org with ESMTP id 3591TJHR6EY3
  *         for <ben@example.org>; Sun, 22 Nov 2026 09:41:07 +0000
  *
+ * From a user of this machine it begins "Received: by mail.example.org (userid 1000) with".
  * False when OUT is full.
  */
 bool message_received_write(struct buf *out, const struct message_received *received);

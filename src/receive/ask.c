@@ -268,6 +268,8 @@ struct verdict {
     uint64_t number;
     struct str detail;
     struct str rule;
+    uint16_t code; /* with ROW NONE: an administrator's own words, STATUS and DETAIL */
+    struct str status;
 };
 
 /* A lesser process chose the row: it must be one. */
@@ -281,6 +283,18 @@ static enum log_reason reason_of(uint16_t reason)
     return reason < LOG_REASONS ? (enum log_reason)reason : LOG_REASON_NONE;
 }
 
+/* In the administrator's words, if they make a refusal; else false, and nothing is said. */
+static bool refuse_in_words(struct session *s, const char *stage, const struct verdict *v, struct str to)
+{
+    struct smtp_reply reply = { .code = v->code, .status = v->status, .words = v->detail };
+
+    if (v->row != SMTP_REPLY_NONE || v->code < 400 || !smtp_reply_is_sane(&reply))
+        return false;
+    record_refused_with(s, stage, &reply, reason_of(v->reason), v->rule, to);
+    smtp_server_answer_with(s->smtp, &reply, NULL, &s->receive->out);
+    return true;
+}
+
 static void refuse(struct session *s, const char *stage, const struct verdict *v, struct str to)
 {
     struct ip_text room;
@@ -291,10 +305,12 @@ static void refuse(struct session *s, const char *stage, const struct verdict *v
     };
     enum smtp_reply_name row = row_of(v->row);
 
-    if (smtp_reply_row(row).code < 400)
-        row = SMTP_REPLY_SYSTEM_FAILED;
     s->rejected++;
     s->receive->rejected++;
+    if (refuse_in_words(s, stage, v, to))
+        return;
+    if (smtp_reply_row(row).code < 400)
+        row = SMTP_REPLY_SYSTEM_FAILED;
     record_refused(s, stage, row, reason_of(v->reason), v->rule, to, &slots);
     smtp_server_answer(s->smtp, row, &slots, &s->receive->out);
 }
@@ -340,7 +356,7 @@ static void on_mail(struct session *s, const struct ipc_mail_answer *a)
 
 static void on_rcpt(struct session *s, const struct ipc_rcpt_answer *a)
 {
-    struct verdict v = { a->refused, a->row, a->reason, a->number, a->detail, a->rule };
+    struct verdict v = { a->refused, a->row, a->reason, a->number, a->detail, a->rule, a->code, a->status };
     struct buf to = BUF_INIT(2048);
 
     question_done(s);
@@ -499,7 +515,10 @@ void question_message(struct receive *r, struct ipc_message *m)
         on_commit(r, &m->commit_answer);
         break;
     case IPC_TOKEN_ANSWER:
-        on_token(r, &m->token_answer);
+        if ((uint32_t)m->token_answer.ticket == DROP_TICKET_SLOT)
+            drop_token(r, &m->token_answer);
+        else
+            on_token(r, &m->token_answer);
         break;
     default:
         break;

@@ -19,6 +19,7 @@ enum {
 };
 
 struct receive;
+struct session;
 
 /* A listening socket of ours, with what holds for its sessions. */
 struct receive_listener {
@@ -26,7 +27,7 @@ struct receive_listener {
     struct io_watch watch;
     int fd; /* -1: none */
     uint64_t inode; /* tells one socket from another */
-    uint32_t index; /* in config->listeners */
+    uint32_t index; /* in config->listeners; IPC_NO_LISTENER: the one of sendmail(1) */
     const struct config_listener *config;
     struct smtp_server_config smtp;
     bool asks_mail; /* a limit counts transactions: lookup is asked at MAIL, too */
@@ -51,6 +52,9 @@ struct receive {
     struct buf out;        /* replies of the session in hand */
     struct buf scratch;    /* of one message: envelope and our fields */
     char *read_room;       /* RECEIVE_READ_MAX */
+    struct config_listener local; /* submit: what holds for clients of this machine */
+    struct list drops;            /* submit: files of the drop folder in hand */
+    uint32_t last_drop;           /* number of the last */
     struct io_timer accept_again; /* descriptors ran short: listeners rest a moment */
     bool retiring; /* takes no new clients */
     bool stopping; /* and tells those it has */
@@ -62,6 +66,8 @@ struct receive {
 };
 
 extern const struct worker_service receive_service;
+/* The same program under another user (DESIGN 3): clients of this machine instead of the network's. */
+extern const struct worker_service submit_service;
 
 static inline struct receive *receive_of(struct worker *w)
 {
@@ -70,6 +76,10 @@ static inline struct receive *receive_of(struct worker *w)
 
 /* The next queue id; false: none is in hand, they have been asked for. */
 bool receive_take_id(struct receive *r, struct queue_id *id);
+/* A listener without a socket, ready for sessions: for the one of sendmail(1). NULL: there is no room. */
+struct receive_listener *receive_listener_new(struct receive *r, const struct config_listener *config, uint32_t index);
+/* Take clients at FD from now on; FD is taken over unless false is returned. */
+MUST_USE bool receive_listener_open(struct receive_listener *l, int fd, uint64_t inode);
 /* The last client of a retiring process is gone. */
 void receive_session_gone(struct receive *r);
 

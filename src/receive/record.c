@@ -11,7 +11,10 @@ static void begin(struct log_record *r, enum log_event event, struct session *s)
 
     log_start(r, event);
     log_session(r, s->id);
-    log_text(r, LOG_CLIENT, session_client_text(s, &room));
+    if (s->uid_plus)
+        log_number(r, LOG_UID, (int64_t)s->uid_plus - 1);
+    else
+        log_text(r, LOG_CLIENT, session_client_text(s, &room));
 }
 
 void record_connect(struct session *s)
@@ -45,21 +48,19 @@ void record_disconnect(struct session *s)
 }
 
 /* The reply as the client sees it, without the code: "5.1.1 nobody@example.org: no such mailbox". */
-static void add_reply(struct log_record *r, enum smtp_reply_name row, const struct smtp_slots *slots)
+static void add_reply(struct log_record *r, const struct smtp_reply *reply, const struct smtp_slots *slots)
 {
     struct buf line = BUF_INIT(4096);
-    struct smtp_reply reply = smtp_reply_row(row);
 
-    if (smtp_reply_write(&line, &reply, slots, true) && line.n > 4)
+    if (smtp_reply_write(&line, reply, slots, true) && line.n > 4)
         log_text(r, LOG_REPLY, str_trim(str_skip(buf_str(&line), 4)));
     buf_done(&line);
 }
 
-void record_refused(struct session *s, const char *stage, enum smtp_reply_name row, enum log_reason reason,
+/* SLOTS of NULL: the words have none. */
+static void refused(struct session *s, const char *stage, const struct smtp_reply *reply, enum log_reason reason,
                     struct str rule, struct str to, const struct smtp_slots *slots)
 {
-    struct smtp_reply reply = smtp_reply_row(row);
-    struct smtp_slots all = slots ? *slots : (struct smtp_slots){ 0 };
     struct log_record r;
 
     if (!log_wants(LOG_EVENT_REJECT))
@@ -68,20 +69,35 @@ void record_refused(struct session *s, const char *stage, enum smtp_reply_name r
     log_reason(&r, reason);
     log_text(&r, LOG_LISTENER, s->listener->config->name.text);
     log_text_c(&r, LOG_STAGE, stage);
-    log_number(&r, LOG_CODE, reply.code);
-    if (reply.status.n)
-        log_text(&r, LOG_STATUS, reply.status);
+    log_number(&r, LOG_CODE, reply->code);
+    if (reply->status.n)
+        log_text(&r, LOG_STATUS, reply->status);
     if (rule.n)
         log_text(&r, LOG_RULE, rule);
     if (s->tx)
         log_text(&r, LOG_FROM, s->tx->sender);
     if (to.n)
         log_text(&r, LOG_TO, to);
+    add_reply(&r, reply, slots);
+    log_send(&r);
+}
+
+void record_refused(struct session *s, const char *stage, enum smtp_reply_name row, enum log_reason reason,
+                    struct str rule, struct str to, const struct smtp_slots *slots)
+{
+    struct smtp_reply reply = smtp_reply_row(row);
+    struct smtp_slots all = slots ? *slots : (struct smtp_slots){ 0 };
+
     if (!all.address.p)
         all.address = to;
     all.hostname = s->listener->config->session.hostname.text;
-    add_reply(&r, row, &all);
-    log_send(&r);
+    refused(s, stage, &reply, reason, rule, to, &all);
+}
+
+void record_refused_with(struct session *s, const char *stage, const struct smtp_reply *reply,
+                         enum log_reason reason, struct str rule, struct str to)
+{
+    refused(s, stage, reply, reason, rule, to, NULL);
 }
 
 void record_accept(struct session *s, uint32_t batch, int64_t sync_usec)
@@ -107,6 +123,16 @@ void record_accept(struct session *s, uint32_t batch, int64_t sync_usec)
     log_send(&r);
 }
 
+/* An address, or "|command" or "/file" as an alias names it. */
+static bool add_recipient(struct buf *out, const struct envelope_recipient *r)
+{
+    struct smtp_path path = { .local = r->local, .domain = r->domain };
+
+    if (r->kind == ENVELOPE_ADDRESS)
+        return smtp_path_write(out, &path);
+    return (r->kind == ENVELOPE_FILE || buf_add_char(out, '|')) && buf_add(out, r->local);
+}
+
 void record_expand(struct session *s, const struct receive_expansion *x, const struct envelope_recipient *into,
                    size_t n)
 {
@@ -116,8 +142,7 @@ void record_expand(struct session *s, const struct receive_expansion *x, const s
     struct log_record r;
 
     for (; shown < n && shown < EXPANSION_SHOWN; shown++) {
-        struct smtp_path path = { .local = into[shown].local, .domain = into[shown].domain };
-        if (!smtp_path_write(&text, &path))
+        if (!add_recipient(&text, &into[shown]))
             break;
         ends[shown] = text.n;
     }

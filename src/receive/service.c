@@ -38,21 +38,32 @@ bool receive_take_id(struct receive *r, struct queue_id *id)
 
 /* ---- clients ---- */
 
-static void client_of(const struct sockaddr_storage *sa, struct ip *client, uint16_t *port)
+/* Of a unix socket: the user at the other end when it connected. */
+static uint32_t uid_plus_of(int fd)
 {
-    *client = (struct ip){ .family = IP_NONE };
-    *port = 0;
+    struct ucred cred;
+    socklen_t n = sizeof(cred);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) == 0 && cred.uid < UINT32_MAX ? cred.uid + 1 : 0;
+}
+
+static void client_of(const struct receive_listener *l, const struct sockaddr_storage *sa, int fd,
+                      struct session_client *client)
+{
+    *client = (struct session_client){ .address = { .family = IP_NONE } };
     if (sa->ss_family == AF_INET) {
         const struct sockaddr_in *v4 = (const struct sockaddr_in *)sa;
-        client->family = IP_V4;
-        memcpy(client->octets, &v4->sin_addr, 4);
-        *port = ntohs(v4->sin_port);
+        client->address.family = IP_V4;
+        memcpy(client->address.octets, &v4->sin_addr, 4);
+        client->port = ntohs(v4->sin_port);
     } else if (sa->ss_family == AF_INET6) {
         const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)sa;
-        client->family = IP_V6;
-        memcpy(client->octets, &v6->sin6_addr, 16);
-        *client = ip_unmap(*client);
-        *port = ntohs(v6->sin6_port);
+        client->address.family = IP_V6;
+        memcpy(client->address.octets, &v6->sin6_addr, 16);
+        client->address = ip_unmap(client->address);
+        client->port = ntohs(v6->sin6_port);
+    } else if (l->index == IPC_NO_LISTENER) {
+        client->uid_plus = uid_plus_of(fd);
     }
 }
 
@@ -83,16 +94,19 @@ static void on_client(struct io_watch *w, unsigned what)
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
         struct sockaddr_storage sa = { 0 };
         socklen_t n = sizeof(sa);
-        struct ip client;
-        uint16_t port;
+        struct session_client client;
         int fd = accept4(l->fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 listeners_rest(l->receive);
             return;
         }
-        client_of(&sa, &client, &port);
-        session_begin(l->receive, l, fd, &client, port);
+        client_of(l, &sa, fd, &client);
+        /* sendmail(1) runs as somebody, and the kernel says who. */
+        if (l->index == IPC_NO_LISTENER && !client.uid_plus)
+            close(fd);
+        else
+            session_begin(l->receive, l, fd, &client);
     }
 }
 
@@ -134,30 +148,43 @@ static bool have_socket(const struct receive *r, uint64_t inode)
     return false;
 }
 
+struct receive_listener *receive_listener_new(struct receive *r, const struct config_listener *config, uint32_t index)
+{
+    struct receive_listener *l = &r->listeners[r->n_listeners];
+
+    if (r->n_listeners == RECEIVE_LISTENERS_MAX)
+        return NULL;
+    r->n_listeners++;
+    *l = (struct receive_listener){ .receive = r, .fd = -1, .index = index, .config = config };
+    l->smtp = smtp_config(&config->session);
+    l->asks_mail = asks_mail(&config->session);
+    return l;
+}
+
+bool receive_listener_open(struct receive_listener *l, int fd, uint64_t inode)
+{
+    struct err err = { 0 };
+
+    if (!io_watch_init(&l->watch, l->receive->worker->loop, fd, on_client, &err))
+        return false;
+    l->fd = fd;
+    l->inode = inode;
+    io_watch_arm(&l->watch, IO_READ);
+    return true;
+}
+
 static void listener_add(struct receive *r, struct ipc_message *m)
 {
     const struct config *config = r->worker->config;
+    uint32_t index = m->listener.index;
     struct stat st;
-    struct err err = { 0 };
 
-    if (m->fd < 0 || r->retiring || m->listener.index >= config->n_listeners ||
-        r->n_listeners == RECEIVE_LISTENERS_MAX || fstat(m->fd, &st) < 0 || have_socket(r, st.st_ino))
+    if (m->fd < 0 || r->retiring || index >= config->n_listeners || fstat(m->fd, &st) < 0 ||
+        have_socket(r, st.st_ino))
         return;
-    struct receive_listener *l = &r->listeners[r->n_listeners];
-    *l = (struct receive_listener){
-        .receive = r,
-        .fd = m->fd,
-        .inode = st.st_ino,
-        .index = m->listener.index,
-        .config = &config->listeners[m->listener.index],
-    };
-    l->smtp = smtp_config(&l->config->session);
-    l->asks_mail = asks_mail(&l->config->session);
-    if (!io_watch_init(&l->watch, r->worker->loop, l->fd, on_client, &err))
-        return;
-    m->fd = -1;
-    r->n_listeners++;
-    io_watch_arm(&l->watch, IO_READ);
+    struct receive_listener *l = receive_listener_new(r, &config->listeners[index], index);
+    if (l && receive_listener_open(l, m->fd, st.st_ino))
+        m->fd = -1;
 }
 
 static void listeners_close(struct receive *r)
@@ -197,6 +224,7 @@ static bool start(struct worker *w, struct err *err)
         .max_sessions = sessions_possible(w->config),
         .id_next = 1,
     };
+    list_init(&r->drops);
     w->state = r;
     if (!r->read_room)
         return err_temp(err, "out of memory");
@@ -211,6 +239,10 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
 
     if (from == w->main && m->type == IPC_LISTENER)
         listener_add(r, m);
+    else if (from == w->main && m->type == IPC_SUBMIT_SOCKET)
+        local_socket(r, m);
+    else if (from == w->main && m->type == IPC_DROP)
+        drop_take(r, m);
     else
         question_message(r, m);
 }
@@ -218,18 +250,22 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
 static void peer_up(struct worker *w, struct ipc_channel *peer)
 {
     questions_peer_up(receive_of(w), peer);
+    if (peer->peer == PROCESS_QUEUE)
+        drops_ask(receive_of(w));
 }
 
 static void peer_down(struct worker *w, struct ipc_channel *peer)
 {
     questions_lost(receive_of(w), peer->peer);
+    if (peer->peer == PROCESS_QUEUE)
+        drops_lost(receive_of(w));
     questions_send(receive_of(w), peer->peer);
 }
 
 static void credit(struct worker *w, struct ipc_channel *peer)
 {
     /* Also those that could not yet tell a new lookup of themselves. */
-    questions_peer_up(receive_of(w), peer);
+    peer_up(w, peer);
 }
 
 void receive_session_gone(struct receive *r)
@@ -244,6 +280,7 @@ static void retire(struct worker *w)
 
     r->retiring = true;
     listeners_close(r);
+    drops_leave(r);
     receive_session_gone(r);
 }
 
@@ -265,7 +302,7 @@ static void status(struct worker *w, struct buf *rows)
     struct log_record row;
 
     log_begin(&row, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
-    log_text_c(&row, LOG_PROCESS, process_name(PROCESS_RECEIVE));
+    log_text_c(&row, LOG_PROCESS, process_name(w->service->kind));
     log_number(&row, LOG_INSTANCE, w->instance);
     log_number(&row, LOG_SESSIONS, r->n_sessions);
     log_number(&row, LOG_MESSAGES, (int64_t)r->accepted);
@@ -276,6 +313,18 @@ static void status(struct worker *w, struct buf *rows)
 
 const struct worker_service receive_service = {
     .kind = PROCESS_RECEIVE,
+    .start = start,
+    .message = message,
+    .peer_up = peer_up,
+    .peer_down = peer_down,
+    .credit = credit,
+    .retire = retire,
+    .stop = stop,
+    .status = status,
+};
+
+const struct worker_service submit_service = {
+    .kind = PROCESS_SUBMIT,
     .start = start,
     .message = message,
     .peer_up = peer_up,

@@ -595,7 +595,7 @@ static void greet(struct session *s)
     }
 }
 
-void session_begin(struct receive *r, struct receive_listener *l, int fd, const struct ip *client, uint16_t port)
+void session_begin(struct receive *r, struct receive_listener *l, int fd, const struct session_client *client)
 {
     struct session *s = calloc(1, sizeof(*s));
     struct err err = { 0 };
@@ -609,14 +609,18 @@ void session_begin(struct receive *r, struct receive_listener *l, int fd, const 
         .listener = l,
         .fd = fd,
         .file_fd = -1,
-        .client = *client,
-        .client_port = port,
+        .client = client->address,
+        .client_port = client->port,
+        .uid_plus = client->uid_plus,
+        .has_token = client->token != NULL,
         .began_usec = io_clock_usec(),
         .in = BUF_INIT(IN_MAX),
         .out = BUF_INIT(RECEIVE_OUT_MAX),
         .content = BUF_INIT(RECEIVE_MEMORY_CONTENT + RECEIVE_READ_MAX),
         .id = { r->session_next++ & ((1ULL << SESSION_ID_BITS) - 1) },
     };
+    if (client->token)
+        memcpy(s->token, client->token, sizeof(s->token));
     client_to_octets(s);
     s->arena = arena_new(SESSION_ARENA_MAX);
     s->smtp = s->arena ? smtp_server_new(s->arena, &l->smtp) : NULL;

@@ -52,6 +52,14 @@ struct transaction {
     uint32_t n_final;
 };
 
+/* Who is at the other end. */
+struct session_client {
+    struct ip address; /* IP_NONE: a unix socket */
+    uint16_t port;
+    uint32_t uid_plus;          /* of this machine: the uid + 1; 0: not known, or not of this machine */
+    const unsigned char *token; /* of its message's commit, 16 octets; NULL: a random one */
+};
+
 struct session {
     struct receive *receive;
     struct receive_listener *listener;
@@ -93,6 +101,9 @@ struct session {
     unsigned char client_octets[16];
     size_t client_n; /* 16, or 0 for a unix socket */
     uint16_t client_port;
+    uint32_t uid_plus; /* of sendmail(1): uid + 1 */
+    bool has_token;    /* the commit has TOKEN, not a random one */
+    unsigned char token[16];
     int64_t began_usec;
     uint64_t octets_in;
     uint64_t octets_out;
@@ -102,7 +113,7 @@ struct session {
 };
 
 /* A client on FD (taken over). */
-void session_begin(struct receive *r, struct receive_listener *l, int fd, const struct ip *client, uint16_t port);
+void session_begin(struct receive *r, struct receive_listener *l, int fd, const struct session_client *client);
 /* Tell it 421 and close; a message under way to the disk is answered first. */
 void session_shutdown(struct session *s);
 /* Say ROW, a 421, and close. */
@@ -153,12 +164,33 @@ void content_file(struct session *s, int fd, uint64_t number, enum ipc_storage s
 /* The queue that lent it is no more; its successor removes what no message names. */
 void content_file_lost(struct session *s);
 
+/* ---- clients of this machine (local.c, drop.c) ---- */
+
+/* The socket of sendmail(1), which it takes over unless it cannot. */
+void local_socket(struct receive *r, struct ipc_message *m);
+/* The listener that stands for it, with or without a socket; NULL: no room. */
+struct receive_listener *local_listener(struct receive *r);
+/* A message from the drop folder. */
+void drop_take(struct receive *r, struct ipc_message *m);
+/* The queue can be asked: about those that wait for it. */
+void drops_ask(struct receive *r);
+/* The queue is gone, and with it what it was asked. */
+void drops_lost(struct receive *r);
+/* Answers to questions of drop.c have tickets of this slot, which no session has. */
+enum { DROP_TICKET_SLOT = UINT32_MAX };
+void drop_token(struct receive *r, const struct ipc_token_answer *a);
+/* The process ends: none is begun any more. */
+void drops_leave(struct receive *r);
+
 /* ---- records (record.c) ---- */
 
 void record_connect(struct session *s);
 void record_disconnect(struct session *s);
 void record_refused(struct session *s, const char *stage, enum smtp_reply_name row, enum log_reason reason,
                     struct str rule, struct str to, const struct smtp_slots *slots);
+/* The same, of a reply in somebody's own words. */
+void record_refused_with(struct session *s, const char *stage, const struct smtp_reply *reply,
+                         enum log_reason reason, struct str rule, struct str to);
 void record_accept(struct session *s, uint32_t batch, int64_t sync_usec);
 /* How lookup changed a recipient: enum route_by, and the place that says so. */
 struct receive_expansion {

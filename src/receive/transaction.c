@@ -11,6 +11,7 @@ enum {
     TRANSACTION_ARENA_MAX = 16 << 20,
     HEAD_ROOM = 8192,
     COMMIT_MEMORY_MAX = 3 << 20, /* envelope and content of one frame between processes */
+    RESULT_FIXED = 4,            /* of a result of EXPAND: index, by, kind */
 };
 
 /* ---- MAIL ---- */
@@ -189,7 +190,9 @@ static void commit(struct session *s)
         refuse_storage(s, s->content_full);
         return;
     }
-    if (getrandom(s->tx->token, sizeof(s->tx->token), 0) != (ssize_t)sizeof(s->tx->token)) {
+    if (s->has_token) {
+        memcpy(s->tx->token, s->token, sizeof(s->token));
+    } else if (getrandom(s->tx->token, sizeof(s->tx->token), 0) != (ssize_t)sizeof(s->tx->token)) {
         refuse_storage(s, false);
         return;
     }
@@ -245,15 +248,19 @@ static bool take_result(struct session *s, struct str *rest, struct receive_expa
     struct str local, domain, sender;
     struct receive_recipient *rc;
 
-    if (rest->n < 3 || !(rc = recipient_at(tx, le16_get(rest->p))))
+    if (rest->n < RESULT_FIXED || !(rc = recipient_at(tx, le16_get(rest->p))))
         return false;
+    uint8_t kind = (uint8_t)rest->p[3];
     x->by = (uint8_t)rest->p[2];
-    *rest = str_skip(*rest, 3);
+    *rest = str_skip(*rest, RESULT_FIXED);
+    if (kind > ENVELOPE_FILE)
+        return false;
     if (!take_counted(rest, &local) || !take_counted(rest, &domain) || !take_counted(rest, &x->rule) ||
         !take_counted(rest, &sender))
         return false;
     *out = (struct envelope_recipient){
         .number = ++tx->n_final,
+        .kind = (enum envelope_kind)kind,
         .local = arena_str(tx->arena, local),
         .domain = arena_str(tx->arena, domain),
         .original = rc->original,
@@ -284,7 +291,7 @@ void transaction_expanded(struct session *s, const struct ipc_expand_answer *a)
     struct str rest = a->results;
     struct transaction *tx = s->tx;
     /* No result has fewer octets than its fixed part: that bounds the array by what was sent. */
-    bool sane = a->count > 0 && a->count <= rest.n / 3;
+    bool sane = a->count > 0 && a->count <= rest.n / RESULT_FIXED;
 
     tx->final = sane ? ARENA_NEW_ARRAY(tx->arena, a->count, struct envelope_recipient) : NULL;
     struct receive_expansion last = { 0 }, x;
@@ -318,6 +325,7 @@ static void add_received(struct session *s, struct buf *out, const char *id)
     message_received_write(out, &(struct message_received){
                                     .client_helo = smtp_server_client_name(s->smtp),
                                     .client = s->client_n ? session_client_text(s, &room) : STR_NONE,
+                                    .uid_plus = s->uid_plus,
                                     .hostname = s->listener->config->session.hostname.text,
                                     .protocol = smtp_server_protocol(s->smtp),
                                     .id = str_from_c(id),
@@ -341,6 +349,7 @@ static void add_envelope(struct session *s, struct buf *out)
                  .leading_dots = tx->facts->leading_dots,
                  .client = str_of((char *)s->client_octets, s->client_n),
                  .client_name = smtp_server_client_name(s->smtp),
+                 .uid_plus = s->uid_plus,
                  .listener = s->listener->config->name.text,
                  .protocol = smtp_server_protocol(s->smtp),
                  .session = str_from_c(session.c),

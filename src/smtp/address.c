@@ -9,6 +9,7 @@
 struct reader {
     struct arena *arena;
     struct str in;
+    struct str origin; /* of bare names; empty: they are refused */
     size_t pos;
     struct smtp_path path;
 };
@@ -274,6 +275,14 @@ static bool is_postmaster(struct str local)
     return str_eq_nocase(local, STR("postmaster"));
 }
 
+/* A bare name, where those are completed. */
+static enum smtp_path_result complete(struct reader *r)
+{
+    if (r->path.local.n + r->origin.n + 3 > SMTP_PATH_MAX)
+        return SMTP_PATH_TOO_LONG;
+    return smtp_domain_parse(r->arena, r->origin, &r->path.domain, &r->path.flags);
+}
+
 static enum smtp_path_result read_path(struct reader *r, enum smtp_path_kind kind, bool brackets)
 {
     enum smtp_path_result result = skip_route(r);
@@ -287,6 +296,8 @@ static enum smtp_path_result read_path(struct reader *r, enum smtp_path_kind kin
         r->path.flags |= SMTP_PATH_POSTMASTER;
         result = SMTP_PATH_OK;
     }
+    if (result == SMTP_PATH_NO_DOMAIN && r->origin.n)
+        result = complete(r);
     /* What stands where '>' should is the more telling fault. */
     bool ended = brackets ? eat(r, '>') : r->pos == r->in.n || at(r, ' ');
     if (result == SMTP_PATH_OK || result == SMTP_PATH_NO_DOMAIN)
@@ -294,10 +305,11 @@ static enum smtp_path_result read_path(struct reader *r, enum smtp_path_kind kin
     return result;
 }
 
-enum smtp_path_result smtp_path_parse(struct arena *arena, struct str in, enum smtp_path_kind kind,
-                                      enum smtp_path_syntax syntax, struct smtp_path *path, size_t *used)
+enum smtp_path_result smtp_path_parse_local(struct arena *arena, struct str in, enum smtp_path_kind kind,
+                                            enum smtp_path_syntax syntax, struct str origin,
+                                            struct smtp_path *path, size_t *used)
 {
-    struct reader r = { .arena = arena, .in = in };
+    struct reader r = { .arena = arena, .in = in, .origin = origin };
     enum smtp_path_result result = SMTP_PATH_OK;
     bool brackets = eat(&r, '<');
 
@@ -312,6 +324,12 @@ enum smtp_path_result smtp_path_parse(struct arena *arena, struct str in, enum s
     *path = r.path;
     *used = r.pos;
     return SMTP_PATH_OK;
+}
+
+enum smtp_path_result smtp_path_parse(struct arena *arena, struct str in, enum smtp_path_kind kind,
+                                      enum smtp_path_syntax syntax, struct smtp_path *path, size_t *used)
+{
+    return smtp_path_parse_local(arena, in, kind, syntax, STR_NONE, path, used);
 }
 
 enum smtp_path_result smtp_mailbox_parse(struct arena *arena, struct str in, struct smtp_path *path)

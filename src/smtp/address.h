@@ -67,6 +67,11 @@ MUST_USE enum smtp_path_result smtp_path_parse(struct arena *arena, struct str i
                                                enum smtp_path_syntax syntax, struct smtp_path *path,
                                                size_t *used);
 
+/* The same for clients of this machine, whose bare names get ORIGIN, a canonical domain (empty: none do). */
+MUST_USE enum smtp_path_result smtp_path_parse_local(struct arena *arena, struct str in, enum smtp_path_kind kind,
+                                                     enum smtp_path_syntax syntax, struct str origin,
+                                                     struct smtp_path *path, size_t *used);
+
 /* All of IN as local-part@domain, no brackets: addresses of VRFY, of configuration and tables. */
 MUST_USE enum smtp_path_result smtp_mailbox_parse(struct arena *arena, struct str in, struct smtp_path *path);
 

@@ -43,6 +43,8 @@ struct smtp_server_config {
     enum smtp_ehlo_check ehlo_check;
     enum smtp_path_syntax path_syntax;
     bool vrfy; /* off: 252 to all */
+    /* For clients of this machine: what completes their bare names; EHLO tells it as XORIGIN. Empty: nothing does. */
+    struct str origin;
 };
 
 /* From MAIL to what ends it. Lives in ARENA, with all that the owner puts there; dropped as one. */

@@ -52,7 +52,8 @@ static enum smtp_reply_name read_path(const struct smtp_server *s, struct arena 
                                                       SMTP_REPLY_RECIPIENT_TOO_LONG };
     const struct path_replies *replies = kind == SMTP_PATH_REVERSE ? &of_sender : &of_recipient;
     size_t used = 0;
-    enum smtp_path_result result = smtp_path_parse(arena, in, kind, s->config->path_syntax, path, &used);
+    enum smtp_path_result result = smtp_path_parse_local(arena, in, kind, s->config->path_syntax,
+                                                         s->config->origin, path, &used);
 
     if (result != SMTP_PATH_OK)
         return path_fault(result, replies);

@@ -15,8 +15,9 @@ void smtp_dialogue_hello(struct smtp_server *s, const struct smtp_command *cmd, 
     }
     s->greeted = true;
     s->extended = cmd->verb == SMTP_VERB_EHLO;
-    const struct smtp_slots size = { .number = s->config->max_message_size };
-    smtp_dialogue_say(s, s->extended ? SMTP_REPLY_EHLO_OK : SMTP_REPLY_HELO_OK, &size, out);
+    const struct smtp_slots slots = { .number = s->config->max_message_size, .text = s->config->origin };
+    enum smtp_reply_name row = s->config->origin.n ? SMTP_REPLY_EHLO_LOCAL : SMTP_REPLY_EHLO_OK;
+    smtp_dialogue_say(s, s->extended ? row : SMTP_REPLY_HELO_OK, &slots, out);
     smtp_dialogue_reset(s);
 }
 
@@ -36,7 +37,8 @@ static bool read_vrfy(struct smtp_server *s, struct str argument)
 {
     size_t used = 0;
     enum smtp_path_result result =
-        smtp_path_parse(s->question, argument, SMTP_PATH_FORWARD, SMTP_PATH_LENIENT, &s->path, &used);
+        smtp_path_parse_local(s->question, argument, SMTP_PATH_FORWARD, SMTP_PATH_LENIENT,
+                                                         s->config->origin, &s->path, &used);
 
     return result == SMTP_PATH_OK && used == argument.n && !(s->path.flags & SMTP_PATH_POSTMASTER);
 }

@@ -270,13 +270,13 @@ static inline struct client *client_comes(void)
 {
     int fds[2];
     struct err err = { 0 };
-    struct ip nobody = { .family = IP_NONE };
+    struct session_client nobody = { .address = { .family = IP_NONE } };
 
     assert_true(play.n_clients < PLAY_CLIENTS);
     assert_true(fd_pair(fds, &err));
     struct client *c = &play.clients[play.n_clients++];
     *c = (struct client){ .fd = fds[1] };
-    session_begin(play.receive, &play.receive->listeners[0], fds[0], &nobody, 0);
+    session_begin(play.receive, &play.receive->listeners[0], fds[0], &nobody);
     for (uint32_t i = 0; i < play.receive->n_slots; i++)
         if (play.receive->sessions[i] && play.receive->sessions[i]->fd == fds[0])
             c->session = play.receive->sessions[i];

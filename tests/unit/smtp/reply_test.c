@@ -34,7 +34,7 @@ static bool is_registered(struct str subject_detail)
 static void every_row_has_a_registered_status_of_its_class(void **state)
 {
     static const char *const plain[] = { "GREETING", "GREETING_REFUSED", "GREETING_NEVER",
-                                         "HELO_OK",  "EHLO_OK",          "EHLO_BAD" };
+                                         "HELO_OK",  "EHLO_OK",          "EHLO_LOCAL", "EHLO_BAD" };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
