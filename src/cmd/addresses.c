@@ -1,10 +1,11 @@
 /* cmd/addresses.c -- do aliases lead somewhere, and does somebody read a postmaster's mail? (FACE 1.11) */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "cmd/needs.h"
 #include "route/check.h"
 
-enum { FINDINGS_SHOWN = 200, RULE_MAX = 1200 };
+enum { FINDINGS_SHOWN = 200, RULE_MAX = 1200, ROUTES_MAX = 256 << 20 };
 
 struct walk {
     struct needs_report *report;
@@ -48,8 +49,16 @@ static void on_finding(void *ctx, const struct route_finding *f)
 void addresses_check(const struct config *config, struct needs_report *report)
 {
     struct walk w = { .report = report };
-    struct route_view view = { .config = config, .table = table_of, .ctx = &w };
+    struct arena *a = arena_new(ROUTES_MAX);
+    struct route_view view = {
+        .config = config,
+        .routes = a ? route_index_new(a, config) : NULL,
+        .owner = geteuid(),
+        .table = table_of,
+        .ctx = &w,
+    };
 
-    if (!route_check(&view, on_finding, &w))
+    if (!view.routes || !route_check(&view, on_finding, &w))
         needs_line(report, CONFIG_ERROR, "error: out of memory: not all aliases were looked at");
+    arena_free(a);
 }

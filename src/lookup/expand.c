@@ -28,10 +28,11 @@ static bool add_counted(struct buf *out, struct str s)
 
 static bool add_result(struct buf *out, const struct route_result *r)
 {
-    char head[3];
+    char head[4];
 
     le16_put(head, (uint16_t)r->index);
     head[2] = (char)r->by;
+    head[3] = (char)r->kind;
     return buf_add(out, str_of(head, sizeof(head))) && add_counted(out, r->local) &&
            add_counted(out, r->domain) && add_counted(out, r->rule) && add_counted(out, r->sender);
 }
@@ -113,42 +114,53 @@ void lookup_expand(struct lookup_turn *t, const struct ipc_expand_ask *ask, stru
 
 static void route_failed(struct lookup_turn *t, const struct route_hit *hit, struct ipc_route_answer *answer)
 {
-    bool gone = hit->kind == ROUTE_UNKNOWN || hit->kind == ROUTE_FOREIGN;
+    bool gone = hit->kind == ROUTE_UNKNOWN || hit->kind == ROUTE_MAILBOX;
 
     answer->status = gone ? IPC_PERM : IPC_TEMP;
     answer->rule = route_hit_rule(&t->lookup->view, hit, t->scratch);
-    if (hit->kind == ROUTE_UNKNOWN) {
+    if (gone) {
         answer->code = STR("5.1.1");
         answer->text = STR("there is no such mailbox any more");
     } else if (hit->kind == ROUTE_FOREIGN) {
-        answer->code = STR("5.1.2");
-        answer->text = STR("its domain is not served here any more");
+        answer->code = STR("4.4.4");
+        answer->text = STR("no route leads to its domain now");
     } else {
         answer->code = STR("4.3.0");
         answer->text = STR("the address cannot be looked up now");
     }
 }
 
+/* One elsewhere is known by its local part alone. */
+static void route_found(struct lookup_turn *t, const struct ipc_route_ask *ask, const struct route_hit *hit,
+                        const struct config_route *route, struct ipc_route_answer *answer)
+{
+    answer->status = IPC_OK;
+    answer->route = (uint32_t)route->index;
+    answer->domain_index = hit->block ? (uint32_t)hit->block->index : IPC_NO_DOMAIN;
+    answer->user = hit->block ? hit->user : ask->local;
+    answer->detail = hit->detail;
+    answer->rule = lookup_rule(t, route->place);
+}
+
 /* The address is what aliases led to: they are not asked again, or \name would not be the end of it. */
 void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer)
 {
     const struct route_view *view = &t->lookup->view;
+    struct route_question q = { .local = ask->local, .sender = ask->sender, .listener = ask->listener };
+    const struct config_route *route = NULL;
     struct route_hit hit;
 
     route_find(view, ask->local, ask->domain, ROUTE_FIND_MAILBOX, t->scratch, &hit);
     *answer = (struct ipc_route_answer){
         .ticket = ask->ticket,
         .generation = t->lookup->generation,
+        .domain_index = IPC_NO_DOMAIN,
         .domain = hit.domain,
     };
-    if (hit.kind != ROUTE_MAILBOX) {
+    if (hit.kind == ROUTE_MAILBOX || hit.kind == ROUTE_FOREIGN)
+        route = route_of(view, &hit, q);
+    if (route)
+        route_found(t, ask, &hit, route, answer);
+    else
         route_failed(t, &hit, answer);
-        return;
-    }
-    answer->status = IPC_OK;
-    answer->route = (uint32_t)hit.block->route->index;
-    answer->domain_index = (uint32_t)hit.block->index;
-    answer->user = hit.user;
-    answer->detail = hit.detail;
-    answer->rule = arena_str(t->scratch, str_from_c(config_rule(view->config, hit.block->route->place).c));
 }

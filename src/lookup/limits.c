@@ -3,21 +3,20 @@
 
 #include "log/log.h"
 
-/* A nonsense number is the configuration's own: mail that comes by no listener. */
-static const struct config_session *session_of(const struct lookup *l, uint32_t listener)
-{
-    return listener < l->config->n_listeners ? &l->config->listeners[listener].session : &l->config->session;
-}
-
 struct policy_party lookup_party(const struct lookup_turn *t, struct str client, uint32_t listener,
                                  struct str sender)
 {
-    return policy_party_of(client, sender, &session_of(t->lookup, listener)->limits);
+    struct policy_party party =
+        policy_party_of(client, sender, &lookup_session_of(t->lookup, listener)->limits);
+    struct config_place place;
+
+    party.exempt = party.exempt || lookup_relays(t->lookup, client, listener, &place) == LOOKUP_RELAY;
+    return party;
 }
 
 bool lookup_offers_vrfy(const struct lookup_turn *t, uint32_t listener)
 {
-    return session_of(t->lookup, listener)->vrfy.on;
+    return lookup_session_of(t->lookup, listener)->vrfy.on;
 }
 
 static void record(const struct policy_party *party, const struct policy_excess *over)
@@ -55,14 +54,12 @@ static enum smtp_reply_name row_of(const struct config_limit *limit, bool at_con
 static bool refuse(struct lookup_turn *t, const struct policy_party *party, const struct policy_excess *over,
                    bool at_connect, struct lookup_verdict *v)
 {
-    struct config_place_text rule = config_rule(t->lookup->config, over->limit->place);
-
     record(party, over);
     *v = (struct lookup_verdict){
         .row = row_of(over->limit, at_connect),
         .reason = LOG_REASON_LIMIT,
         .number = over->limit->bound,
-        .rule = arena_str(t->scratch, str_from_c(rule.c)),
+        .rule = lookup_rule(t, over->limit->place),
     };
     return false;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { COUNTERS_ARENA_MAX = 64 << 20 };
+enum { ARENA_MAX = 256 << 20 };
 
 static bool ip_of(const struct sockaddr *sa, struct ip *out)
 {
@@ -38,16 +38,18 @@ static void find_own(struct lookup *l)
     freeifaddrs(all);
 }
 
-static bool make_counters(struct lookup *l, struct err *err)
+static bool make_state(struct lookup *l, struct err *err)
 {
     uint64_t seeds[2];
 
     if (getrandom(seeds, sizeof(seeds), 0) != sizeof(seeds))
         return err_sys(err, errno, "getrandom");
-    l->arena = arena_new(COUNTERS_ARENA_MAX);
+    l->arena = arena_new(ARENA_MAX);
     if (l->arena)
         l->counters = policy_counters_new(l->arena, seeds);
-    return l->counters || err_temp(err, "out of memory");
+    if (l->counters)
+        l->view.routes = route_index_new(l->arena, l->config);
+    return l->view.routes || err_temp(err, "out of memory");
 }
 
 struct lookup *lookup_new(struct io_loop *loop, const struct config *config, uint32_t generation,
@@ -64,7 +66,7 @@ struct lookup *lookup_new(struct io_loop *loop, const struct config *config, uin
     l->octets = BUF_INIT(LOOKUP_ANSWER_MAX);
     l->view = (struct route_view){ .config = config, .table = lookup_tables_get, .ctx = &l->tables };
     list_init(&l->peers);
-    if (make_counters(l, err) && lookup_tables_init(&l->tables, loop, config, want, err)) {
+    if (make_state(l, err) && lookup_tables_init(&l->tables, loop, config, want, err)) {
         find_own(l);
         return l;
     }

@@ -19,7 +19,7 @@ enum { LOOKUP_OWN_MAX = 256, LOOKUP_ANSWER_MAX = IPC_FRAME_MAX - 64 * 1024 };
 struct lookup {
     const struct config *config;
     uint32_t generation;
-    struct arena *arena; /* counters */
+    struct arena *arena; /* counters and the index of routes */
     struct policy_counters *counters;
     struct lookup_tables tables;
     struct route_view view;

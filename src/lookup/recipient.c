@@ -12,7 +12,9 @@ static const struct {
     [ROUTE_IS_FOREIGN] = { SMTP_REPLY_RELAY_DENIED, LOG_REASON_RELAY },
     [ROUTE_IS_UNKNOWN] = { SMTP_REPLY_NO_SUCH_MAILBOX, LOG_REASON_NO_USER },
     [ROUTE_HAS_NO_TABLE] = { SMTP_REPLY_LOOKUP_FAILED, LOG_REASON_LOOKUP },
-    [ROUTE_IS_NOT_BUILT] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOKUP },
+    [ROUTE_IS_BROKEN] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOKUP },
+    [ROUTE_IS_OFF] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOKUP },
+    [ROUTE_IS_UNGUARDED] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOKUP },
     [ROUTE_IS_LOOP] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOP },
     [ROUTE_IS_TOO_MUCH] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LIMIT },
     [ROUTE_HAS_NO_MEMORY] = { SMTP_REPLY_MEMORY_SHORT, LOG_REASON_STORAGE },
@@ -27,31 +29,131 @@ struct lookup_verdict lookup_verdict_of(enum route_status status, const struct r
     };
 }
 
+struct str lookup_rule(const struct lookup_turn *t, struct config_place place)
+{
+    return arena_str(t->scratch, str_from_c(config_rule(t->lookup->config, place).c));
+}
+
 /* A recipient under judgement. */
 struct candidate {
+    const struct ipc_rcpt_ask *ask;
     struct policy_party party;  /* with the listener's limits */
     struct policy_party domain; /* with those of its domain block */
-    const struct config_domain *block;
+    const struct config_domain *block; /* NULL: it is elsewhere */
     bool plain;
 };
 
-/* Does it lead to a mailbox? The whole alias is followed, so that what cannot work is refused here. */
-static bool find(struct lookup_turn *t, struct str local, struct str domain, struct candidate *c,
-                 struct lookup_verdict *v)
+/* ---- routes ---- */
+
+/* `fail` and `defer`: refused here, in the administrator's words. */
+static bool target_takes(struct lookup_turn *t, const struct config_route *route, struct lookup_verdict *v)
+{
+    const struct config_target *target = &route->targets[0];
+
+    if (target->kind != CONFIG_TARGET_FAIL && target->kind != CONFIG_TARGET_DEFER)
+        return true;
+    *v = (struct lookup_verdict){
+        .reason = LOG_REASON_ROUTE,
+        .rule = lookup_rule(t, route->place),
+        .code = target->kind == CONFIG_TARGET_FAIL ? 550 : 450,
+        .status = target->status,
+        .text = target->text,
+    };
+    return false;
+}
+
+/* Does the route of HIT, which LOCAL was found as, take it? SENDER: its own reverse-path. */
+static bool route_takes(struct lookup_turn *t, const struct candidate *c, const struct route_hit *hit,
+                        struct str local, struct str sender, struct lookup_verdict *v)
 {
     const struct route_view *view = &t->lookup->view;
+    struct route_question q = { .local = local,
+                                .sender = sender,
+                                .listener = lookup_listener_name(t->lookup, c->ask->listener) };
+    const struct config_route *route = route_of(view, hit, q);
+
+    if (route)
+        return target_takes(t, route, v);
+    *v = (struct lookup_verdict){
+        .row = hit->block ? SMTP_REPLY_NO_SUCH_MAILBOX : SMTP_REPLY_LOOKUP_FAILED,
+        .reason = hit->block ? LOG_REASON_NO_USER : LOG_REASON_ROUTE,
+        .rule = route_hit_rule(view, hit, t->scratch),
+    };
+    return false;
+}
+
+/* Of what aliases lead to, one that is taken is enough; the others are reported. */
+static bool routes_take_one(struct lookup_turn *t, const struct candidate *c, const struct route_results *results,
+                            struct lookup_verdict *v)
+{
+    struct route_hit hit;
+
+    for (size_t i = 0; i < results->n; i++) {
+        const struct route_result *r = &results->items[i];
+        if (r->kind != ENVELOPE_ADDRESS)
+            return true;
+        route_find(&t->lookup->view, r->local, r->domain, ROUTE_FIND_MAILBOX, t->scratch, &hit);
+        if (hit.kind != ROUTE_MAILBOX && hit.kind != ROUTE_FOREIGN)
+            continue;
+        /* A null reverse-path stays null, whoever owns the list. */
+        struct str sender = r->sender.n && c->ask->sender.n ? r->sender : c->ask->sender;
+        if (route_takes(t, c, &hit, r->local, sender, v))
+            return true;
+    }
+    return false;
+}
+
+/* ---- RCPT ---- */
+
+/* An address elsewhere: for those who may send anywhere (C040). */
+static bool find_elsewhere(struct lookup_turn *t, struct candidate *c, const struct route_hit *hit,
+                           struct lookup_verdict *v)
+{
+    struct config_place place;
+
+    switch (lookup_relays(t->lookup, c->ask->client, c->ask->listener, &place)) {
+    case LOOKUP_RELAY:
+        c->plain = true;
+        return route_takes(t, c, hit, c->ask->local, c->ask->sender, v);
+    case LOOKUP_RELAY_UNSURE:
+        *v = (struct lookup_verdict){ .row = SMTP_REPLY_LOOKUP_FAILED,
+                                      .reason = LOG_REASON_LOOKUP,
+                                      .rule = lookup_rule(t, place) };
+        return false;
+    case LOOKUP_NO_RELAY:
+        break;
+    }
+    *v = (struct lookup_verdict){ .row = SMTP_REPLY_RELAY_DENIED,
+                                  .reason = LOG_REASON_RELAY,
+                                  .rule = lookup_rule(t, place) };
+    return false;
+}
+
+/* The whole alias is followed, so that what cannot work is refused here. */
+static bool find_expanded(struct lookup_turn *t, struct candidate *c, struct lookup_verdict *v)
+{
     struct route_results results = { .arena = t->scratch };
     struct route_failure why = { 0 };
-    struct route_hit hit;
-    enum route_status status = ROUTE_OK;
+    enum route_status status =
+        route_expand(&t->lookup->view, c->ask->local, c->ask->domain, 0, &results, &why);
 
-    route_find(view, local, domain, ROUTE_FIND_ALL, t->scratch, &hit);
-    c->block = hit.block;
-    c->plain = hit.kind == ROUTE_MAILBOX && str_eq(hit.domain, domain);
-    if (!c->plain)
-        status = route_expand(view, local, domain, 0, &results, &why);
+    if (status == ROUTE_OK)
+        return routes_take_one(t, c, &results, v);
     *v = lookup_verdict_of(status, &why);
-    return status == ROUTE_OK;
+    return false;
+}
+
+/* Does it lead somewhere? */
+static bool find(struct lookup_turn *t, struct candidate *c, struct lookup_verdict *v)
+{
+    struct route_hit hit;
+
+    route_find(&t->lookup->view, c->ask->local, c->ask->domain, ROUTE_FIND_ALL, t->scratch, &hit);
+    c->block = hit.block;
+    if (hit.kind == ROUTE_FOREIGN)
+        return find_elsewhere(t, c, &hit, v);
+    c->plain = hit.kind == ROUTE_MAILBOX && str_eq(hit.domain, c->ask->domain);
+    return c->plain ? route_takes(t, c, &hit, c->ask->local, c->ask->sender, v) : find_expanded(t, c, v);
 }
 
 /* Who asks for many that do not exist is not told any more who does. */
@@ -79,39 +181,49 @@ static bool is_small_enough(struct lookup_turn *t, const struct config_domain *b
         .row = SMTP_REPLY_SIZE_TOO_BIG,
         .reason = LOG_REASON_SIZE,
         .number = max->n,
-        .rule = arena_str(t->scratch, str_from_c(config_rule(t->lookup->config, max->place).c)),
+        .rule = lookup_rule(t, max->place),
     };
     return false;
 }
 
-static bool domain_allows(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct candidate *c,
-                          struct lookup_verdict *v)
+static bool domain_allows(struct lookup_turn *t, struct candidate *c, struct lookup_verdict *v)
 {
+    uint64_t size = c->ask->size;
+
     c->domain = c->party;
     c->domain.limits = &c->block->limits;
-    return may_ask(t, &c->domain, v) &&
-           lookup_allow(t, &c->domain, CONFIG_MEASURE_OCTETS, ask->size ? ask->size : 1, v);
+    return may_ask(t, &c->domain, v) && lookup_allow(t, &c->domain, CONFIG_MEASURE_OCTETS, size ? size : 1, v);
 }
 
-static bool judge(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct candidate *c,
-                  struct lookup_verdict *v)
+static bool judge(struct lookup_turn *t, struct candidate *c, struct lookup_verdict *v)
 {
     if (!may_ask(t, &c->party, v))
         return false;
-    bool found = find(t, ask->local, ask->domain, c, v);
-    if (c->block && !domain_allows(t, ask, c, v))
+    bool found = find(t, c, v);
+    if (c->block && !domain_allows(t, c, v))
         return false;
-    if (v->row == SMTP_REPLY_NO_SUCH_MAILBOX)
+    if (!found && v->row == SMTP_REPLY_NO_SUCH_MAILBOX)
         count_unknown(t, c);
-    return found && is_small_enough(t, c->block, ask->size, v);
+    return found && (!c->block || is_small_enough(t, c->block, c->ask->size, v));
+}
+
+static void take_recipient(struct lookup_turn *t, const struct candidate *c)
+{
+    lookup_take(t, &c->party, CONFIG_MEASURE_RECIPIENTS, 1);
+    if (!c->block)
+        return;
+    lookup_take(t, &c->domain, CONFIG_MEASURE_RECIPIENTS, 1);
+    lookup_take(t, &c->domain, CONFIG_MEASURE_OCTETS, c->ask->size);
 }
 
 void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer)
 {
-    struct candidate c = { .party = lookup_party(t, ask->client, ask->listener, ask->sender) };
+    struct candidate c = { .ask = ask, .party = lookup_party(t, ask->client, ask->listener, ask->sender) };
     struct lookup_verdict v = { 0 };
-    bool ok = judge(t, ask, &c, &v);
+    bool ok = judge(t, &c, &v);
 
+    if (ok)
+        v = (struct lookup_verdict){ .row = SMTP_REPLY_RCPT_OK };
     *answer = (struct ipc_rcpt_answer){
         .ticket = ask->ticket,
         .refused = !ok,
@@ -119,14 +231,14 @@ void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct i
         .row = (uint16_t)v.row,
         .reason = (uint16_t)v.reason,
         .number = v.number,
+        .detail = v.text,
         .rule = v.rule,
-        .max_size = ok ? c.block->max_message_size.n : 0,
+        .max_size = ok && c.block ? c.block->max_message_size.n : 0,
+        .code = v.code,
+        .status = v.status,
     };
-    if (!ok)
-        return;
-    lookup_take(t, &c.party, CONFIG_MEASURE_RECIPIENTS, 1);
-    lookup_take(t, &c.domain, CONFIG_MEASURE_RECIPIENTS, 1);
-    lookup_take(t, &c.domain, CONFIG_MEASURE_OCTETS, ask->size);
+    if (ok)
+        take_recipient(t, &c);
 }
 
 /* ---- VRFY ---- */

@@ -2,6 +2,7 @@
 #include "lookup/lookup.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "log/log.h"
 
@@ -21,6 +22,17 @@ static void on_want(struct lookup_tables *t, struct str path)
     ipc_send_table_want(l->worker->main, &(struct ipc_table_want){ .path = path });
 }
 
+/* Who runs the server: the kernel knows who made the socket pair to main. Root, if it does not say. */
+static uint32_t server_owner(const struct worker *w)
+{
+    struct ucred made_by = { 0 };
+    socklen_t n = sizeof(made_by);
+
+    if (!w->main || getsockopt(w->main->fd, SOL_SOCKET, SO_PEERCRED, &made_by, &n) < 0)
+        return 0;
+    return made_by.uid;
+}
+
 /* Tables come before START: the first thing we hear of makes us. */
 static struct lookup *lookup_of(struct worker *w, struct err *err)
 {
@@ -28,8 +40,10 @@ static struct lookup *lookup_of(struct worker *w, struct err *err)
 
     if (!l && w->config) {
         l = lookup_new(w->loop, w->config, w->generation, on_want, err);
-        if (l)
+        if (l) {
             l->worker = w;
+            l->view.owner = server_owner(w);
+        }
         w->state = l;
     }
     return l;

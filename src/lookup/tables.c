@@ -72,9 +72,9 @@ static bool table_add(struct lookup_tables *t, enum route_form form, struct str 
 
 static size_t entries_of(const struct route_table *t)
 {
-    if (t->form == ROUTE_FORM_USERS || t->form == ROUTE_FORM_SYSTEM)
-        return t->names.n;
-    return route_aliases_count(&t->aliases);
+    if (t->form == ROUTE_FORM_ALIASES || t->form == ROUTE_FORM_LIST)
+        return route_aliases_count(&t->aliases);
+    return t->names.n;
 }
 
 /* ---- what the log hears ---- */
@@ -214,10 +214,21 @@ static void table_done(struct lookup_table *table)
     free(table);
 }
 
-static bool add_configured(struct lookup_tables *t, const struct config *config)
+static bool add_clients(struct lookup_tables *t, const struct config_session *session)
 {
     bool ok = true;
 
+    for (size_t i = 0; i < session->n_relay_tables; i++)
+        ok = ok && table_add(t, ROUTE_FORM_CLIENTS, session->relay_tables[i].text);
+    return ok;
+}
+
+static bool add_configured(struct lookup_tables *t, const struct config *config)
+{
+    bool ok = add_clients(t, &config->session);
+
+    for (size_t i = 0; i < config->n_listeners; i++)
+        ok = ok && add_clients(t, &config->listeners[i].session);
     for (size_t i = 0; i < config->n_domains; i++) {
         const struct config_domain *d = &config->domains[i];
         for (size_t k = 0; k < d->n_users; k++) {

@@ -9,11 +9,27 @@
 #include "smtp/reply.h"
 
 struct lookup_verdict {
-    enum smtp_reply_name row;
+    enum smtp_reply_name row; /* NONE: CODE, STATUS and TEXT instead, in the administrator's words */
     enum log_reason reason;
     uint64_t number; /* the row's {number} */
     struct str rule;
+    uint16_t code;
+    struct str status;
+    struct str text;
 };
+
+/* May a client send anywhere? UNSURE: a file of addresses cannot be had now. */
+enum lookup_relay { LOOKUP_NO_RELAY, LOOKUP_RELAY, LOOKUP_RELAY_UNSURE };
+
+/* *place: of what decided; where nothing lets it, of `relay-from`. */
+enum lookup_relay lookup_relays(const struct lookup *l, struct str client, uint32_t listener,
+                                struct config_place *place);
+/* What holds for the sessions of that listener; of IPC_NO_LISTENER what stands at the top. */
+const struct config_session *lookup_session_of(const struct lookup *l, uint32_t listener);
+/* Empty for none. */
+struct str lookup_listener_name(const struct lookup *l, uint32_t listener);
+/* "veredus.conf:17", in the arena of the turn. */
+struct str lookup_rule(const struct lookup_turn *t, struct config_place place);
 
 /* How RCPT and the end of data are refused when an address does not lead to a mailbox. */
 struct lookup_verdict lookup_verdict_of(enum route_status status, const struct route_failure *why);

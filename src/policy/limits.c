@@ -225,16 +225,22 @@ size_t policy_counters_used(const struct policy_counters *c)
     return c->used;
 }
 
+struct ip policy_client_of(struct str client)
+{
+    struct ip ip = { .family = IP_NONE };
+
+    if (client.n != sizeof(ip.octets))
+        return ip;
+    ip.family = IP_V6;
+    memcpy(ip.octets, client.p, client.n);
+    return ip_unmap(ip);
+}
+
 struct policy_party policy_party_of(struct str client, struct str sender, const struct config_limits *limits)
 {
-    struct policy_party party = { .exempt = true, .sender = sender, .limits = limits };
+    struct policy_party party = { .client = policy_client_of(client), .sender = sender, .limits = limits };
 
-    if (client.n != sizeof(party.client.octets))
-        return party;
-    party.client.family = IP_V6;
-    memcpy(party.client.octets, client.p, client.n);
-    party.client = ip_unmap(party.client);
-    party.exempt = ip_is_loopback(&party.client);
+    party.exempt = party.client.family == IP_NONE || ip_is_loopback(&party.client);
     return party;
 }
 

@@ -32,6 +32,8 @@ struct policy_party {
     const struct config_limits *limits;
 };
 
+/* 16 octets as the address they are, an IPv4-mapped one as IPv4; IP_NONE when there are none. */
+struct ip policy_client_of(struct str client);
 /* A party with what its address says: an IPv4-mapped address becomes the IPv4 address it is. */
 struct policy_party policy_party_of(struct str client, struct str sender, const struct config_limits *limits);
 

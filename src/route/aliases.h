@@ -52,6 +52,8 @@ struct route_aliases {
     struct buf entries; /* struct route_alias */
     struct buf targets; /* as packed in aliases.c */
     struct buf slots;   /* open addressing: 32-bit numbers of entries, one more than they are; 0 is free */
+    uint32_t owner;     /* uid of whom the file belongs to */
+    bool guarded;       /* nobody but its owner may write to it */
 };
 
 #define ROUTE_ALIASES_INIT                                                                                   \

@@ -37,11 +37,18 @@ static void say_failure(struct checker *c, enum route_status status, struct str 
     case ROUTE_IS_UNKNOWN:
         say(c, false, arena_printf(a, "leads to %.*s, which does not exist", STR_ARG(address)));
         return;
-    case ROUTE_IS_FOREIGN:
-    case ROUTE_IS_NOT_BUILT:
+    case ROUTE_IS_FOREIGN: /* a postmaster or catch-all elsewhere */
+        return;
+    case ROUTE_IS_BROKEN: /* a fault of its file, which is said there */
+        return;
+    case ROUTE_IS_OFF:
         say(c, false,
-            arena_printf(a, "%.*s: mail is not yet taken for other hosts, commands and files",
-                         STR_ARG(address)));
+            STR("names a command or file; until the domain says alias-commands on, its mail gets 451"));
+        return;
+    case ROUTE_IS_UNGUARDED:
+        say(c, false,
+            STR("names a command or file; until root owns this file and nobody else may write to it, its mail "
+                "gets 451"));
         return;
     case ROUTE_IS_LOOP:
         say(c, false, arena_printf(a, "leads in a circle, or over more than %d aliases", ROUTE_DEPTH_MAX));
@@ -63,6 +70,8 @@ static void say_missing(struct checker *c, const struct route_results *results)
 
     for (size_t i = 0; i < results->n; i++) {
         const struct route_result *r = &results->items[i];
+        if (r->kind != ENVELOPE_ADDRESS)
+            continue;
         route_find(c->view, r->local, r->domain, ROUTE_FIND_MAILBOX, c->scratch, &hit);
         if (hit.kind == ROUTE_UNKNOWN)
             say(c, false,

@@ -18,6 +18,7 @@ struct step {
     struct str sender;
     struct str rule;    /* the place that names it */
     struct str include; /* a file of targets instead; LOCAL and DOMAIN are the address it stands for */
+    bool guarded;       /* INCLUDE: the files that lead to it are root's alone */
     enum route_find_mode mode;
     unsigned depth;
 };
@@ -108,6 +109,15 @@ static bool results_room(struct arena *a, struct route_result **items, size_t n,
     return true;
 }
 
+/* Commands and files are told apart by every octet. */
+static struct str result_key(struct arena *a, const struct route_result *r)
+{
+    if (r->kind == ENVELOPE_ADDRESS)
+        return seen_key(a, r->local, r->domain, ROUTE_FIND_ALL);
+    return arena_printf(a, "%c%.*s@%.*s", r->kind == ENVELOPE_COMMAND ? '|' : '/', STR_ARG(r->local),
+                        STR_ARG(r->domain));
+}
+
 bool route_results_add(struct route_results *results, const struct route_result *result)
 {
     struct arena *a = results->arena;
@@ -115,7 +125,7 @@ bool route_results_add(struct route_results *results, const struct route_result 
 
     if (!results_room(a, &results->items, results->n, &results->room))
         return false;
-    seen = seen_add(&results->seen, a, seen_key(a, result->local, result->domain, ROUTE_FIND_ALL));
+    seen = seen_add(&results->seen, a, result_key(a, result));
     if (seen == SEEN_NEW)
         results->items[results->n++] = *result;
     return seen != SEEN_NO_MEMORY;
@@ -142,20 +152,29 @@ static enum route_status fail(struct walk *w, const struct step *s, const struct
     return status;
 }
 
+static enum route_status add_found(struct walk *w, struct route_result found)
+{
+    if (!results_room(w->arena, &w->found, w->n, &w->room))
+        return ROUTE_HAS_NO_MEMORY;
+    found.rule = w->rule;
+    found.by = w->by;
+    w->found[w->n++] = found;
+    return ROUTE_OK;
+}
+
 static enum route_status add_result(struct walk *w, const struct step *s, const struct route_hit *hit)
 {
     if (w->n >= w->max)
         return fail(w, s, hit, ROUTE_IS_TOO_MUCH);
-    if (!results_room(w->arena, &w->found, w->n, &w->room))
-        return ROUTE_HAS_NO_MEMORY;
-    w->found[w->n++] = (struct route_result){
-        .local = s->local,
-        .domain = hit->domain,
-        .sender = s->sender,
-        .rule = w->rule,
-        .by = w->by,
-    };
-    return ROUTE_OK;
+    return add_found(w,
+                     (struct route_result){ .local = s->local, .domain = hit->domain, .sender = s->sender });
+}
+
+/* What is there for certain, or somebody else's to know. */
+static enum route_status add_alive(struct walk *w, const struct step *s, const struct route_hit *hit)
+{
+    w->alive++;
+    return add_result(w, s, hit);
 }
 
 /* ---- following ---- */
@@ -194,7 +213,53 @@ static enum route_status push(struct walk *w, const struct step *step)
     return ROUTE_OK;
 }
 
-/* What each target of ENTRY makes to look at, seen from the address S in DOMAIN. */
+static bool is_guarded(const struct walk *w, const struct route_aliases *file)
+{
+    return file->guarded && (file->owner == 0 || file->owner == w->view->owner);
+}
+
+/*
+ * A command or file for LIKE's domain. Whoever may write to an alias file may then run what they like: so the
+ * administrator must have said that this is meant, and nobody else may be able to.
+ */
+static enum route_status add_command(struct walk *w, const struct step *like, const struct route_target *target)
+{
+    const struct config_domain *block = config_find_domain(w->view->config, like->domain);
+
+    if (!block || !block->alias_commands.on)
+        return ROUTE_IS_OFF;
+    if (!like->guarded)
+        return ROUTE_IS_UNGUARDED;
+    if (w->n >= w->max)
+        return ROUTE_IS_TOO_MUCH;
+    w->alive++;
+    return add_found(w, (struct route_result){
+                            .kind = target->kind == ROUTE_TARGET_FILE ? ENVELOPE_FILE : ENVELOPE_COMMAND,
+                            .local = target->text,
+                            .domain = like->domain,
+                            .sender = like->sender,
+                        });
+}
+
+/* What a target of the address S makes to look at; LIKE has what all of them have. */
+static enum route_status push_target(struct walk *w, const struct step *s, const struct step *like,
+                                     const struct route_target *t)
+{
+    struct step next = *like;
+
+    next.from = s;
+    next.depth = s->depth + 1;
+    if (t->kind == ROUTE_TARGET_INCLUDE) {
+        next.include = t->text;
+    } else {
+        next.guarded = false;
+        next.local = t->text.n ? t->text : s->local;
+        next.domain = t->domain.n ? t->domain : like->domain;
+        next.mode = t->kind == ROUTE_TARGET_MAILBOX ? ROUTE_FIND_MAILBOX : ROUTE_FIND_ALL;
+    }
+    return push(w, &next);
+}
+
 static enum route_status push_targets(struct walk *w, const struct step *s, const struct step *like,
                                       const struct route_aliases *aliases, const struct route_alias *entry)
 {
@@ -202,19 +267,12 @@ static enum route_status push_targets(struct walk *w, const struct step *s, cons
 
     for (size_t i = 0; i < entry->n && status == ROUTE_OK; i++) {
         struct route_target t = route_alias_target(aliases, entry, i);
-        struct step next = *like;
-        if (t.kind == ROUTE_TARGET_COMMAND || t.kind == ROUTE_TARGET_FILE || t.kind == ROUTE_TARGET_BROKEN)
-            return ROUTE_IS_NOT_BUILT;
-        next.from = s;
-        next.depth = s->depth + 1;
-        if (t.kind == ROUTE_TARGET_INCLUDE) {
-            next.include = t.text;
-        } else {
-            next.local = t.text.n ? t.text : s->local;
-            next.domain = t.domain.n ? t.domain : like->domain;
-            next.mode = t.kind == ROUTE_TARGET_MAILBOX ? ROUTE_FIND_MAILBOX : ROUTE_FIND_ALL;
-        }
-        status = push(w, &next);
+        if (t.kind == ROUTE_TARGET_BROKEN)
+            status = ROUTE_IS_BROKEN;
+        else if (t.kind == ROUTE_TARGET_COMMAND || t.kind == ROUTE_TARGET_FILE)
+            status = add_command(w, like, &t);
+        else
+            status = push_target(w, s, like, &t);
     }
     return status;
 }
@@ -247,6 +305,7 @@ static enum route_status visit_alias(struct walk *w, const struct step *s, const
     enum route_status status;
 
     like.rule = route_hit_rule(w->view, hit, w->arena);
+    like.guarded = is_guarded(w, hit->aliases);
     if (kind == ROUTE_NO_TABLE)
         return fail(w, s, hit, ROUTE_HAS_NO_TABLE);
     if (kind == ROUTE_NO_MEMORY || !note_change(w, like.rule, owner.n ? ROUTE_BY_LIST : ROUTE_BY_ALIAS))
@@ -270,6 +329,7 @@ static enum route_status visit_include(struct walk *w, const struct step *s)
 
     like.next = NULL;
     like.include = STR_NONE;
+    like.guarded = s->guarded && list && is_guarded(w, &list->aliases);
     if (!list)
         status = ROUTE_HAS_NO_TABLE;
     else
@@ -298,8 +358,7 @@ static enum route_status visit_mailbox(struct walk *w, const struct step *s, con
     if (!str_eq(s->domain, hit->domain) &&
         !note_change(w, route_hit_rule(w->view, hit, w->arena), ROUTE_BY_ORIGIN))
         return ROUTE_HAS_NO_MEMORY;
-    w->alive++;
-    return add_result(w, s, hit);
+    return add_alive(w, s, hit);
 }
 
 /* At the beginning it is the recipient's fault, later an alias's. */
@@ -337,7 +396,7 @@ static enum route_status visit_address(struct walk *w, const struct step *s, boo
     case ROUTE_UNKNOWN:
         return visit_unknown(w, s, &hit, loop);
     case ROUTE_FOREIGN:
-        return fail(w, s, &hit, s->from ? ROUTE_IS_NOT_BUILT : ROUTE_IS_FOREIGN);
+        return s->from ? add_alive(w, s, &hit) : fail(w, s, &hit, ROUTE_IS_FOREIGN);
     case ROUTE_NO_TABLE:
         return fail(w, s, &hit, ROUTE_HAS_NO_TABLE);
     case ROUTE_NO_MEMORY:

@@ -7,6 +7,7 @@
 #include "core/arena.h"
 #include "core/bug.h"
 #include "core/str.h"
+#include "message/envelope.h"
 #include "route/find.h"
 
 enum { ROUTE_DEPTH_MAX = 10 };
@@ -16,16 +17,22 @@ enum route_status {
     ROUTE_IS_FOREIGN,   /* not a domain of ours */
     ROUTE_IS_UNKNOWN,   /* no such mailbox, or an alias that leads to none */
     ROUTE_HAS_NO_TABLE, /* a table cannot be had now */
-    ROUTE_IS_NOT_BUILT, /* leads to another host, a command or a file, or to what could not be read */
+    ROUTE_IS_BROKEN,    /* an entry of which something could not be read */
+    ROUTE_IS_OFF,       /* leads to a command or file, and alias-commands is off */
+    ROUTE_IS_UNGUARDED, /* the same, in a file that others than root may write to */
     ROUTE_IS_LOOP,      /* leads nowhere but to itself, or deeper than ROUTE_DEPTH_MAX */
     ROUTE_IS_TOO_MUCH,  /* more addresses than max-expansion */
     ROUTE_HAS_NO_MEMORY,
     ROUTE_STATUSES,
 };
 
-/* An address that mail goes to. LOCAL keeps the case it was written in. */
+/*
+ * An address that mail goes to, LOCAL in the case it was written in; or a command or file, which LOCAL is then, of an
+ * alias in DOMAIN.
+ */
 struct route_result {
     size_t index; /* the recipient it comes from */
+    enum envelope_kind kind;
     struct str local;
     struct str domain;
     struct str sender; /* a list's owner, in place of the reverse-path; empty: it stays as it is */
@@ -57,7 +64,8 @@ struct route_failure {
 /*
  * Add what LOCAL@DOMAIN becomes. One that another recipient became already is not added again, so OK may add
  * nothing. An address of ours that an alias names and that does not exist is a result all the same, beside
- * others that do: its failure is then reported to the sender. Nothing is added unless OK.
+ * others that do: its failure is then reported to the sender. Addresses elsewhere are results as they are, commands
+ * and files are where `alias-commands` is on and the alias file is root's alone. Nothing is added unless OK.
  */
 MUST_USE enum route_status route_expand(const struct route_view *view, struct str local, struct str domain,
                                         size_t index, struct route_results *results,

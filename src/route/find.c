@@ -37,7 +37,7 @@ static enum route_kind any_user(struct finder *f, struct str local)
     return f->hit->user.p ? ROUTE_MAILBOX : ROUTE_NO_MEMORY;
 }
 
-/* WHOLE: LOCAL is as given though it could be cut; `any` waits for the name without detail. */
+/* WHOLE: LOCAL is as given though it could be cut; `any` and `ask` wait for the name without detail. */
 static enum route_kind find_user(struct finder *f, struct str local, bool whole)
 {
     struct route_hit *hit = f->hit;
@@ -45,10 +45,11 @@ static enum route_kind find_user(struct finder *f, struct str local, bool whole)
     for (size_t i = 0; i < hit->block->n_users; i++) {
         const struct config_users *users = &hit->block->users[i];
         hit->place = users->place;
-        if (users->kind == CONFIG_USERS_ANY) {
-            if (!whole)
-                return any_user(f, local);
-            continue;
+        if (users->kind == CONFIG_USERS_ANY || users->kind == CONFIG_USERS_ASK) {
+            if (whole)
+                continue;
+            hit->ask = users->kind == CONFIG_USERS_ASK;
+            return any_user(f, local);
         }
         const struct route_table *table = users_table(f->view, users);
         hit->path = table ? STR_NONE : users_path(users);
@@ -58,6 +59,22 @@ static enum route_kind find_user(struct finder *f, struct str local, bool whole)
             return ROUTE_MAILBOX;
     }
     return ROUTE_UNKNOWN;
+}
+
+/* An address that a `route` names needs no mailbox (FACE 1.6). */
+static enum route_kind find_routed(struct finder *f, struct str local)
+{
+    struct route_hit *hit = f->hit;
+    struct route_question q = { .local = local,
+                                .domain = hit->domain,
+                                .separators = hit->block->subaddress.text };
+    struct str user, detail;
+
+    if (!route_index_names(f->view->routes, &q, &user, &detail))
+        return ROUTE_UNKNOWN;
+    hit->routed = true;
+    hit->detail = detail;
+    return any_user(f, user);
 }
 
 /* A mailbox of that name by the domain's deliver, though no table knows it (RFC 5321 4.5.1). */
@@ -177,11 +194,12 @@ static bool leads_on(struct finder *f, struct str local)
         return false;
     there.block = config_find_domain(f->view->config, hit->to_domain);
     there.domain = hit->to_domain;
+    /* Whether it exists elsewhere is not ours to say. */
     if (!there.block)
-        return false;
+        return true;
     /* A role of another domain is not followed further here: two of them may name each other. */
     return route_is_role(hit->to_local) || find_names(&to, hit->to_local) != ROUTE_UNKNOWN ||
-           find_rest(&to) != ROUTE_UNKNOWN;
+           find_routed(&to, hit->to_local) != ROUTE_UNKNOWN || find_rest(&to) != ROUTE_UNKNOWN;
 }
 
 static enum route_kind find_role(struct finder *f, struct str local)
@@ -202,6 +220,8 @@ static enum route_kind find_in_domain(struct finder *f, struct str local)
 {
     enum route_kind kind = find_names(f, local);
 
+    if (kind == ROUTE_UNKNOWN)
+        kind = find_routed(f, local);
     if (kind == ROUTE_UNKNOWN && route_is_role(local))
         kind = find_role(f, local);
     return kind == ROUTE_UNKNOWN ? find_rest(f) : kind;
@@ -258,6 +278,17 @@ void route_find(const struct route_view *view, struct str local, struct str doma
                                                  : config_find_domain(view->config, domain);
     if (hit->block)
         hit->kind = find_in_domain(&f, local);
+}
+
+const struct config_route *route_of(const struct route_view *view, const struct route_hit *hit,
+                                    struct route_question q)
+{
+    const struct config_route *route;
+
+    q.domain = hit->domain;
+    q.separators = hit->block ? hit->block->subaddress.text : ROUTE_FOREIGN_SEPARATORS;
+    route = route_match(view->routes, &q);
+    return !hit->routed || route_is_for_address(view->routes, &q, route) ? route : NULL;
 }
 
 struct str route_hit_rule(const struct route_view *view, const struct route_hit *hit, struct arena *arena)

@@ -9,6 +9,7 @@
 #include "core/arena.h"
 #include "core/ip.h"
 #include "core/str.h"
+#include "route/match.h"
 #include "route/table.h"
 
 /* The configuration, and the tables as they are now. */
@@ -16,6 +17,8 @@ struct route_view {
     const struct config *config;
     const struct ip *own; /* our addresses: a literal of them is the origin's */
     size_t n_own;
+    const struct route_index *routes; /* of CONFIG */
+    uint32_t owner;                   /* beside root, whose alias files may name commands */
     /* The table of that form and path; NULL while it cannot be had. */
     const struct route_table *(*table)(void *ctx, enum route_form form, struct str path);
     void *ctx;
@@ -54,7 +57,9 @@ struct route_hit {
     struct str domain;                   /* a name of the block */
     struct str user;                     /* MAILBOX: as the users table spells it */
     struct str detail;                   /* MAILBOX: may be empty */
-    bool assumed;                        /* MAILBOX: no table knows the name (users any, postmaster, abuse) */
+    bool assumed;                        /* MAILBOX: no table knows the name (users any, postmaster, abuse, routed) */
+    bool routed;                         /* MAILBOX: a `route` names it, and nothing else */
+    bool ask;                            /* MAILBOX: whether it exists only the next hop knows */
     const struct route_aliases *aliases; /* ALIAS */
     const struct route_alias *entry;     /* ALIAS */
     struct str to_local;                 /* REDIRECT */
@@ -65,12 +70,21 @@ struct route_hit {
 
 /*
  * LOCAL without quoting, in any case; DOMAIN canonical, an address literal, or empty for <Postmaster>.
- * The full address is looked for first, then it without detail; each time in aliases before users. Then the
+ * The full address is looked for first, then it without detail; each time in aliases before users. Then comes a
+ * `route` for this address, which needs no mailbox: whether its conditions hold is for the caller to see. Then the
  * roles postmaster and abuse, catch-all, and an "@domain" alias. Texts of *hit borrow from the arguments, the
  * view and ARENA.
  */
 void route_find(const struct route_view *view, struct str local, struct str domain, enum route_find_mode mode,
                 struct arena *arena, struct route_hit *hit);
+
+/*
+ * The route that a MAILBOX or a FOREIGN address, asked for by Q's local part, takes; of Q the sender and the listener
+ * count besides. NULL: it is `routed`, and the conditions of its route do not hold: there is no such address. Or
+ * (FOREIGN) no route leads there.
+ */
+const struct config_route *route_of(const struct route_view *view, const struct route_hit *hit,
+                                    struct route_question q);
 
 /* The domain that <Postmaster> and literals of our own addresses mean; NULL when none is served. */
 const struct config_domain *route_home(const struct route_view *view, struct str *name);

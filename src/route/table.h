@@ -11,6 +11,7 @@ enum route_form {
     ROUTE_FORM_SYSTEM,  /* /etc/passwd: names of people */
     ROUTE_FORM_ALIASES, /* aliases(5) */
     ROUTE_FORM_LIST,    /* a file of :include: */
+    ROUTE_FORM_CLIENTS, /* addresses of clients */
     ROUTE_FORMS,
 };
 
@@ -19,7 +20,7 @@ enum route_form {
 
 struct route_table {
     enum route_form form;
-    struct route_names names;     /* USERS, SYSTEM */
+    struct route_names names;     /* USERS, SYSTEM, CLIENTS */
     struct route_aliases aliases; /* ALIASES, LIST */
     struct route_faults faults;
 };

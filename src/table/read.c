@@ -10,6 +10,7 @@
 
 #include "core/arena.h"
 #include "io/fd.h"
+#include "route/clients.h"
 #include "route/users.h"
 
 enum { PIECE = 64 * 1024 };
@@ -65,6 +66,17 @@ static bool read_users(int fd, struct route_table *t, struct err *err)
     return ok;
 }
 
+static bool note_owner(int fd, struct route_aliases *aliases, struct err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, errno, "fstat");
+    aliases->owner = st.st_uid;
+    aliases->guarded = !(st.st_mode & (S_IWGRP | S_IWOTH));
+    return true;
+}
+
 static bool read_aliases(int fd, struct route_table *t, struct err *err)
 {
     struct arena *a = arena_new(ROUTE_ALIASES_FILE_MAX + 1);
@@ -73,7 +85,7 @@ static bool read_aliases(int fd, struct route_table *t, struct err *err)
 
     if (!a)
         return err_temp(err, "out of memory");
-    if (!fd_read_all(fd, ROUTE_ALIASES_FILE_MAX, a, &text, err))
+    if (!fd_read_all(fd, ROUTE_ALIASES_FILE_MAX, a, &text, err) || !note_owner(fd, &t->aliases, err))
         goto out;
     if (t->form == ROUTE_FORM_LIST)
         ok = route_list_parse(&t->aliases, text, &t->faults);
@@ -86,17 +98,43 @@ out:
     return ok;
 }
 
+static bool read_clients(int fd, struct route_table *t, struct err *err)
+{
+    struct arena *a = arena_new(ROUTE_CLIENTS_FILE_MAX + 1);
+    struct str text;
+    bool ok = false;
+
+    if (!a)
+        return err_temp(err, "out of memory");
+    if (fd_read_all(fd, ROUTE_CLIENTS_FILE_MAX, a, &text, err))
+        ok = route_clients_parse(&t->names, text, &t->faults) || err_temp(err, "out of memory");
+    arena_free(a);
+    return ok;
+}
+
+static bool read_form(int fd, struct route_table *t, struct err *err)
+{
+    switch (t->form) {
+    case ROUTE_FORM_USERS:
+    case ROUTE_FORM_SYSTEM:
+        return read_users(fd, t, err);
+    case ROUTE_FORM_CLIENTS:
+        return read_clients(fd, t, err);
+    default:
+        return read_aliases(fd, t, err);
+    }
+}
+
 struct route_table *table_read(int fd, enum route_form form, struct err *err)
 {
     struct route_table *t = malloc(sizeof(*t));
-    bool is_users = form == ROUTE_FORM_USERS || form == ROUTE_FORM_SYSTEM;
 
     if (!t) {
         err_temp(err, "out of memory");
         return NULL;
     }
     route_table_init(t, form);
-    if (is_users ? read_users(fd, t, err) : read_aliases(fd, t, err))
+    if (read_form(fd, t, err))
         return t;
     table_free(t);
     return NULL;

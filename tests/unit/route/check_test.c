@@ -48,18 +48,25 @@ static void all_that_leads_nowhere_is_named(void **state)
     assert_true(route_check(&w.view, add_finding, &out));
     buf_add_char(&out, '\0');
     assert_string_equal(
-        out.p, "/aliases:2: x@elsewhere.example: mail is not yet taken for other hosts, commands and files\n"
-               "/aliases:3: leads to nobody@example.org, which does not exist\n"
+        out.p, "/aliases:3: leads to nobody@example.org, which does not exist\n"
                "/aliases:4: leads to nobody@example.org, which does not exist\n"
                "/aliases:5: leads in a circle, or over more than 10 aliases\n"
                "/aliases:6: leads in a circle, or over more than 10 aliases\n"
-               "/aliases:7: cmd@example.org: mail is not yet taken for other hosts, commands and files\n"
+               "/aliases:7: names a command or file; until the domain says alias-commands on, its mail gets 451\n"
                "/aliases:8: leads to more addresses than max-expansion\n"
                ":2: warning: postmaster@example.org is no user and no alias: who reads it?\n"
-               ":3: leads to nobody@example.org, which does not exist\n"
-               ":4: x@elsewhere.example: mail is not yet taken for other hosts, commands and files\n"
-               "/domain:1: postmaster@elsewhere.example: mail is not yet taken for other hosts, commands and "
-               "files\n");
+               ":3: leads to nobody@example.org, which does not exist\n");
+    /* Meant, but in a file that is not root's alone. */
+    buf_clear(&out);
+    ((struct config_domain *)(uintptr_t)&w.config->domains[0])->alias_commands.on = true;
+    assert_true(route_check(&w.view, add_finding, &out));
+    buf_add_char(&out, '\0');
+    assert_non_null(strstr(out.p, "/aliases:7: names a command or file; until root owns this file"));
+    world_own(&w, "/aliases", 0, true);
+    buf_clear(&out);
+    assert_true(route_check(&w.view, add_finding, &out));
+    buf_add_char(&out, '\0');
+    assert_null(strstr(out.p, "/aliases:7:"));
     buf_done(&out);
     world_close(&w);
 }

@@ -15,6 +15,8 @@ static const char config[] =
     "}\n"
     "domain example.net { users file:/users; catch-all anna@example.org; postmaster ben@example.org; deliver "
     "maildir:/m/{user}; }\n"
+    "domain far.example { users file:/none; catch-all x@elsewhere.example; postmaster y@elsewhere.example; "
+    "deliver maildir:/m/{user}; }\n"
     "domain loop.example { users file:/none; catch-all self@loop.example; deliver maildir:/m/{user}; }\n";
 
 static const char aliases[] =
@@ -44,7 +46,12 @@ static const char aliases[] =
     "whole: @example.net\n"                                                              /* 33 */
     "selfinclude: :include:/self\n"                                                      /* 34 */
     "both: \\anna, anna\n"                                                               /* 35 */
-    "cased: BEN, ben, Ben@example.org\n";                                                /* 36 */
+    "cased: BEN, ben, Ben@example.org\n"                                                 /* 36 */
+    "run: \"|/bin/run 'A b'\", |/bin/run, |/bin/Run, /var/box, ben\n"                     /* 37 */
+    "owner-run: ben\n"                                                                   /* 38 */
+    "rerun: run, |/bin/run\n"                                                            /* 39 */
+    "included: :include:/commands\n"                                                     /* 40 */
+    "ever: anna, |x, |y, |z, |1, |2, |3, |4, |5, |6, |7, |8, |9, |0, |a, |b, |c, |d, |e, |f, |g, |h\n"; /* 41 */
 
 static int open_world(void **state)
 {
@@ -72,7 +79,7 @@ static int close_world(void **state)
 }
 
 static const char *const statuses[ROUTE_STATUSES] = {
-    "ok", "foreign", "unknown", "no-table", "not-built", "loop", "too-much", "no-memory",
+    "ok", "foreign", "unknown", "no-table", "broken", "off", "unguarded", "loop", "too-much", "no-memory",
 };
 
 /* "ok local@domain[sender] …", or the failure with its rule and address. */
@@ -91,8 +98,9 @@ static const char *expand(struct world *w, const char *local, const char *domain
             (size_t)snprintf(out + n, sizeof(out) - n, " %.*s %.*s", STR_ARG(why.rule), STR_ARG(why.address));
     }
     for (size_t i = 0; i < r.n; i++) {
-        n += (size_t)snprintf(out + n, sizeof(out) - n, " %.*s@%.*s", STR_ARG(r.items[i].local),
-                              STR_ARG(r.items[i].domain));
+        static const char *const kinds[] = { "", "|", "file:" };
+        n += (size_t)snprintf(out + n, sizeof(out) - n, " %s%.*s@%.*s", kinds[r.items[i].kind],
+                              STR_ARG(r.items[i].local), STR_ARG(r.items[i].domain));
         if (r.items[i].sender.n)
             n += (size_t)snprintf(out + n, sizeof(out) - n, "[%.*s]", STR_ARG(r.items[i].sender));
     }
@@ -132,6 +140,11 @@ static void recipients_become(void **state)
         { "whoever", "example.net", "ok anna@example.org ben@example.org" },
         { "postmaster", "example.net", "ok ben@example.org" },
         { "whole", "example.org", "ok anna@example.org ben@example.org" },
+        /* Addresses elsewhere are what they are. */
+        { "away", "example.org", "ok anna@elsewhere.example" },
+        { "deep", "example.org", "ok anna@elsewhere.example anna@example.org ben@example.org" },
+        { "whoever", "far.example", "ok x@elsewhere.example" },
+        { "postmaster", "far.example", "ok y@elsewhere.example" },
         { "Postmaster", "", "ok Postmaster@example.org" },
         { "ben", "[192.0.2.1]", "ok ben@example.org" },
     };
@@ -151,13 +164,11 @@ static void what_cannot_work_names_its_line(void **state)
         { "anna", "elsewhere.example", "foreign default anna@elsewhere.example" },
         { "gone", "example.org", "unknown /aliases:18 nobody@example.org" },
         { "ping", "example.org", "loop /aliases:6 ping@example.org" },
-        { "x", "loop.example", "loop -o:7 x@loop.example" },
+        { "x", "loop.example", "loop -o:8 x@loop.example" },
         { "e0", "example.org", "loop /aliases:29 ben@example.org" },
-        { "away", "example.org", "not-built /aliases:14 anna@elsewhere.example" },
-        { "deep", "example.org", "not-built /aliases:14 anna@elsewhere.example" },
-        { "command", "example.org", "not-built /aliases:16 command@example.org" },
-        { "file", "example.org", "not-built /aliases:17 file@example.org" },
-        { "badly", "example.org", "not-built /aliases:31 badly@example.org" },
+        { "command", "example.org", "off /aliases:16 command@example.org" },
+        { "file", "example.org", "off /aliases:17 file@example.org" },
+        { "badly", "example.org", "broken /aliases:31 badly@example.org" },
         { "lostlist", "example.org", "no-table /aliases:13 lostlist@example.org" },
         { "many", "example.org", "too-much /aliases:32 u21@example.org" },
     };
@@ -182,12 +193,64 @@ static void no_address_twice_over_all_recipients(void **state)
     assert_int_equal(r.n, 2);
     /* A failure in between leaves nothing behind that would be missed later. */
     assert_int_equal(route_expand(&w->view, STR("file"), STR("example.org"), 2, &r, &why),
-                     ROUTE_IS_NOT_BUILT);
+                     ROUTE_IS_OFF);
     assert_int_equal(route_expand(&w->view, STR("carol"), STR("example.org"), 3, &r, &why), ROUTE_OK);
     assert_int_equal(r.n, 3);
     assert_int_equal(r.items[2].index, 3);
     assert_int_equal(r.items[2].by, ROUTE_BY_ITSELF);
     arena_free(a);
+}
+
+/* FACE 1.11: |command and /file with alias-commands only, and only where nobody but root can write them. */
+static void commands_run_where_they_are_meant_and_root_wrote_them(void **state)
+{
+    (void)state;
+    struct world w;
+    static const char *const run = "ok |/bin/run 'A b'@example.org[owner-run@example.org] "
+                                   "|/bin/run@example.org[owner-run@example.org] "
+                                   "|/bin/Run@example.org[owner-run@example.org] "
+                                   "file:/var/box@example.org[owner-run@example.org] "
+                                   "ben@example.org[owner-run@example.org]";
+    static const struct {
+        uint32_t owner, list_owner;
+        bool guarded, list_guarded;
+        const char *run;
+        const char *included;
+    } rows[] = {
+        { 0, 0, true, true, run, "ok |/bin/list@example.org" },
+        { 0, 0, false, true, "unguarded", "unguarded" },
+        { 0, 0, true, false, run, "unguarded" },
+        { 33, 0, true, true, "unguarded", "unguarded" },
+        { 0, 33, true, true, run, "unguarded" },
+        { 1000, 1000, true, true, run, "ok |/bin/list@example.org" },
+        { 1000, 1000, false, true, "unguarded", "unguarded" },
+    };
+
+    world_open(&w, config);
+    world_file(&w, ROUTE_FORM_USERS, "/users", "anna\nben\n");
+    world_file(&w, ROUTE_FORM_ALIASES, "/aliases", aliases);
+    world_file(&w, ROUTE_FORM_LIST, "/commands", "|/bin/list\n");
+    w.view.owner = 1000;
+    ((struct config_domain *)(uintptr_t)&w.config->domains[0])->alias_commands.on = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        world_own(&w, "/aliases", rows[i].owner, rows[i].guarded);
+        world_own(&w, "/commands", rows[i].list_owner, rows[i].list_guarded);
+        const char *got = expand(&w, "run", "example.org");
+        if (!str_starts(str_from_c(got), str_from_c(rows[i].run)))
+            fail_msg("%zu: %s", i, got);
+        got = expand(&w, "included", "example.org");
+        if (!str_starts(str_from_c(got), str_from_c(rows[i].included)))
+            fail_msg("%zu: %s", i, got);
+    }
+    /* Once each, and bounded like addresses. */
+    world_own(&w, "/aliases", 0, true);
+    assert_string_equal(expand(&w, "rerun", "example.org"),
+                        "ok |/bin/run@example.org |/bin/run 'A b'@example.org[owner-run@example.org] "
+                        "|/bin/Run@example.org[owner-run@example.org] "
+                        "file:/var/box@example.org[owner-run@example.org] "
+                        "ben@example.org[owner-run@example.org]");
+    assert_string_equal(expand(&w, "ever", "example.org"), "too-much /aliases:41 ever@example.org");
+    world_close(&w);
 }
 
 static void what_changed_a_recipient_is_told(void **state)
@@ -238,6 +301,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(recipients_become),
         cmocka_unit_test(what_cannot_work_names_its_line),
+        cmocka_unit_test(commands_run_where_they_are_meant_and_root_wrote_them),
         cmocka_unit_test(no_address_twice_over_all_recipients),
         cmocka_unit_test(what_changed_a_recipient_is_told),
         cmocka_unit_test(without_memory_it_says_so),

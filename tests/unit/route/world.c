@@ -5,6 +5,7 @@
 
 #include "config/parse.h"
 #include "core/bug.h"
+#include "route/clients.h"
 #include "route/users.h"
 
 static bool no_file(void *ctx, struct str path, struct arena *a, struct str *text, struct err *err)
@@ -24,6 +25,34 @@ static bool no_env(void *ctx, struct str name, struct arena *a, struct str *valu
 {
     (void)ctx, (void)name, (void)a, (void)value;
     return false;
+}
+
+void world_add_route(struct arena *a, const struct config *config, const struct config_route *route)
+{
+    struct config *c = (struct config *)(uintptr_t)config;
+    struct config_route *all = ARENA_NEW_ARRAY(a, c->n_routes + 1, struct config_route);
+
+    BUG_ON(!all);
+    for (size_t i = 0; i < c->n_routes; i++)
+        all[i] = c->routes[i];
+    all[c->n_routes] = *route;
+    all[c->n_routes].index = c->n_routes;
+    c->routes = all;
+    c->n_routes++;
+}
+
+/* What no route is written for goes to its MX. */
+static void add_default_route(struct arena *a, const struct config *config)
+{
+    static const struct config_pattern all = { .kind = CONFIG_PATTERN_ALL };
+    static const struct config_target mx = { .kind = CONFIG_TARGET_MX };
+
+    for (size_t i = 0; i < config->n_routes; i++)
+        for (size_t k = 0; k < config->routes[i].patterns.n; k++)
+            if (config->routes[i].patterns.items[k].kind == CONFIG_PATTERN_ALL)
+                return;
+    world_add_route(a, config,
+                    &(struct config_route){ .patterns = { .items = &all, .n = 1 }, .targets = &mx, .n_targets = 1 });
 }
 
 const struct config *world_config(struct arena *a, const char *text)
@@ -46,6 +75,7 @@ const struct config *world_config(struct arena *a, const char *text)
         BUG_ON(!config);
     }
     buf_done(&out);
+    add_default_route(a, config);
     return config;
 }
 
@@ -68,9 +98,21 @@ void world_open(struct world *w, const char *text)
         .config = w->config,
         .own = w->config->public_address.items,
         .n_own = w->config->public_address.n,
+        .routes = route_index_new(w->arena, w->config),
         .table = find,
         .ctx = w,
     };
+    BUG_ON(!w->view.routes);
+}
+
+void world_own(struct world *w, const char *path, uint32_t owner, bool guarded)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        if (!str_eq(w->tables[i].path, str_from_c(path)))
+            continue;
+        w->tables[i].table->aliases.owner = owner;
+        w->tables[i].table->aliases.guarded = guarded;
+    }
 }
 
 void world_forget(struct world *w)
@@ -102,6 +144,8 @@ static bool read_table(struct route_table *t, struct str text)
     case ROUTE_FORM_USERS:
     case ROUTE_FORM_SYSTEM:
         return read_users(t, text);
+    case ROUTE_FORM_CLIENTS:
+        return route_clients_parse(&t->names, text, &t->faults);
     case ROUTE_FORM_LIST:
         return route_list_parse(&t->aliases, text, &t->faults);
     default:

@@ -30,8 +30,13 @@ void world_open(struct world *w, const char *text);
 void world_close(struct world *w);
 /* No file is there any more. */
 void world_forget(struct world *w);
+/* Another route for CONFIG, which is in A. */
+void world_add_route(struct arena *a, const struct config *config, const struct config_route *route);
 /* The configuration alone, in A. */
 const struct config *world_config(struct arena *a, const char *text);
+
+/* The alias or included file PATH belongs to OWNER; GUARDED: nobody else may write to it. */
+void world_own(struct world *w, const char *path, uint32_t owner, bool guarded);
 
 /* The file PATH holds TEXT, read in that form; returns the faults found in it. */
 const struct route_faults *world_file(struct world *w, enum route_form form, const char *path,
