@@ -293,8 +293,10 @@ static bool check_folder(struct needs_report *r, struct config_place place, stru
     return false;
 }
 
+/* ---- where mail goes ---- */
+
 /* One Maildir for a whole domain may be meant, but more often {user} was forgotten or written otherwise. */
-static void check_mailbox_apart(struct needs_report *r, const struct config_domain *d)
+static void check_mailbox_apart(struct needs_report *r, const struct config_target *target)
 {
     static const enum config_placeholder tells_apart[] = {
         CONFIG_PLACEHOLDER_USER,
@@ -304,39 +306,104 @@ static void check_mailbox_apart(struct needs_report *r, const struct config_doma
     };
 
     for (size_t i = 0; i < ARRAY_LEN(tells_apart); i++)
-        if (config_template_uses(&d->route->targets[0].path, tells_apart[i]))
+        if (config_template_uses(&target->path, tells_apart[i]))
             return;
-    say(r, d->route->place, (struct finding){ CONFIG_WARNING, "if each has their own, write {user} in it" },
+    say(r, target->place, (struct finding){ CONFIG_WARNING, "if each has their own, write {user} in it" },
         "all users of this domain share one mailbox");
 }
 
-static void check_mail_root(struct needs_report *r, const struct config_domain *d)
+/* ACCOUNT: to whom it delivers; empty: to each user themself. */
+static void check_mail_root(struct needs_report *r, const struct config_target *target, struct str account)
 {
-    struct str root = config_template_root(&d->route->targets[0].path);
+    struct str root = config_template_root(&target->path);
     char path[CMD_PATH_MAX];
     struct identity id;
     struct stat st;
 
     /* Below {home} each user has a root of their own. */
-    if (!root.n || !check_folder(r, d->route->place, root, false, &st))
+    if (!root.n || !check_folder(r, target->place, root, false, &st))
         return;
-    if (geteuid() == 0 && d->deliver_as.text.n) {
-        if (identity_find(d->deliver_as.text, true, &id, NULL) &&
-            !(may_reach(&id, root) && may(&id, &st, S_IWOTH | S_IXOTH)))
-            say(r, d->route->place, (struct finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
-                "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(d->deliver_as.text),
-                STR_ARG(root));
+    if (geteuid() == 0 && account.n) {
+        if (identity_find(account, true, &id, NULL) && !(may_reach(&id, root) && may(&id, &st, S_IWOTH | S_IXOTH)))
+            say(r, target->place, (struct finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
+                "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(account), STR_ARG(root));
     } else if (geteuid() != 0 && path_of(root, path) && access(path, W_OK | X_OK) < 0) {
-        say(r, d->route->place,
+        say(r, target->place,
             (struct finding){ CONFIG_WARNING, "a server that you start delivers as you" },
             "you may not write to %.*s", STR_ARG(root));
     }
 }
 
-static void check_deliver(struct needs_report *r, const struct config_domain *d)
+static bool is_mailbox(const struct config_target *target)
 {
-    check_mailbox_apart(r, d);
-    check_mail_root(r, d);
+    return target->kind == CONFIG_TARGET_MAILDIR || target->kind == CONFIG_TARGET_MBOX;
+}
+
+/* A `route` may mean one mailbox for many: that is said of domains only. */
+static void check_route(struct needs_report *r, const struct config_route *route)
+{
+    const struct config_target *target = &route->targets[0];
+
+    if (!is_mailbox(target))
+        return;
+    if (route->domain)
+        check_mailbox_apart(r, target);
+    check_mail_root(r, target, route->domain ? route->domain->deliver_as.text : STR("vmail"));
+}
+
+/* Looks at PATH; false, and it was said with SEVERITY, when it is not there. */
+static bool check_there(struct needs_report *r, const struct config_need *need, struct finding missing,
+                        struct stat *st)
+{
+    char path[CMD_PATH_MAX];
+
+    if (!path_of(need->what, path))
+        return false;
+    if (stat(path, st) == 0)
+        return true;
+    if (errno == EACCES && geteuid() != 0)
+        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s", path);
+    else
+        say(r, need->place, missing, "%s: %s", path, strerror(errno));
+    return false;
+}
+
+static void check_command(struct needs_report *r, const struct config_need *need)
+{
+    static const struct finding missing = { CONFIG_ERROR, "until it is there, mail that needs it waits" };
+    struct stat st;
+
+    if (!check_there(r, need, missing, &st))
+        return;
+    if (!S_ISREG(st.st_mode))
+        say(r, need->place, error, "%.*s is not a program", STR_ARG(need->what));
+    else if (!(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+        say(r, need->place, (struct finding){ CONFIG_ERROR, "chmod +x it" }, "%.*s is not executable",
+            STR_ARG(need->what));
+}
+
+/* Who listens there may start later than we do. */
+static void check_target_socket(struct needs_report *r, const struct config_need *need)
+{
+    static const struct finding missing = { CONFIG_WARNING, "until somebody listens there, mail waits" };
+    struct stat st;
+
+    if (check_there(r, need, missing, &st) && !S_ISSOCK(st.st_mode))
+        say(r, need->place, error, "%.*s is not a socket", STR_ARG(need->what));
+}
+
+static void check_readable(struct needs_report *r, const struct config_need *need)
+{
+    static const struct finding missing = { CONFIG_ERROR, "make it, or leave the directive out" };
+    char path[CMD_PATH_MAX];
+    struct stat st;
+
+    if (!check_there(r, need, missing, &st) || !path_of(need->what, path))
+        return;
+    if (!S_ISREG(st.st_mode))
+        say(r, need->place, error, "%s is not a file", path);
+    else if (access(path, R_OK) < 0)
+        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s", path);
 }
 
 /* ---- all ---- */
@@ -358,7 +425,7 @@ static void check_need(struct needs_report *r, const struct config *config, cons
     case CONFIG_NEED_GROUP:
         check_group(r, need);
         break;
-    case CONFIG_NEED_MAIL_ROOT: /* by domain, since who delivers there matters too */
+    case CONFIG_NEED_MAIL_ROOT: /* by route, since who delivers there matters too */
         break;
     case CONFIG_NEED_SOCKET_FOLDER:
         (void)check_folder(r, need->place, need->what, need->place.line == config->control.place.line, &st);
@@ -369,6 +436,16 @@ static void check_need(struct needs_report *r, const struct config *config, cons
     case CONFIG_NEED_SPOOL:
         (void)check_folder(r, need->place, need->what, true, &st);
         break;
+    case CONFIG_NEED_RELAY_FILE:
+    case CONFIG_NEED_TRUST_ANCHOR:
+        check_readable(r, need);
+        break;
+    case CONFIG_NEED_COMMAND:
+        check_command(r, need);
+        break;
+    case CONFIG_NEED_TARGET_SOCKET:
+        check_target_socket(r, need);
+        break;
     }
 }
 
@@ -378,6 +455,6 @@ void needs_check(const struct config *config, struct needs_report *report)
         check_need(report, config, &config->needs[i]);
     check_process_accounts(report, config);
     read_all_includes(report);
-    for (size_t i = 0; i < config->n_domains; i++)
-        check_deliver(report, &config->domains[i]);
+    for (size_t i = 0; i < config->n_routes; i++)
+        check_route(report, &config->routes[i]);
 }

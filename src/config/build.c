@@ -3,30 +3,11 @@
 
 #include <string.h>
 
+#include "config/builder.h"
 #include "config/index.h"
 #include "config/parse.h"
 
-enum {
-    LIMIT_KEYS = CONFIG_LIMIT_ALL + 1,
-    LIMIT_MEASURES = CONFIG_MEASURE_UNKNOWN_RECIPIENTS + 1,
-};
-
-/* The strongest limit for each key and measure so far; NULL for none. */
-struct limit_slots {
-    const struct config_limit *of[LIMIT_KEYS][LIMIT_MEASURES];
-};
-
-struct builder {
-    struct config_reading *r;
-    const struct config_tree *tree;
-    struct config *c;
-    struct config_limit *limits;
-    struct config_route *routes;
-    struct limit_slots outer; /* built in, and what stands at the top */
-};
-
-/* What is said of ID in BLOCK, else at the top, else by default; NULL when nothing is. */
-static const struct config_statement *said(const struct builder *b, const struct config_block *block,
+const struct config_statement *config_said(const struct config_builder *b, const struct config_block *block,
                                            enum config_directive_id id)
 {
     const struct config_statement *s = config_block_find(block, id);
@@ -36,11 +17,10 @@ static const struct config_statement *said(const struct builder *b, const struct
     return s ? s : config_block_find(b->tree->defaults, id);
 }
 
-/* As said(), of a directive that has a default. */
-static const union config_value *value(const struct builder *b, const struct config_block *block,
-                                       enum config_directive_id id)
+const union config_value *config_said_value(const struct config_builder *b, const struct config_block *block,
+                                            enum config_directive_id id)
 {
-    const struct config_statement *s = said(b, block, id);
+    const struct config_statement *s = config_said(b, block, id);
 
     BUG_ON(!s);
     return &s->value;
@@ -58,8 +38,8 @@ static const struct config_statement *find_timeout(const struct config_block *bl
     return s;
 }
 
-static struct config_time timeout(const struct builder *b, const struct config_block *block,
-                                  enum config_timeout_kind kind)
+struct config_time config_said_timeout(const struct config_builder *b, const struct config_block *block,
+                                       enum config_timeout_kind kind)
 {
     const struct config_statement *s = find_timeout(block, kind);
 
@@ -71,7 +51,7 @@ static struct config_time timeout(const struct builder *b, const struct config_b
     return s->value.timeout.time;
 }
 
-static void read_workers(struct builder *b, const struct config_block *block)
+static void read_workers(struct config_builder *b, const struct config_block *block)
 {
     for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_WORKERS); s;
          s = s->same)
@@ -98,7 +78,7 @@ static size_t count_limits(const struct config_block *block)
 }
 
 /* Puts the limits of BLOCK and of the blocks in it in their order into one array, for their indexes. */
-static void collect_limits(struct builder *b, struct config_block *block, bool built_in)
+static void collect_limits(struct config_builder *b, struct config_block *block, bool built_in)
 {
     for (struct config_statement *s = block->first; s; s = s->next) {
         if (s->block)
@@ -111,7 +91,7 @@ static void collect_limits(struct builder *b, struct config_block *block, bool b
     }
 }
 
-static bool all_limits(struct builder *b)
+static bool all_limits(struct config_builder *b)
 {
     size_t n = count_limits(b->tree->defaults) + count_limits(b->tree->written);
 
@@ -125,7 +105,7 @@ static bool all_limits(struct builder *b)
 }
 
 /* What BLOCK says replaces what stands outside; `none` takes it away. */
-static void fill_slots(const struct builder *b, const struct config_block *block, struct limit_slots *slots)
+static void fill_slots(const struct config_builder *b, const struct config_block *block, struct config_limit_slots *slots)
 {
     for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_LIMIT); s;
          s = s->same) {
@@ -134,17 +114,17 @@ static void fill_slots(const struct builder *b, const struct config_block *block
     }
 }
 
-static bool list_slots(struct builder *b, const struct limit_slots *slots, struct config_limits *out)
+static bool list_slots(struct config_builder *b, const struct config_limit_slots *slots, struct config_limits *out)
 {
     const struct config_limit *const *all = &slots->of[0][0];
     size_t n = 0, at = 0;
 
-    for (size_t i = 0; i < LIMIT_KEYS * LIMIT_MEASURES; i++)
+    for (size_t i = 0; i < CONFIG_LIMIT_KEYS * CONFIG_LIMIT_MEASURES; i++)
         n += all[i] != NULL;
     const struct config_limit **items = ARENA_NEW_ARRAY(b->r->arena, n, const struct config_limit *);
     if (!items)
         return config_exhausted(b->r);
-    for (size_t i = 0; i < LIMIT_KEYS * LIMIT_MEASURES; i++)
+    for (size_t i = 0; i < CONFIG_LIMIT_KEYS * CONFIG_LIMIT_MEASURES; i++)
         if (all[i])
             items[at++] = all[i];
     *out = (struct config_limits){ .items = items, .n = n };
@@ -154,7 +134,7 @@ static bool list_slots(struct builder *b, const struct limit_slots *slots, struc
 /* ---- names ---- */
 
 /* The hostname that was not written is the system's, if that is a full name. */
-static bool system_hostname(struct builder *b, struct config_text *out)
+static bool system_hostname(struct config_builder *b, struct config_text *out)
 {
     struct str fqdn = b->r->reader->facts.fqdn, shown = config_shown(b->r, fqdn);
     struct config_mark mark = { .cure = STR("write the full name, such as: hostname mail.example.org;") };
@@ -169,9 +149,9 @@ static bool system_hostname(struct builder *b, struct config_text *out)
     return true;
 }
 
-static bool hostname(struct builder *b, const struct config_block *block, struct config_text *out)
+static bool hostname(struct config_builder *b, const struct config_block *block, struct config_text *out)
 {
-    const struct config_statement *s = said(b, block, CONFIG_DIRECTIVE_HOSTNAME);
+    const struct config_statement *s = config_said(b, block, CONFIG_DIRECTIVE_HOSTNAME);
 
     if (!s)
         return system_hostname(b, out);
@@ -180,10 +160,10 @@ static bool hostname(struct builder *b, const struct config_block *block, struct
 }
 
 /* The served domain if there is one only, else the hostname. */
-static void origin(struct builder *b)
+static void origin(struct config_builder *b)
 {
     struct config *c = b->c;
-    const struct config_statement *s = said(b, NULL, CONFIG_DIRECTIVE_ORIGIN);
+    const struct config_statement *s = config_said(b, NULL, CONFIG_DIRECTIVE_ORIGIN);
 
     if (s)
         c->origin = s->value.text;
@@ -194,10 +174,10 @@ static void origin(struct builder *b)
 }
 
 /* Without one that is written: that of the origin if we serve it, else of the first domain. */
-static void postmaster(struct builder *b)
+static void postmaster(struct config_builder *b)
 {
     struct config *c = b->c;
-    const struct config_statement *s = said(b, NULL, CONFIG_DIRECTIVE_POSTMASTER);
+    const struct config_statement *s = config_said(b, NULL, CONFIG_DIRECTIVE_POSTMASTER);
 
     if (s && s->value.address.local.n) {
         c->postmaster = s->value.address;
@@ -212,33 +192,37 @@ static void postmaster(struct builder *b)
 
 /* ---- sessions, listeners ---- */
 
-static bool session(struct builder *b, const struct config_block *block, struct config_session *out)
+static bool session(struct config_builder *b, const struct config_block *block, struct config_session *out)
 {
-    struct limit_slots slots = b->outer;
+    const union config_value *relay = config_said_value(b, block, CONFIG_DIRECTIVE_RELAY_FROM);
+    struct config_limit_slots slots = b->outer;
 
     *out = (struct config_session){
-        .max_message_size = value(b, block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
-        .max_recipients = value(b, block, CONFIG_DIRECTIVE_MAX_RECIPIENTS)->number,
-        .max_header_size = value(b, block, CONFIG_DIRECTIVE_MAX_HEADER_SIZE)->number,
-        .max_line_length = value(b, block, CONFIG_DIRECTIVE_MAX_LINE_LENGTH)->number,
-        .max_sessions = value(b, block, CONFIG_DIRECTIVE_MAX_SESSIONS)->count,
-        .max_messages = value(b, block, CONFIG_DIRECTIVE_MAX_MESSAGES)->number,
-        .max_errors = value(b, block, CONFIG_DIRECTIVE_MAX_ERRORS)->number,
-        .error_delay = value(b, block, CONFIG_DIRECTIVE_ERROR_DELAY)->time,
-        .timeout_command = timeout(b, block, CONFIG_TIMEOUT_COMMAND),
-        .timeout_transaction = timeout(b, block, CONFIG_TIMEOUT_TRANSACTION),
-        .timeout_lookup = timeout(b, block, CONFIG_TIMEOUT_LOOKUP),
-        .bare_newlines = value(b, block, CONFIG_DIRECTIVE_BARE_NEWLINES)->choice,
-        .ehlo_check = value(b, block, CONFIG_DIRECTIVE_EHLO_CHECK)->choice,
-        .path_syntax = value(b, block, CONFIG_DIRECTIVE_PATH_SYNTAX)->choice,
-        .vrfy = value(b, block, CONFIG_DIRECTIVE_VRFY)->flag,
+        .max_message_size = config_said_value(b, block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
+        .max_recipients = config_said_value(b, block, CONFIG_DIRECTIVE_MAX_RECIPIENTS)->number,
+        .max_header_size = config_said_value(b, block, CONFIG_DIRECTIVE_MAX_HEADER_SIZE)->number,
+        .max_line_length = config_said_value(b, block, CONFIG_DIRECTIVE_MAX_LINE_LENGTH)->number,
+        .max_sessions = config_said_value(b, block, CONFIG_DIRECTIVE_MAX_SESSIONS)->count,
+        .max_messages = config_said_value(b, block, CONFIG_DIRECTIVE_MAX_MESSAGES)->number,
+        .max_errors = config_said_value(b, block, CONFIG_DIRECTIVE_MAX_ERRORS)->number,
+        .error_delay = config_said_value(b, block, CONFIG_DIRECTIVE_ERROR_DELAY)->time,
+        .timeout_command = config_said_timeout(b, block, CONFIG_TIMEOUT_COMMAND),
+        .timeout_transaction = config_said_timeout(b, block, CONFIG_TIMEOUT_TRANSACTION),
+        .timeout_lookup = config_said_timeout(b, block, CONFIG_TIMEOUT_LOOKUP),
+        .bare_newlines = config_said_value(b, block, CONFIG_DIRECTIVE_BARE_NEWLINES)->choice,
+        .ehlo_check = config_said_value(b, block, CONFIG_DIRECTIVE_EHLO_CHECK)->choice,
+        .path_syntax = config_said_value(b, block, CONFIG_DIRECTIVE_PATH_SYNTAX)->choice,
+        .vrfy = config_said_value(b, block, CONFIG_DIRECTIVE_VRFY)->flag,
+        .relay_from = relay->relay.networks,
+        .relay_tables = relay->relay.tables,
+        .n_relay_tables = relay->relay.n,
     };
     fill_slots(b, block, &slots);
     return list_slots(b, &slots, &out->limits) && hostname(b, block, &out->hostname);
 }
 
 /* Role and port: "mx-25"; sockets without a port are told apart by what they are. */
-static struct str default_name(struct builder *b, const struct config_endpoint *first)
+static struct str default_name(struct config_builder *b, const struct config_endpoint *first)
 {
     if (first->kind == CONFIG_ENDPOINT_UNIX)
         return STR("mx-unix");
@@ -247,11 +231,11 @@ static struct str default_name(struct builder *b, const struct config_endpoint *
     return config_say(b->r, "mx-%u", first->port);
 }
 
-static bool listener(struct builder *b, const struct config_statement *s, struct config_listener *out)
+static bool listener(struct config_builder *b, const struct config_statement *s, struct config_listener *out)
 {
     const struct config_statement *name = config_block_find(s->block, CONFIG_DIRECTIVE_NAME);
     const struct config_statement *allow = config_block_find(s->block, CONFIG_DIRECTIVE_ALLOW_FROM);
-    const struct config_socket *mode = &value(b, s->block, CONFIG_DIRECTIVE_MODE)->socket;
+    const struct config_socket *mode = &config_said_value(b, s->block, CONFIG_DIRECTIVE_MODE)->socket;
 
     *out = (struct config_listener){
         .place = config_statement_place(s),
@@ -270,13 +254,13 @@ static bool listener(struct builder *b, const struct config_statement *s, struct
     return session(b, s->block, &out->session);
 }
 
-static const struct config_statement *first_listen(const struct builder *b)
+static const struct config_statement *first_listen(const struct config_builder *b)
 {
     return config_block_find(b->tree->written, CONFIG_DIRECTIVE_LISTEN);
 }
 
 /* `listen none` is no listener. */
-static bool listeners(struct builder *b)
+static bool listeners(struct config_builder *b)
 {
     size_t n = 0;
 
@@ -302,34 +286,13 @@ static struct config_text deliver_as(const struct config_statement *said_so, con
     return (struct config_text){ .text = users->kind == CONFIG_USERS_SYSTEM ? STR_NONE : STR("vmail") };
 }
 
-/* A domain's `deliver` is a route for its names (FACE 1.6). */
-static bool deliver_route(struct builder *b, const struct config_statement *s, struct config_domain *d)
-{
-    const struct config_statement *said_so = config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER);
-    struct config_route *route = &b->routes[b->c->n_routes];
-    struct config_target *target = ARENA_NEW(b->r->arena, struct config_target);
-
-    if (!target)
-        return config_exhausted(b->r);
-    *target = said_so->value.target;
-    *route = (struct config_route){
-        .index = b->c->n_routes++,
-        .place = target->place,
-        .domain = d,
-        .targets = target,
-        .n_targets = 1,
-    };
-    d->route = route;
-    return true;
-}
-
-static bool domain(struct builder *b, const struct config_statement *s, struct config_domain *out)
+static bool domain(struct config_builder *b, const struct config_statement *s, struct config_domain *out)
 {
     const struct config_statement *users = config_block_find(s->block, CONFIG_DIRECTIVE_USERS);
-    const struct config_statement *aliases = said(b, s->block, CONFIG_DIRECTIVE_ALIASES);
+    const struct config_statement *aliases = config_said(b, s->block, CONFIG_DIRECTIVE_ALIASES);
     const struct config_statement *catch_all = config_block_find(s->block, CONFIG_DIRECTIVE_CATCH_ALL);
-    const struct config_statement *post = said(b, s->block, CONFIG_DIRECTIVE_POSTMASTER);
-    struct limit_slots own = { 0 };
+    const struct config_statement *post = config_said(b, s->block, CONFIG_DIRECTIVE_POSTMASTER);
+    struct config_limit_slots own = { 0 };
 
     *out = (struct config_domain){
         .index = b->c->n_domains,
@@ -338,13 +301,14 @@ static bool domain(struct builder *b, const struct config_statement *s, struct c
         .n_names = s->value.texts.n,
         .users = users->value.users.items,
         .n_users = users->value.users.n,
-        .subaddress = value(b, s->block, CONFIG_DIRECTIVE_SUBADDRESS)->text,
+        .subaddress = config_said_value(b, s->block, CONFIG_DIRECTIVE_SUBADDRESS)->text,
         .deliver_as =
             deliver_as(config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER_AS), users->value.users.items),
-        .max_message_size = value(b, s->block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
-        .max_expansion = value(b, s->block, CONFIG_DIRECTIVE_MAX_EXPANSION)->number,
+        .alias_commands = config_said_value(b, s->block, CONFIG_DIRECTIVE_ALIAS_COMMANDS)->flag,
+        .max_message_size = config_said_value(b, s->block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
+        .max_expansion = config_said_value(b, s->block, CONFIG_DIRECTIVE_MAX_EXPANSION)->number,
     };
-    if (!deliver_route(b, s, out))
+    if (!config_routes_deliver(b, s, out))
         return false;
     if (aliases) {
         out->aliases = aliases->value.texts.items;
@@ -358,7 +322,7 @@ static bool domain(struct builder *b, const struct config_statement *s, struct c
     return list_slots(b, &own, &out->limits);
 }
 
-static bool domains(struct builder *b)
+static bool domains(struct config_builder *b)
 {
     const struct config_statement *first = config_block_find(b->tree->written, CONFIG_DIRECTIVE_DOMAIN);
     size_t n = 0;
@@ -369,21 +333,43 @@ static bool domains(struct builder *b)
     if (!items)
         return config_exhausted(b->r);
     b->c->domains = items;
-    b->routes = ARENA_NEW_ARRAY(b->r->arena, n, struct config_route);
-    if (!b->routes)
-        return config_exhausted(b->r);
-    b->c->routes = b->routes;
     for (const struct config_statement *s = first; s; s = s->same, b->c->n_domains++)
         if (!domain(b, s, &items[b->c->n_domains]))
             return false;
     return true;
 }
 
+/* ---- DNS ---- */
+
+/* The one for everything stands first: that which is written, else the system's. */
+static bool resolvers(struct config_builder *b)
+{
+    const struct config_statement *first = config_block_find(b->tree->written, CONFIG_DIRECTIVE_RESOLVER);
+    const struct config_statement *whole = first;
+    size_t n = 1;
+
+    for (const struct config_statement *s = first; s; s = s->same)
+        n++;
+    struct config_resolver *items = ARENA_NEW_ARRAY(b->r->arena, n, struct config_resolver);
+    if (!items)
+        return config_exhausted(b->r);
+    while (whole && whole->value.resolver.zone.n)
+        whole = whole->same;
+    if (!whole)
+        whole = config_block_find(b->tree->defaults, CONFIG_DIRECTIVE_RESOLVER);
+    items[b->c->n_resolvers++] = whole->value.resolver;
+    for (const struct config_statement *s = first; s; s = s->same)
+        if (s->value.resolver.zone.n)
+            items[b->c->n_resolvers++] = s->value.resolver;
+    b->c->resolvers = items;
+    return true;
+}
+
 /* ---- the log ---- */
 
-static bool logs(struct builder *b)
+static bool logs(struct config_builder *b)
 {
-    const struct config_statement *first = said(b, NULL, CONFIG_DIRECTIVE_LOG);
+    const struct config_statement *first = config_said(b, NULL, CONFIG_DIRECTIVE_LOG);
     size_t n = 0;
 
     for (const struct config_statement *s = first; s; s = s->same)
@@ -399,27 +385,32 @@ static bool logs(struct builder *b)
     return true;
 }
 
-static void top(struct builder *b)
+static void top(struct config_builder *b)
 {
-    const struct config_statement *addresses = said(b, NULL, CONFIG_DIRECTIVE_PUBLIC_ADDRESS);
-    const struct config_statement *run_as = said(b, NULL, CONFIG_DIRECTIVE_RUN_AS);
+    const struct config_statement *addresses = config_said(b, NULL, CONFIG_DIRECTIVE_PUBLIC_ADDRESS);
+    const struct config_statement *run_as = config_said(b, NULL, CONFIG_DIRECTIVE_RUN_AS);
+    const struct config_statement *anchor = config_said(b, NULL, CONFIG_DIRECTIVE_TRUST_ANCHOR);
     struct config *c = b->c;
 
-    c->spool = value(b, NULL, CONFIG_DIRECTIVE_SPOOL)->text;
-    c->control = value(b, NULL, CONFIG_DIRECTIVE_CONTROL)->socket;
-    c->min_free = value(b, NULL, CONFIG_DIRECTIVE_MIN_FREE)->share;
-    c->max_received = value(b, NULL, CONFIG_DIRECTIVE_MAX_RECEIVED)->number;
+    c->spool = config_said_value(b, NULL, CONFIG_DIRECTIVE_SPOOL)->text;
+    c->control = config_said_value(b, NULL, CONFIG_DIRECTIVE_CONTROL)->socket;
+    c->min_free = config_said_value(b, NULL, CONFIG_DIRECTIVE_MIN_FREE)->share;
+    c->max_received = config_said_value(b, NULL, CONFIG_DIRECTIVE_MAX_RECEIVED)->number;
     if (addresses)
         c->public_address = addresses->value.ips;
     if (run_as)
         c->run_as = run_as->value.text;
+    c->expire_bounces = config_said_value(b, NULL, CONFIG_DIRECTIVE_EXPIRE_BOUNCES)->time;
+    c->bounce_content = config_said_value(b, NULL, CONFIG_DIRECTIVE_BOUNCE_CONTENT)->bounce;
+    if (anchor)
+        c->trust_anchor = anchor->value.text;
     read_workers(b, b->tree->defaults);
     read_workers(b, b->tree->written);
 }
 
 const struct config *config_build(struct config_reading *r, const struct config_tree *tree)
 {
-    struct builder b = { .r = r, .tree = tree, .c = ARENA_NEW(r->arena, struct config) };
+    struct config_builder b = { .r = r, .tree = tree, .c = ARENA_NEW(r->arena, struct config) };
 
     if (!b.c) {
         config_exhausted(r);
@@ -432,7 +423,9 @@ const struct config *config_build(struct config_reading *r, const struct config_
     fill_slots(&b, tree->defaults, &b.outer);
     fill_slots(&b, tree->written, &b.outer);
     top(&b);
-    if (!session(&b, NULL, &b.c->session) || !listeners(&b) || !domains(&b) || !logs(&b))
+    if (!session(&b, NULL, &b.c->session) || !listeners(&b) || !resolvers(&b) || !logs(&b))
+        return NULL;
+    if (!config_routes_begin(&b) || !domains(&b) || !config_routes_end(&b))
         return NULL;
     if (!config_index_domains(r, b.c))
         return NULL;

@@ -67,8 +67,6 @@ static bool complain_of_name(struct config_reading *r, struct config_statement *
 /* A directive that is not built is refused with all that is in its block. */
 static bool complain_of_unbuilt(struct config_reading *r, struct config_statement *s)
 {
-    if (s->directive->grammar == CONFIG_GRAMMAR_RELAY && !config_value_read(r, s))
-        return false;
     return config_complain(r, (struct config_mark){ .place = config_statement_place(s) },
                            "'%.*s' is not built yet", STR_ARG(s->directive->name));
 }
@@ -81,7 +79,7 @@ static bool check_name(struct config_reading *r, struct config_statement *s, uns
     if (!d || s->words[0].placeholders)
         return complain_of_name(r, s, contexts, seen);
     seen->meant[d->id] = true;
-    if (!(d->contexts & contexts))
+    if (!config_directive_may_stand(d, contexts))
         return config_complain(
             r, (struct config_mark){ .place = config_statement_place(s), .cure = places_of(r, d->contexts) },
             "'%.*s' cannot stand here", STR_ARG(d->name));
@@ -131,8 +129,9 @@ static bool check_block_mark(struct config_reading *r, const struct config_state
 {
     struct config_mark mark = { .place = config_statement_place(s) };
     bool wants = s->directive->grammar == CONFIG_GRAMMAR_DOMAINS;
+    bool may = s->directive->grammar == CONFIG_GRAMMAR_LISTEN || s->directive->grammar == CONFIG_GRAMMAR_ROUTE;
 
-    if (s->block && !wants && s->directive->grammar != CONFIG_GRAMMAR_LISTEN)
+    if (s->block && !wants && !may)
         return config_complain(r, mark, "'%.*s' takes no block", STR_ARG(s->directive->name));
     if (s->block || !wants)
         return true;
@@ -153,20 +152,44 @@ static void check_required(struct config_reading *r, const struct config_stateme
     config_complain(r, mark, "this domain has no '%.*s'", STR_ARG(d->name));
 }
 
-/* The home of a user is known of the accounts of this machine only (FACE 1.5). */
-static void check_home(struct config_reading *r, const struct seen *seen)
+/* Does the target of a statement that is right ask for the home of a user? */
+static bool uses_home(const struct config_statement *s)
+{
+    const struct config_target *target = &s->value.route.targets[0];
+    bool uses = config_template_uses(&target->path, CONFIG_PLACEHOLDER_HOME);
+
+    for (size_t i = 0; i < target->n_args; i++)
+        uses |= config_template_uses(&target->args[i], CONFIG_PLACEHOLDER_HOME);
+    return uses;
+}
+
+static void complain_of_home(struct config_reading *r, const struct config_statement *s, struct str cure)
+{
+    config_complain(r, (struct config_mark){ .place = s->value.route.targets[0].place, .cure = cure },
+                    "'{home}' is known of the accounts of this machine only");
+}
+
+/* Only a host knows more mailboxes than we do. */
+static void check_ask(struct config_reading *r, const struct config_users *users, const struct config_statement *deliver)
+{
+    struct config_mark mark = { .place = users->place,
+                                .cure = STR("deliver to a host, such as: deliver lmtp://127.0.0.1:8024;") };
+
+    if (users->kind == CONFIG_USERS_ASK && !config_target_is_remote(deliver->value.route.targets[0].kind))
+        config_complain(r, mark, "'ask' asks the next hop, and this domain is delivered here");
+}
+
+/* What `users` and `deliver` of a domain, both right, are to one another (FACE 1.5, 1.9). */
+static void check_deliver(struct config_reading *r, const struct seen *seen)
 {
     const struct config_statement *users = seen->first[CONFIG_DIRECTIVE_USERS];
     const struct config_statement *deliver = seen->first[CONFIG_DIRECTIVE_DELIVER];
 
     if (!users || users->wrong || !deliver || deliver->wrong)
         return;
-    if (config_template_uses(&deliver->value.target.path, CONFIG_PLACEHOLDER_HOME) &&
-        users->value.users.items[0].kind != CONFIG_USERS_SYSTEM)
-        config_complain(
-            r,
-            (struct config_mark){ .place = deliver->value.target.place, .cure = STR("write: users system;") },
-            "'{home}' is known of the accounts of this machine only");
+    if (uses_home(deliver) && users->value.users.items[0].kind != CONFIG_USERS_SYSTEM)
+        complain_of_home(r, deliver, STR("write: users system;"));
+    check_ask(r, &users->value.users.items[0], deliver);
 }
 
 /* Does W begin a line, and is it the name of a directive that cannot be a value where it stands? */
@@ -260,18 +283,39 @@ static void check_domain_limits(struct config_reading *r, struct config_block *b
             s->wrong = !refuse_domain_measure(r, s) || !refuse_domain_none(r, s);
 }
 
+/* Waits for a client are no matter of a route, nor are those for a host of a listener. */
+static void check_timeouts(struct config_reading *r, struct config_block *block, bool of_sending)
+{
+    struct config_mark mark = { .cure = of_sending ? STR("write it in 'listen' or at the top") :
+                                                     STR("write it in 'route', 'domain' or at the top") };
+
+    for (struct config_statement *s = block->first; s; s = s->next) {
+        if (!s->directive || s->directive->id != CONFIG_DIRECTIVE_TIMEOUT || s->wrong ||
+            config_timeout_is_of_sending(s->value.timeout.kind) == of_sending)
+            continue;
+        mark.place = s->words[1].place;
+        s->wrong = !config_complain(r, mark, "'%.*s' waits for %s", STR_ARG(s->words[1].text),
+                                    of_sending ? "a client or a table" : "a host that mail goes to");
+    }
+}
+
 static void check_inner(struct config_reading *r, struct config_statement *s)
 {
     struct seen seen = { 0 };
 
     if (s->directive->grammar == CONFIG_GRAMMAR_LISTEN) {
         check_statements(r, s->block, 1U << CONFIG_CONTEXT_LISTEN, &seen);
+        check_timeouts(r, s->block, false);
+    } else if (s->directive->grammar == CONFIG_GRAMMAR_ROUTE) {
+        check_statements(r, s->block, 1U << CONFIG_CONTEXT_ROUTE, &seen);
+        check_timeouts(r, s->block, true);
     } else if (s->directive->grammar == CONFIG_GRAMMAR_DOMAINS) {
         check_statements(r, s->block, 1U << CONFIG_CONTEXT_DOMAIN, &seen);
         check_required(r, s, &seen, CONFIG_DIRECTIVE_USERS);
         check_required(r, s, &seen, CONFIG_DIRECTIVE_DELIVER);
-        check_home(r, &seen);
+        check_deliver(r, &seen);
         check_domain_limits(r, s->block);
+        check_timeouts(r, s->block, true);
     }
 }
 
@@ -285,7 +329,10 @@ void config_check_block(struct config_reading *r, struct config_block *b, unsign
         return;
     }
     check_statements(r, b, contexts, &seen);
-    for (struct config_statement *s = b->first; s && !r->stopped; s = s->next)
+    for (struct config_statement *s = b->first; s && !r->stopped; s = s->next) {
+        if (s->directive && s->directive->grammar == CONFIG_GRAMMAR_ROUTE && !s->wrong && uses_home(s))
+            complain_of_home(r, s, STR("write it in a domain with: users system;"));
         if (s->directive && s->directive->built && s->block)
             check_inner(r, s);
+    }
 }

@@ -411,10 +411,14 @@ enum config_need_kind {
     CONFIG_NEED_ALIASES_FILE,
     CONFIG_NEED_ACCOUNT,
     CONFIG_NEED_GROUP,
-    CONFIG_NEED_MAIL_ROOT,     /* folder below which Maildirs are made */
+    CONFIG_NEED_MAIL_ROOT,     /* folder below which mailboxes are made */
     CONFIG_NEED_SOCKET_FOLDER, /* folder of a unix socket */
     CONFIG_NEED_LOG_FOLDER,
     CONFIG_NEED_SPOOL,
+    CONFIG_NEED_RELAY_FILE,
+    CONFIG_NEED_COMMAND,       /* of pipe: */
+    CONFIG_NEED_TARGET_SOCKET, /* of lmtp:unix: */
+    CONFIG_NEED_TRUST_ANCHOR,
 };
 
 struct config_need {
@@ -455,7 +459,7 @@ struct config {
     size_t n_limits;
     const struct config_log *logs;
     size_t n_logs;
-    const struct config_need *needs; /* of the top, the listeners, the domains, the logs */
+    const struct config_need *needs; /* of the top, the listeners, the domains, the routes, the logs */
     size_t n_needs;
     const struct config_name_index *names;
     const struct config_tree *tree;

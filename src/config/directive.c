@@ -134,13 +134,27 @@ static bool nearer(struct str written, struct str candidate, size_t *best, size_
     return true;
 }
 
+/* Conditions choose among routes, and a domain's `deliver` is chosen by its domain. */
+static bool is_condition(enum config_directive_id id)
+{
+    return id == CONFIG_DIRECTIVE_SENDERS || id == CONFIG_DIRECTIVE_LISTENERS || id == CONFIG_DIRECTIVE_ACCOUNTS ||
+           id == CONFIG_DIRECTIVE_TENANTS;
+}
+
+bool config_directive_may_stand(const struct config_directive *d, unsigned contexts)
+{
+    if ((contexts & 1U << CONFIG_CONTEXT_DOMAIN) && !is_condition(d->id))
+        contexts |= 1U << CONFIG_CONTEXT_ROUTE;
+    return d->contexts & contexts;
+}
+
 const struct config_directive *config_directive_nearest(struct str name, unsigned contexts)
 {
     const struct config_directive *found = NULL;
     size_t best = SIZE_MAX, common = 0;
 
     for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++)
-        if ((directives[i].contexts & contexts) && nearer(name, directives[i].name, &best, &common))
+        if (config_directive_may_stand(&directives[i], contexts) && nearer(name, directives[i].name, &best, &common))
             found = &directives[i];
     return found;
 }

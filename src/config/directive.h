@@ -33,7 +33,6 @@ enum { CONFIG_ANYWHERE = (1 << CONFIG_CONTEXTS_N) - 1 };
 /* How the words after the name are read. */
 enum config_grammar {
     CONFIG_GRAMMAR_LATER, /* not read: the directive is not built */
-    CONFIG_GRAMMAR_RELAY, /* not built either, but an open relay is named all the same */
     CONFIG_GRAMMAR_INCLUDE,
     CONFIG_GRAMMAR_HOST,
     CONFIG_GRAMMAR_DOMAIN,
@@ -60,6 +59,15 @@ enum config_grammar {
     CONFIG_GRAMMAR_ALIASES,
     CONFIG_GRAMMAR_SEPARATORS,
     CONFIG_GRAMMAR_TARGET,
+    CONFIG_GRAMMAR_ROUTE,
+    CONFIG_GRAMMAR_PATTERNS,
+    CONFIG_GRAMMAR_LISTENERS,
+    CONFIG_GRAMMAR_RELAY,
+    CONFIG_GRAMMAR_RESOLVER,
+    CONFIG_GRAMMAR_WINDOW,
+    CONFIG_GRAMMAR_REUSE,
+    CONFIG_GRAMMAR_TIMES,
+    CONFIG_GRAMMAR_BOUNCE,
     CONFIG_GRAMMAR_LOG,
 };
 
@@ -68,6 +76,7 @@ enum config_repetition {
     CONFIG_ONCE,
     CONFIG_EACH_KEY,  /* once for each first word */
     CONFIG_EACH_KEYS, /* once for each pair of first words */
+    CONFIG_EACH_ZONE, /* once for each word behind `for`, and once without */
     CONFIG_REPEATABLE,
     CONFIG_ADDS, /* include, listen, domain, route, ...: each defines something */
 };
@@ -99,6 +108,8 @@ struct config_directive {
 const struct config_directive *config_directive_get(enum config_directive_id id);
 /* NULL for an unknown name. */
 const struct config_directive *config_directive_find(struct str name);
+/* May D stand in one of CONTEXTS? What a route says, a domain says of its `deliver`, conditions excepted (FACE 1.4). */
+bool config_directive_may_stand(const struct config_directive *d, unsigned contexts);
 /* The directive allowed in one of CONTEXTS whose name is nearest to a misspelt one; NULL when none is near. */
 const struct config_directive *config_directive_nearest(struct str name, unsigned contexts);
 /* "top", "listen", ... */

@@ -15,21 +15,12 @@ struct config_name_index {
     size_t n;
 };
 
-static int by_place(struct config_place x, struct config_place y)
-{
-    if (x.file != y.file)
-        return x.file < y.file ? -1 : 1;
-    if (x.line != y.line)
-        return x.line < y.line ? -1 : 1;
-    return (x.column > y.column) - (x.column < y.column);
-}
-
 static int by_name(const void *a, const void *b)
 {
     const struct entry *x = a, *y = b;
     int d = str_cmp(x->name, y->name);
 
-    return d ? d : by_place(x->place, y->place);
+    return d ? d : config_place_cmp(x->place, y->place);
 }
 
 /* One of NAME among sorted ITEMS; NULL for none. */
@@ -117,7 +108,7 @@ static void complain_of_part(struct config_reading *r, const struct entry *items
 
     if (!whole)
         return;
-    bool later = by_place(whole->place, e->place) < 0;
+    bool later = config_place_cmp(whole->place, e->place) < 0;
     struct config_mark mark = { .place = later ? e->place : whole->place,
                                 .cure = config_first_at(r, later ? whole->place : e->place) };
     struct str part = endpoint_text(r, e);
@@ -172,12 +163,33 @@ static bool check_listener_names(struct config_reading *r, const struct config_s
     return true;
 }
 
+/* `resolver` once for each zone, and once for everything. */
+static bool check_zones(struct config_reading *r, const struct config_statement *first)
+{
+    size_t n = 0, at = 0;
+
+    for (const struct config_statement *s = first; s; s = s->same)
+        n += !s->wrong;
+    struct entry *items = ARENA_NEW_ARRAY(r->arena, n, struct entry);
+    if (!items)
+        return config_exhausted(r);
+    for (const struct config_statement *s = first; s; s = s->same)
+        if (!s->wrong) {
+            struct str zone = s->value.resolver.zone;
+            struct str name = zone.n ? config_say(r, "for %.*s", STR_ARG(zone)) : STR("for everything");
+            items[at++] = (struct entry){ name, config_statement_place(s), NULL };
+        }
+    complain_of_twins(r, items, n, "resolver");
+    return true;
+}
+
 bool config_check_unique(struct config_reading *r, const struct config_tree *tree)
 {
     const struct config_statement *listen = config_block_find(tree->written, CONFIG_DIRECTIVE_LISTEN);
 
     return check_domains(r, config_block_find(tree->written, CONFIG_DIRECTIVE_DOMAIN)) &&
-           check_endpoints(r, listen) && check_listener_names(r, listen);
+           check_endpoints(r, listen) && check_listener_names(r, listen) &&
+           check_zones(r, config_block_find(tree->written, CONFIG_DIRECTIVE_RESOLVER));
 }
 
 bool config_index_domains(struct config_reading *r, struct config *c)
@@ -230,21 +242,32 @@ static struct str folder_of(struct str path)
 
 static size_t needs_most(const struct config *c)
 {
-    size_t n = 4 + c->n_logs;
+    size_t n = 5 + c->n_logs + c->session.n_relay_tables;
 
     for (size_t i = 0; i < c->n_listeners; i++)
-        n += 1 + c->listeners[i].n_endpoints;
+        n += 1 + c->listeners[i].n_endpoints + c->listeners[i].session.n_relay_tables;
     for (size_t i = 0; i < c->n_domains; i++)
-        n += 2 + c->domains[i].n_users + c->domains[i].n_aliases;
+        n += 1 + c->domains[i].n_users + c->domains[i].n_aliases;
+    for (size_t i = 0; i < c->n_routes; i++)
+        n += c->routes[i].n_targets;
     return n;
 }
 
-static void listener_needs(const struct config_listener *l, struct needs *list)
+static void relay_needs(const struct config_session *session, struct needs *list)
+{
+    for (size_t i = 0; i < session->n_relay_tables; i++)
+        need(list, CONFIG_NEED_RELAY_FILE, session->relay_tables[i].text, session->relay_tables[i].place);
+}
+
+/* A listener that says nothing of `relay-from` has what the top says: that was needed there. */
+static void listener_needs(const struct config *c, const struct config_listener *l, struct needs *list)
 {
     for (size_t i = 0; i < l->n_endpoints; i++)
         if (l->endpoints[i].kind == CONFIG_ENDPOINT_UNIX)
             need(list, CONFIG_NEED_SOCKET_FOLDER, folder_of(l->endpoints[i].path), l->endpoints[i].place);
     need(list, CONFIG_NEED_GROUP, l->group, l->mode.place);
+    if (l->session.relay_tables != c->session.relay_tables)
+        relay_needs(&l->session, list);
 }
 
 static void domain_needs(const struct config_domain *d, struct needs *list)
@@ -253,8 +276,32 @@ static void domain_needs(const struct config_domain *d, struct needs *list)
         need(list, CONFIG_NEED_USERS_FILE, d->users[i].path, d->users[i].place);
     for (size_t i = 0; i < d->n_aliases; i++)
         need(list, CONFIG_NEED_ALIASES_FILE, d->aliases[i].text, d->aliases[i].place);
-    need(list, CONFIG_NEED_MAIL_ROOT, config_template_root(&d->route->targets[0].path), d->route->place);
-    need(list, CONFIG_NEED_ACCOUNT, d->deliver_as.text, d->deliver_as.place);
+    if (!config_target_is_remote(d->route->targets[0].kind) || d->alias_commands.on)
+        need(list, CONFIG_NEED_ACCOUNT, d->deliver_as.text, d->deliver_as.place);
+}
+
+static void target_needs(const struct config_target *t, struct needs *list)
+{
+    switch (t->kind) {
+    case CONFIG_TARGET_MAILDIR:
+    case CONFIG_TARGET_MBOX:
+        need(list, CONFIG_NEED_MAIL_ROOT, config_template_root(&t->path), t->place);
+        break;
+    case CONFIG_TARGET_PIPE:
+        need(list, CONFIG_NEED_COMMAND, t->path.pieces[0].literal, t->place);
+        break;
+    case CONFIG_TARGET_LMTP_UNIX:
+        need(list, CONFIG_NEED_TARGET_SOCKET, t->host, t->place);
+        break;
+    case CONFIG_TARGET_MX:
+    case CONFIG_TARGET_SMTP:
+    case CONFIG_TARGET_LMTP:
+    case CONFIG_TARGET_HOLD:
+    case CONFIG_TARGET_DISCARD:
+    case CONFIG_TARGET_FAIL:
+    case CONFIG_TARGET_DEFER:
+        break;
+    }
 }
 
 bool config_list_needs(struct config_reading *r, struct config *c)
@@ -267,10 +314,15 @@ bool config_list_needs(struct config_reading *r, struct config *c)
     need(&list, CONFIG_NEED_SOCKET_FOLDER, folder_of(c->control.path), c->control.place);
     need(&list, CONFIG_NEED_GROUP, c->control.group, c->control.place);
     need(&list, CONFIG_NEED_ACCOUNT, c->run_as.text, c->run_as.place);
+    need(&list, CONFIG_NEED_TRUST_ANCHOR, c->trust_anchor.text, c->trust_anchor.place);
+    relay_needs(&c->session, &list);
     for (size_t i = 0; i < c->n_listeners; i++)
-        listener_needs(&c->listeners[i], &list);
+        listener_needs(c, &c->listeners[i], &list);
     for (size_t i = 0; i < c->n_domains; i++)
         domain_needs(&c->domains[i], &list);
+    for (size_t i = 0; i < c->n_routes; i++)
+        for (size_t k = 0; k < c->routes[i].n_targets; k++)
+            target_needs(&c->routes[i].targets[k], &list);
     for (size_t i = 0; i < c->n_logs; i++)
         if (c->logs[i].kind == CONFIG_LOG_FILE)
             need(&list, CONFIG_NEED_LOG_FOLDER, folder_of(c->logs[i].path), c->logs[i].place);

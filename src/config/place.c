@@ -42,3 +42,12 @@ struct config_place_text config_place_text(const struct config_files *files, str
     put_number(&t, &at, place.line);
     return t;
 }
+
+int config_place_cmp(struct config_place a, struct config_place b)
+{
+    if (a.file != b.file)
+        return a.file < b.file ? -1 : 1;
+    if (a.line != b.line)
+        return a.line < b.line ? -1 : 1;
+    return (a.column > b.column) - (a.column < b.column);
+}

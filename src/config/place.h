@@ -39,4 +39,7 @@ struct config_place_text {
 /* "veredus.conf:17" (the base name), "-o:1", or "default": what log records name as rule= and route=. */
 struct config_place_text config_place_text(const struct config_files *files, struct config_place place);
 
+/* In the order in which they are read: < 0, 0, > 0. */
+int config_place_cmp(struct config_place a, struct config_place b);
+
 #endif

@@ -392,11 +392,21 @@ size_t config_key_words(const struct config_directive *d)
     return d->repetition == CONFIG_EACH_KEY ? 1 : d->repetition == CONFIG_EACH_KEYS ? 2 : 0;
 }
 
+/* The word behind `for` at the end of S; empty for none. */
+static struct str zone_of(const struct config_statement *s)
+{
+    bool has = s->n_words > 2 && str_eq(s->words[s->n_words - 2].text, STR("for"));
+
+    return has ? s->words[s->n_words - 1].text : STR_NONE;
+}
+
 bool config_same_key(const struct config_statement *a, const struct config_statement *b)
 {
     if (!str_eq(config_statement_name(a), config_statement_name(b)))
         return false;
     const struct config_directive *d = config_directive_find(config_statement_name(a));
+    if (d && d->repetition == CONFIG_EACH_ZONE)
+        return str_eq_nocase(zone_of(a), zone_of(b));
     for (size_t i = 1; d && i <= config_key_words(d); i++)
         if (i >= a->n_words || i >= b->n_words || !str_eq(a->words[i].text, b->words[i].text))
             return false;

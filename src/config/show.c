@@ -13,6 +13,15 @@ struct scopes {
     size_t n;
 };
 
+/* A block in the file, and what became of it: one of these. */
+struct shown_block {
+    const struct config_statement *statement;
+    enum config_context context;
+    const struct config_listener *listener;
+    const struct config_domain *domain;
+    const struct config_route *route;
+};
+
 struct shower {
     const struct config *c;
     struct buf *out;
@@ -136,14 +145,23 @@ static bool is_replaced(const struct scopes *scopes, size_t at, const struct con
     return false;
 }
 
+/* Waits for clients hold in listeners, those for hosts in routes, and all of them at the top. */
+static bool is_of(const struct config_statement *st, enum config_context context)
+{
+    if (st->directive->id != CONFIG_DIRECTIVE_TIMEOUT || context == CONFIG_CONTEXT_TOP)
+        return true;
+    return config_timeout_is_of_sending(st->value.timeout.kind) == (context != CONFIG_CONTEXT_LISTEN);
+}
+
 /* False when no scope says anything of D. */
-static bool show_said(struct shower *s, const struct scopes *scopes, const struct config_directive *d)
+static bool show_said(struct shower *s, const struct scopes *scopes, const struct config_directive *d,
+                      enum config_context context)
 {
     bool any = false;
 
     for (size_t i = 0; i < scopes->n; i++)
         for (const struct config_statement *st = config_block_find(scopes->of[i], d->id); st; st = st->same)
-            if (!is_replaced(scopes, i, st)) {
+            if (is_of(st, context) && !is_replaced(scopes, i, st)) {
                 show_statement(s, st);
                 any = true;
             }
@@ -152,9 +170,10 @@ static bool show_said(struct shower *s, const struct scopes *scopes, const struc
 
 static bool is_wanted(const struct shower *s, const struct config_directive *d, enum config_context context)
 {
-    bool is_block = d->grammar == CONFIG_GRAMMAR_LISTEN || d->grammar == CONFIG_GRAMMAR_DOMAINS;
+    bool is_block = d->grammar == CONFIG_GRAMMAR_LISTEN || d->grammar == CONFIG_GRAMMAR_DOMAINS ||
+                    d->grammar == CONFIG_GRAMMAR_ROUTE;
 
-    return d->built && (d->contexts & 1U << context) && d->grammar != CONFIG_GRAMMAR_INCLUDE && !is_block &&
+    return d->built && config_directive_may_stand(d, 1U << context) && d->grammar != CONFIG_GRAMMAR_INCLUDE && !is_block &&
            (!s->only || s->only == d);
 }
 
@@ -181,31 +200,39 @@ static void show_top(struct shower *s)
         if (d->id == CONFIG_DIRECTIVE_LOG && s->c->logs[0].kind == CONFIG_LOG_JOURNAL &&
             !s->c->logs[0].place.line)
             show_text(s, d, STR("journal kv info"), CONFIG_PLACE_DEFAULT);
-        else if (!show_said(s, &scopes, d))
+        else if (!show_said(s, &scopes, d, CONFIG_CONTEXT_TOP))
             show_top_computed(s, d);
     }
 }
 
-static void show_inner_computed(struct shower *s, const struct config_directive *d,
-                                const struct config_listener *l, const struct config_domain *domain)
+static void show_inner_computed(struct shower *s, const struct config_directive *d, const struct shown_block *b)
 {
     if (d->id == CONFIG_DIRECTIVE_HOSTNAME)
         show_text(s, d, s->c->session.hostname.text, CONFIG_PLACE_DEFAULT);
     else if (d->id == CONFIG_DIRECTIVE_NAME)
-        show_text(s, d, l->name.text, CONFIG_PLACE_DEFAULT);
-    else if (d->id == CONFIG_DIRECTIVE_DELIVER_AS && domain->deliver_as.text.n)
-        show_text(s, d, domain->deliver_as.text, CONFIG_PLACE_DEFAULT);
+        show_text(s, d, b->listener->name.text, CONFIG_PLACE_DEFAULT);
+    else if (d->id == CONFIG_DIRECTIVE_DELIVER_AS && b->domain->deliver_as.text.n)
+        show_text(s, d, b->domain->deliver_as.text, CONFIG_PLACE_DEFAULT);
     else
         show_fallback(s, d);
 }
 
-/* Limits of a domain hold beside all others, so only its own are shown in it. */
-static struct scopes scopes_of(const struct shower *s, const struct config_statement *block,
-                               const struct config_directive *d)
+/* Is D about hosts, and B not? Then it holds there no more than it is written there. */
+static bool is_idle(const struct shown_block *b, const struct config_directive *d)
 {
-    struct scopes scopes = { .of = { block->block }, .n = 1 };
+    const struct config_route *route = b->domain ? b->domain->route : b->route;
+    bool is_condition = d->id == CONFIG_DIRECTIVE_SENDERS || d->id == CONFIG_DIRECTIVE_LISTENERS;
 
-    if (block->directive->id == CONFIG_DIRECTIVE_DOMAIN && d->id == CONFIG_DIRECTIVE_LIMIT)
+    return route && !config_target_is_remote(route->targets[0].kind) && !is_condition &&
+           (d->contexts & 1U << CONFIG_CONTEXT_ROUTE) && !(d->contexts & 1U << CONFIG_CONTEXT_DOMAIN);
+}
+
+/* Limits of a domain hold beside all others, so only its own are shown in it. */
+static struct scopes scopes_of(const struct shower *s, const struct shown_block *b, const struct config_directive *d)
+{
+    struct scopes scopes = { .of = { b->statement->block }, .n = 1 };
+
+    if ((b->domain && d->id == CONFIG_DIRECTIVE_LIMIT) || is_idle(b, d))
         return scopes;
     if (d->contexts & 1U << CONFIG_CONTEXT_TOP)
         scopes.of[scopes.n++] = s->c->tree->written;
@@ -221,27 +248,40 @@ static bool has_wanted(const struct shower *s, enum config_context context)
     return false;
 }
 
-static void show_block(struct shower *s, const struct config_statement *block, enum config_context context,
-                       const struct config_listener *l, const struct config_domain *domain)
+static void show_block(struct shower *s, const struct shown_block *b)
 {
     begin_line(s);
-    for (size_t i = 0; i < block->n_words; i++) {
-        add_word(s->out, &block->words[i]);
+    for (size_t i = 0; i < b->statement->n_words; i++) {
+        add_word(s->out, &b->statement->words[i]);
         buf_add_char(s->out, ' ');
     }
     buf_add_char(s->out, '{');
-    end_line(s, config_statement_place(block));
+    end_line(s, config_statement_place(b->statement));
     s->indent = true;
     for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++) {
         const struct config_directive *d = config_directive_get((enum config_directive_id)i);
-        if (!is_wanted(s, d, context))
+        if (!is_wanted(s, d, b->context))
             continue;
-        struct scopes scopes = scopes_of(s, block, d);
-        if (!show_said(s, &scopes, d) && d->id != CONFIG_DIRECTIVE_LIMIT)
-            show_inner_computed(s, d, l, domain);
+        struct scopes scopes = scopes_of(s, b, d);
+        if (!show_said(s, &scopes, d, b->context) && d->id != CONFIG_DIRECTIVE_LIMIT && !is_idle(b, d))
+            show_inner_computed(s, d, b);
     }
     s->indent = false;
     buf_add_c(s->out, "}\n");
+}
+
+static struct shown_block block_of(const struct shower *s, const struct config_statement *st,
+                                   enum config_context context, size_t at)
+{
+    struct shown_block b = { .statement = st, .context = context };
+
+    if (context == CONFIG_CONTEXT_LISTEN)
+        b.listener = &s->c->listeners[at];
+    else if (context == CONFIG_CONTEXT_DOMAIN)
+        b.domain = &s->c->domains[at];
+    else
+        b.route = &s->c->routes[s->c->n_domains + at];
+    return b;
 }
 
 /* `config show listen` shows each whole, `config show vrfy` that alone in each. */
@@ -257,12 +297,19 @@ static void show_blocks(struct shower *s, enum config_directive_id id, enum conf
              st = st->same) {
             if (id == CONFIG_DIRECTIVE_LISTEN && !st->value.endpoints.n)
                 continue;
-            if (id == CONFIG_DIRECTIVE_LISTEN)
-                show_block(s, st, context, &s->c->listeners[at++], NULL);
-            else
-                show_block(s, st, context, NULL, &s->c->domains[at++]);
+            struct shown_block b = block_of(s, st, context, at++);
+            show_block(s, &b);
         }
     s->only = only;
+}
+
+/* `* mx`, when it is not written: all else about it is what stands at the top. */
+static void show_last_route(struct shower *s)
+{
+    const struct config_route *last = &s->c->routes[s->c->n_routes - 1];
+
+    if (!last->place.line && (!s->only || s->only->id == CONFIG_DIRECTIVE_ROUTE))
+        show_text(s, config_directive_get(CONFIG_DIRECTIVE_ROUTE), STR("* mx"), CONFIG_PLACE_DEFAULT);
 }
 
 bool config_show(const struct config *c, struct str name, struct buf *out)
@@ -274,5 +321,7 @@ bool config_show(const struct config *c, struct str name, struct buf *out)
     show_top(&s);
     show_blocks(&s, CONFIG_DIRECTIVE_LISTEN, CONFIG_CONTEXT_LISTEN);
     show_blocks(&s, CONFIG_DIRECTIVE_DOMAIN, CONFIG_CONTEXT_DOMAIN);
+    show_blocks(&s, CONFIG_DIRECTIVE_ROUTE, CONFIG_CONTEXT_ROUTE);
+    show_last_route(&s);
     return !out->failed;
 }

@@ -1,4 +1,4 @@
-/* config/value.c -- taking words, complaining of them, and the values that are one word. */
+/* config/value.c -- the values that are one word, and which grammar has which reader. */
 #include "config/value.h"
 
 #include <inttypes.h>
@@ -10,133 +10,7 @@
 #include "config/parse.h"
 #include "core/num.h"
 
-enum { PATH_LENGTH_MAX = 4095, SEPARATORS_MAX = 8 };
-
-const struct config_word *config_args_peek(const struct config_args *a)
-{
-    return a->at < a->n ? &a->items[a->at] : NULL;
-}
-
-const struct config_word *config_args_next(struct config_args *a)
-{
-    return a->at < a->n ? &a->items[a->at++] : NULL;
-}
-
-/* How the directive is written, as a cure. */
-static struct str such_as(struct config_args *a)
-{
-    return config_say(a->r, "write it like this: %.*s", STR_ARG(a->s->directive->example));
-}
-
-const struct config_word *config_args_need(struct config_args *a)
-{
-    const struct config_word *w = config_args_next(a);
-
-    if (w)
-        return w;
-    struct config_mark mark = { .place = config_statement_place(a->s), .cure = such_as(a) };
-    if (a->at)
-        mark.place = a->items[a->at - 1].place;
-    config_complain(a->r, mark, "'%.*s' needs more: %.*s", STR_ARG(a->s->directive->name),
-                    STR_ARG(a->s->directive->value));
-    return NULL;
-}
-
-struct config_mark config_args_mark(struct config_args *a, const struct config_word *w)
-{
-    return (struct config_mark){ .place = w->place, .cure = such_as(a) };
-}
-
-bool config_args_refuse(struct config_args *a, const struct config_word *w, const char *kind)
-{
-    struct str shown = config_shown(a->r, w->text);
-
-    return config_complain(a->r, config_args_mark(a, w), "'%.*s' is not %s", STR_ARG(shown), kind);
-}
-
-bool config_args_not_built(struct config_args *a, const struct config_word *w, size_t n)
-{
-    struct str shown = config_shown(a->r, str_head(w->text, n));
-
-    return config_complain(a->r, (struct config_mark){ .place = config_word_part(w, 0, n) },
-                           "'%.*s' is not built yet", STR_ARG(shown));
-}
-
-size_t config_scheme_find(const struct config_word *w, const struct config_scheme *schemes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        bool prefix = str_ends(schemes[i].name, STR(":"));
-        if (prefix ? str_starts(w->text, schemes[i].name) : str_eq(w->text, schemes[i].name))
-            return i;
-    }
-    return n;
-}
-
-/* Length of "scheme:" at the front of S, 0 when there is none. */
-static size_t scheme_length(struct str s)
-{
-    size_t i = 0;
-
-    while (i < s.n && (ascii_is_alnum(s.p[i]) || s.p[i] == '-'))
-        i++;
-    return i && i < s.n && s.p[i] == ':' ? i + 1 : 0;
-}
-
-bool config_scheme_refuse(struct config_args *a, const struct config_word *w,
-                          const struct config_scheme *schemes, size_t n, struct str cure)
-{
-    size_t length = scheme_length(w->text);
-    struct str name = length ? str_head(w->text, length) : w->text, shown = config_shown(a->r, name);
-    struct config_mark mark = { .place = config_word_part(w, 0, name.n), .cure = cure };
-    struct str names[32];
-
-    BUG_ON(n > ARRAY_LEN(names));
-    for (size_t i = 0; i < n; i++)
-        names[i] = schemes[i].name;
-    size_t found = config_slip_nearest(name, names, n);
-    if (found < n)
-        mark.hint = config_hint(a->r, names[found]);
-    if (length)
-        return config_complain(a->r, mark, "unknown scheme '%.*s'", STR_ARG(shown));
-    return config_complain(a->r, mark, "'%.*s' is not known here", STR_ARG(shown));
-}
-
-/* "measures are: connections sessions …", of those that are built. */
-static struct str list_of(struct config_args *a, const struct config_words *words)
-{
-    struct str list = config_say(a->r, "%ss are:", words->title);
-
-    for (size_t i = 0; i < words->n; i++)
-        if (words->items[i].built)
-            list = config_say(a->r, "%.*s %.*s", STR_ARG(list), STR_ARG(words->items[i].name));
-    return list;
-}
-
-bool config_args_one_of(struct config_args *a, const struct config_words *words, size_t *index)
-{
-    const struct config_word *w = config_args_need(a);
-
-    if (!w)
-        return false;
-    size_t i = config_scheme_find(w, words->items, words->n);
-    if (i == words->n)
-        return config_scheme_refuse(a, w, words->items, words->n, list_of(a, words));
-    if (!words->items[i].built)
-        return config_args_not_built(a, w, w->text.n);
-    *index = i;
-    return true;
-}
-
-bool config_args_path(struct config_args *a, const struct config_word *w, struct str path, struct str *out)
-{
-    if (!path.n)
-        return config_complain(a->r, config_args_mark(a, w), "the path is empty");
-    *out = config_path_from(a->r, w->place, path);
-    if (out->n > PATH_LENGTH_MAX)
-        return config_complain(a->r, config_args_mark(a, w), "the path is longer than %d octets",
-                               PATH_LENGTH_MAX);
-    return true;
-}
+enum { SEPARATORS_MAX = 8 };
 
 static bool read_path(struct config_args *a, union config_value *out)
 {
@@ -168,20 +42,6 @@ static bool read_host(struct config_args *a, union config_value *out)
     if (!str_has(out->text.text, '.'))
         return config_complain(a->r, mark, "'%.*s' has no dot: it is not a full host name", STR_ARG(shown));
     return true;
-}
-
-bool config_args_domain(struct config_args *a, const struct config_word *w, struct str written,
-                        struct str *out)
-{
-    struct err err = { 0 };
-
-    if (config_domain_normal(written, a->r->arena, out, &err))
-        return true;
-    if (err.kind == ERR_TEMP)
-        return config_exhausted(a->r);
-    struct str shown = config_shown(a->r, written);
-    return config_complain(a->r, config_args_mark(a, w), "'%.*s' is not a domain: %s", STR_ARG(shown),
-                           err.text);
 }
 
 static bool read_domain(struct config_args *a, union config_value *out)
@@ -300,7 +160,7 @@ static struct str size_hint(struct config_args *a, struct str written)
     return config_say(a->r, "did you mean '%.*s%c'?", STR_ARG(str_head(written, digits)), c);
 }
 
-static bool read_size(struct config_args *a, const struct config_word *w, uint64_t *n)
+bool config_args_number(struct config_args *a, const struct config_word *w, uint64_t *n)
 {
     if (config_number_size(w->text, n))
         return in_bounds(a, w, *n);
@@ -317,7 +177,7 @@ static bool read_number(struct config_args *a, union config_value *out)
     if (!w)
         return false;
     out->number.place = w->place;
-    return read_size(a, w, &out->number.n);
+    return config_args_number(a, w, &out->number.n);
 }
 
 static bool read_count_or_auto(struct config_args *a, struct config_count *out)
@@ -327,7 +187,7 @@ static bool read_count_or_auto(struct config_args *a, struct config_count *out)
     if (!w)
         return false;
     *out = (struct config_count){ .automatic = str_eq(w->text, STR("auto")), .place = w->place };
-    return out->automatic || read_size(a, w, &out->n);
+    return out->automatic || config_args_number(a, w, &out->n);
 }
 
 static bool read_count(struct config_args *a, union config_value *out)
@@ -348,22 +208,28 @@ static bool read_share(struct config_args *a, union config_value *out)
     return config_args_refuse(a, w, "a size or a percentage");
 }
 
-static bool read_time_word(struct config_args *a, struct config_time *out)
+bool config_args_time(struct config_args *a, const struct config_word *w, uint64_t *msec)
 {
-    const struct config_word *w = config_args_need(a);
     uint64_t bare;
 
-    if (!w)
-        return false;
-    out->place = w->place;
-    if (config_number_time(w->text, &out->msec))
-        return in_bounds(a, w, out->msec);
+    if (config_number_time(w->text, msec))
+        return in_bounds(a, w, *msec);
     struct str shown = config_shown(a->r, w->text);
     struct config_mark mark = { .place = w->place,
                                 .cure = STR("units are ms s m h d w, the larger first: 1h30m") };
     if (num_parse_u64(w->text, UINT32_MAX, &bare))
         mark.hint = config_say(a->r, "did you mean '%.*ss'?", STR_ARG(shown));
     return config_complain(a->r, mark, "'%.*s' is not a time", STR_ARG(shown));
+}
+
+static bool read_time_word(struct config_args *a, struct config_time *out)
+{
+    const struct config_word *w = config_args_need(a);
+
+    if (!w)
+        return false;
+    out->place = w->place;
+    return config_args_time(a, w, &out->msec);
 }
 
 static bool read_time(struct config_args *a, union config_value *out)
@@ -443,16 +309,16 @@ static const struct config_scheme timeout_kinds[] = {
     { STR_INIT("command"), true, "last reply to end of the next command, or between reads of content" },
     { STR_INIT("transaction"), true, "MAIL to final dot" },
     { STR_INIT("lookup"), true, "an answer from the tables" },
-    { STR_INIT("connect"), false },
-    { STR_INIT("greeting"), false },
-    { STR_INIT("ehlo"), false },
-    { STR_INIT("mail"), false },
-    { STR_INIT("rcpt"), false },
-    { STR_INIT("data"), false },
-    { STR_INIT("block"), false },
-    { STR_INIT("final"), false },
-    { STR_INIT("quit"), false },
-    { STR_INIT("filter"), false },
+    { STR_INIT("connect"), true, "a connection to a host; from here on in 'route' and 'domain' too" },
+    { STR_INIT("greeting"), true, "the peer's 220" },
+    { STR_INIT("ehlo"), true, "its reply to EHLO" },
+    { STR_INIT("mail"), true, "its reply to MAIL" },
+    { STR_INIT("rcpt"), true, "its reply to RCPT" },
+    { STR_INIT("data"), true, "its reply to DATA" },
+    { STR_INIT("block"), true, "a block of content written" },
+    { STR_INIT("final"), true, "its reply to the final dot" },
+    { STR_INIT("quit"), true, "its reply to QUIT" },
+    { STR_INIT("filter"), false, NULL, 'N' },
 };
 
 const struct config_words config_timeout_words = { "kind", timeout_kinds, ARRAY_LEN(timeout_kinds) };
@@ -470,7 +336,6 @@ static bool read_timeout(struct config_args *a, union config_value *out)
 static config_value_reader *reader_of(enum config_grammar grammar)
 {
     static config_value_reader *const readers[] = {
-        [CONFIG_GRAMMAR_RELAY] = config_value_relay,
         [CONFIG_GRAMMAR_HOST] = read_host,
         [CONFIG_GRAMMAR_DOMAIN] = read_domain,
         [CONFIG_GRAMMAR_ADDRESS] = config_value_address,
@@ -496,6 +361,15 @@ static config_value_reader *reader_of(enum config_grammar grammar)
         [CONFIG_GRAMMAR_ALIASES] = config_value_aliases,
         [CONFIG_GRAMMAR_SEPARATORS] = read_separators,
         [CONFIG_GRAMMAR_TARGET] = config_value_target,
+        [CONFIG_GRAMMAR_ROUTE] = config_value_route,
+        [CONFIG_GRAMMAR_PATTERNS] = config_value_patterns,
+        [CONFIG_GRAMMAR_LISTENERS] = config_value_listeners,
+        [CONFIG_GRAMMAR_RELAY] = config_value_relay,
+        [CONFIG_GRAMMAR_RESOLVER] = config_value_resolver,
+        [CONFIG_GRAMMAR_WINDOW] = config_value_window,
+        [CONFIG_GRAMMAR_REUSE] = config_value_reuse,
+        [CONFIG_GRAMMAR_TIMES] = config_value_times,
+        [CONFIG_GRAMMAR_BOUNCE] = config_value_bounce,
         [CONFIG_GRAMMAR_LOG] = config_value_log,
     };
 
@@ -505,10 +379,22 @@ static config_value_reader *reader_of(enum config_grammar grammar)
 
 static bool is_list(enum config_grammar grammar)
 {
-    return grammar == CONFIG_GRAMMAR_IPS || grammar == CONFIG_GRAMMAR_NETWORKS ||
-           grammar == CONFIG_GRAMMAR_RELAY || grammar == CONFIG_GRAMMAR_LISTEN ||
-           grammar == CONFIG_GRAMMAR_DOMAINS || grammar == CONFIG_GRAMMAR_USERS ||
-           grammar == CONFIG_GRAMMAR_ALIASES;
+    static const enum config_grammar lists[] = {
+        CONFIG_GRAMMAR_IPS,   CONFIG_GRAMMAR_NETWORKS, CONFIG_GRAMMAR_RELAY,    CONFIG_GRAMMAR_LISTEN,
+        CONFIG_GRAMMAR_USERS, CONFIG_GRAMMAR_ALIASES,  CONFIG_GRAMMAR_DOMAINS,  CONFIG_GRAMMAR_TARGET,
+        CONFIG_GRAMMAR_ROUTE, CONFIG_GRAMMAR_PATTERNS, CONFIG_GRAMMAR_RESOLVER, CONFIG_GRAMMAR_LISTENERS,
+        CONFIG_GRAMMAR_TIMES,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        if (lists[i] == grammar)
+            return true;
+    return false;
+}
+
+static bool has_targets(enum config_grammar grammar)
+{
+    return grammar == CONFIG_GRAMMAR_TARGET || grammar == CONFIG_GRAMMAR_ROUTE;
 }
 
 static bool is_cut(char c)
@@ -539,15 +425,25 @@ static size_t count_pieces(const struct config_word *w)
     return n;
 }
 
+/* How many words at the front are members of a list: what stands behind pipe: and fail is an argument each. */
+static size_t count_members(const struct config_args *a)
+{
+    for (size_t i = 0; has_targets(a->s->directive->grammar) && i < a->n; i++)
+        if (config_target_takes_words(&a->items[i]))
+            return i;
+    return a->n;
+}
+
 /* A variable that is alone in a list may hold several members, or none (FACE 1.2). */
 static bool cut_variables(struct config_args *a)
 {
-    size_t n = 0, at = 0;
+    size_t n = 0, at = 0, members = count_members(a);
     bool any = false;
 
     for (size_t i = 0; i < a->n; i++) {
-        n += a->items[i].alone ? count_pieces(&a->items[i]) : 1;
-        any |= a->items[i].alone;
+        bool alone = i < members && a->items[i].alone;
+        n += alone ? count_pieces(&a->items[i]) : 1;
+        any |= alone;
     }
     if (!any)
         return true;
@@ -556,9 +452,10 @@ static bool cut_variables(struct config_args *a)
         return config_exhausted(a->r);
     for (size_t i = 0; i < a->n; i++) {
         struct str piece, rest = a->items[i].text;
-        if (!a->items[i].alone)
+        bool alone = i < members && a->items[i].alone;
+        if (!alone)
             items[at++] = a->items[i];
-        while (a->items[i].alone && (piece = cut_piece(&rest)).n) {
+        while (alone && (piece = cut_piece(&rest)).n) {
             items[at] = a->items[i];
             items[at++].text = piece;
         }
@@ -581,9 +478,7 @@ static bool refuse_rest(struct config_args *a)
 
 static bool refuse_placeholders(struct config_args *a)
 {
-    if (a->s->directive->grammar == CONFIG_GRAMMAR_TARGET)
-        return true;
-    for (size_t i = 0; i < a->n; i++)
+    for (size_t i = 0; i < a->n && !has_targets(a->s->directive->grammar); i++)
         if (a->items[i].placeholders) {
             struct str shown = config_shown(a->r, a->items[i].text);
             return config_complain(a->r, (struct config_mark){ .place = a->items[i].place },

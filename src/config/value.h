@@ -19,10 +19,24 @@ enum config_worker_kind {
 };
 
 enum config_timeout_kind {
-    CONFIG_TIMEOUT_COMMAND,
+    CONFIG_TIMEOUT_COMMAND, /* of sessions */
     CONFIG_TIMEOUT_TRANSACTION,
     CONFIG_TIMEOUT_LOOKUP,
+    CONFIG_TIMEOUT_CONNECT, /* from here on of sending */
+    CONFIG_TIMEOUT_GREETING,
+    CONFIG_TIMEOUT_EHLO,
+    CONFIG_TIMEOUT_MAIL,
+    CONFIG_TIMEOUT_RCPT,
+    CONFIG_TIMEOUT_DATA,
+    CONFIG_TIMEOUT_BLOCK,
+    CONFIG_TIMEOUT_FINAL,
+    CONFIG_TIMEOUT_QUIT,
 };
+
+static inline bool config_timeout_is_of_sending(enum config_timeout_kind kind)
+{
+    return kind >= CONFIG_TIMEOUT_CONNECT;
+}
 
 /* What a statement says, by its directive's grammar. */
 union config_value {
@@ -38,7 +52,22 @@ union config_value {
     struct config_count count;       /* COUNT */
     struct config_time time;         /* TIME */
     struct config_log log;           /* LOG */
-    struct config_target target;     /* TARGET */
+    struct config_patterns patterns; /* PATTERNS */
+    struct config_window window;     /* WINDOW */
+    struct config_reuse reuse;       /* REUSE */
+    struct config_times times;       /* TIMES */
+    struct config_resolver resolver; /* RESOLVER */
+    struct config_bounce_content bounce; /* BOUNCE */
+    struct {
+        struct config_patterns patterns; /* none of TARGET */
+        const struct config_target *targets;
+        size_t n;
+    } route; /* ROUTE TARGET */
+    struct {
+        struct config_networks networks;
+        const struct config_text *tables;
+        size_t n;
+    } relay; /* RELAY */
     struct config_limit limit;       /* LIMIT; BOUND 0 for none */
     struct {
         enum config_worker_kind kind;
@@ -55,7 +84,7 @@ union config_value {
     struct {
         const struct config_text *items;
         size_t n;
-    } texts; /* DOMAINS ALIASES */
+    } texts; /* DOMAINS ALIASES LISTENERS */
     struct {
         const struct config_users *items;
         size_t n;

@@ -119,7 +119,7 @@ bool config_value_listen(struct config_args *a, union config_value *out)
         if (role == ARRAY_LEN(roles))
             ok = config_args_refuse(a, w, "what a listener can be: mx, submission, lmtp, tls");
         else if (!roles[role].built)
-            ok = config_args_not_built(a, w, w->text.n);
+            ok = config_args_not_built(a, w, w->text.n, roles[role].stage);
     }
     out->endpoints.items = items;
     out->endpoints.n = n;
@@ -130,7 +130,7 @@ bool config_value_listen(struct config_args *a, union config_value *out)
 
 static const struct config_scheme users_schemes[] = {
     { STR_INIT("file:"), true },        { STR_INIT("system"), true },      { STR_INIT("any"), true },
-    { STR_INIT("ask"), false },         { STR_INIT("network:"), false },   { STR_INIT("regex:"), false },
+    { STR_INIT("ask"), true },          { STR_INIT("network:"), false },   { STR_INIT("regex:"), false },
     { STR_INIT("lmdb:"), false },       { STR_INIT("redis:"), false },     { STR_INIT("sqlite:"), false },
     { STR_INIT("postgresql:"), false }, { STR_INIT("mysql:"), false },     { STR_INIT("ldap:"), false },
     { STR_INIT("dovecot:"), false },    { STR_INIT("socketmap:"), false }, { STR_INIT("table:"), false },
@@ -143,59 +143,21 @@ static const struct config_scheme alias_schemes[] = {
     { STR_INIT("dovecot:"), false },    { STR_INIT("socketmap:"), false }, { STR_INIT("table:"), false },
 };
 
-/* Length of the scheme in W up to its ":", or of all of it. */
-static size_t scheme_length(const struct config_word *w)
-{
-    size_t colon = str_find(w->text, ':');
-
-    return colon < w->text.n ? colon + 1 : colon;
-}
-
-static bool is_path(struct str s)
-{
-    return str_starts(s, STR("/")) || str_starts(s, STR("./")) || str_starts(s, STR("../"));
-}
-
-/* A path without its scheme is what most people forget first. */
-static bool refuse_bare_path(struct config_args *a, const struct config_word *w, const char *scheme)
-{
-    struct str shown = config_shown(a->r, w->text);
-    struct config_mark mark = { .place = w->place };
-
-    mark.hint = config_say(a->r, "did you mean '%s%.*s'?", scheme, STR_ARG(shown));
-    return config_complain(a->r, mark, "'%.*s' has no scheme", STR_ARG(shown));
-}
-
-/* After a scheme "//" names a host on the network (FACE 1.6). */
-static bool read_file_path(struct config_args *a, const struct config_word *w, struct str *out)
-{
-    struct str path = str_skip(w->text, 5);
-    struct config_mark mark = { .place = w->place };
-
-    if (!str_starts(path, STR("//")))
-        return config_args_path(a, w, path, out);
-    while (str_starts(path, STR("//")))
-        path = str_skip(path, 1);
-    struct str shown = config_shown(a->r, path);
-    mark.hint = config_say(a->r, "did you mean 'file:%.*s'?", STR_ARG(shown));
-    return config_complain(a->r, mark, "'//' names a host, and a file is on this machine");
-}
-
 static bool read_users_word(struct config_args *a, const struct config_word *w, struct config_users *out)
 {
     static const enum config_users_kind kinds[] = { CONFIG_USERS_FILE, CONFIG_USERS_SYSTEM,
-                                                    CONFIG_USERS_ANY };
+                                                    CONFIG_USERS_ANY, CONFIG_USERS_ASK };
     size_t i = config_scheme_find(w, users_schemes, ARRAY_LEN(users_schemes));
 
     if (i == ARRAY_LEN(users_schemes))
-        return is_path(w->text) ? refuse_bare_path(a, w, "file:")
+        return config_word_is_path(w->text) ? config_args_bare_path(a, w, "file:")
                                 : config_scheme_refuse(a, w, users_schemes, i,
                                                        STR("users takes file:PATH, system, any, …"));
     if (!users_schemes[i].built)
-        return config_args_not_built(a, w, scheme_length(w));
+        return config_args_not_built(a, w, config_word_scheme(w), users_schemes[i].stage);
     *out = (struct config_users){ .kind = kinds[i], .place = w->place };
     if (out->kind == CONFIG_USERS_FILE)
-        return read_file_path(a, w, &out->path);
+        return config_args_file(a, w, &out->path);
     return a->n == 1 || config_complain(a->r, (struct config_mark){ .place = w->place },
                                         "'%.*s' stands alone: it is no table", STR_ARG(w->text));
 }
@@ -222,13 +184,13 @@ static bool read_alias_word(struct config_args *a, const struct config_word *w, 
     size_t i = config_scheme_find(w, alias_schemes, ARRAY_LEN(alias_schemes));
 
     if (i == ARRAY_LEN(alias_schemes))
-        return is_path(w->text)
-                   ? refuse_bare_path(a, w, "file:")
+        return config_word_is_path(w->text)
+                   ? config_args_bare_path(a, w, "file:")
                    : config_scheme_refuse(a, w, alias_schemes, i, STR("aliases takes file:PATH, none, …"));
     if (!alias_schemes[i].built)
-        return config_args_not_built(a, w, scheme_length(w));
+        return config_args_not_built(a, w, config_word_scheme(w), alias_schemes[i].stage);
     out->place = w->place;
-    return read_file_path(a, w, &out->text);
+    return config_args_file(a, w, &out->text);
 }
 
 bool config_value_aliases(struct config_args *a, union config_value *out)
@@ -246,157 +208,6 @@ bool config_value_aliases(struct config_args *a, union config_value *out)
     out->texts.items = items;
     out->texts.n = a->n;
     return ok;
-}
-
-/* ---- deliver ---- */
-
-static const struct config_scheme targets[] = {
-    { STR_INIT("maildir:"), true }, { STR_INIT("mx"), false },      { STR_INIT("mx:"), false },
-    { STR_INIT("smtp:"), false },   { STR_INIT("smtps:"), false },  { STR_INIT("lmtp:"), false },
-    { STR_INIT("mbox:"), false },   { STR_INIT("pipe:"), false },   { STR_INIT("bsmtp:"), false },
-    { STR_INIT("hold"), false },    { STR_INIT("discard"), false }, { STR_INIT("fail"), false },
-    { STR_INIT("defer"), false },
-};
-
-/* What is known of a recipient; who sent the message does not choose the mailbox. */
-static const enum config_placeholder in_mailbox[] = {
-    CONFIG_PLACEHOLDER_USER,     CONFIG_PLACEHOLDER_DETAIL,   CONFIG_PLACEHOLDER_DOMAIN,
-    CONFIG_PLACEHOLDER_ADDRESS,  CONFIG_PLACEHOLDER_ORIGINAL, CONFIG_PLACEHOLDER_HOME,
-    CONFIG_PLACEHOLDER_HOSTNAME,
-};
-
-/* NAME, whose brace stands AT octets behind the beginning of W. */
-static bool refuse_placeholder(struct config_args *a, const struct config_word *w, struct str name, size_t at)
-{
-    struct str allowed[ARRAY_LEN(in_mailbox)], shown = config_shown(a->r, name);
-    struct config_mark mark = { .place = config_word_part(w, at, name.n + 2) };
-    struct str list = STR("allowed here:");
-
-    for (size_t i = 0; i < ARRAY_LEN(in_mailbox); i++) {
-        allowed[i] = config_placeholder_name(in_mailbox[i]);
-        list = config_say(a->r, "%.*s {%.*s}", STR_ARG(list), STR_ARG(allowed[i]));
-    }
-    size_t near = config_slip_nearest(name, allowed, ARRAY_LEN(allowed));
-    if (near < ARRAY_LEN(allowed))
-        mark.hint = config_say(a->r, "did you mean '{%.*s}'?", STR_ARG(allowed[near]));
-    mark.cure = list;
-    if (config_placeholder_find(name) == CONFIG_PLACEHOLDER_NONE)
-        return config_complain(a->r, mark, "unknown placeholder '{%.*s}'", STR_ARG(shown));
-    return config_complain(a->r, mark, "'{%.*s}' cannot be part of the path of a mailbox", STR_ARG(shown));
-}
-
-static bool is_allowed(enum config_placeholder which)
-{
-    for (size_t i = 0; i < ARRAY_LEN(in_mailbox); i++)
-        if (in_mailbox[i] == which)
-            return true;
-    return false;
-}
-
-/* Adds TEXT to the last piece when that is text too, else as a piece of its own. */
-static bool add_literal(struct config_args *a, const struct config_word *w, struct config_piece *pieces,
-                        size_t *n, struct str text)
-{
-    if (!text.n)
-        return true;
-    if (!*n || pieces[*n - 1].placeholder != CONFIG_PLACEHOLDER_NONE) {
-        pieces[(*n)++] = (struct config_piece){ .placeholder = CONFIG_PLACEHOLDER_NONE, .literal = text };
-        return true;
-    }
-    struct str *last = &pieces[*n - 1].literal;
-    if (last->n > FILE_PATH_MAX)
-        return config_complain(a->r, (struct config_mark){ .place = w->place },
-                               "the path is longer than %d octets", FILE_PATH_MAX);
-    char *p = arena_alloc(a->r->arena, last->n + text.n);
-    if (!p)
-        return config_exhausted(a->r);
-    memcpy(p, last->p, last->n);
-    memcpy(p + last->n, text.p, text.n);
-    *last = str_of(p, last->n + text.n);
-    return true;
-}
-
-/* The pieces of W behind its scheme. */
-static bool cut_pieces(struct config_args *a, const struct config_word *w, size_t skip,
-                       struct config_piece *pieces, size_t *n)
-{
-    struct config_part whole = { .text = w->text };
-    const struct config_part *parts = w->n_parts ? w->parts : &whole;
-    size_t n_parts = w->n_parts ? w->n_parts : 1, at = 0;
-
-    for (size_t i = 0; i < n_parts; i++) {
-        size_t skipped = parts[i].placeholder ? 0 : size_min(skip, parts[i].text.n);
-        enum config_placeholder which = config_placeholder_find(parts[i].text);
-        if (!parts[i].placeholder) {
-            if (!add_literal(a, w, pieces, n, str_skip(parts[i].text, skipped)))
-                return false;
-            skip -= skipped;
-        } else if (skip || which == CONFIG_PLACEHOLDER_NONE || !is_allowed(which)) {
-            return refuse_placeholder(a, w, parts[i].text, at);
-        } else {
-            pieces[(*n)++] = (struct config_piece){ .placeholder = which };
-        }
-        at += parts[i].text.n + (parts[i].placeholder ? 2 : 0);
-    }
-    return true;
-}
-
-/* {home} is a whole path: it can only begin one. */
-static bool check_home(struct config_args *a, const struct config_word *w, const struct config_template *t)
-{
-    struct config_mark mark = { .place = w->place,
-                                .cure = STR("write it like this: deliver maildir:{home}/Maildir;") };
-
-    for (size_t i = 0; i < t->n; i++)
-        if (t->pieces[i].placeholder == CONFIG_PLACEHOLDER_HOME &&
-            (i || (t->n > 1 && !str_starts(t->pieces[1].literal, STR("/")))))
-            return config_complain(a->r, mark, "'{home}' can only be the beginning of a path");
-    return true;
-}
-
-/* A path that is seen from the file, and whose folder is one that can be given to the delivery alone. */
-static bool check_root(struct config_args *a, const struct config_word *w, struct config_template *t,
-                       struct config_piece *pieces)
-{
-    struct config_mark mark = { .place = w->place };
-
-    if (!t->n)
-        return config_complain(a->r, mark, "the path is empty");
-    if (pieces[0].placeholder == CONFIG_PLACEHOLDER_HOME)
-        return check_home(a, w, t);
-    if (pieces[0].placeholder == CONFIG_PLACEHOLDER_NONE)
-        pieces[0].literal = config_path_from(a->r, w->place, pieces[0].literal);
-    if (pieces[0].literal.n > FILE_PATH_MAX)
-        return config_complain(a->r, mark, "the path is longer than %d octets", FILE_PATH_MAX);
-    mark.cure = STR("put a folder first, such as /var/mail");
-    if (!config_template_root(t).n)
-        return config_complain(a->r, mark, "mailboxes need a folder of their own");
-    return check_home(a, w, t);
-}
-
-bool config_value_target(struct config_args *a, union config_value *out)
-{
-    const struct config_word *w = config_args_need(a);
-    struct config_target *target = &out->target;
-    size_t n = 0;
-
-    if (!w)
-        return false;
-    size_t i = config_scheme_find(w, targets, ARRAY_LEN(targets));
-    if (i == ARRAY_LEN(targets))
-        return is_path(w->text) ? refuse_bare_path(a, w, "maildir:")
-                                : config_scheme_refuse(a, w, targets, i,
-                                                       STR("deliver takes mx smtp:// lmtp:// maildir: …"));
-    if (!targets[i].built)
-        return config_args_not_built(a, w, scheme_length(w));
-    struct config_piece *pieces = ARENA_NEW_ARRAY(a->r->arena, w->n_parts + 1, struct config_piece);
-    if (!pieces)
-        return config_exhausted(a->r);
-    if (!cut_pieces(a, w, targets[i].name.n, pieces, &n))
-        return false;
-    *target =
-        (struct config_target){ .kind = CONFIG_TARGET_MAILDIR, .path = { pieces, n }, .place = w->place };
-    return check_root(a, w, &target->path, pieces);
 }
 
 /* ---- log ---- */
@@ -423,12 +234,12 @@ bool config_value_log(struct config_args *a, union config_value *out)
         return false;
     size_t i = config_scheme_find(w, log_kinds, ARRAY_LEN(log_kinds));
     if (i == ARRAY_LEN(log_kinds))
-        return is_path(w->text) ? refuse_bare_path(a, w, "file:")
+        return config_word_is_path(w->text) ? config_args_bare_path(a, w, "file:")
                                 : config_scheme_refuse(a, w, log_kinds, i,
                                                        STR("log takes: stderr journal syslog file:PATH"));
     *log =
         (struct config_log){ .kind = (enum config_log_kind)i, .level = CONFIG_LOG_INFO, .place = w->place };
-    if (log->kind == CONFIG_LOG_FILE && !read_file_path(a, w, &log->path))
+    if (log->kind == CONFIG_LOG_FILE && !config_args_file(a, w, &log->path))
         return false;
     for (size_t least = 0; (w = config_args_peek(a)) && least < ARRAY_LEN(log_words); config_args_next(a)) {
         i = config_scheme_find(w, log_words, ARRAY_LEN(log_words));

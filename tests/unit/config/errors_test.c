@@ -195,7 +195,7 @@ static void an_endpoint_within_another_names_both_places(void **state)
 static void a_domain_that_lacks_something_says_what(void **state)
 {
     (void)state;
-    assert_shows(STR("domain example.org { }\ndomain example.net { user any; deliver mx; }\n"),
+    assert_shows(STR("domain example.org { }\ndomain example.net { user any; deliver bsmtp:/x; }\n"),
                  "/etc/veredus/veredus.conf:1:1: error: this domain has no 'users'\n"
                  "    1 | domain example.org { }\n"
                  "      | ^^^^^^ such as: users file:/etc/veredus/users;\n"
@@ -203,11 +203,11 @@ static void a_domain_that_lacks_something_says_what(void **state)
                  "    1 | domain example.org { }\n"
                  "      | ^^^^^^ such as: deliver maildir:/var/mail/{domain}/{user};\n"
                  "/etc/veredus/veredus.conf:2:22: error: unknown directive 'user'\n"
-                 "    2 | domain example.net { user any; deliver mx; }\n"
+                 "    2 | domain example.net { user any; deliver bsmtp:/x; }\n"
                  "      |                      ^^^^ did you mean 'users'?\n"
-                 "/etc/veredus/veredus.conf:2:40: error: 'mx' is not built yet\n"
-                 "    2 | domain example.net { user any; deliver mx; }\n"
-                 "      |                                        ^^\n");
+                 "/etc/veredus/veredus.conf:2:40: error: 'bsmtp:' is not built yet\n"
+                 "    2 | domain example.net { user any; deliver bsmtp:/x; }\n"
+                 "      |                                        ^^^^^^ it comes with stage C\n");
 }
 
 static void an_unknown_placeholder_lists_those_allowed(void **state)

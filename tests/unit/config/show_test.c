@@ -56,6 +56,10 @@ static void a_block_is_shown_whole(void **state)
                  "    subaddress -;                                       # veredus.conf:1\n"
                  "    deliver \"maildir:/my mail/{user}\";                  # veredus.conf:4\n"
                  "    deliver-as vmail;                                   # default\n"
+                 "    alias-commands off;                                 # default\n"
+                 "    retry 1m 5m 15m 30m 1h 2h 4h;                       # default\n"
+                 "    expire 5d;                                          # default\n"
+                 "    delay-warning 4h;                                   # default\n"
                  "}\n");
 }
 
@@ -107,7 +111,7 @@ static void an_unknown_name_shows_nothing(void **state)
     (void)state;
     parse_text(&p, STR(""));
     assert_false(config_show(p.c, STR("hostnam"), &out));
-    assert_false(config_show(p.c, STR("route"), &out));
+    assert_false(config_show(p.c, STR("site"), &out));
     assert_int_equal(out.n, 0);
     assert_false(config_show(p.c, STR_NONE, &small));
     parsed_done(&p);

@@ -311,8 +311,8 @@ static void what_must_be_had_is_listed_with_its_place(void **state)
         { CONFIG_NEED_GROUP, "mail", 2 },
         { CONFIG_NEED_USERS_FILE, "/u", 3 },
         { CONFIG_NEED_ALIASES_FILE, "/a", 3 },
-        { CONFIG_NEED_MAIL_ROOT, "/m", 4 },
         { CONFIG_NEED_ACCOUNT, "vmail", 0 },
+        { CONFIG_NEED_MAIL_ROOT, "/m", 4 },
         { CONFIG_NEED_LOG_FOLDER, "/var/log", 5 },
     };
     struct parsed p;

@@ -1,0 +1,180 @@
+/* config/build_route.c -- every way that mail can go: each domain's `deliver`, each `route`, and `* mx` (FACE 1.6). */
+#include "config/builder.h"
+
+#include "config/routes.h"
+
+/* ---- how it goes ---- */
+
+static struct config_sending sending(const struct config_builder *b, const struct config_block *block)
+{
+    return (struct config_sending){
+        .port = config_said_value(b, block, CONFIG_DIRECTIVE_PORT)->number,
+        .address_family = config_said_value(b, block, CONFIG_DIRECTIVE_ADDRESS_FAMILY)->choice,
+        .connections = config_said_value(b, block, CONFIG_DIRECTIVE_CONNECTIONS)->window,
+        .reuse = config_said_value(b, block, CONFIG_DIRECTIVE_REUSE)->reuse,
+        .recipients_per_transaction =
+            config_said_value(b, block, CONFIG_DIRECTIVE_RECIPIENTS_PER_TRANSACTION)->number,
+        .dead_host = config_said_value(b, block, CONFIG_DIRECTIVE_DEAD_HOST)->time,
+        .retry = config_said_value(b, block, CONFIG_DIRECTIVE_RETRY)->times,
+        .expire = config_said_value(b, block, CONFIG_DIRECTIVE_EXPIRE)->time,
+        .delay_warning = config_said_value(b, block, CONFIG_DIRECTIVE_DELAY_WARNING)->times,
+        .timeout_connect = config_said_timeout(b, block, CONFIG_TIMEOUT_CONNECT),
+        .timeout_greeting = config_said_timeout(b, block, CONFIG_TIMEOUT_GREETING),
+        .timeout_ehlo = config_said_timeout(b, block, CONFIG_TIMEOUT_EHLO),
+        .timeout_mail = config_said_timeout(b, block, CONFIG_TIMEOUT_MAIL),
+        .timeout_rcpt = config_said_timeout(b, block, CONFIG_TIMEOUT_RCPT),
+        .timeout_data = config_said_timeout(b, block, CONFIG_TIMEOUT_DATA),
+        .timeout_block = config_said_timeout(b, block, CONFIG_TIMEOUT_BLOCK),
+        .timeout_final = config_said_timeout(b, block, CONFIG_TIMEOUT_FINAL),
+        .timeout_quit = config_said_timeout(b, block, CONFIG_TIMEOUT_QUIT),
+    };
+}
+
+/* ---- which there are ---- */
+
+static const struct config_statement *first_of(const struct config_builder *b, enum config_directive_id id)
+{
+    return config_block_find(b->tree->written, id);
+}
+
+static size_t count(const struct config_builder *b, enum config_directive_id id)
+{
+    size_t n = 0;
+
+    for (const struct config_statement *s = first_of(b, id); s; s = s->same)
+        n++;
+    return n;
+}
+
+bool config_routes_begin(struct config_builder *b)
+{
+    size_t n = count(b, CONFIG_DIRECTIVE_DOMAIN) + count(b, CONFIG_DIRECTIVE_ROUTE) + 1;
+
+    b->routes = ARENA_NEW_ARRAY(b->r->arena, n, struct config_route);
+    if (!b->routes)
+        return config_exhausted(b->r);
+    b->c->routes = b->routes;
+    b->c->sending = sending(b, NULL);
+    return true;
+}
+
+static struct config_route *new_route(struct config_builder *b)
+{
+    struct config_route *route = &b->routes[b->c->n_routes];
+
+    *route = (struct config_route){ .index = b->c->n_routes++ };
+    return route;
+}
+
+bool config_routes_deliver(struct config_builder *b, const struct config_statement *s, struct config_domain *d)
+{
+    const struct config_statement *deliver = config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER);
+    struct config_pattern *patterns = ARENA_NEW_ARRAY(b->r->arena, d->n_names, struct config_pattern);
+    struct config_route *route = new_route(b);
+
+    if (!patterns)
+        return config_exhausted(b->r);
+    for (size_t i = 0; i < d->n_names; i++)
+        patterns[i] = (struct config_pattern){ .kind = CONFIG_PATTERN_DOMAIN,
+                                               .domain = d->names[i].text,
+                                               .place = d->names[i].place };
+    route->place = deliver->value.route.targets[0].place;
+    route->domain = d;
+    route->patterns = (struct config_patterns){ .items = patterns, .n = d->n_names, .place = d->names[0].place };
+    route->targets = deliver->value.route.targets;
+    route->n_targets = deliver->value.route.n;
+    route->sending = sending(b, s->block);
+    d->route = route;
+    return true;
+}
+
+static void written_route(struct config_builder *b, const struct config_statement *s)
+{
+    const struct config_statement *senders = config_block_find(s->block, CONFIG_DIRECTIVE_SENDERS);
+    const struct config_statement *listeners = config_block_find(s->block, CONFIG_DIRECTIVE_LISTENERS);
+    struct config_route *route = new_route(b);
+
+    route->place = config_statement_place(s);
+    route->patterns = s->value.route.patterns;
+    route->targets = s->value.route.targets;
+    route->n_targets = s->value.route.n;
+    route->sending = sending(b, s->block);
+    if (senders)
+        route->senders = senders->value.patterns;
+    if (listeners) {
+        route->listeners = listeners->value.texts.items;
+        route->n_listeners = listeners->value.texts.n;
+    }
+}
+
+static bool is_for_all(const struct config_route *route)
+{
+    for (size_t i = 0; i < route->patterns.n; i++)
+        if (route->patterns.items[i].kind == CONFIG_PATTERN_ALL)
+            return !route->senders.n && !route->n_listeners;
+    return false;
+}
+
+/* Where no route is written for all the rest, their MX is asked. */
+static bool last_route(struct config_builder *b)
+{
+    static const struct config_pattern all = { .kind = CONFIG_PATTERN_ALL };
+    static const struct config_target mx = { .kind = CONFIG_TARGET_MX };
+
+    for (size_t i = 0; i < b->c->n_routes; i++)
+        if (is_for_all(&b->routes[i]))
+            return true;
+    struct config_route *route = new_route(b);
+    route->patterns = (struct config_patterns){ .items = &all, .n = 1 };
+    route->targets = &mx;
+    route->n_targets = 1;
+    route->sending = b->c->sending;
+    return true;
+}
+
+/* ---- conditions ---- */
+
+static bool is_listener(const struct config *c, struct str name)
+{
+    for (size_t i = 0; i < c->n_listeners; i++)
+        if (str_eq(c->listeners[i].name.text, name))
+            return true;
+    return false;
+}
+
+static void complain_of_listener(struct config_builder *b, const struct config_text *name)
+{
+    struct str *names = ARENA_NEW_ARRAY(b->r->arena, b->c->n_listeners, struct str);
+    struct str shown = config_shown(b->r, name->text), list = STR("listeners are:");
+    struct config_mark mark = { .place = name->place };
+
+    if (!names) {
+        config_exhausted(b->r);
+        return;
+    }
+    for (size_t i = 0; i < b->c->n_listeners; i++) {
+        names[i] = b->c->listeners[i].name.text;
+        list = config_say(b->r, "%.*s %.*s", STR_ARG(list), STR_ARG(names[i]));
+    }
+    size_t near = config_slip_nearest(name->text, names, b->c->n_listeners);
+    if (near < b->c->n_listeners)
+        mark.hint = config_hint(b->r, names[near]);
+    mark.cure = config_shown(b->r, list);
+    config_complain(b->r, mark, "there is no listener '%.*s'", STR_ARG(shown));
+}
+
+static void check_listeners(struct config_builder *b)
+{
+    for (size_t i = 0; i < b->c->n_routes; i++)
+        for (size_t j = 0; j < b->routes[i].n_listeners; j++)
+            if (!is_listener(b->c, b->routes[i].listeners[j].text))
+                complain_of_listener(b, &b->routes[i].listeners[j]);
+}
+
+bool config_routes_end(struct config_builder *b)
+{
+    for (const struct config_statement *s = first_of(b, CONFIG_DIRECTIVE_ROUTE); s; s = s->same)
+        written_route(b, s);
+    check_listeners(b);
+    return last_route(b) && config_check_routes(b->r, b->c);
+}

@@ -1,0 +1,46 @@
+/* config/builder.h -- what the parts of building share: the tree that was checked, and what holds where. Pure. */
+#ifndef CONFIG_BUILDER_H
+#define CONFIG_BUILDER_H
+
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "config/reading.h"
+#include "config/tree.h"
+
+enum {
+    CONFIG_LIMIT_KEYS = CONFIG_LIMIT_ALL + 1,
+    CONFIG_LIMIT_MEASURES = CONFIG_MEASURE_UNKNOWN_RECIPIENTS + 1,
+};
+
+/* The strongest limit for each key and measure so far; NULL for none. */
+struct config_limit_slots {
+    const struct config_limit *of[CONFIG_LIMIT_KEYS][CONFIG_LIMIT_MEASURES];
+};
+
+struct config_builder {
+    struct config_reading *r;
+    const struct config_tree *tree;
+    struct config *c;
+    struct config_limit *limits;
+    struct config_route *routes;
+    struct config_limit_slots outer; /* built in, and what stands at the top */
+};
+
+/* What is said of ID in BLOCK (NULL: none), else at the top, else by default; NULL when nothing is. */
+const struct config_statement *config_said(const struct config_builder *b, const struct config_block *block,
+                                           enum config_directive_id id);
+/* As config_said(), of a directive that has a default. */
+const union config_value *config_said_value(const struct config_builder *b, const struct config_block *block,
+                                            enum config_directive_id id);
+struct config_time config_said_timeout(const struct config_builder *b, const struct config_block *block,
+                                       enum config_timeout_kind kind);
+
+/* The elements of c->routes: `deliver` of each domain as it is built, then `route`s, then the last one. */
+MUST_USE bool config_routes_begin(struct config_builder *b);
+/* Of the domain block S, whose names D has already; fills d->route. */
+MUST_USE bool config_routes_deliver(struct config_builder *b, const struct config_statement *s, struct config_domain *d);
+/* False without memory, or after a complaint of routes that are twice there, or can never match. */
+MUST_USE bool config_routes_end(struct config_builder *b);
+
+#endif
