@@ -174,10 +174,10 @@ static void deliver(struct attempt *a, const struct attempt_place *place, struct
     struct maildir_message message = {
         .name = maildir_name(m->accepted_msec, (struct queue_id){ m->id }, m->number,
                              place->config->session.hostname.text),
-        .pieces = pieces,
-        .n_pieces = ARRAY_LEN(pieces),
-        .file = a->file,
-        .file_size = m->file_size,
+        .content.pieces = pieces,
+        .content.n_pieces = ARRAY_LEN(pieces),
+        .content.file = a->file,
+        .content.file_size = m->file_size,
         .look = look,
     };
 

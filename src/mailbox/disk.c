@@ -39,6 +39,20 @@ static int kernel_sync(const struct mailbox_disk *d, int fd)
     return fsync(fd);
 }
 
+static int kernel_truncate(const struct mailbox_disk *d, int fd, off_t length)
+{
+    (void)d;
+    return ftruncate(fd, length);
+}
+
+static int kernel_lock(const struct mailbox_disk *d, int fd)
+{
+    struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+    (void)d;
+    return fcntl(fd, F_OFD_SETLK, &all);
+}
+
 static int kernel_make_dir(const struct mailbox_disk *d, int dir, const char *name)
 {
     (void)d;
@@ -82,6 +96,8 @@ const struct mailbox_disk mailbox_disk_kernel = {
     .read_at = kernel_read_at,
     .write = kernel_write,
     .sync = kernel_sync,
+    .truncate = kernel_truncate,
+    .lock = kernel_lock,
     .make_dir = kernel_make_dir,
     .move = kernel_move,
     .link = kernel_link,

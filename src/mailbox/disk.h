@@ -14,6 +14,12 @@ struct mailbox_disk {
     ssize_t (*read_at)(const struct mailbox_disk *d, int fd, void *at, size_t n, off_t offset);
     ssize_t (*write)(const struct mailbox_disk *d, int fd, const void *at, size_t n);
     int (*sync)(const struct mailbox_disk *d, int fd);
+    int (*truncate)(const struct mailbox_disk *d, int fd, off_t length);
+    /*
+     * The whole file for this descriptor alone, until it is closed: against other threads as well as against other
+     * programs that lock by fcntl(2). Does not wait: EAGAIN while somebody else has it.
+     */
+    int (*lock)(const struct mailbox_disk *d, int fd);
     int (*make_dir)(const struct mailbox_disk *d, int dir, const char *name);
     /* From one folder into another under the same name; never over a file that is there (EEXIST). */
     int (*move)(const struct mailbox_disk *d, int from, int to, const char *name);

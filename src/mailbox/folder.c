@@ -10,9 +10,10 @@
 
 #define FOLDER_NONE ((struct mailbox_folder){ -1, -1, -1 })
 
-static bool component_ok(struct str c)
+bool mailbox_name_ok(struct str name)
 {
-    return c.n && !str_eq(c, STR(".")) && !str_eq(c, STR("..")) && !str_has(c, '\0');
+    return name.n && !str_eq(name, STR(".")) && !str_eq(name, STR("..")) && !str_has(name, '\0') &&
+           !str_has(name, '/');
 }
 
 /* As a text for the kernel: "." for ROOT itself. */
@@ -21,7 +22,7 @@ static bool path_text(struct str path, char text[PATH_MAX], struct mailbox_failu
     struct str rest = path;
 
     while (path.n && rest.p)
-        if (!component_ok(str_cut(&rest, '/')))
+        if (!mailbox_name_ok(str_cut(&rest, '/')))
             return mailbox_fail(failure, "5.1.3", "not the name of a mailbox");
     if (path.n >= PATH_MAX)
         return mailbox_fail_sys(failure, ENAMETOOLONG, "mailbox");
@@ -131,4 +132,17 @@ bool mailbox_folder_open(const struct mailbox_disk *disk, int root, struct str p
     }
     *folder = f;
     return true;
+}
+
+int mailbox_folder_reach(const struct mailbox_disk *disk, int root, struct str path, bool make,
+                         struct mailbox_failure *failure)
+{
+    char text[PATH_MAX];
+
+    if (!path_text(path, text, failure))
+        return -1;
+    int dir = make ? make_path(disk, root, text) : open_dir(disk, root, text);
+    if (dir < 0)
+        mailbox_fail_sys(failure, errno, "folder %.*s", STR_ARG(path));
+    return dir;
 }

@@ -10,6 +10,9 @@
 #include "mailbox/disk.h"
 #include "mailbox/failure.h"
 
+/* One name in one folder: not empty, ".", "..", nothing with "/" or NUL in it. */
+bool mailbox_name_ok(struct str name);
+
 struct mailbox_folder {
     int box; /* the Maildir itself */
     int tmp;
@@ -26,6 +29,12 @@ struct mailbox_folder {
  */
 MUST_USE bool mailbox_folder_open(const struct mailbox_disk *disk, int root, struct str path,
                                   struct mailbox_folder *folder, struct mailbox_failure *failure);
+/*
+ * The folder at PATH below ROOT, as above but for what is in it: looked up, or with MAKE made where it is missing, and
+ * in that case durable with all its parents also when it was there. -1 with FAILURE.
+ */
+MUST_USE int mailbox_folder_reach(const struct mailbox_disk *disk, int root, struct str path, bool make,
+                                  struct mailbox_failure *failure);
 void mailbox_folder_close(struct mailbox_folder *folder);
 
 #endif

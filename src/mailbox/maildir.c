@@ -9,9 +9,8 @@
 #include <string.h>
 
 #include "io/fd.h"
-#include "mailbox/lines.h"
 
-enum { BLOCK = 64 * 1024, HOST_MAX = 63 };
+enum { HOST_MAX = 63 };
 
 /* One delivery under way. */
 struct attempt {
@@ -40,83 +39,17 @@ struct maildir_name maildir_name(int64_t accepted_msec, struct queue_id id, uint
 
 /* ---- writing ---- */
 
-struct writer {
-    const struct mailbox_disk *disk;
-    int fd;
-    struct mailbox_lines lines;
-    size_t n;
-    char block[BLOCK];
-};
-
-static bool flush(struct writer *w)
-{
-    size_t done = 0;
-
-    while (done < w->n) {
-        ssize_t r = w->disk->write(w->disk, w->fd, w->block + done, w->n - done);
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r <= 0) {
-            errno = r == 0 ? EIO : errno;
-            return false;
-        }
-        done += (size_t)r;
-    }
-    w->n = 0;
-    return true;
-}
-
-static bool write_piece(struct writer *w, struct str piece)
-{
-    while (piece.n) {
-        if (w->n + 1 >= BLOCK && !flush(w))
-            return false;
-        struct str some = str_head(piece, BLOCK - w->n - 1);
-        w->n += mailbox_lines_convert(&w->lines, some, w->block + w->n);
-        piece = str_skip(piece, some.n);
-    }
-    return true;
-}
-
-static bool write_file(struct writer *w, int file, uint64_t size)
-{
-    char block[BLOCK];
-    uint64_t done = 0;
-
-    while (done < size) {
-        size_t want = size - done < BLOCK ? (size_t)(size - done) : BLOCK;
-        ssize_t r = w->disk->read_at(w->disk, file, block, want, (off_t)done);
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r <= 0) {
-            errno = r == 0 ? EIO : errno; /* shorter than it was said to be */
-            return false;
-        }
-        if (!write_piece(w, str_of(block, (size_t)r)))
-            return false;
-        done += (uint64_t)r;
-    }
-    return true;
-}
-
 static bool write_content(const struct attempt *a, int fd)
 {
-    const struct maildir_message *m = a->message;
-    struct writer w;
+    struct mailbox_reader reader;
+    char block[MAILBOX_BLOCK];
+    ssize_t n;
 
-    w.disk = a->disk;
-    w.fd = fd;
-    w.lines = (struct mailbox_lines){ 0 };
-    w.n = 0;
-    for (size_t i = 0; i < m->n_pieces; i++)
-        if (!write_piece(&w, m->pieces[i]))
+    mailbox_reader_init(&reader, a->disk, &a->message->content);
+    while ((n = mailbox_reader_next(&reader, block, sizeof(block))) > 0)
+        if (!mailbox_write_all(a->disk, fd, str_of(block, (size_t)n)))
             return false;
-    if (m->file >= 0 && !write_file(&w, m->file, m->file_size))
-        return false;
-    if (w.n + 1 >= BLOCK && !flush(&w))
-        return false;
-    w.n += mailbox_lines_end(&w.lines, w.block + w.n);
-    return flush(&w);
+    return n == 0;
 }
 
 static int create(const struct attempt *a)
@@ -172,7 +105,7 @@ static bool is_ours(const char *entry, const char *name)
 /* 1 found, 0 not there, -1 with errno. */
 static int scan(const struct attempt *a, int dir)
 {
-    _Alignas(struct dirent64) char block[BLOCK];
+    _Alignas(struct dirent64) char block[MAILBOX_BLOCK];
 
     for (;;) {
         ssize_t n = a->disk->entries(a->disk, dir, block, sizeof(block));

@@ -9,6 +9,7 @@
 #include "core/bug.h"
 #include "core/id.h"
 #include "core/str.h"
+#include "mailbox/content.h"
 #include "mailbox/failure.h"
 #include "mailbox/store.h"
 
@@ -24,13 +25,9 @@ struct maildir_name {
  */
 struct maildir_name maildir_name(int64_t accepted_msec, struct queue_id id, uint32_t number, struct str hostname);
 
-/* Content: PIECES one after the other, then the first FILE_SIZE octets of FILE (-1: none). Lines end in CRLF. */
 struct maildir_message {
     struct maildir_name name;
-    const struct str *pieces;
-    size_t n_pieces;
-    int file; /* stays the caller's; its own position is not used */
-    uint64_t file_size;
+    struct mailbox_content content;
     bool look; /* an earlier attempt may have got through: look for its file, also in cur */
 };
 

@@ -41,9 +41,9 @@ static void run(struct mailbox_job *j, unsigned thread)
     int n = snprintf(path, sizeof(path), "example.org/u%d", (int)(job->number % b->mailboxes));
     struct maildir_message m = {
         .name = maildir_name(1700000000000, (struct queue_id){ job->number + 1 }, 1, STR("mail.example.org")),
-        .pieces = &b->content,
-        .n_pieces = 1,
-        .file = -1,
+        .content.pieces = &b->content,
+        .content.n_pieces = 1,
+        .content.file = -1,
     };
 
     (void)thread;

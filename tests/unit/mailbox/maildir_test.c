@@ -9,9 +9,9 @@ static struct maildir_message message_of(const struct str *pieces, size_t n)
 {
     return (struct maildir_message){
         .name = maildir_name(1795000000999, id, 2, STR("mail.example.org")),
-        .pieces = pieces,
-        .n_pieces = n,
-        .file = -1,
+        .content.pieces = pieces,
+        .content.n_pieces = n,
+        .content.file = -1,
     };
 }
 
@@ -119,9 +119,9 @@ static void long_content_is_octet_exact_C094(void **state)
         struct maildir_message m = message_of(pieces, 2);
         box_make_file(&b, "content", str_of(in, SIZE));
         assert_int_equal(deliver(&b, "memory", &m), MAILDIR_STORED);
-        m.n_pieces = 1;
-        m.file = openat(b.fd, "content", O_RDONLY);
-        m.file_size = SIZE;
+        m.content.n_pieces = 1;
+        m.content.file = openat(b.fd, "content", O_RDONLY);
+        m.content.file_size = SIZE;
         assert_int_equal(deliver(&b, "file", &m), MAILDIR_STORED);
         for (int k = 0; k < 2; k++) {
             struct str got = box_read(&b, k ? "file/new" : "memory/new", m.name.c);
@@ -131,10 +131,10 @@ static void long_content_is_octet_exact_C094(void **state)
             free((char *)(uintptr_t)got.p);
         }
         /* A file shorter than it was said to be is no content. */
-        m.file_size = SIZE + 1;
+        m.content.file_size = SIZE + 1;
         assert_int_equal(deliver(&b, "short", &m), MAILDIR_FAILED);
         assert_int_equal(box_count(&b, "short/new", NULL) + box_count(&b, "short/tmp", NULL), 0);
-        close(m.file);
+        close(m.content.file);
         box_drop(&b);
     }
     free(in);

@@ -150,9 +150,9 @@ static void run_delivery(struct mailbox_job *job, unsigned thread)
     int n = snprintf(path, sizeof(path), "u%u", d->number % BOXES);
     struct maildir_message m = {
         .name = maildir_name(0, (struct queue_id){ d->number + 1 }, 1, STR("mail")),
-        .pieces = &piece,
-        .n_pieces = 1,
-        .file = -1,
+        .content.pieces = &piece,
+        .content.n_pieces = 1,
+        .content.file = -1,
     };
 
     d->result = thread < THREADS ? maildir_deliver(d->store, str_of(path, (size_t)n), &m, &failure)
