@@ -1,4 +1,4 @@
-/* receive/ask.c -- questions to lookup and queue: one open for a session, asked again when the process asked dies. */
+/* receive/ask.c -- questions to other processes: one open for a session, asked again when the process asked dies. */
 #include "receive/session.h"
 
 #include "core/num.h"
@@ -12,6 +12,10 @@ static enum process_kind peer_of(enum question q)
     case QUESTION_COMMIT:
     case QUESTION_TOKEN:
         return PROCESS_QUEUE;
+    case QUESTION_PLAN:
+        return PROCESS_RESOLVE;
+    case QUESTION_VERIFY:
+        return PROCESS_SEND;
     default:
         return PROCESS_LOOKUP;
     }
@@ -144,6 +148,10 @@ static bool send_question(struct session *s, struct ipc_channel *c)
         return send_ids(s->receive, c);
     case QUESTION_RCPT:
         return send_rcpt(s, c);
+    case QUESTION_PLAN:
+        return verify_send_plan(s, c, ticket_of(s));
+    case QUESTION_VERIFY:
+        return verify_send(s, c, ticket_of(s));
     case QUESTION_VRFY:
         return send_vrfy(s, c);
     case QUESTION_FILE:
@@ -161,7 +169,8 @@ static bool send_question(struct session *s, struct ipc_channel *c)
 
 static struct ipc_channel *channel_for(struct receive *r, enum process_kind peer)
 {
-    if (peer == PROCESS_LOOKUP)
+    /* The others must mean the same by a listener or a route as we do; the queue lives through every reload. */
+    if (peer != PROCESS_QUEUE)
         return worker_peer_of(r->worker, peer, r->worker->generation);
     return worker_peer(r->worker, peer);
 }
@@ -354,6 +363,13 @@ static void on_mail(struct session *s, const struct ipc_mail_answer *a)
     session_go_on(s);
 }
 
+void recipient_taken(struct session *s, bool plain, uint64_t max_size)
+{
+    bool added = transaction_add(s, s->path, plain, max_size);
+
+    smtp_server_answer(s->smtp, added ? SMTP_REPLY_RCPT_OK : SMTP_REPLY_MEMORY_SHORT, NULL, &s->receive->out);
+}
+
 static void on_rcpt(struct session *s, const struct ipc_rcpt_answer *a)
 {
     struct verdict v = { a->refused, a->row, a->reason, a->number, a->detail, a->rule, a->code, a->status };
@@ -363,10 +379,10 @@ static void on_rcpt(struct session *s, const struct ipc_rcpt_answer *a)
     if (a->refused) {
         smtp_path_write(&to, s->path);
         refuse(s, "rcpt", &v, buf_str(&to));
-    } else if (transaction_add(s, s->path, a->plain, a->max_size)) {
-        smtp_server_answer(s->smtp, SMTP_REPLY_RCPT_OK, NULL, &s->receive->out);
+    } else if (a->ask) {
+        verify_begin(s, a);
     } else {
-        smtp_server_answer(s->smtp, SMTP_REPLY_MEMORY_SHORT, NULL, &s->receive->out);
+        recipient_taken(s, a->plain, a->max_size);
     }
     buf_done(&to);
     session_go_on(s);
@@ -496,6 +512,14 @@ void question_message(struct receive *r, struct ipc_message *m)
     case IPC_RCPT_ANSWER:
         if ((s = session_by_ticket(r, m->rcpt_answer.ticket, QUESTION_RCPT)))
             on_rcpt(s, &m->rcpt_answer);
+        break;
+    case IPC_PLAN_ANSWER:
+        if ((s = session_by_ticket(r, m->plan_answer.ticket, QUESTION_PLAN)))
+            verify_planned(s, &m->plan_answer);
+        break;
+    case IPC_VERIFY_ANSWER:
+        if ((s = session_by_ticket(r, m->verify_answer.ticket, QUESTION_VERIFY)))
+            verify_answered(s, &m->verify_answer);
         break;
     case IPC_VRFY_ANSWER:
         if ((s = session_by_ticket(r, m->vrfy_answer.ticket, QUESTION_VRFY)))

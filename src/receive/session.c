@@ -70,6 +70,7 @@ static void on_reap(struct io_task *t)
     fd_close(&s->fd);
     buf_done(&s->in);
     buf_done(&s->out);
+    buf_done(&s->verify.plan);
     smtp_server_done(s->smtp);
     arena_free(s->arena);
     r->sessions[s->slot] = NULL;
@@ -479,7 +480,9 @@ static void question_overdue(struct session *s)
         return;
     }
     question_done(s);
-    if (q == QUESTION_FILE)
+    if (q == QUESTION_PLAN || q == QUESTION_VERIFY)
+        verify_overdue(s);
+    else if (q == QUESTION_FILE)
         content_file(s, -1, 0, IPC_STORAGE_FAILED);
     else if (q == QUESTION_COMMIT)
         transaction_stored(s, IPC_STORAGE_FAILED, 0, 0);

@@ -16,6 +16,8 @@ enum question {
     QUESTION_MAIL,    /* lookup: limits */
     QUESTION_IDS,     /* queue: ids to give at MAIL */
     QUESTION_RCPT,    /* lookup */
+    QUESTION_PLAN,    /* resolve: where the next hop is that knows the recipient (`users ask`) */
+    QUESTION_VERIFY,  /* send: does it take it */
     QUESTION_VRFY,    /* lookup */
     QUESTION_FILE,    /* queue: a file for large content */
     QUESTION_EXPAND,  /* lookup: what the recipients become */
@@ -60,6 +62,15 @@ struct session_client {
     const unsigned char *token; /* of its message's commit, 16 octets; NULL: a random one */
 };
 
+/* A recipient that only the next hop knows, while it is asked (verify.c). */
+struct receive_verify {
+    bool plain;
+    uint64_t max_size;
+    uint32_t route;
+    int64_t deadline_msec; /* loop time: both questions together */
+    struct buf plan;       /* route/plan.h */
+};
+
 struct session {
     struct receive *receive;
     struct receive_listener *listener;
@@ -74,6 +85,7 @@ struct session {
     struct smtp_server *smtp;
     struct transaction *tx;
     const struct smtp_path *path; /* of RCPT or VRFY, while that question is open */
+    struct receive_verify verify;
     struct buf in;  /* octets not used yet; empty most of the time */
     struct buf out; /* replies the client has not taken */
     struct buf content;
@@ -139,6 +151,19 @@ void questions_send(struct receive *r, enum process_kind peer);
 void questions_lost(struct receive *r, enum process_kind peer);
 void questions_peer_up(struct receive *r, struct ipc_channel *c);
 void question_message(struct receive *r, struct ipc_message *m);
+
+/* ---- `users ask` (verify.c) ---- */
+
+/* RCPT is taken if the next hop takes it too; what cannot be asked in time is taken. */
+void verify_begin(struct session *s, const struct ipc_rcpt_answer *a);
+bool verify_send_plan(struct session *s, struct ipc_channel *resolve, uint64_t ticket);
+bool verify_send(struct session *s, struct ipc_channel *send, uint64_t ticket);
+void verify_planned(struct session *s, const struct ipc_plan_answer *a);
+void verify_answered(struct session *s, const struct ipc_verify_answer *a);
+/* Nobody answered in time. */
+void verify_overdue(struct session *s);
+/* Add the recipient and say 250; without memory 452. */
+void recipient_taken(struct session *s, bool plain, uint64_t max_size);
 
 /* ---- a message (transaction.c, content.c) ---- */
 

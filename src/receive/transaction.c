@@ -337,6 +337,7 @@ static void add_received(struct session *s, struct buf *out, const char *id)
 static void add_envelope(struct session *s, struct buf *out)
 {
     const struct transaction *tx = s->tx;
+    const struct message_header *header = message_header_scan_facts(tx->header);
     struct session_id_text session = session_id_text(s->id);
     bool encoded = envelope_encode(
         out, &(struct envelope){
@@ -353,7 +354,11 @@ static void add_envelope(struct session *s, struct buf *out)
                  .listener = s->listener->config->name.text,
                  .protocol = smtp_server_protocol(s->smtp),
                  .session = str_from_c(session.c),
-                 .message_id = message_header_scan_facts(tx->header)->message_id,
+                 .message_id = header->message_id,
+                 .subject = header->subject,
+                 .references = header->references,
+                 .header_octets = header->size,
+                 .header_eight_bit = header->eight_bit,
                  .recipients = tx->final,
                  .n_recipients = tx->n_final,
              });

@@ -13,7 +13,7 @@
 #include "io/fd.h"
 #include "receive/session.h"
 
-enum { PLAY_CLIENTS = 8, PLAY_ASKED = 64, PLAY_TURNS = 24, PLAY_FIRST_ID = 4096 };
+enum { PLAY_CLIENTS = 8, PLAY_ASKED = 64, PLAY_TURNS = 24, PLAY_FIRST_ID = 4096, PLAY_ROUTE = 3 };
 
 /* A question that reached a peer, with what of it tests look at. */
 struct asked {
@@ -23,9 +23,13 @@ struct asked {
     uint64_t file;
     uint64_t size;
     bool again;
+    uint32_t route;
+    bool exists;
     char token[16];
     char body[4096];
-    char recipients[512];
+    char text[512]; /* plan, address */
+    char envelope[4096];
+    size_t envelope_n;
 };
 
 struct client {
@@ -45,10 +49,11 @@ struct play {
     int listener[2];
     struct client clients[PLAY_CLIENTS];
     size_t n_clients;
-    struct ipc_channel *lookup, *queue; /* their ends */
+    struct ipc_channel *lookup, *queue, *resolve, *send; /* their ends */
     struct ipc_handler handler;
     bool lookup_silent, queue_silent; /* they answer only what the test sends */
     bool expands;                     /* recipients are no mailboxes themselves */
+    bool asks;                        /* only the next hop of route PLAY_ROUTE knows them */
     bool no_ids;
     struct asked asked[PLAY_ASKED];
     size_t n_asked;
@@ -149,6 +154,24 @@ static void note(const struct ipc_message *m)
         assert_int_equal(m->commit_ask.token.n, sizeof(a->token));
         memcpy(a->token, m->commit_ask.token.p, sizeof(a->token));
         snprintf(a->body, sizeof(a->body), "%.*s", STR_ARG(m->commit_ask.body));
+        assert_true(m->commit_ask.envelope.n <= sizeof(a->envelope));
+        memcpy(a->envelope, m->commit_ask.envelope.p, m->commit_ask.envelope.n);
+        a->envelope_n = m->commit_ask.envelope.n;
+        break;
+    case IPC_PLAN_ASK:
+        a->ticket = m->plan_ask.ticket;
+        a->route = m->plan_ask.route;
+        snprintf(a->text, sizeof(a->text), "%.*s", STR_ARG(m->plan_ask.domain));
+        break;
+    case IPC_VERIFY_ASK:
+        a->ticket = m->verify_ask.ticket;
+        a->route = m->verify_ask.route;
+        snprintf(a->text, sizeof(a->text), "%.*s along %.*s", STR_ARG(m->verify_ask.address),
+                 STR_ARG(m->verify_ask.plan));
+        break;
+    case IPC_VERIFIED:
+        a->exists = m->verified.exists;
+        snprintf(a->text, sizeof(a->text), "%.*s at %.*s", STR_ARG(m->verified.local), STR_ARG(m->verified.domain));
         break;
     case IPC_TOKEN_ASK:
         a->ticket = m->token_ask.ticket;
@@ -166,6 +189,8 @@ static bool answer_rcpt(uint64_t ticket, bool refused, uint16_t row)
                                                  .refused = refused,
                                                  .row = row,
                                                  .plain = !play.expands,
+                                                 .ask = play.asks,
+                                                 .route = PLAY_ROUTE,
                                                  .rule = STR("default"),
                                              });
 }
@@ -392,6 +417,10 @@ static inline void play_close(void)
         peer_dies(&play.lookup);
     if (play.queue)
         peer_dies(&play.queue);
+    if (play.resolve)
+        peer_dies(&play.resolve);
+    if (play.send)
+        peer_dies(&play.send);
     io_timer_done(&play.turn);
     io_timer_done(&play.receive->accept_again);
     io_loop_free(play.worker.loop);

@@ -281,7 +281,7 @@ static void a_file_of_a_dead_queue_is_lost_and_its_message_451(void **state)
 /* The content is judged by then: what was in the file must not become an empty message with a 250. */
 static void a_file_lost_while_recipients_are_expanded_is_451(void **state)
 {
-    static const char result[] = "\0\0\0\1\0b\13\0example.org\0\0\0";
+    static const char result[] = "\0\0\0\0\1\0b\13\0example.org\0\0\0";
     int fd = memfd_create("own", MFD_CLOEXEC);
 
     (void)state;
@@ -459,8 +459,10 @@ static void expansions_that_cannot_be_are_451(void **state)
         STR_INIT(""),
         STR_INIT("\0\0"),
         STR_INIT("\0\0\0"),
-        STR_INIT("\1\0\0\1\0b\13\0example.org\0\0\0\0"), /* a recipient that is not there */
-        STR_INIT("\0\0\0\377\377b"),
+        STR_INIT("\0\0\0\0"),
+        STR_INIT("\1\0\0\0\1\0b\13\0example.org\0\0\0\0"), /* a recipient that is not there */
+        STR_INIT("\0\0\0\3\1\0b\13\0example.org\0\0\0\0"), /* of no kind that there is */
+        STR_INIT("\0\0\0\0\377\377b"),
     };
 
     (void)state;
