@@ -89,6 +89,13 @@ const struct cmd_command cmd_commands[] = {
         .raw = true,
     },
     {
+        .words = "sendmail",
+        .run = cmd_sendmail,
+        .usage = "...",
+        .summary = "hands over a message on standard input, as sendmail(8) does",
+        .raw = true,
+    },
+    {
         .words = "version",
         .run = cmd_version,
         .summary = "the version of this program",

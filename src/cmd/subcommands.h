@@ -16,6 +16,7 @@ int cmd_queue_list(const struct cmd_call *call);
 int cmd_queue_show(const struct cmd_call *call);
 int cmd_bench_load(const struct cmd_call *call);
 int cmd_bench_sink(const struct cmd_call *call);
+int cmd_sendmail(const struct cmd_call *call);
 int cmd_version(const struct cmd_call *call);
 int cmd_help(const struct cmd_call *call);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/sendmail/sendmail.h"
 #include "cmd/subcommands.h"
 #include "core/str.h"
 
@@ -90,14 +91,6 @@ static bool sort_out(const struct cmd_command *command, struct common *common, i
 
 /* ---- the program ---- */
 
-static bool called_as_sendmail(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    const char *base = slash ? slash + 1 : name;
-
-    return !strcmp(base, "sendmail") || !strcmp(base, "mailq") || !strcmp(base, "newaliases");
-}
-
 static int run(const struct cmd_command *command, struct common *common, int argc, char **argv, const char *program)
 {
     char **rest = calloc((size_t)argc + 2, sizeof(*rest));
@@ -147,8 +140,8 @@ int main(int argc, char **argv)
     int at = 1, taken, words;
 
     setlocale(LC_CTYPE, "");
-    if (called_as_sendmail(program))
-        return cmd_fail(CMD_USAGE, "hand mail in by SMTP", "%s: not built yet", program);
+    if (sendmail_is_name(program))
+        return sendmail_main(argc, argv);
     for (; at < argc && (taken = take_common(&common, argc - at, argv + at)) != 0; at += taken)
         if (taken < 0)
             return cmd_fail(CMD_USAGE, NULL, "-c: which file?");
