@@ -1,27 +1,63 @@
-/* resolve/service.c -- in this version nobody asks: it stands in its place and sandbox, and says how it is. */
+/* resolve/service.c -- the life of the process: what it reads before its sandbox, questions, how it is. */
 #include "resolve/service.h"
 
 #include "log/record.h"
+#include "resolve/resolve.h"
 
-static void sandbox(struct worker *w, struct sandbox *box)
+static bool on_start(struct worker *w, struct err *err)
+{
+    const struct dns_settings settings = {
+        .resolvers = w->config->resolvers,
+        .n_resolvers = w->config->n_resolvers,
+        .trust_anchor = w->config->trust_anchor.text,
+        .resolv_conf = STR("/etc/resolv.conf"),
+        .timeout_msec = RESOLVE_TIMEOUT_MSEC,
+    };
+
+    w->state = resolve_new(w->loop, w->config, w->generation, &settings, err);
+    return w->state != NULL;
+}
+
+static void on_sandbox(struct worker *w, struct sandbox *box)
 {
     (void)w;
     box->network = true;
 }
 
-static void status(struct worker *w, struct buf *rows)
+static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
 {
+    if (m->type == IPC_PLAN_ASK)
+        resolve_ask(w->state, from, &m->plan_ask);
+}
+
+static void on_peer_down(struct worker *w, struct ipc_channel *peer)
+{
+    resolve_forget(w->state, peer);
+}
+
+static void on_status(struct worker *w, struct buf *rows)
+{
+    static const char *const states[] = {
+        [RESOLVE_WELL] = "ok", [RESOLVE_SUSPECT] = "ok", [RESOLVE_FAILING] = "failing"
+    };
+    const struct resolve *r = w->state;
     struct log_record row;
 
     log_begin(&row, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
     log_text_c(&row, LOG_PROCESS, process_name(PROCESS_RESOLVE));
     log_number(&row, LOG_INSTANCE, w->instance);
+    log_text_c(&row, LOG_STATE, states[r->health.state]);
+    log_text(&row, LOG_SERVER, dns_resolver_servers(r->dns));
+    log_number(&row, LOG_WAITING, (int64_t)(r->n_active + r->n_waiting));
     worker_row_add(rows, &row);
 }
 
-/* It has nothing in hand, so RETIRE and STOP end it at once, as the life of a worker has it. */
+/* What is in hand when it must end is asked again: of the next one. So RETIRE and STOP end it at once. */
 const struct worker_service resolve_service = {
     .kind = PROCESS_RESOLVE,
-    .sandbox = sandbox,
-    .status = status,
+    .start = on_start,
+    .sandbox = on_sandbox,
+    .message = on_message,
+    .peer_down = on_peer_down,
+    .status = on_status,
 };

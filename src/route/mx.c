@@ -353,42 +353,45 @@ static void put_host(const struct route_hosts *hosts, const struct route_host *h
         };
 }
 
-static bool no_address(struct route_hosts *hosts, struct arena *a, size_t refused)
+static void no_address(struct route_hosts *hosts, struct arena *a, size_t refused)
 {
-    const char *families = hosts->items[0].want_v4 && hosts->items[0].want_v6 ? ""
-                           : hosts->items[0].want_v4                         ? "IPv4 "
-                                                                             : "IPv6 ";
-    struct str name = hosts->items[0].name;
+    const struct route_host *host = &hosts->items[0];
+    const char *family = host->want_v4 == host->want_v6 ? "" : host->want_v4 ? "IPv4 " : "IPv6 ";
+    const char *code = "5.4.4";
+    struct str text;
 
     if (refused)
-        return no_plan(hosts, ROUTE_TROUBLE_NO_MX, "5.4.4",
-                       arena_printf(a, "%.*s leads to addresses of no mail server (loopback, link-local or the like)",
-                                    STR_ARG(hosts->domain)));
-    if (!hosts->domain.n)
-        return no_plan(hosts, ROUTE_TROUBLE_NO_MX, "5.4.4",
-                       arena_printf(a, "the next hop %.*s has no %saddress", STR_ARG(name), families));
-    if (hosts->implicit)
-        return no_plan(hosts, ROUTE_TROUBLE_NO_MX, "5.1.2",
-                       arena_printf(a, "%.*s takes no mail: it has neither MX nor %saddress", STR_ARG(name), families));
-    /* C138: where there are MX, the domain's own addresses do not count. */
-    return no_plan(hosts, ROUTE_TROUBLE_NO_MX, "5.4.4",
-                   arena_printf(a, "no MX host of %.*s has an %saddress", STR_ARG(hosts->domain), families));
+        text = arena_printf(a, "%.*s leads to addresses of no mail server (loopback, link-local or the like)",
+                            STR_ARG(hosts->domain));
+    else if (!hosts->domain.n)
+        text = arena_printf(a, "the next hop %.*s has no %saddress", STR_ARG(host->name), family);
+    else if (!hosts->implicit)
+        /* C138: where there are MX, the domain's own addresses do not count. */
+        text = arena_printf(a, "no MX host of %.*s has an %saddress", STR_ARG(hosts->domain), family);
+    else
+        code = "5.1.2", text = arena_printf(a, "%.*s takes no mail: it has neither MX nor %saddress",
+                                            STR_ARG(host->name), family);
+    no_plan(hosts, ROUTE_TROUBLE_NO_MX, code, text);
 }
 
 /* Nothing was found: later, if any answer is still owed. */
-static bool explain(struct route_hosts *hosts, struct arena *a, size_t refused)
+static void explain(struct route_hosts *hosts, struct arena *a, size_t refused)
 {
     for (size_t i = 0; i < hosts->n; i++) {
         struct route_host host = hosts->items[i];
-        if (is_trouble(&host.v6, host.want_v6))
-            return dns_trouble(hosts, a, "AAAA", host.name, &host.v6);
-        if (is_trouble(&host.v4, host.want_v4))
-            return dns_trouble(hosts, a, "A", host.name, &host.v4);
+        if (is_trouble(&host.v6, host.want_v6)) {
+            dns_trouble(hosts, a, "AAAA", host.name, &host.v6);
+            return;
+        }
+        if (is_trouble(&host.v4, host.want_v4)) {
+            dns_trouble(hosts, a, "A", host.name, &host.v4);
+            return;
+        }
     }
-    return no_address(hosts, a, refused);
+    no_address(hosts, a, refused);
 }
 
-bool route_mx_addresses(const struct route_mx_view *view, struct arena *a, struct route_hosts *hosts)
+void route_mx_addresses(const struct route_mx_view *view, struct arena *a, struct route_hosts *hosts)
 {
     struct route_plan_address *addresses =
         ARENA_NEW_ARRAY(a, ROUTE_PLAN_ADDRESSES_MAX, struct route_plan_address);
@@ -396,8 +399,10 @@ bool route_mx_addresses(const struct route_mx_view *view, struct arena *a, struc
     uint16_t level;
     struct str us;
 
-    if (!addresses)
-        return no_plan(hosts, ROUTE_TROUBLE_DNS, "4.3.0", STR_NONE);
+    if (!addresses) {
+        no_plan(hosts, ROUTE_TROUBLE_DNS, "4.3.0", STR_NONE);
+        return;
+    }
     for (size_t i = 0; i < hosts->n; i++) {
         note_ttl(hosts, &hosts->items[i].v4, hosts->items[i].want_v4);
         note_ttl(hosts, &hosts->items[i].v6, hosts->items[i].want_v6);
@@ -405,8 +410,10 @@ bool route_mx_addresses(const struct route_mx_view *view, struct arena *a, struc
     if (find_us(view, hosts, &level, &us)) {
         while (hosts->n && hosts->items[hosts->n - 1].preference >= level)
             hosts->n--;
-        if (!hosts->n)
-            return loops(hosts, a, us);
+        if (!hosts->n) {
+            loops(hosts, a, us);
+            return;
+        }
     }
     for (size_t i = 0; i < hosts->n; i++) {
         struct found found;
@@ -414,11 +421,10 @@ bool route_mx_addresses(const struct route_mx_view *view, struct arena *a, struc
         put_host(hosts, &hosts->items[i], &found, addresses, &n);
         refused += found.refused;
     }
-    if (!n)
-        return explain(hosts, a, refused);
     hosts->addresses = addresses;
     hosts->n_addresses = n;
-    return true;
+    if (!n)
+        explain(hosts, a, refused);
 }
 
 /* ---- the plan ---- */

@@ -84,8 +84,8 @@ MUST_USE bool route_mx_literal(const struct route_mx_view *view, struct str doma
 /* The host of a target smtp://, lmtp:// or lmtp:unix:; false without memory. */
 MUST_USE bool route_mx_named(const struct route_mx_view *view, const struct config_target *target, struct arena *a,
                              struct route_hosts *out);
-/* With the answers filled in: hosts->addresses, in A. False: there are none, hosts->why says why. */
-MUST_USE bool route_mx_addresses(const struct route_mx_view *view, struct arena *a, struct route_hosts *hosts);
+/* With the answers filled in: hosts->addresses, in A; or hosts->why, where there are none. */
+void route_mx_addresses(const struct route_mx_view *view, struct arena *a, struct route_hosts *hosts);
 /*
  * All targets of a route as one plan, in their order; those that failed are left out while another did not. False:
  * none has an address; *why is that of one that may do better later, else that of the first. *keep_msec either way.

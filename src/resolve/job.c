@@ -1,0 +1,263 @@
+/* resolve/job.c -- MX first, then the addresses of all hosts at once, then the plan. */
+#include "resolve/job.h"
+
+#include <stdlib.h>
+
+#include "log/record.h"
+
+enum { JOB_ARENA_MAX = 4 << 20 };
+
+struct asker {
+    struct list node;
+    struct ipc_channel *from;
+    uint64_t ticket;
+};
+
+/* INTO is where the answer of an address question goes; NULL: the question is MX. */
+struct question {
+    struct list node;
+    struct job *job;
+    struct route_hosts *target;
+    struct dns_answer *into;
+    struct str name;
+    struct dns_query query;
+};
+
+struct job *job_new(struct resolve *r, const struct config_route *route, struct str domain, uint64_t hash)
+{
+    struct arena *a = arena_new(JOB_ARENA_MAX);
+    struct job *j = a ? ARENA_NEW(a, struct job) : NULL;
+    struct route_hosts *targets = j ? ARENA_NEW_ARRAY(a, route->n_targets, struct route_hosts) : NULL;
+    struct str name = arena_str(a, domain);
+
+    if (!targets || !name.p) {
+        arena_free(a);
+        return NULL;
+    }
+    *j = (struct job){
+        .resolve = r, .route = route, .domain = name, .hash = hash, .arena = a, .targets = targets,
+        .view = { .names = r->names, .n_names = r->n_names, .own = r->own, .n_own = r->n_own,
+                  .port = (uint16_t)route->sending.port.n,
+                  .family = (enum config_family)route->sending.address_family.value },
+    };
+    list_init(&j->node);
+    list_init(&j->queue);
+    list_init(&j->askers);
+    list_init(&j->questions);
+    return j;
+}
+
+void job_free(struct job *j)
+{
+    struct list *node;
+
+    list_remove(&j->node);
+    list_remove(&j->queue);
+    while ((node = list_take(&j->askers)))
+        free(CONTAINER_OF(node, struct asker, node));
+    LIST_FOR(at, &j->questions)
+        dns_query_done(&CONTAINER_OF(at, struct question, node)->query);
+    arena_free(j->arena);
+}
+
+bool job_add_asker(struct job *j, struct ipc_channel *from, uint64_t ticket)
+{
+    struct asker *asker = calloc(1, sizeof(*asker));
+
+    if (!asker)
+        return false;
+    asker->from = from;
+    asker->ticket = ticket;
+    list_append(&j->askers, &asker->node);
+    return true;
+}
+
+void job_remove_asker(struct job *j, const struct ipc_channel *from)
+{
+    for (struct list *node = j->askers.next, *next; node != &j->askers; node = next) {
+        struct asker *asker = CONTAINER_OF(node, struct asker, node);
+        next = node->next;
+        if (asker->from != from)
+            continue;
+        list_remove(node);
+        free(asker);
+    }
+}
+
+/* ---- questions ---- */
+
+static struct str domain_of(const struct config_target *target, struct str domain)
+{
+    return target->host.n ? target->host : domain;
+}
+
+static bool is_literal(struct str domain)
+{
+    return str_starts(domain, STR("["));
+}
+
+bool job_needs_dns(const struct config_route *route, struct str domain)
+{
+    for (size_t i = 0; i < route->n_targets; i++) {
+        const struct config_target *t = &route->targets[i];
+        struct ip address;
+        if (t->kind == CONFIG_TARGET_MX ? !is_literal(domain_of(t, domain))
+                                        : t->kind != CONFIG_TARGET_LMTP_UNIX && !ip_parse(t->host, &address))
+            return true;
+    }
+    return false;
+}
+
+static void on_answered(struct dns_query *q);
+
+static void ask(struct job *j, struct route_hosts *target, struct str name, enum dns_type type,
+                struct dns_answer *into)
+{
+    struct question *question = ARENA_NEW(j->arena, struct question);
+
+    if (!question) {
+        if (into)
+            *into = (struct dns_answer){ .status = DNS_FAILED, .error = STR("out of memory") };
+        else
+            target->why = (struct route_no_plan){ ROUTE_TROUBLE_DNS, STR("4.3.0"), STR("out of memory") };
+        return;
+    }
+    question->job = j;
+    question->target = target;
+    question->into = into;
+    question->name = name;
+    list_append(&j->questions, &question->node);
+    j->pending++;
+    dns_query_ask(&question->query, j->resolve->dns, name, type, j->arena, on_answered);
+}
+
+static void ask_addresses(struct job *j, struct route_hosts *target)
+{
+    for (size_t i = 0; i < target->n; i++) {
+        struct route_host *host = &target->items[i];
+        if (host->want_v4)
+            ask(j, target, host->name, DNS_A, &host->v4);
+        if (host->want_v6)
+            ask(j, target, host->name, DNS_AAAA, &host->v6);
+    }
+}
+
+static void take_mx(struct question *question)
+{
+    struct job *j = question->job;
+    uint64_t seed = j->resolve->seed += 0x9e3779b97f4a7c15;
+
+    if (route_mx_hosts(&j->view, question->name, &question->query.answer, seed, j->arena, question->target))
+        ask_addresses(j, question->target);
+}
+
+static void on_answered(struct dns_query *q)
+{
+    struct question *question = CONTAINER_OF(q, struct question, query);
+    struct job *j = question->job;
+
+    resolve_note(j->resolve, question->name, q);
+    if (question->into)
+        *question->into = q->answer;
+    else
+        take_mx(question);
+    if (--j->pending == 0)
+        resolve_job_done(j);
+}
+
+static void start_target(struct job *j, const struct config_target *target, struct route_hosts *out)
+{
+    struct str domain = domain_of(target, j->domain);
+
+    if (target->kind == CONFIG_TARGET_MX && is_literal(domain)) {
+        if (!route_mx_literal(&j->view, domain, j->arena, out))
+            return;
+    } else if (target->kind == CONFIG_TARGET_MX) {
+        ask(j, out, domain, DNS_MX, NULL);
+    } else if (route_mx_named(&j->view, target, j->arena, out)) {
+        ask_addresses(j, out);
+    }
+}
+
+void job_start(struct job *j)
+{
+    j->active = true;
+    for (size_t i = 0; i < j->route->n_targets; i++)
+        start_target(j, &j->route->targets[i], &j->targets[i]);
+    if (j->pending == 0)
+        resolve_job_done(j);
+}
+
+/* ---- answers ---- */
+
+static enum log_reason reason_of(enum route_trouble trouble)
+{
+    static const enum log_reason reasons[] = {
+        [ROUTE_TROUBLE_NONE] = LOG_REASON_NONE,       [ROUTE_TROUBLE_NO_DOMAIN] = LOG_REASON_NO_DOMAIN,
+        [ROUTE_TROUBLE_NO_MX] = LOG_REASON_NO_MX,     [ROUTE_TROUBLE_NULL_MX] = LOG_REASON_NULL_MX,
+        [ROUTE_TROUBLE_LOOP] = LOG_REASON_LOOP,       [ROUTE_TROUBLE_DNS] = LOG_REASON_DNS,
+    };
+    return reasons[trouble];
+}
+
+static void tell(struct job *j, struct ipc_plan_answer answer)
+{
+    LIST_FOR(node, &j->askers) {
+        struct asker *asker = CONTAINER_OF(node, struct asker, node);
+        answer.ticket = asker->ticket;
+        answer.generation = j->resolve->generation;
+        ipc_send_plan_answer(asker->from, &answer);
+    }
+}
+
+void job_answer_outage(struct job *j)
+{
+    tell(j, (struct ipc_plan_answer){
+                .status = IPC_PLAN_OUTAGE,
+                .reason = LOG_REASON_DNS,
+                .keep_msec = RESOLVE_OUTAGE_KEEP_MSEC,
+                .code = STR("4.4.3"),
+                .text = STR("no DNS server answers"),
+            });
+}
+
+static void tell_plan(struct job *j, const struct route_plan *plan, uint64_t keep_msec)
+{
+    struct buf *octets = &j->resolve->octets;
+
+    buf_clear(octets);
+    if (!route_plan_encode(octets, plan)) {
+        tell(j, (struct ipc_plan_answer){ .status = IPC_PLAN_TEMP, .reason = LOG_REASON_DNS,
+                                          .keep_msec = ROUTE_KEEP_LEAST_MSEC, .code = STR("4.3.0"),
+                                          .text = STR("out of memory") });
+        return;
+    }
+    tell(j, (struct ipc_plan_answer){
+                .status = IPC_PLAN_OK, .keep_msec = keep_msec, .plan = buf_str(octets) });
+}
+
+void job_answer(struct job *j)
+{
+    struct route_plan plan;
+    struct route_no_plan why;
+    uint64_t keep_msec;
+
+    for (size_t i = 0; i < j->route->n_targets; i++)
+        if (j->targets[i].why.trouble == ROUTE_TROUBLE_NONE)
+            route_mx_addresses(&j->view, j->arena, &j->targets[i]);
+    if (route_mx_join(j->targets, j->route->n_targets, j->arena, &plan, &keep_msec, &why)) {
+        tell_plan(j, &plan, keep_msec);
+        return;
+    }
+    if (why.trouble == ROUTE_TROUBLE_DNS && j->resolve->health.state == RESOLVE_FAILING) {
+        job_answer_outage(j);
+        return;
+    }
+    tell(j, (struct ipc_plan_answer){
+                .status = why.trouble == ROUTE_TROUBLE_DNS ? IPC_PLAN_TEMP : IPC_PLAN_PERM,
+                .reason = reason_of(why.trouble),
+                .keep_msec = keep_msec,
+                .code = why.code,
+                .text = why.text,
+            });
+}

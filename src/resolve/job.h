@@ -1,0 +1,44 @@
+/* resolve/job.h -- one next hop under resolution, and all who asked for it. */
+#ifndef RESOLVE_JOB_H
+#define RESOLVE_JOB_H
+
+#include "resolve/resolve.h"
+
+struct job {
+    struct list node;  /* in its bucket */
+    struct list queue; /* in resolve->waiting, or nowhere */
+    struct resolve *resolve;
+    const struct config_route *route;
+    struct str domain; /* empty when no target depends on it */
+    uint64_t hash;
+    struct arena *arena;
+    struct list askers;
+    struct list questions; /* every one that was asked */
+    size_t pending;        /* of these, without an answer */
+    struct route_mx_view view;
+    struct route_hosts *targets; /* one for each of the route's */
+    bool active;
+};
+
+/* NULL without memory. It waits in no queue and is in no bucket. */
+struct job *job_new(struct resolve *r, const struct config_route *route, struct str domain, uint64_t hash);
+void job_free(struct job *j);
+/* False: nothing can be answered without memory for it. */
+bool job_add_asker(struct job *j, struct ipc_channel *from, uint64_t ticket);
+void job_remove_asker(struct job *j, const struct ipc_channel *from);
+
+/* Is any of what it stands on a matter of the DNS? */
+bool job_needs_dns(const struct config_route *route, struct str domain);
+/* Ask the first questions. Ends by resolve_job_done(), perhaps within this call. */
+void job_start(struct job *j);
+/* Tell all who asked. */
+void job_answer(struct job *j);
+/* Tell them that the DNS does not answer. */
+void job_answer_outage(struct job *j);
+
+/* Called by a job that has all its answers. */
+void resolve_job_done(struct job *j);
+/* One answer of the DNS, for what it says of servers. */
+void resolve_note(struct resolve *r, struct str name, const struct dns_query *q);
+
+#endif
