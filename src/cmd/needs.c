@@ -437,6 +437,8 @@ static void check_need(struct needs_report *r, const struct config *config, cons
         (void)check_folder(r, need->place, need->what, true, &st);
         break;
     case CONFIG_NEED_RELAY_FILE:
+        (void)needs_table(r, ROUTE_FORM_CLIENTS, need->what, need->place);
+        break;
     case CONFIG_NEED_TRUST_ANCHOR:
         check_readable(r, need);
         break;

@@ -35,6 +35,8 @@ enum { CONFIG_LIMIT_WORDS = 3 };
 
 extern const struct config_words config_limit_words[CONFIG_LIMIT_WORDS];
 extern const struct config_words config_timeout_words;
+extern const struct config_words config_target_words;
+extern const struct config_words config_pattern_words;
 
 /* A reader of one grammar: takes words, fills *out. False after a complaint. */
 typedef bool config_value_reader(struct config_args *a, union config_value *out);

@@ -145,7 +145,8 @@ static bool is_listener(const struct config *c, struct str name)
 static void complain_of_listener(struct config_builder *b, const struct config_text *name)
 {
     struct str *names = ARENA_NEW_ARRAY(b->r->arena, b->c->n_listeners, struct str);
-    struct str shown = config_shown(b->r, name->text), list = STR("listeners are:");
+    struct str shown = config_shown(b->r, name->text);
+    struct str list = b->c->n_listeners ? STR("listeners are:") : STR("there is none at all");
     struct config_mark mark = { .place = name->place };
 
     if (!names) {

@@ -35,8 +35,13 @@ static void add_words(struct buf *out, const struct config_words *words)
     buf_printf(out, "\n  %s\n", words->title);
     for (size_t i = 0; i < words->n; i++) {
         const struct config_scheme *word = &words->items[i];
-        buf_printf(out, "    %-*.*s %s\n", WORD_WIDTH, STR_ARG(word->name),
-                   word->built ? word->help : "not built yet");
+        buf_printf(out, "    %-*.*s ", WORD_WIDTH, STR_ARG(word->name));
+        if (word->built)
+            buf_printf(out, "%s\n", word->help);
+        else if (word->stage)
+            buf_printf(out, "not built yet: it comes with stage %c\n", word->stage);
+        else
+            buf_add_c(out, "not built yet\n");
     }
 }
 
@@ -44,6 +49,10 @@ static void add_all_words(struct buf *out, enum config_grammar grammar)
 {
     if (grammar == CONFIG_GRAMMAR_TIMEOUT)
         add_words(out, &config_timeout_words);
+    if (grammar == CONFIG_GRAMMAR_ROUTE || grammar == CONFIG_GRAMMAR_PATTERNS)
+        add_words(out, &config_pattern_words);
+    if (grammar == CONFIG_GRAMMAR_ROUTE || grammar == CONFIG_GRAMMAR_TARGET)
+        add_words(out, &config_target_words);
     for (size_t i = 0; grammar == CONFIG_GRAMMAR_LIMIT && i < CONFIG_LIMIT_WORDS; i++)
         add_words(out, &config_limit_words[i]);
 }

@@ -4,6 +4,19 @@
 #include "config/args.h"
 #include "config/names.h"
 
+/* How patterns are written. */
+static const struct config_scheme forms[] = {
+    { STR_INIT("user@domain"), true, "an address; with user+detail it is stronger than without" },
+    { STR_INIT("domain"), true, "that domain" },
+    { STR_INIT(".domain"), true, "everything below it" },
+    { STR_INIT("*"), true, "all the rest" },
+    { STR_INIT("<>"), true, "the null reverse-path; in 'senders' only" },
+    { STR_INIT("table:"), false, NULL, 'N' },
+    { STR_INIT("regex:"), false, NULL, 'N' },
+};
+
+const struct config_words config_pattern_words = { "pattern", forms, ARRAY_LEN(forms) };
+
 /* What a pattern may be one day. */
 static const struct config_scheme later[] = {
     { STR_INIT("table:"), false, NULL, 'N' },

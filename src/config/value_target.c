@@ -7,7 +7,7 @@
 #include "core/check.h"
 #include "core/num.h"
 
-enum { UNIX_PATH_MAX = 107, PORT_MAX = 65535, FILE_PATH_MAX = 4095, TEXT_MAX = 400 };
+enum { UNIX_PATH_MAX = 107, SMTP_PORT = 25, PORT_MAX = 65535, FILE_PATH_MAX = 4095, TEXT_MAX = 400 };
 
 enum target_word {
     TARGET_MX,
@@ -26,20 +26,22 @@ enum target_word {
 };
 
 static const struct config_scheme targets[] = {
-    [TARGET_MX] = { STR_INIT("mx"), true },
-    [TARGET_MX_OF] = { STR_INIT("mx:"), true },
-    [TARGET_SMTP] = { STR_INIT("smtp:"), true },
+    [TARGET_MX] = { STR_INIT("mx"), true, "the MX hosts of the recipient's domain" },
+    [TARGET_MX_OF] = { STR_INIT("mx:"), true, "mx:DOMAIN, the MX hosts of DOMAIN" },
+    [TARGET_SMTP] = { STR_INIT("smtp:"), true, "smtp://HOST[:PORT], that host; several are tried in turn" },
     [TARGET_SMTPS] = { STR_INIT("smtps:"), false, NULL, 'D' },
-    [TARGET_LMTP] = { STR_INIT("lmtp:"), true },
-    [TARGET_MAILDIR] = { STR_INIT("maildir:"), true },
-    [TARGET_MBOX] = { STR_INIT("mbox:"), true },
-    [TARGET_PIPE] = { STR_INIT("pipe:"), true },
+    [TARGET_LMTP] = { STR_INIT("lmtp:"), true, "lmtp://HOST:PORT or lmtp:unix:PATH" },
+    [TARGET_MAILDIR] = { STR_INIT("maildir:"), true, "maildir:PATH, a Maildir, made if missing" },
+    [TARGET_MBOX] = { STR_INIT("mbox:"), true, "mbox:PATH, a file, made if missing" },
+    [TARGET_PIPE] = { STR_INIT("pipe:"), true, "pipe:PATH ARGUMENT…, a command, argv as written, no shell" },
     [TARGET_BSMTP] = { STR_INIT("bsmtp:"), false, NULL, 'C' },
-    [TARGET_HOLD] = { STR_INIT("hold"), true },
-    [TARGET_DISCARD] = { STR_INIT("discard"), true },
-    [TARGET_FAIL] = { STR_INIT("fail"), true },
-    [TARGET_DEFER] = { STR_INIT("defer"), true },
+    [TARGET_HOLD] = { STR_INIT("hold"), true, "kept until released" },
+    [TARGET_DISCARD] = { STR_INIT("discard"), true, "dropped, with a record" },
+    [TARGET_FAIL] = { STR_INIT("fail"), true, "fail \"5.1.6 text\", refused for ever" },
+    [TARGET_DEFER] = { STR_INIT("defer"), true, "defer \"4.3.2 text\", refused for now" },
 };
+
+const struct config_words config_target_words = { "target", targets, ARRAY_LEN(targets) };
 
 /* ---- texts with placeholders ---- */
 
@@ -62,7 +64,6 @@ static const struct allowance in_argument = {
         ALLOW(SENDER) | ALLOW(CLIENT) | ALLOW(ID) | ALLOW(HOME) | ALLOW(HOSTNAME),
     "an argument",
 };
-static const struct allowance nowhere = { 0, "this" };
 
 /* "allowed here: {user} …", and those names. */
 static struct str list_allowed(struct config_args *a, const struct allowance *allowed, struct str *names, size_t *n)
@@ -166,13 +167,15 @@ static struct config_piece *new_pieces(struct config_args *a, const struct confi
     return pieces;
 }
 
-static bool has_no_placeholders(struct config_args *a, const struct config_word *w)
+/* What is known before there is any mail. */
+static bool has_no_placeholders(struct config_args *a, const struct config_word *w, const char *where)
 {
+    const struct allowance none = { 0, where };
     size_t at = 0;
 
     for (size_t i = 0; i < w->n_parts; i++) {
         if (w->parts[i].placeholder)
-            return refuse_placeholder(a, w, &nowhere, w->parts[i].text, at);
+            return refuse_placeholder(a, w, &none, w->parts[i].text, at);
         at += w->parts[i].text.n;
     }
     return true;
@@ -253,7 +256,7 @@ static bool read_command(struct config_args *a, const struct config_word *w, str
     struct config_mark mark = config_args_mark(a, w);
 
     mark.cure = STR("write it like this: deliver pipe:/usr/local/bin/command {user};");
-    if (!has_no_placeholders(a, w))
+    if (!has_no_placeholders(a, w, "the path of a command"))
         return false;
     if (!str_starts(path, STR("/")) || str_starts(path, STR("//")) || str_ends(path, STR("/")))
         return config_complain(a->r, mark, "a command is written with its whole path");
@@ -367,6 +370,8 @@ static bool read_lmtp(struct config_args *a, const struct config_word *w, struct
     out->kind = CONFIG_TARGET_LMTP;
     if (!needs_slashes(a, w, rest) || !read_host_port(a, w, str_skip(rest, 2), out))
         return false;
+    if (out->port == SMTP_PORT)
+        return config_complain(a->r, mark, "LMTP is never spoken on port 25 (RFC 2033 5)");
     if (out->port)
         return true;
     mark.hint = config_say(a->r, "did you mean '%.*s:24'?", STR_ARG(shown));
@@ -423,7 +428,7 @@ static bool read_refusal(struct config_args *a, enum target_word which, struct c
     char class = which == TARGET_FAIL ? '5' : '4';
     const struct config_word *w = config_args_need(a);
 
-    if (!w || !has_no_placeholders(a, w))
+    if (!w || !has_no_placeholders(a, w, "a reply"))
         return false;
     size_t n = status_length(w->text);
     out->kind = which == TARGET_FAIL ? CONFIG_TARGET_FAIL : CONFIG_TARGET_DEFER;
@@ -453,12 +458,12 @@ static bool read_target(struct config_args *a, const struct config_word *w, enum
         return read_refusal(a, which, out);
     case TARGET_MX_OF:
         out->kind = CONFIG_TARGET_MX;
-        return has_no_placeholders(a, w) &&
+        return has_no_placeholders(a, w, "a domain") &&
                config_args_domain(a, w, str_skip(w->text, targets[which].name.n), &out->host);
     case TARGET_SMTP:
-        return has_no_placeholders(a, w) && read_smtp(a, w, out);
+        return has_no_placeholders(a, w, "a host") && read_smtp(a, w, out);
     case TARGET_LMTP:
-        return has_no_placeholders(a, w) && read_lmtp(a, w, out);
+        return has_no_placeholders(a, w, "a host") && read_lmtp(a, w, out);
     case TARGET_MX:
         out->kind = CONFIG_TARGET_MX;
         return true;

@@ -150,7 +150,7 @@ static void help_lists_the_words_of_limits_and_timeouts(void **state)
     assert_true(help_has("limit", "\n    hold                 not built yet\n\n  limit client messages 60/m;\n"));
     assert_true(help_has("timeout", "  default  command 5m, transaction 1h, lookup 5s, connect 30s, greeting 5m, "));
     assert_true(help_has("timeout", "\n  kind\n    command              last reply"));
-    assert_true(help_has("timeout", "\n    filter               not built yet\n"));
+    assert_true(help_has("timeout", "\n    filter               not built yet: it comes with stage N\n"));
 }
 
 static void no_row_refers_to_a_section(void **state)
