@@ -40,10 +40,11 @@ static void find_own(struct lookup *l)
 
 static bool make_state(struct lookup *l, struct err *err)
 {
-    uint64_t seeds[2];
+    uint64_t seeds[3];
 
     if (getrandom(seeds, sizeof(seeds), 0) != sizeof(seeds))
         return err_sys(err, errno, "getrandom");
+    lookup_verified_init(&l->verified, seeds[2], LOOKUP_VERIFIED_MAX);
     l->arena = arena_new(ARENA_MAX);
     if (l->arena)
         l->counters = policy_counters_new(l->arena, seeds);
@@ -80,6 +81,7 @@ void lookup_free(struct lookup *l)
     if (!l)
         return;
     lookup_tables_done(&l->tables);
+    lookup_verified_done(&l->verified);
     buf_done(&l->octets);
     arena_free(l->arena);
     free(l);

@@ -8,6 +8,7 @@
 #include "ipc/worker.h"
 #include "lookup/sessions.h"
 #include "lookup/tables.h"
+#include "lookup/verified.h"
 #include "policy/limits.h"
 #include "route/find.h"
 
@@ -22,6 +23,7 @@ struct lookup {
     struct arena *arena; /* counters and the index of routes */
     struct policy_counters *counters;
     struct lookup_tables tables;
+    struct lookup_verified verified;
     struct route_view view;
     struct ip own[LOOKUP_OWN_MAX];
     struct list peers; /* struct lookup_peer: what each receive process has open */
@@ -53,6 +55,8 @@ void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notic
 void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener);
 void lookup_mail(struct lookup_turn *t, const struct ipc_mail_ask *ask, struct ipc_mail_answer *answer);
 void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer);
+/* What a next hop said about an address of a domain with `users ask`. */
+void lookup_hear_verified(struct lookup_turn *t, const struct ipc_verified *notice);
 void lookup_vrfy(struct lookup_turn *t, const struct ipc_vrfy_ask *ask, struct ipc_vrfy_answer *answer);
 void lookup_expand(struct lookup_turn *t, const struct ipc_expand_ask *ask, struct ipc_expand_answer *answer);
 void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer);

@@ -1,6 +1,8 @@
 /* lookup/recipient.c -- RCPT and VRFY: is it ours, does it exist, may it be (RFC 5321 3.3, 3.5, 3.6.2). */
 #include "lookup/verdict.h"
 
+#include "route/local.h"
+
 /* Bare names of VRFY are looked for in so many domains at most. */
 enum { VRFY_DOMAINS_MAX = 64 };
 
@@ -36,11 +38,13 @@ struct str lookup_rule(const struct lookup_turn *t, struct config_place place)
 
 /* A recipient under judgement. */
 struct candidate {
-    const struct ipc_rcpt_ask *ask;
+    const struct ipc_rcpt_ask *asked;
     struct policy_party party;  /* with the listener's limits */
     struct policy_party domain; /* with those of its domain block */
     const struct config_domain *block; /* NULL: it is elsewhere */
+    const struct config_route *route;  /* of a PLAIN one */
     bool plain;
+    bool ask; /* its next hop is to be asked */
 };
 
 /* ---- routes ---- */
@@ -63,15 +67,16 @@ static bool target_takes(struct lookup_turn *t, const struct config_route *route
 }
 
 /* Does the route of HIT, which LOCAL was found as, take it? SENDER: its own reverse-path. */
-static bool route_takes(struct lookup_turn *t, const struct candidate *c, const struct route_hit *hit,
-                        struct str local, struct str sender, struct lookup_verdict *v)
+static bool route_takes(struct lookup_turn *t, struct candidate *c, const struct route_hit *hit, struct str local,
+                        struct str sender, struct lookup_verdict *v)
 {
     const struct route_view *view = &t->lookup->view;
     struct route_question q = { .local = local,
                                 .sender = sender,
-                                .listener = lookup_listener_name(t->lookup, c->ask->listener) };
+                                .listener = lookup_listener_name(t->lookup, c->asked->listener) };
     const struct config_route *route = route_of(view, hit, q);
 
+    c->route = route;
     if (route)
         return target_takes(t, route, v);
     *v = (struct lookup_verdict){
@@ -83,7 +88,7 @@ static bool route_takes(struct lookup_turn *t, const struct candidate *c, const 
 }
 
 /* Of what aliases lead to, one that is taken is enough; the others are reported. */
-static bool routes_take_one(struct lookup_turn *t, const struct candidate *c, const struct route_results *results,
+static bool routes_take_one(struct lookup_turn *t, struct candidate *c, const struct route_results *results,
                             struct lookup_verdict *v)
 {
     struct route_hit hit;
@@ -96,7 +101,7 @@ static bool routes_take_one(struct lookup_turn *t, const struct candidate *c, co
         if (hit.kind != ROUTE_MAILBOX && hit.kind != ROUTE_FOREIGN)
             continue;
         /* A null reverse-path stays null, whoever owns the list. */
-        struct str sender = r->sender.n && c->ask->sender.n ? r->sender : c->ask->sender;
+        struct str sender = r->sender.n && c->asked->sender.n ? r->sender : c->asked->sender;
         if (route_takes(t, c, &hit, r->local, sender, v))
             return true;
     }
@@ -111,10 +116,10 @@ static bool find_elsewhere(struct lookup_turn *t, struct candidate *c, const str
 {
     struct config_place place;
 
-    switch (lookup_relays(t->lookup, c->ask->client, c->ask->listener, &place)) {
+    switch (lookup_relays(t->lookup, c->asked->client, c->asked->listener, &place)) {
     case LOOKUP_RELAY:
         c->plain = true;
-        return route_takes(t, c, hit, c->ask->local, c->ask->sender, v);
+        return route_takes(t, c, hit, c->asked->local, c->asked->sender, v);
     case LOOKUP_RELAY_UNSURE:
         *v = (struct lookup_verdict){ .row = SMTP_REPLY_LOOKUP_FAILED,
                                       .reason = LOG_REASON_LOOKUP,
@@ -135,11 +140,46 @@ static bool find_expanded(struct lookup_turn *t, struct candidate *c, struct loo
     struct route_results results = { .arena = t->scratch };
     struct route_failure why = { 0 };
     enum route_status status =
-        route_expand(&t->lookup->view, c->ask->local, c->ask->domain, 0, &results, &why);
+        route_expand(&t->lookup->view, c->asked->local, c->asked->domain, 0, &results, &why);
 
     if (status == ROUTE_OK)
         return routes_take_one(t, c, &results, v);
     *v = lookup_verdict_of(status, &why);
+    return false;
+}
+
+/* What every postmaster is taken for, and what a route names, need not be asked about. */
+static bool is_to_be_asked(struct lookup_turn *t, const struct candidate *c, const struct route_hit *hit)
+{
+    struct route_question q = { .local = c->asked->local,
+                                .domain = hit->domain,
+                                .separators = hit->block->subaddress.text,
+                                .sender = c->asked->sender,
+                                .listener = lookup_listener_name(t->lookup, c->asked->listener) };
+
+    return hit->ask && !route_is_role(c->asked->local) && config_target_is_remote(c->route->targets[0].kind) &&
+           !route_is_for_address(t->lookup->view.routes, &q, c->route);
+}
+
+/* A mailbox of ours, as its address names it: perhaps one that only the next hop knows. */
+static bool find_mailbox(struct lookup_turn *t, struct candidate *c, const struct route_hit *hit,
+                         struct lookup_verdict *v)
+{
+    const struct ipc_rcpt_ask *ask = c->asked;
+    enum lookup_known known;
+
+    c->plain = true;
+    if (!route_takes(t, c, hit, ask->local, ask->sender, v))
+        return false;
+    if (!is_to_be_asked(t, c, hit))
+        return true;
+    known = lookup_verified_get(&t->lookup->verified, ask->local, ask->domain, t->now_msec);
+    c->ask = known == LOOKUP_NOT_KNOWN;
+    if (known != LOOKUP_EXISTS_NOT)
+        return true;
+    *v = (struct lookup_verdict){ .row = SMTP_REPLY_NO_SUCH_MAILBOX,
+                                  .reason = LOG_REASON_NO_USER,
+                                  .rule = route_hit_rule(&t->lookup->view, hit, t->scratch) };
     return false;
 }
 
@@ -148,12 +188,13 @@ static bool find(struct lookup_turn *t, struct candidate *c, struct lookup_verdi
 {
     struct route_hit hit;
 
-    route_find(&t->lookup->view, c->ask->local, c->ask->domain, ROUTE_FIND_ALL, t->scratch, &hit);
+    route_find(&t->lookup->view, c->asked->local, c->asked->domain, ROUTE_FIND_ALL, t->scratch, &hit);
     c->block = hit.block;
     if (hit.kind == ROUTE_FOREIGN)
         return find_elsewhere(t, c, &hit, v);
-    c->plain = hit.kind == ROUTE_MAILBOX && str_eq(hit.domain, c->ask->domain);
-    return c->plain ? route_takes(t, c, &hit, c->ask->local, c->ask->sender, v) : find_expanded(t, c, v);
+    if (hit.kind == ROUTE_MAILBOX && str_eq(hit.domain, c->asked->domain))
+        return find_mailbox(t, c, &hit, v);
+    return find_expanded(t, c, v);
 }
 
 /* Who asks for many that do not exist is not told any more who does. */
@@ -188,7 +229,7 @@ static bool is_small_enough(struct lookup_turn *t, const struct config_domain *b
 
 static bool domain_allows(struct lookup_turn *t, struct candidate *c, struct lookup_verdict *v)
 {
-    uint64_t size = c->ask->size;
+    uint64_t size = c->asked->size;
 
     c->domain = c->party;
     c->domain.limits = &c->block->limits;
@@ -204,7 +245,7 @@ static bool judge(struct lookup_turn *t, struct candidate *c, struct lookup_verd
         return false;
     if (!found && v->row == SMTP_REPLY_NO_SUCH_MAILBOX)
         count_unknown(t, c);
-    return found && (!c->block || is_small_enough(t, c->block, c->ask->size, v));
+    return found && (!c->block || is_small_enough(t, c->block, c->asked->size, v));
 }
 
 static void take_recipient(struct lookup_turn *t, const struct candidate *c)
@@ -213,12 +254,12 @@ static void take_recipient(struct lookup_turn *t, const struct candidate *c)
     if (!c->block)
         return;
     lookup_take(t, &c->domain, CONFIG_MEASURE_RECIPIENTS, 1);
-    lookup_take(t, &c->domain, CONFIG_MEASURE_OCTETS, c->ask->size);
+    lookup_take(t, &c->domain, CONFIG_MEASURE_OCTETS, c->asked->size);
 }
 
 void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer)
 {
-    struct candidate c = { .ask = ask, .party = lookup_party(t, ask->client, ask->listener, ask->sender) };
+    struct candidate c = { .asked = ask, .party = lookup_party(t, ask->client, ask->listener, ask->sender) };
     struct lookup_verdict v = { 0 };
     bool ok = judge(t, &c, &v);
 
@@ -236,9 +277,36 @@ void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct i
         .max_size = ok && c.block ? c.block->max_message_size.n : 0,
         .code = v.code,
         .status = v.status,
+        .ask = ok && c.ask,
+        .route = ok && c.ask ? (uint32_t)c.route->index : 0,
     };
     if (ok)
         take_recipient(t, &c);
+}
+
+static bool asks(const struct config_domain *block)
+{
+    for (size_t i = 0; i < block->n_users; i++)
+        if (block->users[i].kind == CONFIG_USERS_ASK)
+            return true;
+    return false;
+}
+
+void lookup_hear_verified(struct lookup_turn *t, const struct ipc_verified *notice)
+{
+    struct candidate c = {
+        .party = lookup_party(t, notice->client, notice->listener, STR_NONE),
+        .block = config_find_domain(t->lookup->config, notice->domain),
+    };
+
+    if (!c.block || !asks(c.block))
+        return;
+    lookup_verified_put(&t->lookup->verified, notice->local, notice->domain, notice->exists, t->now_msec);
+    if (notice->exists)
+        return;
+    c.domain = c.party;
+    c.domain.limits = &c.block->limits;
+    count_unknown(t, &c);
 }
 
 /* ---- VRFY ---- */

@@ -136,6 +136,9 @@ static void answer(struct lookup_turn *t, struct ipc_channel *from, const struct
         ipc_send_rcpt_answer(from, &a);
         return;
     }
+    case IPC_VERIFIED:
+        lookup_hear_verified(t, &m->verified);
+        return;
     case IPC_VRFY_ASK: {
         struct ipc_vrfy_answer a;
         lookup_vrfy(t, &m->vrfy_ask, &a);

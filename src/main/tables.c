@@ -117,6 +117,11 @@ static bool uses_system(const struct config *config)
     return false;
 }
 
+static bool is_table(enum config_need_kind kind)
+{
+    return kind == CONFIG_NEED_USERS_FILE || kind == CONFIG_NEED_ALIASES_FILE || kind == CONFIG_NEED_RELAY_FILE;
+}
+
 void tables_watch(struct main_server *s)
 {
     const struct config *config = main_config(s);
@@ -126,7 +131,7 @@ void tables_watch(struct main_server *s)
     for (size_t i = 0; i < t->n; i++)
         t->files[i].named = t->files[i].wanted = false;
     for (size_t i = 0; i < config->n_needs; i++)
-        if (config->needs[i].kind == CONFIG_NEED_USERS_FILE || config->needs[i].kind == CONFIG_NEED_ALIASES_FILE)
+        if (is_table(config->needs[i].kind))
             table_name(t, config->needs[i].what);
     if (uses_system(config))
         table_name(t, STR("/etc/passwd"));

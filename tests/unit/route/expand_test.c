@@ -226,12 +226,12 @@ static void commands_run_where_they_are_meant_and_root_wrote_them(void **state)
         { 1000, 1000, false, true, "unguarded", "unguarded" },
     };
 
-    world_open(&w, config);
+    world_open(&w, "origin example.org; domain example.org { users file:/users; aliases file:/aliases; "
+                   "alias-commands on; max-expansion 20; deliver maildir:/var/mail/{user}; }");
     world_file(&w, ROUTE_FORM_USERS, "/users", "anna\nben\n");
     world_file(&w, ROUTE_FORM_ALIASES, "/aliases", aliases);
     world_file(&w, ROUTE_FORM_LIST, "/commands", "|/bin/list\n");
     w.view.owner = 1000;
-    ((struct config_domain *)(uintptr_t)&w.config->domains[0])->alias_commands.on = true;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         world_own(&w, "/aliases", rows[i].owner, rows[i].guarded);
         world_own(&w, "/commands", rows[i].list_owner, rows[i].list_guarded);

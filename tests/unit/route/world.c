@@ -27,34 +27,6 @@ static bool no_env(void *ctx, struct str name, struct arena *a, struct str *valu
     return false;
 }
 
-void world_add_route(struct arena *a, const struct config *config, const struct config_route *route)
-{
-    struct config *c = (struct config *)(uintptr_t)config;
-    struct config_route *all = ARENA_NEW_ARRAY(a, c->n_routes + 1, struct config_route);
-
-    BUG_ON(!all);
-    for (size_t i = 0; i < c->n_routes; i++)
-        all[i] = c->routes[i];
-    all[c->n_routes] = *route;
-    all[c->n_routes].index = c->n_routes;
-    c->routes = all;
-    c->n_routes++;
-}
-
-/* What no route is written for goes to its MX. */
-static void add_default_route(struct arena *a, const struct config *config)
-{
-    static const struct config_pattern all = { .kind = CONFIG_PATTERN_ALL };
-    static const struct config_target mx = { .kind = CONFIG_TARGET_MX };
-
-    for (size_t i = 0; i < config->n_routes; i++)
-        for (size_t k = 0; k < config->routes[i].patterns.n; k++)
-            if (config->routes[i].patterns.items[k].kind == CONFIG_PATTERN_ALL)
-                return;
-    world_add_route(a, config,
-                    &(struct config_route){ .patterns = { .items = &all, .n = 1 }, .targets = &mx, .n_targets = 1 });
-}
-
 const struct config *world_config(struct arena *a, const char *text)
 {
     struct str override = str_from_c(text);
@@ -75,7 +47,6 @@ const struct config *world_config(struct arena *a, const char *text)
         BUG_ON(!config);
     }
     buf_done(&out);
-    add_default_route(a, config);
     return config;
 }
 

@@ -30,8 +30,6 @@ void world_open(struct world *w, const char *text);
 void world_close(struct world *w);
 /* No file is there any more. */
 void world_forget(struct world *w);
-/* Another route for CONFIG, which is in A. */
-void world_add_route(struct arena *a, const struct config *config, const struct config_route *route);
 /* The configuration alone, in A. */
 const struct config *world_config(struct arena *a, const char *text);
 
