@@ -42,26 +42,19 @@ static size_t count(const struct smtp_client_tx *tx)
 
 bool smtp_client_wants(const struct smtp_client *c)
 {
-    return c->phase <= SMTP_CLIENT_MAILING && !c->quit && count(c->inside) + count(c->done) < SMTP_CLIENT_DEPTH;
-}
-
-static void put_last(struct smtp_client_tx **at, struct smtp_client_tx *tx)
-{
-    while (*at)
-        at = &(*at)->next;
-    *at = tx;
+    return c->phase <= SMTP_CLIENT_MAILING && !c->quit &&
+           count(c->inside) + count(c->done) < SMTP_CLIENT_DEPTH;
 }
 
 void smtp_client_add(struct smtp_client *c, struct smtp_client_tx *tx)
 {
     BUG_ON(!tx->n_recipients || count(c->inside) + count(c->done) >= SMTP_CLIENT_DEPTH);
-    tx->next = NULL;
-    tx->written = tx->read = (struct smtp_client_place){ SMTP_PLACE_RSET, 0 };
+    tx->written = tx->read = (struct smtp_client_place){ SMTP_CLIENT_COMMAND_RSET, 0 };
     tx->accepted = 0;
     tx->begun = tx->in_doubt = tx->mail_refused = tx->ended = false;
     for (size_t i = 0; i < tx->n_recipients; i++)
         tx->recipients[i] = (struct smtp_client_recipient){ .address = tx->recipients[i].address };
-    put_last(&c->inside, tx);
+    smtp_client_append(&c->inside, tx);
     if (c->phase > SMTP_CLIENT_MAILING || c->quit)
         smtp_client_refuse(c, tx);
     else if (c->phase == SMTP_CLIENT_MAILING)
@@ -73,7 +66,10 @@ static struct smtp_client_tx *in_content(const struct smtp_client *c)
 {
     struct smtp_client_tx *tx = c->inside;
 
-    return tx && tx->written.command == SMTP_PLACE_DOT && tx->read.command == SMTP_PLACE_DOT && !tx->ended ? tx : NULL;
+    return tx && tx->written.command == SMTP_CLIENT_COMMAND_DOT &&
+                   tx->read.command == SMTP_CLIENT_COMMAND_DOT && !tx->ended
+               ? tx
+               : NULL;
 }
 
 void smtp_client_content(struct smtp_client *c, struct str piece, size_t *taken, struct buf *out)
@@ -160,6 +156,11 @@ const struct smtp_client_features *smtp_client_features(const struct smtp_client
     return &c->features;
 }
 
+size_t smtp_client_replies(const struct smtp_client *c)
+{
+    return c->replies;
+}
+
 static bool take_due(struct smtp_client *c, enum smtp_client_due due)
 {
     bool is_due = c->due & due;
@@ -219,7 +220,8 @@ static void read_line(struct smtp_client *c, enum smtp_peer_step step)
     }
 }
 
-void smtp_client_next(struct smtp_client *c, struct str in, size_t *used, struct buf *out, struct smtp_client_event *ev)
+void smtp_client_next(struct smtp_client *c, struct str in, size_t *used, struct buf *out,
+                      struct smtp_client_event *ev)
 {
     *used = 0;
     for (;;) {
@@ -230,6 +232,8 @@ void smtp_client_next(struct smtp_client *c, struct str in, size_t *used, struct
         size_t n;
         enum smtp_peer_step step = smtp_peer_reply_next(&c->reply, str_skip(in, *used), &n);
         *used += n;
+        if (step == SMTP_PEER_END)
+            c->replies++;
         if (step != SMTP_PEER_MORE)
             read_line(c, step);
     }

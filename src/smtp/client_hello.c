@@ -84,7 +84,8 @@ static void read_end(struct smtp_client *c)
 void smtp_client_read_hello(struct smtp_client *c, enum smtp_peer_step step)
 {
     /* The first line is the peer's name; HELO offers nothing. */
-    if (c->phase == SMTP_CLIENT_EHLO && c->reply.lines > 1 && smtp_client_kind(c->reply.code) == SMTP_RESULT_OK)
+    if (c->phase == SMTP_CLIENT_EHLO && c->reply.lines > 1 &&
+        smtp_client_kind(c->reply.code) == SMTP_RESULT_OK)
         read_keyword(&c->features, c->reply.line);
     if (step == SMTP_PEER_END)
         read_end(c);

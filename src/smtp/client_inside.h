@@ -30,6 +30,7 @@ struct smtp_client {
     bool open;    /* the server may be within a transaction that we have left: RSET */
     unsigned due; /* enum smtp_client_due */
     size_t made;  /* transactions that came to their end */
+    size_t replies;
 
     struct smtp_client_tx *inside; /* in order; the first is in hand */
     struct smtp_client_tx *done;   /* DONE is owed */
@@ -65,7 +66,10 @@ struct smtp_client_result smtp_client_ours(enum smtp_client_result_kind kind, en
 /* RESULT for those of TX that have none. */
 void smtp_client_settle(struct smtp_client_tx *tx, const struct smtp_client_result *result);
 /* RESULT, its texts kept, for one. */
-void smtp_client_settle_one(struct smtp_client_tx *tx, size_t recipient, const struct smtp_client_result *result);
+void smtp_client_settle_one(struct smtp_client_tx *tx, size_t recipient,
+                            const struct smtp_client_result *result);
+/* TX is the last of LIST. */
+void smtp_client_append(struct smtp_client_tx **list, struct smtp_client_tx *tx);
 /* TX has all its results: DONE. */
 void smtp_client_finish(struct smtp_client *c, struct smtp_client_tx *tx);
 /* What this peer, or any, cannot take has its results; TX is finished if nobody is left. */

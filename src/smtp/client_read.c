@@ -1,4 +1,5 @@
-/* smtp/client_read.c -- what each reply means for the transaction in hand (RFC 5321 4.3.2, 4.2.5; 2920 3.1; 2033 4.2). */
+/* smtp/client_read.c -- what each reply means for the transaction in hand (RFC 5321 4.2; 2920 3.1; 2033 4.2).
+ */
 #include "smtp/client_inside.h"
 
 static void out_of_step(struct smtp_client *c, struct str text)
@@ -42,8 +43,8 @@ static void read_mail(struct smtp_client *c, struct smtp_client_tx *tx)
 }
 
 /*
- * RFC 5321 4.5.3.1.10: too many recipients, said with 452 or, by servers of old, with 552. A status that names another
- * reason (4.2.2, 5.3.4) is believed; and a first recipient is never one too many.
+ * RFC 5321 4.5.3.1.10: too many recipients, said with 452 or, by servers of old, with 552. A status that
+ * names another reason (4.2.2, 5.3.4) is believed; and a first recipient is never one too many.
  */
 static bool is_one_too_many(const struct smtp_client *c, const struct smtp_client_tx *tx)
 {
@@ -63,9 +64,10 @@ static void read_rcpt(struct smtp_client *c, struct smtp_client_tx *tx)
         c->open = true;
         tx->recipients[at].accepted = true;
         tx->accepted++;
-    } else if (!tx->mail_refused) {
-        if (is_one_too_many(c, tx))
-            kind = SMTP_RESULT_AGAIN;
+    } else if (is_one_too_many(c, tx)) {
+        kind = SMTP_RESULT_AGAIN;
+    }
+    if (!tx->mail_refused && (tx->probe || kind != SMTP_RESULT_OK)) {
         const struct smtp_client_result r = smtp_client_verdict(c, SMTP_STAGE_RCPT, kind);
         smtp_client_settle_one(tx, at, &r);
     }
@@ -73,8 +75,8 @@ static void read_rcpt(struct smtp_client *c, struct smtp_client_tx *tx)
 }
 
 /*
- * 354. With nobody to send to, a lone dot ends what the server begins (RFC 2920 3.1, C086). But where the dot would
- * send an empty message to somebody, or LMTP might answer it or not (RFC 2033 4.2), no dot is safe.
+ * 354. With nobody to send to, a lone dot ends what the server begins (RFC 2920 3.1, C086). But where the dot
+ * would send an empty message to somebody, or LMTP might answer it or not (RFC 2033 4.2), no dot is safe.
  */
 static void begin_content(struct smtp_client *c, struct smtp_client_tx *tx)
 {
@@ -132,29 +134,30 @@ static void read_dot(struct smtp_client *c, struct smtp_client_tx *tx)
 static void read_answer(struct smtp_client *c, struct smtp_client_tx *tx)
 {
     switch (tx->read.command) {
-    case SMTP_PLACE_RSET:
+    case SMTP_CLIENT_COMMAND_RSET:
         read_rset(c, tx);
         break;
-    case SMTP_PLACE_MAIL:
+    case SMTP_CLIENT_COMMAND_MAIL:
         read_mail(c, tx);
         break;
-    case SMTP_PLACE_RCPT:
+    case SMTP_CLIENT_COMMAND_RCPT:
         read_rcpt(c, tx);
         break;
-    case SMTP_PLACE_DATA:
+    case SMTP_CLIENT_COMMAND_DATA:
         read_data(c, tx);
         return;
-    case SMTP_PLACE_DOT:
+    case SMTP_CLIENT_COMMAND_DOT:
         read_dot(c, tx);
         return;
-    case SMTP_PLACE_END:
+    case SMTP_CLIENT_COMMAND_NONE:
         break;
     }
     if (c->phase == SMTP_CLIENT_MAILING && smtp_client_ran_out(tx))
         finish(c, tx);
 }
 
-/* Nothing was asked. A refusal in the middle of content is a verdict on it all the same; the dot will not follow. */
+/* Nothing was asked. A refusal in the middle of content is a verdict on it all the same; the dot will not
+ * follow. */
 static void read_unasked(struct smtp_client *c)
 {
     enum smtp_client_result_kind kind = smtp_client_kind(c->reply.code);
@@ -177,7 +180,7 @@ void smtp_client_read_reply(struct smtp_client *c)
         smtp_client_end(c, &last);
     else if (!tx || !smtp_client_owed(tx))
         read_unasked(c);
-    else if (last.kind == SMTP_RESULT_NONE && tx->read.command != SMTP_PLACE_DATA)
+    else if (last.kind == SMTP_RESULT_NONE && tx->read.command != SMTP_CLIENT_COMMAND_DATA)
         out_of_step(c, STR("a 3yz reply where there can be none"));
     else
         read_answer(c, tx);

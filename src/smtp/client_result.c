@@ -1,4 +1,4 @@
-/* smtp/client_result.c -- from replies to results (RFC 5321 4.2.1, 4.5.3.1.10; 3463; 5248), the end of transactions. */
+/* smtp/client_result.c -- from replies to results (RFC 5321 4.2; 3463; 5248), ends of transactions. */
 #include "smtp/client_inside.h"
 
 #include <string.h>
@@ -6,9 +6,9 @@
 #include "core/check.h"
 
 /*
- * What stands for the enhanced status code of a peer that gives none: subject and detail. Only where the code itself
- * says so much (RFC 5321 4.2.3) and RFC 5248 2.4 allows the pair; 450, 550 and 554 are said of mailboxes and of policy
- * alike, so that nothing is known but the class: X.0.0.
+ * What stands for the enhanced status code of a peer that gives none: subject and detail. Only where the code
+ * itself says so much (RFC 5321 4.2.3) and RFC 5248 2.4 allows the pair; 450, 550 and 554 are said of
+ * mailboxes and of policy alike, so that nothing is known but the class: X.0.0.
  */
 static const struct {
     unsigned code;
@@ -28,8 +28,7 @@ static const struct {
     { 552, SMTP_STAGE_RCPT, "5.2.2" }, /* this mailbox is full */
     { 552, SMTP_STAGE_NONE, "5.3.4" }, /* message too big */
     { 553, SMTP_STAGE_RCPT, "5.1.0" }, /* mailbox name not allowed */
-    { 553, SMTP_STAGE_MAIL, "5.1.0" },
-    { 555, SMTP_STAGE_NONE, "5.5.4" }, /* parameters not recognized */
+    { 553, SMTP_STAGE_MAIL, "5.1.0" }, { 555, SMTP_STAGE_NONE, "5.5.4" }, /* parameters not recognized */
 };
 
 static char class_of(enum smtp_client_result_kind kind)
@@ -39,11 +38,13 @@ static char class_of(enum smtp_client_result_kind kind)
     return kind == SMTP_RESULT_PERM ? '5' : '4';
 }
 
-static struct str derived_status(unsigned code, enum smtp_stage stage)
+/* The class is set later. */
+static struct str derived_status(unsigned code, enum smtp_stage stage, enum smtp_client_result_kind kind)
 {
+    if (kind == SMTP_RESULT_AGAIN)
+        return STR("4.5.3"); /* too many recipients */
     for (size_t i = 0; i < ARRAY_LEN(derived); i++)
-        if (derived[i].code == code &&
-            (derived[i].stage == stage || derived[i].stage == SMTP_STAGE_NONE))
+        if (derived[i].code == code && (derived[i].stage == stage || derived[i].stage == SMTP_STAGE_NONE))
             return str_from_c(derived[i].status);
     return STR("X.0.0");
 }
@@ -70,7 +71,8 @@ struct smtp_client_result smtp_client_verdict(const struct smtp_client *c, enum 
     return (struct smtp_client_result){ .kind = kind,
                                         .stage = stage,
                                         .code = r->code,
-                                        .status = r->status.n ? r->status : derived_status(r->code, stage),
+                                        .status =
+                                            r->status.n ? r->status : derived_status(r->code, stage, kind),
                                         .text = r->text,
                                         .from_peer = true };
 }
@@ -89,7 +91,8 @@ static struct str keep_in(char *place, size_t size, struct str s)
     return str_of(place, s.n);
 }
 
-/* STATUS in PLACE (SMTP_PEER_STATUS_MAX), of the class of KIND: the code decides, and the class follows (RFC 2034 4). */
+/* STATUS in PLACE (SMTP_PEER_STATUS_MAX), of the class of KIND: the code decides, and the class follows (RFC
+ * 2034 4). */
 static struct str keep_status(char *place, struct str status, enum smtp_client_result_kind kind)
 {
     status = keep_in(place, SMTP_PEER_STATUS_MAX, status);
@@ -130,7 +133,8 @@ void smtp_client_settle(struct smtp_client_tx *tx, const struct smtp_client_resu
     }
 }
 
-void smtp_client_settle_one(struct smtp_client_tx *tx, size_t recipient, const struct smtp_client_result *result)
+void smtp_client_settle_one(struct smtp_client_tx *tx, size_t recipient,
+                            const struct smtp_client_result *result)
 {
     tx->recipients[recipient].result = kept(tx, result);
 }
@@ -144,20 +148,24 @@ static void unlink_tx(struct smtp_client *c, struct smtp_client_tx *tx)
     *at = tx->next;
 }
 
+void smtp_client_append(struct smtp_client_tx **list, struct smtp_client_tx *tx)
+{
+    tx->next = NULL;
+    while (*list)
+        list = &(*list)->next;
+    *list = tx;
+}
+
 void smtp_client_finish(struct smtp_client *c, struct smtp_client_tx *tx)
 {
-    struct smtp_client_tx **at = &c->done;
-
     unlink_tx(c, tx);
-    tx->next = NULL;
-    while (*at)
-        at = &(*at)->next;
-    *at = tx;
+    smtp_client_append(&c->done, tx);
 }
 
 static bool path_is_sane(struct str path)
 {
-    return path.n <= SMTP_CLIENT_PATH_MAX && !str_has(path, '\r') && !str_has(path, '\n') && !str_has(path, '\0');
+    return path.n <= SMTP_CLIENT_PATH_MAX && !str_has(path, '\r') && !str_has(path, '\n') &&
+           !str_has(path, '\0');
 }
 
 /* What keeps all of TX from this peer; kind NONE: nothing. */
@@ -185,9 +193,8 @@ static struct smtp_client_result obstacle(const struct smtp_client *c, const str
 void smtp_client_screen(struct smtp_client *c, struct smtp_client_tx *tx)
 {
     const struct smtp_client_result whole = obstacle(c, tx);
-    const struct smtp_client_result address =
-        smtp_client_ours(SMTP_RESULT_PERM, SMTP_STAGE_RCPT, STR("5.1.3"),
-                         STR("the forward-path cannot be written in SMTP"));
+    const struct smtp_client_result address = smtp_client_ours(
+        SMTP_RESULT_PERM, SMTP_STAGE_RCPT, STR("5.1.3"), STR("the forward-path cannot be written in SMTP"));
     size_t asked = 0;
 
     if (whole.kind != SMTP_RESULT_NONE)
@@ -227,7 +234,7 @@ static void cut_short(struct smtp_client *c, struct smtp_client_tx *tx, bool in_
 
 void smtp_client_end(struct smtp_client *c, const struct smtp_client_result *failure)
 {
-    bool in_hand = c->inside && c->inside->written.command > SMTP_PLACE_MAIL;
+    bool in_hand = c->inside && c->inside->written.command > SMTP_CLIENT_COMMAND_MAIL;
 
     c->failure = *failure;
     c->failure.status = keep_status(c->failure_status, failure->status, failure->kind);

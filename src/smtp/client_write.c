@@ -56,17 +56,17 @@ static bool put_dot(struct smtp_client *c, struct buf *out)
 static bool put_command(struct smtp_client *c, const struct smtp_client_tx *tx, struct buf *out)
 {
     switch (tx->written.command) {
-    case SMTP_PLACE_RSET:
+    case SMTP_CLIENT_COMMAND_RSET:
         return put(c, out, STR("RSET"), STR_NONE, STR("\r\n"));
-    case SMTP_PLACE_MAIL:
+    case SMTP_CLIENT_COMMAND_MAIL:
         return put_mail(c, tx, out);
-    case SMTP_PLACE_RCPT:
+    case SMTP_CLIENT_COMMAND_RCPT:
         return put(c, out, STR("RCPT TO:<"), tx->recipients[tx->written.recipient].address, STR(">\r\n"));
-    case SMTP_PLACE_DATA:
+    case SMTP_CLIENT_COMMAND_DATA:
         return put(c, out, STR("DATA"), STR_NONE, STR("\r\n"));
-    case SMTP_PLACE_DOT:
+    case SMTP_CLIENT_COMMAND_DOT:
         return put_dot(c, out);
-    case SMTP_PLACE_END:
+    case SMTP_CLIENT_COMMAND_NONE:
         break;
     }
     return false;
@@ -75,32 +75,34 @@ static bool put_command(struct smtp_client *c, const struct smtp_client_tx *tx, 
 /* The next command of TX may be said now. */
 static bool may_write(const struct smtp_client *c, const struct smtp_client_tx *tx)
 {
-    if (tx->written.command == SMTP_PLACE_DOT)
+    if (tx->written.command == SMTP_CLIENT_COMMAND_DOT)
         return tx->ended;
-    if (tx->written.command == SMTP_PLACE_END || tx->mail_refused)
+    if (tx->written.command == SMTP_CLIENT_COMMAND_NONE || tx->mail_refused)
+        return false;
+    if (tx->written.command == SMTP_CLIENT_COMMAND_DATA && tx->probe)
         return false;
     return c->features.pipelining || !smtp_client_owed(tx);
 }
 
 /*
- * All that may be said of TX; false when what is behind it must wait. LMTP replies to the dot once for each recipient
- * (RFC 2033 4.2); a server that miscounts must not have its reply to our MAIL taken for such a one.
+ * All that may be said of TX; false when what is behind it must wait. LMTP replies to the dot once for each
+ * recipient (RFC 2033 4.2); a server that miscounts must not have its reply to our MAIL taken for such a one.
  */
 static bool write_transaction(struct smtp_client *c, struct smtp_client_tx *tx, struct buf *out)
 {
     while (may_write(c, tx)) {
-        if (tx->written.command == SMTP_PLACE_RSET && !c->open) {
+        if (tx->written.command == SMTP_CLIENT_COMMAND_RSET && !c->open) {
             smtp_client_step(tx, &tx->written);
             tx->read = tx->written;
             continue;
         }
         if (!put_command(c, tx, out))
             return false;
-        if (tx->written.command == SMTP_PLACE_DOT)
+        if (tx->written.command == SMTP_CLIENT_COMMAND_DOT)
             c->open = false; /* RFC 5321 4.1.1.4: whatever is answered, the buffers are cleared */
         smtp_client_step(tx, &tx->written);
     }
-    return tx->written.command == SMTP_PLACE_END && c->features.pipelining &&
+    return tx->written.command == SMTP_CLIENT_COMMAND_NONE && c->features.pipelining &&
            !((c->flags & SMTP_CLIENT_LMTP) && tx->accepted > 1);
 }
 

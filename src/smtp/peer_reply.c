@@ -43,18 +43,20 @@ static bool cut_dot(struct str *s)
     return true;
 }
 
-/* Octets of the enhanced status code at the front of TEXT (RFC 3463 2; a blank or the end behind it), or 0. */
+/* Octets of the enhanced status code at the front of TEXT (RFC 3463 2; a blank or the end behind it), or 0.
+ */
 static size_t status_length(struct str text)
 {
-    struct str s = text;
+    struct str s = str_skip(text, 1); /* behind the class */
 
-    if (!s.n || (s.p[0] != '2' && s.p[0] != '4' && s.p[0] != '5') || !cut_number(&s) || !cut_dot(&s) ||
+    if (!text.n || (text.p[0] != '2' && text.p[0] != '4' && text.p[0] != '5') || !cut_dot(&s) ||
         !cut_number(&s) || !cut_dot(&s) || !cut_number(&s))
         return 0;
     return !s.n || s.p[0] == ' ' ? text.n - s.n : 0;
 }
 
-/* Octets of the character at the front of S that may be shown; 0: it may not. C1 controls are U+0080 to U+009F. */
+/* Octets of the character at the front of S that may be shown; 0: it may not. C1 controls are U+0080 to
+ * U+009F. */
 static size_t shown_length(struct str s)
 {
     unsigned char c = (unsigned char)s.p[0];
@@ -143,9 +145,4 @@ enum smtp_peer_step smtp_peer_reply_next(struct smtp_peer_reply *r, struct str i
     if (r->octets > SMTP_PEER_LINE_MAX)
         return nonsense(r, STR("a line without end"));
     return ends ? end_line(r) : SMTP_PEER_MORE;
-}
-
-bool smtp_peer_reply_begun(const struct smtp_peer_reply *r)
-{
-    return !r->whole && (r->lines || r->octets);
 }

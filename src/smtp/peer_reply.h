@@ -8,7 +8,8 @@
 #include "core/str.h"
 
 enum {
-    SMTP_PEER_LINE_MAX = 4096, /* octets of a line without LF; a longer one is nonsense (RFC 5321 4.5.3.1.5: 512) */
+    SMTP_PEER_LINE_MAX =
+        4096, /* octets of a line without LF; a longer one is nonsense (RFC 5321 4.5.3.1.5: 512) */
     SMTP_PEER_LINE_KEPT = 512, /* of them looked at */
     SMTP_PEER_LINES_MAX = 256, /* of a reply; more is an endless reply, which is nonsense */
     SMTP_PEER_TEXT_MAX = 400,  /* octets kept of the text of a reply */
@@ -23,13 +24,13 @@ enum smtp_peer_step {
 };
 
 /*
- * The reply in hand. Zeroed it waits for the first. Views point into it: it must not move, and they are good until
- * the next call.
+ * The reply in hand. Zeroed it waits for the first. Views point into it: it must not move, and they are good
+ * until the next call.
  *
  * The code of the last line decides; where lines have codes of different first digits, nobody knows which was
- * meant, and it is nonsense (RFC 5321 4.2.1: they MUST be the same). STATUS is what stands first behind a code and has
- * the form of RFC 3463 2, of the first line that has one, whatever its class. TEXT is what remains of all lines,
- * joined by a blank; what is no well-formed UTF-8, and controls, are one '?' each.
+ * meant, and it is nonsense (RFC 5321 4.2.1: they MUST be the same). STATUS is what stands first behind a
+ * code and has the form of RFC 3463 2, of the first line that has one, whatever its class. TEXT is what
+ * remains of all lines, joined by a blank; what is no well-formed UTF-8, and controls, are one '?' each.
  */
 struct smtp_peer_reply {
     unsigned code;
@@ -48,12 +49,9 @@ struct smtp_peer_reply {
 };
 
 /*
- * Use octets of IN up to the end of one line. Lines end in LF; a CR before it is dropped, whether there or not.
- * Promise (tested, fuzzed): how IN is split over calls changes nothing but SMTP_PEER_MORE.
+ * Use octets of IN up to the end of one line. Lines end in LF; a CR before it is dropped, whether there or
+ * not. Promise (tested, fuzzed): how IN is split over calls changes nothing but SMTP_PEER_MORE.
  */
 enum smtp_peer_step smtp_peer_reply_next(struct smtp_peer_reply *r, struct str in, size_t *used);
-
-/* In the middle of a reply, or of a line. */
-bool smtp_peer_reply_begun(const struct smtp_peer_reply *r);
 
 #endif

@@ -9,8 +9,8 @@
 #include "core/str.h"
 
 /*
- * Line ends are CRLF already when content comes here; they are not looked at a second time, only the dot behind LF is.
- * Init by SMTP_STUFFER: nothing was written, which is the start of a line.
+ * Line ends are CRLF already when content comes here; they are not looked at a second time, only the dot
+ * behind LF is. Init by SMTP_STUFFER: nothing was written, which is the start of a line.
  */
 struct smtp_stuffer {
     char before, last; /* the last two octets */
@@ -22,8 +22,9 @@ struct smtp_stuffer {
 enum { SMTP_STUFF_END_MAX = 5 }; /* octets that smtp_stuff_end() adds at most */
 
 /*
- * Add PIECE to OUT, as much of it as there is room for: *taken octets. False when memory is out: then what was added
- * and *taken still agree. Promise: how content is cut into pieces, and OUT emptied between them, changes nothing.
+ * Add PIECE to OUT, as much of it as there is room for: *taken octets. False when memory is out: then what
+ * was added and *taken still agree. Promise: how content is cut into pieces, and OUT emptied between them,
+ * changes nothing.
  */
 MUST_USE bool smtp_stuff(struct smtp_stuffer *s, struct str piece, size_t *taken, struct buf *out);
 /* Octets of content went past us, with no dot to double; the last two were CRLF, or not. */

@@ -12,11 +12,11 @@ struct player {
     const struct client_case *c;
     struct smtp_client *client;
     struct arena *session;
-    size_t piece;    /* octets fed at a time; 0: all */
+    size_t piece; /* octets fed at a time; 0: all */
     struct buf out;
-    struct buf in;   /* given to the machine and not used */
+    struct buf in;    /* given to the machine and not used */
     struct buf chunk; /* S lines that are yet to be fed */
-    struct buf sent; /* since the last C line */
+    struct buf sent;  /* since the last C line */
     struct buf events, wanted;
     struct smtp_client_tx txs[MOST];
     struct smtp_client_recipient recipients[MOST][MOST_RECIPIENTS];
@@ -129,7 +129,9 @@ static void add_transaction(struct player *p, struct str line)
     struct str word = str_cut(&line, ' ');
 
     assert_true(p->n_txs < MOST);
-    *tx = (struct smtp_client_tx){ .arena = arena_new(PLENTY), .recipients = p->recipients[p->n_txs++], .size = 4 };
+    *tx = (struct smtp_client_tx){ .arena = arena_new(PLENTY),
+                                   .recipients = p->recipients[p->n_txs++],
+                                   .size = 4 };
     tx->sender = str_eq(word, STR("<>")) ? STR("") : word;
     while (line.p) {
         word = str_cut(&line, ' ');
@@ -137,6 +139,8 @@ static void add_transaction(struct player *p, struct str line)
             assert_true(num_parse_u64(str_skip(word, 5), UINT64_MAX, &tx->size));
         else if (str_eq(word, STR("8bit")))
             tx->eight_bit = true;
+        else if (str_eq(word, STR("probe")))
+            tx->probe = true;
         else if (str_eq(word, STR("utf8")))
             tx->utf8 = true;
         else if (str_eq(word, STR("header")))
@@ -178,11 +182,18 @@ static void act(struct player *p, struct str line)
 
 static void check(struct player *p, struct str line)
 {
-    const struct { struct str word; bool is; } facts[] = {
-        { STR("wants"), smtp_client_wants(p->client) }, { STR("full"), !smtp_client_wants(p->client) },
-        { STR("idle"), smtp_client_idle(p->client) },   { STR("busy"), !smtp_client_idle(p->client) },
-        { STR("doubt"), p->txs[0].in_doubt },           { STR("sure"), !p->txs[0].in_doubt },
-        { STR("begun"), p->txs[0].begun },              { STR("fresh"), !p->txs[0].begun },
+    const struct {
+        struct str word;
+        bool is;
+    } facts[] = {
+        { STR("wants"), smtp_client_wants(p->client) },
+        { STR("full"), !smtp_client_wants(p->client) },
+        { STR("idle"), smtp_client_idle(p->client) },
+        { STR("busy"), !smtp_client_idle(p->client) },
+        { STR("doubt"), p->txs[0].in_doubt },
+        { STR("sure"), !p->txs[0].in_doubt },
+        { STR("begun"), p->txs[0].begun },
+        { STR("fresh"), !p->txs[0].begun },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(facts); i++) {
@@ -263,8 +274,8 @@ static void play(const struct client_case *c, size_t piece, size_t room)
     pump(&p);
     expect_sent(&p, &want);
     if (!str_eq(buf_str(&p.events), buf_str(&p.wanted)))
-        fail_msg("%s, pieces of %zu, happened:\n%.*swanted:\n%.*s", c->name, piece, STR_ARG(buf_str(&p.events)),
-                 STR_ARG(buf_str(&p.wanted)));
+        fail_msg("%s, pieces of %zu, happened:\n%.*swanted:\n%.*s", c->name, piece,
+                 STR_ARG(buf_str(&p.events)), STR_ARG(buf_str(&p.wanted)));
     buf_done(&want);
     done(&p);
 }
