@@ -94,7 +94,8 @@ static bool decode_kind(const struct message_field *f, enum envelope_kind *kind,
     return true;
 }
 
-static bool decode_recipient_field(const struct message_field *f, struct envelope_recipient *r, struct err *err)
+static bool decode_recipient_field(const struct message_field *f, struct envelope_recipient *r,
+                                   struct err *err)
 {
     switch (f->tag) {
     case RCPT_NUMBER:
@@ -239,7 +240,8 @@ bool envelope_decode(struct str in, struct arena *a, struct envelope *e, struct 
     struct envelope_recipient *recipients;
     size_t n = 0;
 
-    /* Recipients stand one behind the other or apart: they are counted first, so that their array is made once. */
+    /* Recipients stand one behind the other or apart: they are counted first, so that their array is made
+     * once. */
     if (!message_field_count(in, TAG_RECIPIENT, ENVELOPE_RECIPIENTS_MAX, &n, err))
         return err_wrap(err, "envelope");
     recipients = ARENA_NEW_ARRAY(a, n, struct envelope_recipient);

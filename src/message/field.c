@@ -73,7 +73,8 @@ bool message_field_count(struct str in, unsigned tag, size_t max, size_t *n, str
 bool message_field_u64(const struct message_field *f, uint64_t max, uint64_t *v, struct err *err)
 {
     if (f->octets.n != 8 || le64_get(f->octets.p) > max)
-        return err_perm(err, "the number of field %u is malformed", f->tag & ~(unsigned)MESSAGE_FIELD_MUST_KNOW);
+        return err_perm(err, "the number of field %u is malformed",
+                        f->tag & ~(unsigned)MESSAGE_FIELD_MUST_KNOW);
     *v = le64_get(f->octets.p);
     return true;
 }

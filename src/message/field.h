@@ -1,4 +1,5 @@
-/* message/field.h -- tagged fields, which envelopes and states of recipients are made of (docs/SPOOL.md, 5). Pure. */
+/* message/field.h -- tagged fields, which envelopes and states of recipients are made of (docs/SPOOL.md, 5).
+ * Pure. */
 #ifndef MESSAGE_FIELD_H
 #define MESSAGE_FIELD_H
 
@@ -12,8 +13,8 @@
 #include "core/str.h"
 
 /*
- * A field is { u16 tag, u32 length, octets }, integers little endian. A tag with MESSAGE_FIELD_MUST_KNOW that a reader
- * does not know means that it must not deliver; others it skips. A number is 8 octets.
+ * A field is { u16 tag, u32 length, octets }, integers little endian. A tag with MESSAGE_FIELD_MUST_KNOW that
+ * a reader does not know means that it must not deliver; others it skips. A number is 8 octets.
  */
 enum { MESSAGE_FIELD_MUST_KNOW = 0x8000 };
 

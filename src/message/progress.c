@@ -71,7 +71,7 @@ static bool get_state(const struct message_field *f, enum progress_state *state,
 {
     uint64_t v = 0;
 
-    if (!message_field_u64(f, PROGRESS_EXPANDED, &v, err))
+    if (!message_field_u64(f, PROGRESS_RETURNED, &v, err))
         return false;
     *state = (enum progress_state)v;
     return true;

@@ -20,6 +20,7 @@ enum progress_state {
     PROGRESS_DELIVERED,
     PROGRESS_FAILED,    /* for good; kept until somebody decides, or until its report is written */
     PROGRESS_EXPANDED,  /* replaced by what it became */
+    PROGRESS_RETURNED,  /* failed, and its sender was told, or nobody is to be */
 };
 
 enum { PROGRESS_TEXT_MAX = 400 };

@@ -160,7 +160,7 @@ static void values_that_cannot_be_are_refused(void **state)
     } bad[] = {
         { 1 | MESSAGE_FIELD_MUST_KNOW, STR_INIT("\0\0\0\0\0\0\0\0") }, /* no number */
         { 1 | MESSAGE_FIELD_MUST_KNOW, STR_INIT("\1\0\0\0\1\0\0\0") }, /* above 32 bits */
-        { 2 | MESSAGE_FIELD_MUST_KNOW, STR_INIT("\4\0\0\0\0\0\0\0") }, /* no such state */
+        { 2 | MESSAGE_FIELD_MUST_KNOW, STR_INIT("\5\0\0\0\0\0\0\0") }, /* no such state */
         { 3, STR_INIT("\3\0\0\0\0\0\0") },                           /* short */
         { 5, STR_INIT("") },
         { 12, STR_INIT("\2\0\0\0\0\0\0\0") }, /* neither yes nor no */
@@ -169,7 +169,7 @@ static void values_that_cannot_be_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(decodes_with(bad[i].tag, bad[i].octets, false));
-    for (char s = PROGRESS_WAITING; s <= PROGRESS_EXPANDED; s++) {
+    for (char s = PROGRESS_WAITING; s <= PROGRESS_RETURNED; s++) {
         const char octets[8] = { s };
         assert_true(decodes_with(2 | MESSAGE_FIELD_MUST_KNOW, str_of(octets, 8), false));
     }
