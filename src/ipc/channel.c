@@ -173,10 +173,12 @@ static bool queue_fd(struct ipc_channel *c, int fd, size_t at)
     return true;
 }
 
-/* An attempt in progress that its holder tells a new queue of: its OUTCOME answers as if that queue had asked. */
-static bool takes_over(const struct ipc_kept *kept)
+/* An attempt in progress that its holder tells a new queue of: its outcome answers as if that queue had asked. */
+static bool takes_over(enum ipc_type type, const void *body)
 {
-    return !kept->finished;
+    if (type == IPC_KEPT)
+        return !((const struct ipc_kept *)body)->finished;
+    return type == IPC_TRANSFER_KEPT && !((const struct ipc_transfer_kept *)body)->finished;
 }
 
 bool ipc_put(struct ipc_channel *c, enum ipc_type type, const void *body, int fd)
@@ -201,7 +203,7 @@ bool ipc_put(struct ipc_channel *c, enum ipc_type type, const void *body, int fd
         c->asked++;
     else if (ipc_type_class(type) == IPC_ANSWER && c->owed)
         c->owed--;
-    else if (type == IPC_KEPT && takes_over(body))
+    else if (takes_over(type, body))
         c->owed++;
     if (!(c->watch.armed & IO_WRITE))
         io_task_post(&c->flush);
@@ -227,7 +229,8 @@ static bool count_message(struct ipc_channel *c, const struct ipc_message *m)
     case IPC_ANSWER:
         return c->asked > 0 && (c->asked--, true);
     case IPC_NOTICE:
-        if (m->type == IPC_KEPT && takes_over(&m->kept))
+        /* All members of the union begin where it begins. */
+        if (takes_over(m->type, &m->kept))
             return c->asked++ < IPC_CREDITS;
         break;
     }

@@ -27,7 +27,13 @@ struct sandbox {
     struct sandbox_path paths[SANDBOX_PATHS];
     size_t n_paths;
     bool network; /* may make sockets of its own and connect */
+    bool unix_sockets; /* also to unix sockets: no rule on folders keeps it from one whose permissions allow it */
     bool threads; /* may still create threads */
+    /*
+     * It runs commands, which would inherit all this (DESIGN 3): nothing is put in force but that commands of its own
+     * user cannot look into it; the rest is not named in LACKS, for it is meant so.
+     */
+    bool commands;
 };
 
 /*

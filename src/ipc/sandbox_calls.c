@@ -139,9 +139,11 @@ static void add_threads(struct filter *f, bool allowed)
     }
 }
 
-static void add_network(struct filter *f, bool allowed)
+static void add_network(struct filter *f, bool allowed, bool unix_sockets)
 {
     rule(f, kill_action(), SCMP_SYS(listen));
+    if (unix_sockets)
+        rule_if(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
     if (allowed) {
         rule_if(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET));
         rule_if(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6));
@@ -179,7 +181,7 @@ bool sandbox_calls_limit(const struct sandbox *box, bool *enforced, struct err *
     rules(&f, kill_action(), deadly, ARRAY_LEN(deadly));
     add_narrow(&f);
     add_threads(&f, box->threads);
-    add_network(&f, box->network);
+    add_network(&f, box->network, box->unix_sockets);
     add_files(&f, box);
     if (box->kind == PROCESS_RECEIVE || box->kind == PROCESS_CONTROL || box->kind == PROCESS_SUBMIT)
         rule(&f, SCMP_ACT_ALLOW, SCMP_SYS(accept4));

@@ -171,7 +171,7 @@ struct main_child *child_start(struct main_server *s, enum process_kind kind, ui
     }
     if (!program_find(kind, program, sizeof(program), err) || !fd_pair(fds, err))
         goto fail;
-    if (kind == PROCESS_DELIVER) {
+    if (SET_OUTWARD & 1U << kind) {
         hand = make_hand(c, err);
         if (hand < 0)
             goto fail;
@@ -286,6 +286,17 @@ void post_fill(struct main_post *p)
     p->failures++;
     log_process(p->kind, 0, err.text, p->restarts);
     post_retry_later(p);
+}
+
+bool posts_add(struct main_server *s, enum process_kind kind, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        struct main_post *p = post_add(s, kind, s->generation);
+        if (!p)
+            return false;
+        post_fill(p);
+    }
+    return true;
 }
 
 /* ---- finding ---- */
@@ -408,10 +419,10 @@ static void child_ended(struct main_child *c, int status)
     }
     if (c->kind == PROCESS_SUBMIT)
         drop_submit_gone(s, c);
-    if (c->kind == PROCESS_DELIVER) {
+    if (SET_OUTWARD & 1U << c->kind)
         tell_queue_of_death(c);
+    if (c->kind == PROCESS_DELIVER)
         delivery_ended(c);
-    }
     if (c->post && s->phase != PHASE_STOPPING && c->state != CHILD_ENDING)
         post_lost_child(c->post, c);
     else if (c->post)

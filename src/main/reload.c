@@ -29,15 +29,12 @@ static bool needs_restart(const struct config *old, const struct config *new, st
     return needed;
 }
 
-static void add_posts(struct main_server *s, unsigned receivers)
+/* Those that run under one configuration for their whole life; with too few places some serve with fewer. */
+static void add_posts(struct main_server *s, const struct config *config)
 {
-    static const enum process_kind once[] = { PROCESS_LOOKUP, PROCESS_SUBMIT };
-
-    for (unsigned i = 0; i < ARRAY_LEN(once) + receivers; i++) {
-        struct main_post *p = post_add(s, i < ARRAY_LEN(once) ? once[i] : PROCESS_RECEIVE, s->generation);
-        if (p)
-            post_fill(p);
-    }
+    (void)(posts_add(s, PROCESS_LOOKUP, 1) && posts_add(s, PROCESS_SUBMIT, 1) &&
+           posts_add(s, PROCESS_SEND, main_send_workers(config)) &&
+           posts_add(s, PROCESS_RECEIVE, main_receive_workers(config)));
 }
 
 static void reconfigure(struct main_server *s, enum process_kind kind)
@@ -64,7 +61,7 @@ static void posts_follow(struct main_server *s)
     /* One process each, which takes the new configuration itself; started again it is to have that one. */
     for (size_t i = 0; i < MAIN_POSTS_MAX; i++) {
         struct main_post *p = &s->posts[i];
-        if (p->used && !((SET_INTAKE | SET_LOOKUP) & 1U << p->kind))
+        if (p->used && !((SET_INTAKE | SET_LOOKUP | SET_SEND) & 1U << p->kind))
             p->generation = s->generation;
     }
 }
@@ -130,7 +127,7 @@ void reload_begin(struct main_server *s, struct ipc_channel *asker, uint64_t tic
     reconfigure(s, PROCESS_CONTROL);
     reconfigure(s, PROCESS_QUEUE);
     delivery_retire_former(s);
-    add_posts(s, main_receive_workers(g->config));
+    add_posts(s, g->config);
     log_reloaded(s, account);
     /* Answered when the new processes serve: who asked may rely on it. */
     s->reload_asker = asker ? asker->instance : 0;
@@ -196,9 +193,9 @@ void reload_go_on(struct main_server *s)
         uint32_t former = s->generations[i].number;
         if (!former || former == s->generation)
             continue;
-        /* The new sessions are served: the old processes take no more, and their lookup goes when they are gone. */
-        posts_drop(s, SET_INTAKE, former);
-        retire(s, SET_INTAKE, former);
+        /* The new ones serve: the old processes take no more, and their lookup goes when the sessions are gone. */
+        posts_drop(s, SET_INTAKE | SET_SEND, former);
+        retire(s, SET_INTAKE | SET_SEND, former);
         if (!any_of(s, SET_INTAKE, former)) {
             posts_drop(s, SET_LOOKUP, former);
             retire(s, SET_LOOKUP, former);

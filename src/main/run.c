@@ -20,13 +20,23 @@
 
 enum { EXIT_OK = 0, EXIT_TRY_LATER = 75, EXIT_CONFIG = 78, EARLY_LOG_MAX = 256 * 1024 };
 
-unsigned main_receive_workers(const struct config *config)
+static unsigned workers(const struct config_count *wanted)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (!config->receive_workers.automatic)
-        return (unsigned)config->receive_workers.n;
+    if (!wanted->automatic)
+        return (unsigned)wanted->n;
     return cores >= 4 ? (unsigned)(cores / 2) : 1;
+}
+
+unsigned main_receive_workers(const struct config *config)
+{
+    return workers(&config->receive_workers);
+}
+
+unsigned main_send_workers(const struct config *config)
+{
+    return workers(&config->send_workers);
 }
 
 /* ---- our own records ---- */
@@ -254,15 +264,13 @@ static bool posts_fill(struct main_server *s, struct err *err)
 {
     static const enum process_kind once[] = { PROCESS_CONTROL, PROCESS_QUEUE, PROCESS_RESOLVE, PROCESS_LOOKUP,
                                               PROCESS_SUBMIT };
-    unsigned receivers = main_receive_workers(main_config(s));
+    bool ok = true;
 
-    for (size_t i = 0; i < ARRAY_LEN(once) + receivers; i++) {
-        struct main_post *p = post_add(s, i < ARRAY_LEN(once) ? once[i] : PROCESS_RECEIVE, s->generation);
-        if (!p)
-            return err_perm(err, "workers: more than %d processes", MAIN_POSTS_MAX);
-        post_fill(p);
-    }
-    return true;
+    for (size_t i = 0; ok && i < ARRAY_LEN(once); i++)
+        ok = posts_add(s, once[i], 1);
+    ok = ok && posts_add(s, PROCESS_SEND, main_send_workers(main_config(s))) &&
+         posts_add(s, PROCESS_RECEIVE, main_receive_workers(main_config(s)));
+    return ok || err_perm(err, "workers: more than %d processes", MAIN_POSTS_MAX);
 }
 
 static bool server_begin(struct main_server *s, struct err *err)

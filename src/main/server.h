@@ -49,7 +49,7 @@ struct main_child {
     uint32_t instance;
     uint32_t generation;
     struct ipc_channel *channel; /* NULL once it ended */
-    struct worker_hand *hand;    /* deliver */
+    struct worker_hand *hand;    /* deliver, send */
     int64_t started_msec;        /* io_now_msec */
     int64_t since_msec;          /* UTC */
     struct identity identity;
@@ -135,6 +135,8 @@ void generations_prune(struct main_server *s);
 /* ---- children (child.c) ---- */
 
 struct main_post *post_add(struct main_server *s, enum process_kind kind, uint32_t generation);
+/* N posts of the newest configuration, filled; false when there are no more places. */
+bool posts_add(struct main_server *s, enum process_kind kind, unsigned n);
 /* Starts the post's process now. */
 void post_fill(struct main_post *p);
 /* The post is no longer needed; its child, if any, lives on until it ends. */
@@ -208,8 +210,9 @@ void reload_go_on(struct main_server *s);
 void stop_begin(struct main_server *s, const char *cause, int exit_code);
 void stop_go_on(struct main_server *s);
 
-/* How many receive processes the configuration wants (DESIGN 10: half the cores, at least one). */
+/* How many of these processes the configuration wants (DESIGN 10: half the cores, at least one). */
 unsigned main_receive_workers(const struct config *config);
+unsigned main_send_workers(const struct config *config);
 /* All that the start waits for is there: ports open. */
 void start_go_on(struct main_server *s);
 

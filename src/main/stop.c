@@ -53,8 +53,8 @@ void stop_go_on(struct main_server *s)
 {
     if (children_count(s, SET_INTAKE))
         return;
-    if (children_count(s, SET_DELIVER)) {
-        tell(s, SET_DELIVER, SESSIONS_PATIENCE_MSEC);
+    if (children_count(s, SET_OUTWARD)) {
+        tell(s, SET_OUTWARD, SESSIONS_PATIENCE_MSEC);
         return;
     }
     if (children_count(s, SET_QUEUE)) {

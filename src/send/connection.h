@@ -1,0 +1,141 @@
+/* send/connection.h -- one connection: found along a plan, greeted, given transfers, ended (RFC 5321 3, 4.5.3.2, 5.1). */
+#ifndef SEND_CONNECTION_H
+#define SEND_CONNECTION_H
+
+#include "config/config.h"
+#include "core/arena.h"
+#include "log/record.h"
+#include "send/address.h"
+#include "send/send.h"
+#include "send/transfer.h"
+#include "smtp/client.h"
+
+/*
+ *     BEGINNING ──> CONNECTING ──> GREETING ──> OPEN ──> ENDED
+ *         ^              │             │
+ *         └── next host ─┴─────────────┘ no: failed()
+ */
+enum connection_state {
+    CONNECTION_BEGINNING,  /* an address is tried at the end of this turn */
+    CONNECTION_CONNECTING, /* the kernel is at it */
+    CONNECTION_GREETING,   /* up to the end of EHLO */
+    CONNECTION_OPEN,       /* transfers go */
+    CONNECTION_ENDED,      /* gone at the end of this turn */
+};
+
+/* Why no address of a plan takes us: of all failures the most telling. */
+struct connection_failure {
+    unsigned weight;
+    enum ipc_result status; /* or IPC_AGAIN: it says nothing about the hosts */
+    enum smtp_stage stage;
+    enum log_reason reason;
+    unsigned code; /* the peer's, when it said something: then TEXT is its words */
+    char enhanced[16];
+    char text[SMTP_CLIENT_TEXT_MAX + ADDRESS_TEXT_MAX];
+    const struct route_plan_address *address; /* NULL: none was tried */
+};
+
+struct connection;
+
+/* Who wants a connection. Called by the loop, never from within a call of the functions below. */
+struct connection_owner {
+    void (*opened)(struct connection *c);
+    /* No connection; what was given to it is made() after, untouched. */
+    void (*failed)(struct connection *c, const struct connection_failure *why);
+    /* Each recipient has a result. Before closed(), for everything that was given. */
+    void (*made)(struct connection *c, struct transfer *t);
+    /* It was open and is no more. FAREWELL: a 421 that ended it, or NULL. */
+    void (*closed)(struct connection *c, bool orderly, const struct smtp_client_result *farewell);
+    /* The last that is heard of it; may be NULL. */
+    void (*gone)(struct connection *c);
+};
+
+struct connection {
+    struct list node; /* of send.connections */
+    struct send *send;
+    const struct connection_owner *owner;
+    void *whose;             /* the owner's */
+    uint64_t id;             /* the queue's name for it */
+    uint32_t queue_instance; /* the queue that asked for it; 0: none did */
+    const struct config_sending *sending;
+    struct arena *arena; /* of the plan */
+    struct route_plan plan;
+    size_t next; /* address to be tried */
+    const struct route_plan_address *address; /* in hand, or reached */
+    struct connection_failure failure;
+    bool only_521; /* no address has said anything but 521 yet */
+    enum connection_state state;
+    struct io_task work;
+    struct io_watch watch;
+    struct io_timer timer;
+    int64_t deadline_msec; /* what is waited for must have come by then; 0: nothing is */
+    int64_t timer_msec;    /* when the timer fires, if it is pending */
+    int fd;
+    struct arena *session; /* of the dialogue */
+    struct smtp_client *smtp;
+    struct list waiting;     /* transfers that the dialogue has no room for yet */
+    struct list inside;      /* transfers of the dialogue, in its order */
+    struct transfer *giving; /* its content is being given out */
+    uint64_t progress_octets; /* of content, since the deadline was moved */
+    struct buf in;           /* octets not used yet: a reply that is partial */
+    struct buf out;          /* what the peer has not taken */
+    bool blocked;            /* it takes no more now */
+    bool closing;            /* nothing more is given; QUIT behind the last */
+    bool hurried;            /* what has not begun is given up */
+    bool cut;                /* everything is */
+    bool quit_said;
+    enum smtp_stage stage;   /* that the deadline is for */
+    size_t replies;          /* when it was set */
+    const char *broken; /* it cannot be written to any more: why */
+    int64_t began_usec;
+    int64_t connect_usec; /* to the end of EHLO */
+};
+
+/*
+ * Connect along PLAN (octets of route/plan.h). The connection goes by itself after failed() or closed(). NULL with ERR
+ * when PLAN is none, or memory is out.
+ */
+struct connection *connection_open(struct send *s, struct str plan, const struct config_sending *sending,
+                                   const struct connection_owner *owner, void *whose, struct err *err);
+/* May transfers be given to it? */
+bool connection_takes(const struct connection *c);
+/* T is its own until made(). Also before it is open. */
+void connection_give(struct connection *c, struct transfer *t);
+/* Nothing more will be given: QUIT after the last. One that is not open yet and has nothing to do fails at once. */
+void connection_close(struct connection *c);
+/* As connection_close(), and what has not begun to send content is given up. */
+void connection_hurry(struct connection *c);
+/* End it, whatever is in hand. */
+void connection_cut(struct connection *c);
+/* Name and address of the host that is connected, or was tried last; empty before. */
+struct str connection_host(const struct connection *c);
+struct address_text connection_peer(const struct connection *c);
+
+/* ---- between the two files of it: reach.c finds a host, connection.c speaks with it ---- */
+
+/* Try addresses from the next one on, until the kernel is at one of them; or say that there is none. */
+void reach_next(struct connection *c);
+/* The kernel is done with the address in hand. */
+void reach_done(struct connection *c);
+/* The address in hand does not take us: on to the next. CODE 0: TEXT is ours, and is put behind the address. */
+struct reach_answer {
+    enum smtp_stage stage;
+    enum log_reason reason;
+    unsigned code;
+    struct str enhanced;
+    struct str text;
+};
+void reach_refused(struct connection *c, const struct reach_answer *answer);
+/* No address is tried any more. */
+void reach_give_up(struct connection *c, const char *text);
+
+/* The socket is connected: hear the greeting. */
+void connection_greet(struct connection *c);
+/* The callback of c->watch. */
+void connection_ready(struct io_watch *w, unsigned what);
+/* It is over: what was given and has no result is made(), untouched; C goes at the end of this turn. */
+void connection_gone(struct connection *c);
+/* What is waited for must come within MSEC; 0: nothing is. */
+void connection_deadline(struct connection *c, int64_t msec);
+
+#endif

@@ -1,0 +1,172 @@
+/* send/verify.c -- one question, one connection, one answer, within a bound of time. */
+#include "send/verify.h"
+
+#include <stdlib.h>
+
+#include "send/connection.h"
+
+enum { VERIFY_MSEC = 10000 /* the client of receive waits meanwhile */ };
+
+struct verify {
+    struct list node; /* of send.verifies */
+    struct send *send;
+    struct connection *connection; /* NULL once it is no more */
+    struct transfer *transfer;     /* NULL once it is made */
+    struct io_timer timer;
+    uint64_t ticket;
+    uint32_t asker; /* instance */
+    bool answered;
+};
+
+static void answer(struct verify *v, const struct ipc_verify_answer *a)
+{
+    const struct worker *w = v->send->worker;
+    struct ipc_verify_answer with_ticket = *a;
+
+    if (v->answered)
+        return;
+    v->answered = true;
+    with_ticket.ticket = v->ticket;
+    for (size_t i = 0; i < w->n_peers; i++)
+        if (w->peers[i]->instance == v->asker && !w->peers[i]->closed)
+            ipc_send_verify_answer(w->peers[i], &with_ticket);
+}
+
+static void answer_cannot(struct verify *v, const char *text)
+{
+    answer(v, &(struct ipc_verify_answer){ .status = IPC_TEMP, .enhanced = STR("4.4.3"), .text = str_from_c(text) });
+}
+
+/* Both the connection and its transfer are over. */
+static void verify_free(struct verify *v)
+{
+    struct send *s = v->send;
+
+    io_timer_done(&v->timer);
+    transfer_free(v->transfer);
+    list_remove(&v->node);
+    s->n_verifies--;
+    free(v);
+    send_exit_if_done(s);
+}
+
+static void opened(struct connection *c)
+{
+    (void)c;
+}
+
+static void made(struct connection *c, struct transfer *t)
+{
+    struct verify *v = c->whose;
+    const struct smtp_client_result *r = &t->tx.recipients[0].result;
+    bool asked = r->from_peer && r->stage == SMTP_STAGE_RCPT;
+
+    if (r->kind == SMTP_RESULT_OK || (asked && r->kind == SMTP_RESULT_PERM))
+        answer(v, &(struct ipc_verify_answer){
+                      .status = r->kind == SMTP_RESULT_OK ? IPC_OK : IPC_PERM,
+                      .asked = 1,
+                      .code = (uint16_t)r->code,
+                      .enhanced = r->status,
+                      .text = r->text,
+                  });
+    else
+        answer(v, &(struct ipc_verify_answer){
+                      .status = IPC_TEMP,
+                      .asked = asked,
+                      .code = (uint16_t)r->code,
+                      .enhanced = r->status,
+                      .text = r->text,
+                  });
+    connection_close(c);
+}
+
+static void failed(struct connection *c, const struct connection_failure *why)
+{
+    struct verify *v = c->whose;
+
+    answer(v, &(struct ipc_verify_answer){
+                  .status = IPC_TEMP,
+                  .code = (uint16_t)why->code,
+                  .enhanced = str_from_c(why->enhanced),
+                  .text = str_from_c(why->text),
+              });
+}
+
+static void closed(struct connection *c, bool orderly, const struct smtp_client_result *farewell)
+{
+    (void)c;
+    (void)orderly;
+    (void)farewell;
+}
+
+static void gone(struct connection *c)
+{
+    verify_free(c->whose);
+}
+
+static const struct connection_owner verify_owner = {
+    .opened = opened,
+    .failed = failed,
+    .made = made,
+    .closed = closed,
+    .gone = gone,
+};
+
+static void on_timer(struct io_timer *t)
+{
+    struct verify *v = CONTAINER_OF(t, struct verify, timer);
+
+    answer_cannot(v, "the next hop did not answer in time");
+    connection_cut(v->connection);
+}
+
+static const char *verify_begin(struct verify *v, const struct ipc_verify_ask *ask)
+{
+    const struct config *config = v->send->worker->config;
+    const struct config_sending *sending =
+        ask->route < config->n_routes ? &config->routes[ask->route].sending : &config->sending;
+    struct err err = { 0 };
+
+    if (v->send->retiring)
+        return "this process is ending";
+    if (v->send->n_verifies > SEND_VERIFIES_MAX)
+        return "too many such questions are under way";
+    v->transfer = transfer_new_probe(ask->address);
+    if (!v->transfer || !io_timer_init(&v->timer, v->send->worker->loop, on_timer, &err))
+        return "out of memory";
+    v->connection = connection_open(v->send, ask->plan, sending, &verify_owner, v, &err);
+    if (!v->connection)
+        return "out of memory";
+    connection_give(v->connection, v->transfer);
+    io_timer_start(&v->timer, VERIFY_MSEC);
+    return NULL;
+}
+
+void verify_ask(struct send *s, struct ipc_channel *asker, const struct ipc_verify_ask *ask)
+{
+    struct verify *v = calloc(1, sizeof(*v));
+    const char *why;
+
+    if (!v) {
+        ipc_send_verify_answer(asker, &(struct ipc_verify_answer){ .ticket = ask->ticket, .status = IPC_TEMP });
+        return;
+    }
+    *v = (struct verify){ .send = s, .ticket = ask->ticket, .asker = asker->instance };
+    list_append(&s->verifies, &v->node);
+    s->n_verifies++;
+    why = verify_begin(v, ask);
+    if (why) {
+        answer_cannot(v, why);
+        verify_free(v);
+    }
+}
+
+void verify_stop(struct send *s)
+{
+    LIST_FOR(node, &s->verifies)
+    {
+        struct verify *v = CONTAINER_OF(node, struct verify, node);
+        answer_cannot(v, "the server is stopping");
+        connection_cut(v->connection);
+    }
+}
