@@ -217,14 +217,17 @@ static void show_inner_computed(struct shower *s, const struct config_directive 
         show_fallback(s, d);
 }
 
-/* Is D about hosts, and B not? Then it holds there no more than it is written there. */
+/* Is D about hosts, and B not, or about accounts here, and B not? Then it holds there no more than it is written. */
 static bool is_idle(const struct shown_block *b, const struct config_directive *d)
 {
     const struct config_route *route = b->domain ? b->domain->route : b->route;
     bool is_condition = d->id == CONFIG_DIRECTIVE_SENDERS || d->id == CONFIG_DIRECTIVE_LISTENERS;
 
-    return route && !config_target_is_remote(route->targets[0].kind) && !is_condition &&
-           (d->contexts & 1U << CONFIG_CONTEXT_ROUTE) && !(d->contexts & 1U << CONFIG_CONTEXT_DOMAIN);
+    if (!route || is_condition)
+        return false;
+    if (config_target_is_remote(route->targets[0].kind))
+        return d->id == CONFIG_DIRECTIVE_DELIVER_AS && !b->domain->alias_commands.on;
+    return (d->contexts & 1U << CONFIG_CONTEXT_ROUTE) && !(d->contexts & 1U << CONFIG_CONTEXT_DOMAIN);
 }
 
 /* Limits of a domain hold beside all others, so only its own are shown in it. */

@@ -10,6 +10,25 @@ struct result {
     struct buf said;
 };
 
+/* What processes trust without looking: every route has patterns and targets, of a domain its own first. */
+static void check_routes(const struct config *c)
+{
+    BUG_ON(c->n_routes <= c->n_domains); /* the last is for all the rest */
+    for (size_t i = 0; i < c->n_routes; i++) {
+        const struct config_route *r = &c->routes[i];
+        BUG_ON(r->index != i || !r->patterns.n || !r->n_targets || !r->sending.retry.n || !r->sending.connections.start);
+        BUG_ON(r->domain ? r->domain != &c->domains[i] || r->domain->route != r : i < c->n_domains);
+        for (size_t k = 0; k < r->n_targets; k++) {
+            const struct config_target *t = &r->targets[k];
+            bool is_local = t->kind == CONFIG_TARGET_MAILDIR || t->kind == CONFIG_TARGET_MBOX || t->kind == CONFIG_TARGET_PIPE;
+            BUG_ON(is_local != (t->path.n > 0) || (r->n_targets > 1 && !config_target_is_remote(t->kind)));
+            BUG_ON((t->kind == CONFIG_TARGET_FAIL || t->kind == CONFIG_TARGET_DEFER) != (t->text.n > 0));
+        }
+    }
+    for (size_t i = 0; i < c->session.relay_from.n; i++)
+        BUG_ON(!c->session.relay_from.items[i].bits);
+}
+
 static void judge(struct result *r, bool ok)
 {
     r->said = BUF_INIT(1 << 26);
@@ -17,8 +36,10 @@ static void judge(struct result *r, bool ok)
     BUG_ON(ok != (!r->diag.errors && !r->diag.exhausted));
     BUG_ON(!config_diagnostics_render(&r->diag, &r->said));
     BUG_ON(!ok && !r->said.n);
-    if (ok)
+    if (ok) {
+        check_routes(r->c);
         BUG_ON(!config_show(r->c, STR_NONE, &r->said));
+    }
 }
 
 static void repeat(const struct config_bundle *recorded, const struct result *first)
@@ -43,6 +64,21 @@ static bool can_be_read_again(const struct result *r)
     return r->c && r->c->n_listeners <= 1 && !str_has(buf_str(&r->said), '$');
 }
 
+static void compare_routes(const struct config *a, const struct config *b)
+{
+    BUG_ON(a->n_routes != b->n_routes || a->n_resolvers != b->n_resolvers);
+    for (size_t i = 0; i < a->n_routes; i++) {
+        const struct config_route *x = &a->routes[i], *y = &b->routes[i];
+        BUG_ON(x->patterns.n != y->patterns.n || x->n_targets != y->n_targets);
+        BUG_ON(x->senders.n != y->senders.n || x->n_listeners != y->n_listeners);
+        BUG_ON(x->sending.retry.n != y->sending.retry.n || x->sending.connections.max != y->sending.connections.max);
+        for (size_t k = 0; k < x->n_targets; k++) {
+            const struct config_target *t = &x->targets[k], *u = &y->targets[k];
+            BUG_ON(t->kind != u->kind || t->port != u->port || t->n_args != u->n_args || !str_eq(t->text, u->text));
+        }
+    }
+}
+
 static void read_again(const struct result *first)
 {
     struct fuzz_source f = { .texts = { buf_str(&first->said) } };
@@ -55,6 +91,7 @@ static void read_again(const struct result *first)
         judge(&again, config_parse(&reader, &source, a, &again.c, &again.diag));
         BUG_ON(!again.c);
         BUG_ON(again.c->n_domains != first->c->n_domains || again.c->n_logs != first->c->n_logs);
+        compare_routes(first->c, again.c);
         BUG_ON(again.c->n_listeners != first->c->n_listeners ||
                !str_eq(again.c->spool.text, first->c->spool.text));
         buf_done(&again.said);

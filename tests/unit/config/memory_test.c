@@ -8,8 +8,17 @@ static const struct memory_pair files[] = {
       STR_INIT("domain b\xc3\xbc" "cher.example { users file:u; aliases file:a; catch-all a@b;\n"
                "  deliver \"maildir:/m/{domain}/$${x} {user}\"; }\n"
                "listen ${PORTS} { allow-from 192.0.2.0/24; limit all messages 5/s; }\n") },
+    { "/etc/v/conf.d/b.conf",
+      STR_INIT("relay-from file:c 192.0.2.1; resolver 192.0.2.1 for a.example; retry 1m; bounce-content full;\n"
+               "domain c.example { users ask; deliver smtp://h:25 lmtp:unix:x; deliver-as list; }\n"
+               "domain d.example { users any; deliver pipe:/bin/x {user}x \"\" {recipients}; }\n"
+               "route a@b.example ${NAME} \"\\\"x\\\"@y.example\" mx:z.example { senders <> a; listeners mx-25; }\n"
+               "route a@b.example fail \"5.1.6 gone\"; connections 5;\n") },
     { "/etc/w", STR_INIT("hostnam x; listen 25 submision; domain a { deliver mailbox:/x; users /y; }\n"
-                         "relay-from 0.0.0.0/0; vrfy maybe; vrfy ${X}; limit x y z;\n") },
+                         "relay-from 0.0.0.0/0; vrfy maybe; vrfy ${X}; limit x y z;\n"
+                         "route a; route b smpt:x; route *.x mx { sender x; listeners l; } resolver x;\n") },
+    { "/etc/x", STR_INIT("route a.example mx; route a.example mx { listeners l; } route A.example mx; retry 1h;\n"
+                         "route b.example mx { senders c d; } route b.example mx { senders d; }\n") },
     { NULL, STR_INIT("") },
 };
 static const struct memory_pair environment[] = {
@@ -56,6 +65,7 @@ static void a_wrong_configuration_is_never_taken(void **state)
 {
     (void)state;
     grow(STR("/etc/w"), false);
+    grow(STR("/etc/x"), false);
 }
 
 static void a_bundle_is_decoded_whole_or_refused(void **state)

@@ -75,6 +75,66 @@ static void what_was_computed_is_shown_too(void **state)
                  "origin a.example;                                       # default\n");
 }
 
+/* What hosts are treated like is of no concern where mail stays here. */
+static void a_route_shows_what_holds_along_it(void **state)
+{
+    struct parsed p;
+    struct buf out = BUF_INIT(1 << 16);
+
+    (void)state;
+    assert_shows(STR("retry 1h;\nroute a.example mx:b.example {\n senders <>;\n timeout quit 1s;\n}\n"
+                     "route c.example fail \"5.1.6 gone\" { expire 1d; }\ndomain d.example { users any; deliver mx; }\n"),
+                 STR("route"),
+                 "route a.example mx:b.example {                          # veredus.conf:2\n"
+                 "    timeout quit 1s;                                    # veredus.conf:4\n"
+                 "    timeout connect 30s;                                # default\n"
+                 "    timeout greeting 5m;                                # default\n"
+                 "    timeout ehlo 5m;                                    # default\n"
+                 "    timeout mail 5m;                                    # default\n"
+                 "    timeout rcpt 5m;                                    # default\n"
+                 "    timeout data 2m;                                    # default\n"
+                 "    timeout block 3m;                                   # default\n"
+                 "    timeout final 10m;                                  # default\n"
+                 "    senders <>;                                         # veredus.conf:3\n"
+                 "    # listeners: all                                    # default\n"
+                 "    port 25;                                            # default\n"
+                 "    address-family any;                                 # default\n"
+                 "    connections 20 start 5;                             # default\n"
+                 "    reuse 100 10s;                                      # default\n"
+                 "    recipients-per-transaction 100;                     # default\n"
+                 "    dead-host 5m;                                       # default\n"
+                 "    retry 1h;                                           # veredus.conf:1\n"
+                 "    expire 5d;                                          # default\n"
+                 "    delay-warning 4h;                                   # default\n"
+                 "}\n"
+                 "route c.example fail \"5.1.6 gone\" {                     # veredus.conf:6\n"
+                 "    # senders: all                                      # default\n"
+                 "    # listeners: all                                    # default\n"
+                 "    retry 1h;                                           # veredus.conf:1\n"
+                 "    expire 1d;                                          # veredus.conf:6\n"
+                 "    delay-warning 4h;                                   # default\n"
+                 "}\n"
+                 "route * mx;                                             # default\n");
+    parse_text(&p, STR("listen 25; domain d.example { users any; deliver mx; port 26; }"));
+    assert_non_null(p.c);
+    assert_true(config_show(p.c, STR_NONE, &out));
+    assert_true(str_contains(buf_str(&out), STR("\n    port 26;  ")));
+    assert_true(str_contains(buf_str(&out), STR("\nrelay-from none;  ")));
+    assert_false(str_contains(buf_str(&out), STR("deliver-as")));
+    buf_done(&out);
+    parsed_done(&p);
+}
+
+static void the_system_s_resolver_holds_beside_those_of_zones(void **state)
+{
+    (void)state;
+    assert_shows(STR("resolver 192.0.2.1 for a.example;\n"), STR("resolver"),
+                 "resolver 192.0.2.1 for a.example;                       # veredus.conf:1\n"
+                 "resolver system;                                        # default\n");
+    assert_shows(STR("resolver 192.0.2.1;\n"), STR("resolver"),
+                 "resolver 192.0.2.1;                                     # veredus.conf:1\n");
+}
+
 /* All that is shown, read again, says the same. */
 static void what_is_shown_can_be_read_again(void **state)
 {
@@ -84,6 +144,10 @@ static void what_is_shown_can_be_read_again(void **state)
     (void)state;
     parse_text(&p, STR("hostname mail.example.org; spool \"/a \\\"b\\\\ {c;} # $${x}\"; log file:\"#x\" json;\n"
                        "listen 25 unix:/run/x { mode 0600; allow-from 192.0.2.0/24 ::1; }\n"
+                       "relay-from file:x 192.0.2.1; resolver full for a.example; delay-warning off;\n"
+                       "route \"\\\"a b\\\"@c.example\" .c.example hold { senders <>; }\n"
+                       "domain e.example { users ask; deliver smtp://h:25 lmtp:unix:x; timeout quit 1s; reuse 5; }\n"
+                       "domain f.example { users any; deliver pipe:/bin/x \"{user} \\\" ;\" {recipients}; }\n"
                        "domain a.example b.example { users system; deliver maildir:{home}/Maildir; catch-all \"\\\"a "
                        "b\\\"@c.example\"; }\n"));
     assert_non_null(p.c);
@@ -96,8 +160,17 @@ static void what_is_shown_can_be_read_again(void **state)
     assert_str_is(q.c->logs[0].path, STR("/etc/veredus/#x"));
     assert_int_equal(q.c->n_listeners, 1);
     assert_int_equal(q.c->listeners[0].allow_from.n, 2);
-    assert_int_equal(q.c->n_domains, 1);
-    assert_str_is(q.c->domains[0].catch_all.local, STR("\"a b\""));
+    assert_int_equal(q.c->n_domains, 3);
+    assert_str_is(q.c->domains[2].catch_all.local, STR("\"a b\""));
+    assert_int_equal(q.c->n_routes, 5);
+    assert_int_equal(q.c->routes[0].n_targets, 2);
+    assert_int_equal(q.c->routes[0].sending.timeout_quit.msec, 1000);
+    assert_int_equal(q.c->routes[0].sending.reuse.count, 5);
+    assert_int_equal(q.c->routes[1].targets[0].n_args, 2);
+    assert_str_is(q.c->routes[3].patterns.items[0].local, STR("a b"));
+    assert_int_equal(q.c->sending.delay_warning.n, 0);
+    assert_str_is(q.c->session.relay_tables[0].text, STR("/etc/veredus/x"));
+    assert_int_equal(q.c->n_resolvers, 2);
     parsed_done(&q);
     parsed_done(&p);
     buf_done(&first);
@@ -125,6 +198,8 @@ int main(void)
         cmocka_unit_test(one_directive_is_shown_wherever_it_holds),
         cmocka_unit_test(a_block_is_shown_whole),
         cmocka_unit_test(what_was_computed_is_shown_too),
+        cmocka_unit_test(a_route_shows_what_holds_along_it),
+        cmocka_unit_test(the_system_s_resolver_holds_beside_those_of_zones),
         cmocka_unit_test(what_is_shown_can_be_read_again),
         cmocka_unit_test(an_unknown_name_shows_nothing),
     };
