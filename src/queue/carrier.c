@@ -7,23 +7,22 @@
 
 static struct ipc_channel *deliver_peer(struct queue *q, uint32_t instance)
 {
-    for (size_t i = 0; i < q->worker->n_peers; i++) {
-        struct ipc_channel *c = q->worker->peers[i];
-        if (c->peer == PROCESS_DELIVER && c->instance == instance && !c->closed)
-            return c;
-    }
-    return NULL;
-}
-
-static bool has_told(const struct queue *q, uint32_t instance)
-{
-    for (size_t i = 0; i < q->n_told; i++)
-        if (q->told[i] == instance)
-            return true;
-    return false;
+    return queue_peer(q, PROCESS_DELIVER, instance);
 }
 
 /* ---- leases ---- */
+
+static enum ipc_delivery kind_of(const struct recipient *r)
+{
+    switch (r->message->content->envelope.recipients[r->index].kind) {
+    case ENVELOPE_COMMAND:
+        return IPC_DELIVERY_COMMAND;
+    case ENVELOPE_FILE:
+        return IPC_DELIVERY_FILE;
+    default:
+        return IPC_DELIVERY_TARGET;
+    }
+}
 
 static bool lease(struct ipc_channel *to, struct recipient *r)
 {
@@ -39,10 +38,12 @@ static bool lease(struct ipc_channel *to, struct recipient *r)
         .accepted_msec = m->accepted_msec,
         .route = r->route,
         .domain_index = r->domain_index,
+        .kind = (uint8_t)kind_of(r),
+        .command = er->kind != ENVELOPE_ADDRESS ? er->local : STR_NONE,
         .user = str_from_c(r->user),
         .detail = str_from_c(r->detail),
         .domain = str_from_c(r->domain),
-        .address = recipient_address(er, &address),
+        .address = er->kind == ENVELOPE_ADDRESS ? recipient_address(er, &address) : er->original,
         .original = er->original,
         .sender = er->has_sender ? er->sender : c->envelope.sender,
         .file_size = c->file_octets,
@@ -65,7 +66,7 @@ static void lease_waiting(struct queue *q, struct carrier *c)
 {
     struct ipc_channel *to = c->instance ? deliver_peer(q, c->instance) : NULL;
 
-    if (!to || !has_told(q, c->instance))
+    if (!to || !queue_has_told(q, c->instance))
         return;
     while (!list_empty(&c->waiting))
         if (!lease(to, CONTAINER_OF(c->waiting.next, struct recipient, node)))
@@ -117,7 +118,7 @@ static struct carrier *carrier_find(struct queue *q, const struct recipient *r)
     LIST_FOR(node, &q->carriers) {
         struct carrier *c = CONTAINER_OF(node, struct carrier, node);
         if (c->generation == q->worker->generation && c->route == r->route && c->domain_index == r->domain_index &&
-            str_eq(str_from_c(c->user), user))
+            c->kind == kind_of(r) && str_eq(str_from_c(c->user), user))
             return c;
     }
     return NULL;
@@ -133,6 +134,7 @@ static struct carrier *carrier_new(struct queue *q, const struct recipient *r)
         .generation = q->worker->generation,
         .route = r->route,
         .domain_index = r->domain_index,
+        .kind = kind_of(r),
         .user = text_copy(carrier_user(q, r)),
         .ticket = ++q->next_ticket,
     };
@@ -144,6 +146,7 @@ static struct carrier *carrier_new(struct queue *q, const struct recipient *r)
                                                                       .generation = c->generation,
                                                                       .route = c->route,
                                                                       .domain_index = c->domain_index,
+                                                                      .kind = (uint8_t)c->kind,
                                                                       .user = str_from_c(c->user),
                                                                   });
     if (!asked) {
@@ -163,7 +166,7 @@ void carrier_add(struct recipient *r)
         c = carrier_new(q, r);
     r->state = RECIPIENT_CARRIER;
     if (!c) {
-        attempt_outcome(r, IPC_TEMP, STR("4.3.0"), STR("no deliver process: short of memory"), false);
+        attempt_fails(r, IPC_TEMP, LOG_REASON_STORAGE, "4.3.0", STR("no deliver process: short of memory"));
         return;
     }
     list_remove(&r->node);
@@ -191,7 +194,7 @@ static void carry_again(struct list *rest)
 static void defer_all(struct list *rest, struct str text)
 {
     while (!list_empty(rest))
-        attempt_outcome(CONTAINER_OF(rest->next, struct recipient, node), IPC_TEMP, STR("4.3.0"), text, false);
+        attempt_fails(CONTAINER_OF(rest->next, struct recipient, node), IPC_TEMP, LOG_REASON_LOOKUP, "4.3.0", text);
 }
 
 void carrier_answer(struct queue *q, const struct ipc_deliver_answer *a)
@@ -227,34 +230,38 @@ void carrier_credit(struct queue *q, struct ipc_channel *peer)
 
 /* ---- what they say ---- */
 
-static struct recipient *recipient_of(struct queue *q, uint64_t id, uint32_t number)
-{
-    struct message *m = message_find(q, (struct queue_id){ id });
-
-    for (uint32_t i = 0; m && i < m->n_recipients; i++)
-        if (m->recipients[i].number == number)
-            return &m->recipients[i];
-    return NULL;
-}
-
 static enum ipc_result result_of(uint8_t status)
 {
     return status == IPC_OK || status == IPC_PERM ? (enum ipc_result)status : IPC_TEMP;
 }
 
+static void carried(struct recipient *r, uint8_t status, struct str code, struct str text, int64_t usec)
+{
+    r->kept = false;
+    recipient_outcome(r, &(struct outcome){
+                             .result = result_of(status),
+                             .status = code,
+                             .text = text,
+                             .site = STR("local"),
+                             .send_usec = usec,
+                         });
+    carrier_lease_over(r);
+    message_settle(r->message);
+}
+
 static void on_outcome(struct queue *q, struct ipc_channel *from, const struct ipc_outcome *o)
 {
-    struct recipient *r = recipient_of(q, o->id, o->number);
+    struct recipient *r = queue_recipient(q, o->id, o->number);
 
     if (r && r->state == RECIPIENT_LEASED && r->lease == o->lease && r->carrier == from->instance)
-        attempt_outcome(r, result_of(o->status), o->code, o->text, o->repeated);
+        carried(r, o->status, o->code, o->text, (int64_t)o->usec);
     else
         ipc_send_settled(from, &(struct ipc_settled){ .lease = o->lease });
 }
 
 static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_kept *k)
 {
-    struct recipient *r = recipient_of(q, k->id, k->number);
+    struct recipient *r = queue_recipient(q, k->id, k->number);
     bool waits = r && r->progress == PROGRESS_WAITING && r->state != RECIPIENT_LEASED;
 
     if (!waits || (k->finished && result_of(k->status) != IPC_OK)) {
@@ -262,21 +269,16 @@ static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_
             ipc_send_settled(from, &(struct ipc_settled){ .lease = k->lease });
         return;
     }
+    queue_withdraw(r);
     r->lease = k->lease;
     r->carrier = from->instance;
-    attempt_unroute(r);
     if (k->finished) {
-        attempt_outcome(r, IPC_OK, k->code, k->text, false);
+        carried(r, IPC_OK, k->code, k->text, 0);
         return;
     }
     r->state = RECIPIENT_LEASED;
-}
-
-static void on_kept_end(struct queue *q, struct ipc_channel *from)
-{
-    if (!has_told(q, from->instance) && q->n_told < WORKER_PEERS_MAX)
-        q->told[q->n_told++] = from->instance;
-    carrier_credit(q, from);
+    r->kept = true;
+    r->message->active++;
 }
 
 void carrier_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m)
@@ -288,31 +290,12 @@ void carrier_message(struct queue *q, struct ipc_channel *from, struct ipc_messa
     case IPC_KEPT:
         on_kept(q, from, &m->kept);
         break;
-    case IPC_KEPT_END:
-        on_kept_end(q, from);
-        break;
     default:
         break;
     }
 }
 
 /* ---- their end ---- */
-
-static void leases_of(struct queue *q, uint32_t instance)
-{
-    for (size_t i = 0; i < q->index_room; i++) {
-        struct message *m = q->index[i];
-        if (!m || m->state == MESSAGE_TAKING || m->state == MESSAGE_SETTLING)
-            continue;
-        for (uint32_t k = 0; k < m->n_recipients; k++) {
-            struct recipient *r = &m->recipients[k];
-            if (r->state != RECIPIENT_LEASED || r->carrier != instance)
-                continue;
-            r->lease = 0;
-            attempt_outcome(r, IPC_TEMP, STR("4.3.0"), STR("the deliver process ended before it was done"), false);
-        }
-    }
-}
 
 void carrier_peer_gone(struct queue *q, struct ipc_channel *peer)
 {
@@ -326,20 +309,7 @@ void carrier_peer_gone(struct queue *q, struct ipc_channel *peer)
         /* Not begun: they wait for its successor. */
         carry_again(&rest);
     }
-    leases_of(q, peer->instance);
-    for (size_t i = 0; i < q->n_told; i++)
-        if (q->told[i] == peer->instance)
-            q->told[i] = q->told[--q->n_told];
-}
-
-void carrier_died(struct queue *q, const struct ipc_died *died)
-{
-    for (size_t i = 0; i + 8 <= died->ids.n; i += 8) {
-        struct message *m = message_find(q, (struct queue_id){ le64_get(died->ids.p + i) });
-        for (uint32_t k = 0; m && k < m->n_recipients; k++)
-            if (m->recipients[k].progress == PROGRESS_WAITING)
-                m->recipients[k].deaths++;
-    }
+    queue_leases_of(q, peer->instance, "the deliver process ended before it was done");
 }
 
 /* References to directives hold within one configuration: what waits is routed again under the new one. */

@@ -73,15 +73,3 @@ void message_remove(struct queue *q, struct message *m)
         hole = i;
     }
 }
-
-struct message *message_next(struct queue *q, struct queue_id after)
-{
-    struct message *best = NULL;
-
-    for (size_t i = 0; i < q->index_room; i++) {
-        struct message *m = q->index[i];
-        if (m && m->id.n > after.n && (!best || m->id.n < best->id.n))
-            best = m;
-    }
-    return best;
-}

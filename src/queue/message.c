@@ -7,6 +7,7 @@
 #include "queue/queue.h"
 #include "smtp/address.h"
 
+enum { WAIT_MAX_MSEC = 24 * 3600 * 1000 };
 enum { ENVELOPE_ARENA_MAX = 32 << 20, PROGRESS_ARENA_MAX = 32 << 20, STATE_MAX = 64 << 20 };
 
 char *text_copy(struct str s)
@@ -29,9 +30,15 @@ struct str recipient_address(const struct envelope_recipient *er, struct buf *ou
     return smtp_path_write(out, &path) ? buf_str(out) : STR("");
 }
 
+static void on_due(struct wheel_node *node)
+{
+    message_ready(CONTAINER_OF(node, struct message, due));
+}
+
 struct message *message_new(struct queue *q, struct queue_id id, int64_t accepted_msec)
 {
     struct message *m = calloc(1, sizeof(*m));
+    int64_t age = io_wall_msec() - accepted_msec;
 
     if (!m)
         return NULL;
@@ -39,9 +46,14 @@ struct message *message_new(struct queue *q, struct queue_id id, int64_t accepte
         .queue = q,
         .id = id,
         .accepted_msec = accepted_msec,
+        .age_msec = age > 0 ? age : 0,
+        .since_msec = queue_now(q),
         .state_octets = BUF_INIT(STATE_MAX),
     };
     list_init(&m->node);
+    list_init(&m->unpinned);
+    list_init(&m->entries);
+    wheel_node_init(&m->due, on_due);
     return m;
 }
 
@@ -50,6 +62,8 @@ static void recipient_done(struct recipient *r)
     list_remove(&r->node);
     free(r->status);
     free(r->text);
+    free(r->host);
+    free(r->peer);
     free(r->user);
     free(r->detail);
     free(r->domain);
@@ -61,13 +75,48 @@ void message_free(struct message *m)
     if (!m)
         return;
     list_remove(&m->node);
+    wheel_unset(&m->queue->wheel, &m->due);
     for (uint32_t i = 0; i < m->n_recipients; i++)
         recipient_done(&m->recipients[i]);
     free(m->recipients);
-    content_free(m->queue, m->content);
+    message_drop_content(m);
     free(m->hold_reason);
     buf_done(&m->state_octets);
     free(m);
+}
+
+int64_t message_age(const struct message *m)
+{
+    return m->age_msec + queue_now(m->queue) - m->since_msec;
+}
+
+size_t message_count(const struct message *m, enum progress_state progress)
+{
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        n += m->recipients[i].progress == progress;
+    return n;
+}
+
+void message_drop_content(struct message *m)
+{
+    list_remove(&m->unpinned);
+    content_free(m->queue, m->content);
+    m->content = NULL;
+}
+
+void message_pin(struct message *m)
+{
+    m->pins++;
+    list_remove(&m->unpinned);
+}
+
+void message_unpin(struct message *m)
+{
+    BUG_ON(!m->pins);
+    if (--m->pins == 0 && m->content)
+        list_append(&m->queue->unpinned, &m->unpinned);
 }
 
 static struct recipient *recipient_numbered(struct message *m, uint32_t number)
@@ -76,6 +125,42 @@ static struct recipient *recipient_numbered(struct message *m, uint32_t number)
         if (m->recipients[i].number == number)
             return &m->recipients[i];
     return NULL;
+}
+
+void recipient_pin(struct recipient *r)
+{
+    if (!r->pinned)
+        message_pin(r->message);
+    r->pinned = true;
+}
+
+void recipient_unpin(struct recipient *r)
+{
+    if (r->pinned)
+        message_unpin(r->message);
+    r->pinned = false;
+}
+
+/* Without memory for the words the state still counts. */
+static void apply_one(struct recipient *r, const struct progress *p)
+{
+    int64_t wait = p->next_msec - io_wall_msec();
+
+    r->progress = p->state;
+    r->attempts = p->attempts;
+    r->deaths = p->deaths;
+    r->code = p->code;
+    r->warned = p->warned;
+    r->from_peer = p->from_peer;
+    r->first_msec = p->first_msec;
+    r->last_msec = p->last_msec;
+    r->next_msec = p->next_msec;
+    r->status = text_copy(p->status);
+    r->text = text_copy(p->text);
+    r->host = text_copy(p->host);
+    r->peer = text_copy(p->peer);
+    /* A clock that leapt back makes nobody wait for longer than any schedule has it. */
+    r->due_msec = queue_now(r->message->queue) + (wait > WAIT_MAX_MSEC ? WAIT_MAX_MSEC : wait > 0 ? wait : 0);
 }
 
 static bool apply_progress(struct message *m, struct str state, struct err *err)
@@ -89,13 +174,17 @@ static bool apply_progress(struct message *m, struct str state, struct err *err)
         struct recipient *r = recipient_numbered(m, items[i].number);
         if (!r)
             continue;
-        recipient_result(r, items[i].state, items[i].status, items[i].text);
-        r->attempts = items[i].attempts;
-        r->deaths = items[i].deaths;
-        r->last_msec = items[i].last_msec;
+        apply_one(r, &items[i]);
     }
     arena_free(a);
     return ok;
+}
+
+static bool is_ours(const struct queue *q, struct str address)
+{
+    const char *at = address.n ? memrchr(address.p, '@', address.n) : NULL;
+
+    return at && config_find_domain(q->worker->config, str_skip(address, (size_t)(at - address.p) + 1));
 }
 
 bool message_recipients(struct message *m, const struct envelope *e, struct str state, struct err *err)
@@ -111,25 +200,45 @@ bool message_recipients(struct message *m, const struct envelope *e, struct str 
         list_init(&r->node);
     }
     m->n_recipients = (uint32_t)e->n_recipients;
+    m->uid_plus = e->uid_plus;
+    m->warnable = is_ours(m->queue, e->sender) && !e->report;
     return apply_progress(m, state, err);
 }
 
-void recipient_result(struct recipient *r, enum progress_state progress, struct str status, struct str text)
-{
-    r->progress = progress;
-    free(r->status);
-    free(r->text);
-    /* Without memory for the words the state still counts. */
-    r->status = text_copy(status);
-    r->text = text_copy(str_head(text, PROGRESS_TEXT_MAX));
-}
-
-struct content *content_new(void)
+struct content *content_new(struct queue *q)
 {
     struct content *c = calloc(1, sizeof(*c));
 
     if (c)
-        c->file = -1;
+        *c = (struct content){ .queue = q, .file = -1 };
+    return c;
+}
+
+struct content *content_copy(struct queue *q, struct str envelope, struct str head, struct str body)
+{
+    struct str parts[] = { envelope, head, body };
+    struct content *c = content_new(q);
+    size_t n = 0;
+    bool ok = c != NULL;
+
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+        ok = ok && size_add(n, parts[i].n, &n);
+    if (ok)
+        c->octets = malloc(n ? n : 1);
+    if (!ok || !c->octets) {
+        free(c);
+        return NULL;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (parts[i].n)
+            memcpy(c->octets + c->n, parts[i].p, parts[i].n);
+        parts[i].p = c->octets + c->n;
+        c->n += parts[i].n;
+    }
+    c->envelope_octets = parts[0];
+    c->head = parts[1];
+    c->body = parts[2];
+    q->content_memory += n;
     return c;
 }
 

@@ -5,21 +5,24 @@
 #include "core/arena.h"
 #include "core/id.h"
 #include "core/list.h"
+#include "core/map.h"
+#include "core/wheel.h"
 #include "ipc/worker.h"
 #include "log/log.h"
 #include "message/envelope.h"
 #include "message/progress.h"
+#include "queue/schedule.h"
 #include "spool/spool.h"
 
 enum {
-    QUEUE_RETRY_MSEC = 60000,     /* between attempts of what failed and may go well later */
-    QUEUE_ATTEMPTS_MAX = 1024,    /* messages whose recipients are being delivered at once */
-    QUEUE_MEMORY_MAX = 128 << 20, /* of contents of attempts; above it a message waits on disk for its first one */
+    QUEUE_MEMORY_MAX = 128 << 20, /* of contents; above it a message waits on disk for its turn */
     QUEUE_COMMITS_MAX = 512 << 20, /* of messages not yet synced; above it new ones get 451 */
     QUEUE_COMMIT_MSEC = 50000, /* a disk that takes longer: 451, and the message is voided */
     QUEUE_LENT_MAX = 4096,
     QUEUE_ROUTING_MAX = 2048, /* questions to lookup at once */
     QUEUE_DEATHS_HELD = 2, /* a message in hand at so many deaths is held */
+    QUEUE_MOMENT_MSEC = 5000, /* until what this process could not do for want of memory or ids is tried again */
+    QUEUE_POSTMASTER_HOUR = 20, /* reports that could not be returned, told one by one in an hour; then a digest */
 };
 
 /* A message's octets while it is being taken or attempted. */
@@ -39,64 +42,93 @@ struct content {
 };
 
 enum message_state {
-    MESSAGE_TAKING,   /* not durable yet */
-    MESSAGE_READY,    /* due */
-    MESSAGE_READING,  /* content on its way back */
-    MESSAGE_SENDING,  /* recipients with lookup or deliver */
-    MESSAGE_SETTLING, /* outcome on its way to the disk */
-    MESSAGE_DEFERRED, /* waits for its next attempt */
+    MESSAGE_TAKING, /* not durable yet */
+    MESSAGE_READY,  /* wants to be looked at, in line for that */
+    MESSAGE_READING, /* content on its way back for that */
+    MESSAGE_LIVE,   /* its recipients wait, or are under way */
     MESSAGE_HELD,
+    MESSAGE_ENDING, /* what is being written is its end */
 };
 
 /* How far one recipient is, in the attempt under way. */
 enum recipient_state {
-    RECIPIENT_IDLE,
+    RECIPIENT_IDLE,    /* no attempt: it is done, or waits for its time */
     RECIPIENT_ROUTING, /* with lookup */
+    RECIPIENT_LINED,   /* in an entry, for its plan or its turn */
     RECIPIENT_CARRIER, /* waits for a deliver process, or for credit there */
-    RECIPIENT_LEASED,
-    RECIPIENT_SETTLED, /* this attempt has its outcome */
+    RECIPIENT_LEASED,  /* a deliver or send process has it */
 };
 
 struct recipient {
-    struct list node; /* of its carrier's waiting ones */
+    struct list node; /* of its entry, its transfer, its carrier's waiting ones, or those to be routed */
     struct message *message;
+    struct entry *entry; /* LINED: where */
     uint32_t index;  /* in the envelope */
     uint32_t number; /* of the envelope's recipient */
     enum recipient_state state;
+    /* what progress.h keeps on disk */
     enum progress_state progress;
     uint32_t attempts;
     uint32_t deaths;
+    uint32_t code;
+    uint32_t warned;
+    bool from_peer;
+    int64_t first_msec;
     int64_t last_msec;
+    int64_t next_msec;
     char *status; /* owned; NULL: none */
     char *text;
-    uint64_t lease;   /* of this attempt, until it is called settled; 0: none */
-    uint32_t carrier; /* instance of the deliver process that has it */
+    char *host;
+    char *peer;
+    int64_t due_msec; /* io_now_msec, of next_msec */
+    enum log_reason reason; /* of the last failure in this run */
+    /* of this attempt */
+    uint64_t lease;   /* until it is called settled; 0: none */
+    uint32_t carrier; /* instance of the process that has it */
     uint32_t ticket;  /* of the question to lookup */
+    bool kept;        /* LEASED by a former queue */
+    bool pinned;      /* it needs its message's content */
+    bool writing;     /* its outcome is in what is being written */
     int64_t began_usec;
-    /* the route of this attempt */
+    uint32_t generation; /* of the route */
     uint32_t route;
     uint32_t domain_index;
     char *user, *detail, *domain, *rule;
 };
 
 struct message {
-    struct list node; /* of ready or deferred */
+    struct list node;      /* of ready */
+    struct list unpinned;  /* of those whose content may be dropped */
+    struct wheel_node due; /* its first recipient that waits, or a delay warning */
     struct queue *queue;
     struct queue_id id;
     enum message_state state;
     int64_t accepted_msec;
-    int64_t due_msec; /* io_now_msec */
-    int64_t next_wall_msec;
+    int64_t age_msec;  /* at SINCE; from there on the age runs with the clock that does not leap */
+    int64_t since_msec;
     uint32_t version; /* of the newest outcome */
     uint32_t n_recipients;
-    uint32_t busy; /* recipients without an outcome in this attempt */
+    uint32_t active;   /* recipients whose attempt is under way; not those in line at a host that is dead */
+    uint32_t pins;     /* of its content */
     struct recipient *recipients;
+    struct list entries;
     struct content *content;
     char *hold_reason;
+    enum log_reason held; /* why it is held, or will be when nothing is under way */
     struct spool_commit commit;
-    struct buf state_octets;  /* of the outcome being written */
-    bool ending;              /* what is being written says that nothing is left */
-    enum log_reason holding;  /* it says that the message is held, because of that */
+    struct buf state_octets; /* of the outcome being written */
+    bool writing;
+    bool dirty;     /* outcomes that are not in what is being written */
+    bool recovered; /* from disk: may have been attempted before without a trace, until its first outcome */
+    bool tried;     /* an attempt in this run has failed: from then on its age may end it */
+    bool released;  /* routes that say hold are passed over */
+    bool removing;  /* by the administrator: ends when nothing is under way */
+    bool releasing; /* the hold on disk is to be taken back */
+    struct selecting *acting; /* who waits for what is being written */
+    bool digest;    /* waits for the postmaster's digest */
+    bool warnable;  /* its sender is one of ours, and is told of delays */
+    uint32_t uid_plus;
+    struct reporting *reporting; /* a report in the making, or written and not yet durable */
 };
 
 /* A deliver process, or one that is being asked for. */
@@ -105,6 +137,7 @@ struct carrier {
     uint32_t generation;
     uint32_t route;
     uint32_t domain_index;
+    enum ipc_delivery kind;
     char *user;        /* of a block whose users are system accounts; empty else */
     uint32_t instance; /* 0: asked for */
     uint64_t ticket;
@@ -124,34 +157,59 @@ struct queue {
     struct spool *spool;
     struct spool_disk *disk;
     struct io_waker waker;
-    struct io_timer timer;    /* the first deferred message */
-    struct io_task pump;      /* begin attempts */
-    struct message **index;   /* by id, open addressing */
+    struct io_timer timer; /* the wheel's next turn */
+    int64_t timer_msec;
+    struct io_task pump;   /* begin attempts */
+    struct wheel wheel;
+    struct message **index; /* by id, open addressing */
     size_t index_room;
     size_t n_messages;
     struct list ready;
-    struct list deferred; /* by due time */
+    struct list unpinned; /* messages with content that nothing needs now, the oldest first */
     struct list carriers;
     struct list takings;      /* commits on their way to the disk, the oldest first */
     struct io_timer patience; /* of the oldest */
-    size_t attempts;
     size_t content_memory;
     size_t commit_memory;
-    uint64_t next_lease;
+    uint64_t next_lease; /* of deliver */
     uint64_t next_ticket;
     struct recipient *routing[QUEUE_ROUTING_MAX]; /* by ticket */
     uint32_t routing_serial[QUEUE_ROUTING_MAX];
     size_t n_routing;
     struct list unrouted; /* recipients that wait for a question */
-    uint32_t told[WORKER_PEERS_MAX]; /* deliver processes that have told what they kept, by instance */
+    struct schedule schedule;
+    uint32_t told[WORKER_PEERS_MAX]; /* deliver and send processes that have told what they kept, by instance */
     size_t n_told;
     struct lent lent[QUEUE_LENT_MAX];
     size_t n_lent;
     unsigned expected[WORKER_PEERS_MAX]; /* sessions in data, by place among the peers */
+    struct list reportings; /* that wait for lookup */
+    int64_t postmaster_told[QUEUE_POSTMASTER_HOUR]; /* io_now_msec, the newest of them; 0: not yet */
+    struct wheel_node digest_due;
     enum spool_health health;
     uint64_t failures;
     bool stopping;
-    uint64_t delivered, deferred_sum, failed_sum, taken; /* for status */
+    bool unclean; /* the former queue ended without a word */
+    int64_t started_wall_msec;
+    uint64_t delivered, deferred_sum, failed_sum, taken, reports; /* for status */
+};
+
+/* How an attempt at a recipient ended. Texts are borrowed. */
+struct outcome {
+    enum ipc_result result;
+    enum smtp_stage stage;
+    enum log_reason reason; /* NONE: found from status and stage */
+    unsigned code;          /* the peer's; 0: none spoke */
+    struct str status;
+    struct str text;
+    bool from_peer;
+    bool discarded;
+    struct str host;
+    struct str peer;
+    struct str site;
+    int64_t queue_usec;     /* due to lease */
+    int64_t connect_usec;
+    int64_t send_usec;
 };
 
 extern const struct worker_service queue_service;
@@ -161,22 +219,35 @@ static inline struct queue *queue_of(struct worker *w)
     return w->state;
 }
 
+static inline int64_t queue_now(const struct queue *q)
+{
+    return io_now_msec(q->worker->loop);
+}
+
 /* ---- index.c ---- */
 struct message *message_find(struct queue *q, struct queue_id id);
 MUST_USE bool message_insert(struct queue *q, struct message *m);
 void message_remove(struct queue *q, struct message *m);
-/* The message with the least id above AFTER; NULL: none. */
-struct message *message_next(struct queue *q, struct queue_id after);
 
 /* ---- message.c ---- */
 struct message *message_new(struct queue *q, struct queue_id id, int64_t accepted_msec);
 void message_free(struct message *m);
 /* Its recipients as the envelope and the newest outcome have them. */
 MUST_USE bool message_recipients(struct message *m, const struct envelope *e, struct str state, struct err *err);
-struct content *content_new(void);
+struct content *content_new(struct queue *q);
+/* Envelope, head and body in one piece of its own; NULL without memory. */
+struct content *content_copy(struct queue *q, struct str envelope, struct str head, struct str body);
 void content_free(struct queue *q, struct content *c);
 MUST_USE bool content_decode(struct content *c, struct err *err);
-void recipient_result(struct recipient *r, enum progress_state progress, struct str status, struct str text);
+void message_drop_content(struct message *m);
+/* Its content is needed, or no more: what nobody needs may be dropped when memory runs short. */
+void message_pin(struct message *m);
+void message_unpin(struct message *m);
+void recipient_pin(struct recipient *r);
+void recipient_unpin(struct recipient *r);
+/* Milliseconds since it was accepted. */
+int64_t message_age(const struct message *m);
+size_t message_count(const struct message *m, enum progress_state progress);
 char *text_copy(struct str s); /* NUL-terminated; NULL without memory */
 /* The address in its least-quoted form, in OUT, which is emptied first. */
 struct str recipient_address(const struct envelope_recipient *er, struct buf *out);
@@ -187,19 +258,56 @@ void take_message(struct queue *q, struct ipc_channel *from, struct ipc_message 
 void take_overdue(struct queue *q);
 void take_peer_gone(struct queue *q, struct ipc_channel *peer);
 
-/* ---- attempt.c ---- */
+/* ---- attempt.c: from due to where it goes ---- */
+/* Look at it soon: recipients that are due are attempted, what failed for good is reported. */
 void message_ready(struct message *m);
-void message_defer(struct message *m);
 void attempts_pump(struct queue *q);
+/* Set its timer by what its recipients wait for. */
+void message_wait(struct message *m);
 void attempt_route(struct queue *q, const struct ipc_route_answer *a);
 /* Ask lookup about those that wait, as far as it can be asked. */
 void attempts_route(struct queue *q);
-/* The recipient's attempt ended. */
-void attempt_outcome(struct recipient *r, enum ipc_result result, struct str status, struct str text, bool repeated);
+/* Route it anew: what was known of its route holds no more. */
+void attempt_reroute(struct recipient *r);
 /* It waits for nothing: what a former queue leased is known by now. An answer of lookup finds nobody. */
 void attempt_unroute(struct recipient *r);
 void attempts_lookup_gone(struct queue *q);
-/* ---- carrier.c ---- */
+/* What the configuration says of sending to it. */
+const struct config_sending *attempt_sending(const struct recipient *r);
+
+/* ---- settle.c: from outcome to disk ---- */
+/* The attempt at R ended; message_settle() follows when all that came with it are told. */
+void recipient_outcome(struct recipient *r, const struct outcome *o);
+/* Write what is not written; when nothing is under way also reports, holds, and the end. */
+void message_settle(struct message *m);
+/* One outcome alone. */
+void attempt_outcome(struct recipient *r, const struct outcome *o);
+void attempt_fails(struct recipient *r, enum ipc_result result, enum log_reason reason, const char *status,
+                   struct str text);
+/* As soon as nothing is under way. */
+void message_hold(struct message *m, enum log_reason reason, struct str text);
+
+/* ---- report.c ---- */
+/* Nothing is under way, and recipients failed for good, or wait for so long that their sender is to be told. */
+bool report_wanted(const struct message *m);
+/* Begin reports about M, or find that there is nobody to tell. What cannot be done now is tried again. */
+void report_begin(struct message *m);
+/* False: one waits for lookup, and settles M then. */
+bool report_is_ready(const struct message *m);
+void report_expanded(struct queue *q, const struct ipc_expand_answer *a);
+void reports_lookup_gone(struct queue *q);
+/* Ask lookup for those that could not ask yet. */
+void reports_ask(struct queue *q);
+/* Its reports go into the batch that settles M; after it is durable they are messages of their own. */
+MUST_USE bool report_add(struct message *m, struct spool_batch *batch);
+void report_stands(struct message *m);
+/* What is being written will not be: ids and memory are given up, recipients are as before. */
+void report_drop(struct message *m);
+void report_digest_due(struct wheel_node *node);
+/* When the sender is told next that it still waits; io_now_msec, -1: no more. */
+int64_t report_warning_due(const struct message *m);
+
+/* ---- carrier.c: mailboxes and commands ---- */
 /* Lease it to the deliver process of its route, as soon as there is one. */
 void carrier_add(struct recipient *r);
 void carrier_answer(struct queue *q, const struct ipc_deliver_answer *a);
@@ -208,19 +316,43 @@ void carrier_peer_gone(struct queue *q, struct ipc_channel *peer);
 void carrier_credit(struct queue *q, struct ipc_channel *peer);
 /* That recipient's lease is over: the next suspect may go. */
 void carrier_lease_over(struct recipient *r);
-void carrier_died(struct queue *q, const struct ipc_died *died);
 void carriers_reconfigured(struct queue *q);
 
+/* ---- service.c: waits, and worker processes in general ---- */
+/* NODE is due then; in place of what was set for it before. */
+void queue_wait(struct queue *q, struct wheel_node *node, int64_t due_msec);
+struct ipc_channel *queue_peer(struct queue *q, enum process_kind kind, uint32_t instance);
+bool queue_has_told(const struct queue *q, uint32_t instance);
+struct recipient *queue_recipient(struct queue *q, uint64_t id, uint32_t number);
+void queue_died(struct queue *q, const struct ipc_died *died);
+/* It waits for nothing any more: a former queue's lease of it is known. */
+void queue_withdraw(struct recipient *r);
+/* The leases of that process end without an outcome. */
+void queue_leases_of(struct queue *q, uint32_t instance, const char *text);
+
+/* ---- select.c: what is asked for by SELECT ---- */
+void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_queue_list_ask *ask);
+void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queue_act_ask *ask);
+/* What was being written of M is durable. */
+void select_settled(struct message *m);
+
 /* ---- show.c: what control asks ---- */
-void show_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m);
+void show_message(struct queue *q, struct ipc_channel *from, const struct ipc_queue_show_ask *ask);
+void show_row(struct buf *rows, const struct message *m, const struct envelope *e, bool alone);
+const char *show_state(const struct message *m);
+/* The recipient a line about the message speaks of: the first that waits, else the first that failed. */
+const struct recipient *show_speaker(const struct message *m);
 void show_status(struct queue *q, struct buf *rows);
 
 /* ---- record.c ---- */
 void record_address(struct log_record *r, enum log_field f, const struct envelope_recipient *er);
-void record_outcome(const struct recipient *r, enum ipc_result result, struct str status, struct str text,
-                    int64_t now_usec);
+void record_outcome(const struct recipient *r, const struct outcome *o, enum log_reason reason);
+enum log_reason record_reason(const struct outcome *o);
 void record_done(const struct message *m);
 void record_hold(const struct message *m, enum log_reason reason, struct str error);
+void record_report(const struct message *report, const struct message *about, const char *kind, const char *action,
+                   size_t recipients, struct str to);
+void record_duplicate(const struct message *m, const struct recipient *r, const char *cause);
 /* An outcome could not be handed to the spool. */
 void record_unsettled(const struct message *m, const struct err *err);
 /* The spool stopped taking, or takes again; said once for each change. */

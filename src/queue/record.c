@@ -12,54 +12,162 @@ void record_address(struct log_record *r, enum log_field f, const struct envelop
     buf_done(&text);
 }
 
-static enum log_reason reason_of(struct str status)
+static enum log_reason reason_of_stage(const struct outcome *o)
 {
-    if (str_ends(status, STR(".2.2")))
-        return LOG_REASON_MAILBOX_FULL;
-    if (str_ends(status, STR(".1.1")))
-        return LOG_REASON_NO_USER;
-    if (str_ends(status, STR(".4.6")))
-        return LOG_REASON_LOOP;
+    if (str_contains(o->text, STR("timed out")))
+        return LOG_REASON_TIMEOUT;
+    if (!o->from_peer && o->stage == SMTP_STAGE_CONNECT)
+        return LOG_REASON_CONNECT;
+    if (!o->from_peer && o->stage != SMTP_STAGE_NONE)
+        return LOG_REASON_LOST;
     return LOG_REASON_REFUSED;
 }
 
-void record_outcome(const struct recipient *r, enum ipc_result result, struct str status, struct str text,
-                    int64_t now_usec)
+/* By the enhanced code: subject and detail say the same in both classes (RFC 3463 3). */
+enum log_reason record_reason(const struct outcome *o)
 {
-    static const enum log_event events[] = { LOG_EVENT_DELIVER, LOG_EVENT_DEFER, LOG_EVENT_FAIL };
-    const struct message *m = r->message;
-    const struct content *c = m->content;
-    const struct envelope_recipient *er = c && c->arena ? &c->envelope.recipients[r->index] : NULL;
+    static const struct {
+        struct str detail;
+        enum log_reason reason;
+    } known[] = {
+        { STR_INIT(".1.1"), LOG_REASON_NO_USER },     { STR_INIT(".1.10"), LOG_REASON_NULL_MX },
+        { STR_INIT(".2.2"), LOG_REASON_MAILBOX_FULL }, { STR_INIT(".3.4"), LOG_REASON_TOO_BIG },
+        { STR_INIT(".4.6"), LOG_REASON_LOOP },         { STR_INIT(".4.7"), LOG_REASON_EXPIRED },
+        { STR_INIT(".6.3"), LOG_REASON_CONVERSION },   { STR_INIT(".6.7"), LOG_REASON_NO_EXTENSION },
+        { STR_INIT(".6.9"), LOG_REASON_NO_EXTENSION }, { STR_INIT(".7.28"), LOG_REASON_RATE },
+    };
+
+    if (o->result == IPC_OK)
+        return LOG_REASON_NONE;
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (str_ends(o->status, known[i].detail))
+            return known[i].reason;
+    if (o->from_peer && o->result == IPC_TEMP && str_contains(o->text, STR("reylist")))
+        return LOG_REASON_GREYLIST;
+    if (str_contains(o->status, STR(".7.")))
+        return LOG_REASON_POLICY;
+    return reason_of_stage(o);
+}
+
+static void add_way(struct log_record *rec, const struct recipient *r, const struct outcome *o)
+{
+    if (r->rule)
+        log_text_c(rec, LOG_ROUTE, r->rule);
+    if (o->site.n)
+        log_text(rec, LOG_SITE, o->site);
+    if (o->host.n)
+        log_text(rec, LOG_HOST, o->host);
+    if (o->peer.n)
+        log_text(rec, LOG_PEER, o->peer);
+    if (o->stage != SMTP_STAGE_NONE)
+        log_text(rec, LOG_STAGE, smtp_stage_name(o->stage));
+    if (o->code)
+        log_number(rec, LOG_CODE, o->code);
+    log_text(rec, LOG_STATUS, o->status);
+}
+
+static void add_times(struct log_record *rec, const struct recipient *r, const struct outcome *o)
+{
+    if (o->result == IPC_TEMP)
+        log_time(rec, LOG_NEXT, r->next_msec);
+    log_seconds(rec, LOG_DELAY, message_age(r->message) * 1000);
+    if (o->queue_usec)
+        log_seconds(rec, LOG_T_QUEUE, o->queue_usec);
+    if (o->connect_usec)
+        log_seconds(rec, LOG_T_CONNECT, o->connect_usec);
+    if (o->send_usec)
+        log_seconds(rec, LOG_T_SEND, o->send_usec);
+}
+
+static void add_addresses(struct log_record *rec, const struct recipient *r)
+{
+    const struct content *c = r->message->content;
+
+    if (!c || !c->arena)
+        return;
+    const struct envelope_recipient *er = &c->envelope.recipients[r->index];
+    log_text(rec, LOG_FROM, er->has_sender ? er->sender : c->envelope.sender);
+    if (er->kind == ENVELOPE_ADDRESS)
+        record_address(rec, LOG_TO, er);
+    else
+        log_text(rec, LOG_TO, er->local);
+    log_text(rec, LOG_ORIGINAL, er->original);
+}
+
+static void record_discard(const struct recipient *r)
+{
     struct log_record rec;
 
-    if (!log_wants(events[result]))
+    if (!log_wants(LOG_EVENT_DISCARD))
         return;
-    log_start(&rec, events[result]);
-    log_id(&rec, m->id);
-    if (result != IPC_OK)
-        log_reason(&rec, reason_of(status));
-    log_number(&rec, LOG_ATTEMPT, r->attempts);
+    log_start(&rec, LOG_EVENT_DISCARD);
+    log_id(&rec, r->message->id);
     if (r->rule)
         log_text_c(&rec, LOG_ROUTE, r->rule);
-    log_text_c(&rec, LOG_SITE, "local");
-    log_text(&rec, LOG_STATUS, status);
-    if (result == IPC_TEMP)
-        log_time(&rec, LOG_NEXT, io_wall_msec() + QUEUE_RETRY_MSEC);
-    log_seconds(&rec, LOG_DELAY, (io_wall_msec() - m->accepted_msec) * 1000);
-    if (r->began_usec)
-        log_seconds(&rec, LOG_T_SEND, now_usec - r->began_usec);
-    if (er) {
-        log_number(&rec, LOG_SIZE, (int64_t)c->envelope.size);
-        log_text(&rec, LOG_FROM, er->has_sender ? er->sender : c->envelope.sender);
-        record_address(&rec, LOG_TO, er);
-        log_text(&rec, LOG_ORIGINAL, er->original);
+    add_addresses(&rec, r);
+    log_send(&rec);
+}
+
+void record_outcome(const struct recipient *r, const struct outcome *o, enum log_reason reason)
+{
+    static const enum log_event events[] = { LOG_EVENT_DELIVER, LOG_EVENT_DEFER, LOG_EVENT_FAIL };
+    const struct content *c = r->message->content;
+    struct log_record rec;
+
+    if (o->discarded) {
+        record_discard(r);
+        return;
     }
-    log_text(&rec, result == IPC_OK ? LOG_REPLY : LOG_ERROR, text);
+    if (!log_wants(events[o->result]))
+        return;
+    log_start(&rec, events[o->result]);
+    log_id(&rec, r->message->id);
+    if (o->result != IPC_OK)
+        log_reason(&rec, reason);
+    log_number(&rec, LOG_ATTEMPT, r->attempts);
+    add_way(&rec, r, o);
+    add_times(&rec, r, o);
+    if (c && c->arena)
+        log_number(&rec, LOG_SIZE, (int64_t)c->envelope.size);
+    add_addresses(&rec, r);
+    log_text(&rec, o->from_peer || o->result == IPC_OK ? LOG_REPLY : LOG_ERROR, o->text);
+    log_send(&rec);
+}
+
+void record_report(const struct message *report, const struct message *about, const char *kind, const char *action,
+                   size_t recipients, struct str to)
+{
+    struct log_record rec;
+
+    if (!log_wants(LOG_EVENT_REPORT))
+        return;
+    log_start(&rec, LOG_EVENT_REPORT);
+    log_id(&rec, report->id);
+    log_text_c(&rec, LOG_KIND, kind);
+    if (about) {
+        struct queue_id_text id = queue_id_text(about->id);
+        log_text_c(&rec, LOG_ABOUT, id.c);
+    }
+    log_text_c(&rec, LOG_ACTION, action);
+    log_number(&rec, LOG_RECIPIENTS, (int64_t)recipients);
+    log_text(&rec, LOG_TO, to);
+    log_send(&rec);
+}
+
+void record_duplicate(const struct message *m, const struct recipient *r, const char *cause)
+{
+    struct log_record rec;
+
+    log_start(&rec, LOG_EVENT_DUPLICATE);
+    log_id(&rec, m->id);
+    log_text_c(&rec, LOG_CAUSE, cause);
+    add_addresses(&rec, r);
     log_send(&rec);
 }
 
 void record_done(const struct message *m)
 {
+    size_t delivered = message_count(m, PROGRESS_DELIVERED) + message_count(m, PROGRESS_EXPANDED);
     struct log_record rec;
 
     if (!log_wants(LOG_EVENT_DONE))
@@ -67,9 +175,9 @@ void record_done(const struct message *m)
     log_start(&rec, LOG_EVENT_DONE);
     log_id(&rec, m->id);
     log_number(&rec, LOG_RECIPIENTS, m->n_recipients);
-    log_number(&rec, LOG_DELIVERED, m->n_recipients);
-    log_number(&rec, LOG_FAILED, 0);
-    log_seconds(&rec, LOG_SECONDS, (io_wall_msec() - m->accepted_msec) * 1000);
+    log_number(&rec, LOG_DELIVERED, (int64_t)delivered);
+    log_number(&rec, LOG_FAILED, (int64_t)(m->n_recipients - delivered));
+    log_seconds(&rec, LOG_SECONDS, message_age(m) * 1000);
     log_send(&rec);
 }
 

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "core/num.h"
 #include "queue/queue.h"
 #include "spool/disk.h"
 
@@ -20,7 +21,7 @@ struct recovering {
 static void held_again(struct message *m, const struct spool_entry *entry)
 {
     m->state = MESSAGE_HELD;
-    m->holding = LOG_REASON_FAILED;
+    m->held = LOG_REASON_ADMIN;
     m->hold_reason = text_copy(entry->hold_reason);
 }
 
@@ -28,9 +29,31 @@ static void held_again(struct message *m, const struct spool_entry *entry)
 static void set_aside(struct message *m, const char *why)
 {
     m->state = MESSAGE_HELD;
-    m->holding = LOG_REASON_FAILED;
+    m->held = LOG_REASON_FAILED;
     m->hold_reason = text_copy(str_from_c(why));
     record_hold(m, LOG_REASON_FAILED, str_from_c(why));
+}
+
+static int64_t first_due(const struct message *m)
+{
+    int64_t due = -1;
+
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        const struct recipient *r = &m->recipients[i];
+        if (r->progress == PROGRESS_WAITING && (due < 0 || r->due_msec < due))
+            due = r->due_msec;
+    }
+    return due;
+}
+
+/* It waits for its time as before; what is due, or failed and was not told, is looked at. */
+static void waits_again(struct message *m)
+{
+    m->state = MESSAGE_LIVE;
+    if (first_due(m) > queue_now(m->queue) && !message_count(m, PROGRESS_FAILED))
+        message_wait(m);
+    else
+        message_ready(m);
 }
 
 static void on_entry(void *ctx, const struct spool_entry *entry)
@@ -49,6 +72,7 @@ static void on_entry(void *ctx, const struct spool_entry *entry)
         arena_free(a);
         return;
     }
+    m->recovered = true;
     m->version = entry->state_version;
     understood = !entry->damaged && envelope_decode(entry->envelope, a, &e, &err) &&
                  message_recipients(m, &e, entry->state, &err);
@@ -58,7 +82,7 @@ static void on_entry(void *ctx, const struct spool_entry *entry)
     else if (!understood)
         set_aside(m, entry->damaged ? "its octets on disk cannot be read" : err.text);
     else
-        message_ready(m);
+        waits_again(m);
 }
 
 static bool recover(struct queue *q, struct err *err)
@@ -71,6 +95,7 @@ static bool recover(struct queue *q, struct err *err)
         return false;
     if (rec.failed)
         return err_temp(err, "short of memory for what waits in the spool");
+    q->unclean = r->frames > 0;
     if (r->text[0]) {
         log_start_level(&record, LOG_EVENT_SPOOL,
                         r->damaged || r->lost_frames ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING);
@@ -85,7 +110,9 @@ static bool recover(struct queue *q, struct err *err)
 
 static void on_pump(struct io_task *t)
 {
-    attempts_pump(CONTAINER_OF(t, struct queue, pump));
+    struct queue *q = CONTAINER_OF(t, struct queue, pump);
+
+    attempts_pump(q);
 }
 
 static void on_waker(struct io_waker *w)
@@ -97,20 +124,31 @@ static void on_waker(struct io_waker *w)
     io_task_post(&q->pump);
 }
 
+static void set_timer(struct queue *q, int64_t due_msec)
+{
+    int64_t now = queue_now(q);
+
+    q->timer_msec = due_msec;
+    io_timer_start(&q->timer, due_msec > now ? due_msec - now : 0);
+}
+
+void queue_wait(struct queue *q, struct wheel_node *node, int64_t due_msec)
+{
+    wheel_set(&q->wheel, node, due_msec);
+    /* Within a tick of it the wheel has nothing to say yet. */
+    due_msec += WHEEL_TICK_MSEC;
+    if (!io_timer_pending(&q->timer) || due_msec < q->timer_msec)
+        set_timer(q, due_msec);
+}
+
 static void on_timer(struct io_timer *t)
 {
     struct queue *q = CONTAINER_OF(t, struct queue, timer);
-    int64_t now = io_now_msec(q->worker->loop);
 
     record_spool(q);
-    while (!list_empty(&q->deferred)) {
-        struct message *m = CONTAINER_OF(q->deferred.next, struct message, node);
-        if (m->due_msec > now) {
-            io_timer_start(t, m->due_msec - now);
-            break;
-        }
-        message_ready(m);
-    }
+    wheel_turn(&q->wheel, queue_now(q));
+    if (wheel_next_msec(&q->wheel) >= 0)
+        set_timer(q, wheel_next_msec(&q->wheel));
     io_task_post(&q->pump);
 }
 
@@ -143,11 +181,15 @@ static struct queue *queue_new(struct worker *w)
     if (!q)
         return NULL;
     q->worker = w;
+    q->started_wall_msec = io_wall_msec();
     list_init(&q->ready);
-    list_init(&q->deferred);
+    list_init(&q->unpinned);
     list_init(&q->carriers);
     list_init(&q->unrouted);
     list_init(&q->takings);
+    list_init(&q->reportings);
+    wheel_init(&q->wheel, queue_now(q));
+    wheel_node_init(&q->digest_due, report_digest_due);
     q->waker.fd = -1;
     return q;
 }
@@ -165,8 +207,8 @@ static bool start(struct worker *w, struct err *err)
         return err_temp(err, "no random numbers");
     q->next_lease = ((uint64_t)lot << 32) + 1;
     io_task_init(&q->pump, w->loop, on_pump);
-    return io_waker_init(&q->waker, w->loop, on_waker, err) && io_timer_init(&q->timer, w->loop, on_timer, err) &&
-           io_timer_init(&q->patience, w->loop, on_patience, err);
+    return schedule_init(q, err) && io_waker_init(&q->waker, w->loop, on_waker, err) &&
+           io_timer_init(&q->timer, w->loop, on_timer, err) && io_timer_init(&q->patience, w->loop, on_patience, err);
 }
 
 static bool spool_path(const struct config *config, char *out, size_t room)
@@ -229,6 +271,101 @@ static void ready(struct worker *w, struct ipc_ready *r)
     r->dropped = rec->dropped_records;
 }
 
+/* ---- the other processes ---- */
+
+struct ipc_channel *queue_peer(struct queue *q, enum process_kind kind, uint32_t instance)
+{
+    for (size_t i = 0; i < q->worker->n_peers; i++) {
+        struct ipc_channel *c = q->worker->peers[i];
+        if (c->peer == kind && c->instance == instance && !c->closed)
+            return c;
+    }
+    return NULL;
+}
+
+bool queue_has_told(const struct queue *q, uint32_t instance)
+{
+    for (size_t i = 0; i < q->n_told; i++)
+        if (q->told[i] == instance)
+            return true;
+    return false;
+}
+
+static void has_told(struct queue *q, struct ipc_channel *from)
+{
+    if (!queue_has_told(q, from->instance) && q->n_told < WORKER_PEERS_MAX)
+        q->told[q->n_told++] = from->instance;
+    if (from->peer == PROCESS_DELIVER)
+        carrier_credit(q, from);
+    else
+        sites_post(q);
+}
+
+static void forget_told(struct queue *q, uint32_t instance)
+{
+    for (size_t i = 0; i < q->n_told; i++)
+        if (q->told[i] == instance)
+            q->told[i] = q->told[--q->n_told];
+}
+
+struct recipient *queue_recipient(struct queue *q, uint64_t id, uint32_t number)
+{
+    struct message *m = message_find(q, (struct queue_id){ id });
+
+    for (uint32_t i = 0; m && i < m->n_recipients; i++)
+        if (m->recipients[i].number == number)
+            return &m->recipients[i];
+    return NULL;
+}
+
+void queue_withdraw(struct recipient *r)
+{
+    if (r->state == RECIPIENT_LINED) {
+        schedule_remove(r);
+        return;
+    }
+    attempt_unroute(r);
+    recipient_unpin(r);
+    if (r->state != RECIPIENT_IDLE)
+        r->message->active--;
+    r->state = RECIPIENT_IDLE;
+}
+
+void queue_leases_of(struct queue *q, uint32_t instance, const char *text)
+{
+    for (size_t i = 0; i < q->index_room; i++) {
+        struct message *m = q->index[i];
+        bool any = false;
+        for (uint32_t k = 0; m && k < m->n_recipients; k++) {
+            struct recipient *r = &m->recipients[k];
+            if (r->state != RECIPIENT_LEASED || r->carrier != instance)
+                continue;
+            r->lease = 0;
+            r->kept = false;
+            recipient_outcome(r, &(struct outcome){
+                                     .result = IPC_TEMP,
+                                     .reason = LOG_REASON_LOST,
+                                     .status = STR("4.3.0"),
+                                     .text = str_from_c(text),
+                                     .site = STR("local"),
+                                 });
+            any = true;
+        }
+        if (any)
+            message_settle(m);
+    }
+}
+
+void queue_died(struct queue *q, const struct ipc_died *died)
+{
+    for (size_t i = 0; i + 8 <= died->ids.n; i += 8) {
+        struct message *m = message_find(q, (struct queue_id){ le64_get(died->ids.p + i) });
+        for (uint32_t k = 0; m && k < m->n_recipients; k++)
+            if (m->recipients[k].progress == PROGRESS_WAITING)
+                m->recipients[k].deaths++;
+    }
+}
+
 static void message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
 {
     struct queue *q = queue_of(w);
@@ -239,30 +376,60 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
     case IPC_ROUTE_ANSWER:
         attempt_route(q, &m->route_answer);
         break;
+    case IPC_EXPAND_ANSWER:
+        report_expanded(q, &m->expand_answer);
+        break;
+    case IPC_PLAN_ANSWER:
+        schedule_plan(q, &m->plan_answer);
+        break;
     case IPC_DELIVER_ANSWER:
         carrier_answer(q, &m->deliver_answer);
         break;
     case IPC_DIED:
-        carrier_died(q, &m->died);
+        queue_died(q, &m->died);
         break;
     case IPC_QUEUE_LIST_ASK:
+        select_list(q, from, &m->queue_list_ask);
+        break;
+    case IPC_QUEUE_ACT_ASK:
+        select_act(q, from, &m->queue_act_ask);
+        break;
     case IPC_QUEUE_SHOW_ASK:
-        show_message(q, from, m);
+        show_message(q, from, &m->queue_show_ask);
+        break;
+    case IPC_KEPT_END:
+        has_told(q, from);
         break;
     case IPC_OUTCOME:
     case IPC_KEPT:
-    case IPC_KEPT_END:
         carrier_message(q, from, m);
+        break;
+    case IPC_OPEN_ANSWER:
+    case IPC_CONNECTION_CLOSED:
+    case IPC_TRANSFERRED:
+    case IPC_TRANSFER_KEPT:
+        connection_message(q, from, m);
         break;
     default:
         take_message(q, from, m);
     }
 }
 
+static void goes_on(struct queue *q, enum process_kind with)
+{
+    if (with == PROCESS_LOOKUP) {
+        attempts_route(q);
+        reports_ask(q);
+    } else if (with == PROCESS_RESOLVE) {
+        schedule_ask(q);
+    } else if (with == PROCESS_SEND) {
+        sites_post(q);
+    }
+}
+
 static void peer_up(struct worker *w, struct ipc_channel *peer)
 {
-    if (peer->peer == PROCESS_LOOKUP)
-        attempts_route(queue_of(w));
+    goes_on(queue_of(w), peer->peer);
 }
 
 static void peer_down(struct worker *w, struct ipc_channel *peer)
@@ -272,15 +439,24 @@ static void peer_down(struct worker *w, struct ipc_channel *peer)
     if (q->stopping)
         return;
     memset(q->expected, 0, sizeof(q->expected));
+    forget_told(q, peer->instance);
     switch (peer->peer) {
     case PROCESS_RECEIVE:
+    case PROCESS_SUBMIT:
         take_peer_gone(q, peer);
         break;
     case PROCESS_LOOKUP:
         attempts_lookup_gone(q);
+        reports_lookup_gone(q);
+        break;
+    case PROCESS_RESOLVE:
+        schedule_resolve_gone(q);
         break;
     case PROCESS_DELIVER:
         carrier_peer_gone(q, peer);
+        break;
+    case PROCESS_SEND:
+        connection_peer_gone(q, peer);
         break;
     default:
         break;
@@ -289,17 +465,22 @@ static void peer_down(struct worker *w, struct ipc_channel *peer)
 
 static void credit(struct worker *w, struct ipc_channel *peer)
 {
-    if (queue_of(w)->stopping)
+    struct queue *q = queue_of(w);
+
+    if (q->stopping)
         return;
-    if (peer->peer == PROCESS_LOOKUP)
-        attempts_route(queue_of(w));
-    else if (peer->peer == PROCESS_DELIVER)
-        carrier_credit(queue_of(w), peer);
+    if (peer->peer == PROCESS_DELIVER)
+        carrier_credit(q, peer);
+    else
+        goes_on(q, peer->peer);
 }
 
 static void reconfigured(struct worker *w)
 {
-    carriers_reconfigured(queue_of(w));
+    struct queue *q = queue_of(w);
+
+    carriers_reconfigured(q);
+    schedule_reconfigured(q);
 }
 
 static void stop(struct worker *w, uint32_t msec)

@@ -3,7 +3,7 @@
 
 #include "queue/queue.h"
 
-enum { PAGE_MAX = 200, ROWS_MAX = IPC_FRAME_MAX / 2, CONTENT_SHOWN = 64 * 1024 };
+enum { ROWS_MAX = IPC_FRAME_MAX / 2, CONTENT_SHOWN = 64 * 1024 };
 
 /* One answer in the making. */
 struct showing {
@@ -11,36 +11,33 @@ struct showing {
     struct queue *queue;
     uint32_t instance; /* of the control that asked */
     uint64_t ticket;
-    bool all;          /* `queue show`: recipients one by one */
+    uint32_t uid_plus;
     bool content;
-    uint64_t *ids;
-    size_t n_ids;
-    size_t at;
-    bool more; /* there are ids behind the last of these */
     struct buf rows;
 };
 
-static const char *state_name(const struct message *m)
+static bool is_under_way(const struct message *m)
 {
-    switch (m->state) {
-    case MESSAGE_READING:
-    case MESSAGE_SENDING:
-        return "sending";
-    case MESSAGE_SETTLING:
-        return m->ending ? "sending" : m->holding != LOG_REASON_NONE ? "held" : "deferred";
-    case MESSAGE_DEFERRED:
-        return "deferred";
-    case MESSAGE_HELD:
-        return "held";
-    default:
-        return "ready";
-    }
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        if (m->recipients[i].state == RECIPIENT_LEASED)
+            return true;
+    return false;
 }
 
-static bool waits_for_its_time(const struct message *m)
+static bool is_in_line(const struct message *m)
 {
-    return m->state == MESSAGE_DEFERRED ||
-           (m->state == MESSAGE_SETTLING && !m->ending && m->holding == LOG_REASON_NONE);
+    return m->active > 0;
+}
+
+const char *show_state(const struct message *m)
+{
+    if (m->state == MESSAGE_HELD)
+        return "held";
+    if (is_under_way(m) || m->state == MESSAGE_ENDING)
+        return "sending";
+    if (m->state == MESSAGE_READY || m->state == MESSAGE_READING || is_in_line(m))
+        return "ready";
+    return "deferred";
 }
 
 static const char *recipient_state_name(const struct message *m, const struct recipient *r)
@@ -49,26 +46,23 @@ static const char *recipient_state_name(const struct message *m, const struct re
     case PROGRESS_DELIVERED:
         return "delivered";
     case PROGRESS_FAILED:
+    case PROGRESS_RETURNED:
         return "failed";
     case PROGRESS_EXPANDED:
         return "expanded";
     case PROGRESS_WAITING:
         break;
     }
-    return state_name(m);
+    if (m->state == MESSAGE_HELD)
+        return "held";
+    if (r->state == RECIPIENT_LEASED)
+        return "sending";
+    if (r->state == RECIPIENT_IDLE && r->due_msec > queue_now(m->queue))
+        return "deferred";
+    return r->entry && r->entry->parked ? "deferred" : "ready";
 }
 
-static size_t count(const struct message *m, enum progress_state progress)
-{
-    size_t n = 0;
-
-    for (uint32_t i = 0; i < m->n_recipients; i++)
-        n += m->recipients[i].progress == progress;
-    return n;
-}
-
-/* The recipient a line about the message speaks of: the first that waits, else the first that failed. */
-static const struct recipient *speaker(const struct message *m)
+const struct recipient *show_speaker(const struct message *m)
 {
     for (uint32_t i = 0; i < m->n_recipients; i++)
         if (m->recipients[i].progress == PROGRESS_WAITING)
@@ -79,54 +73,112 @@ static const struct recipient *speaker(const struct message *m)
     return m->n_recipients ? &m->recipients[0] : NULL;
 }
 
-static void add_last(struct log_record *row, const struct recipient *r)
+/* When one that waits is tried next: its own time, or the end of its site's rest. */
+static int64_t next_of(const struct recipient *r)
 {
-    if (r->attempts)
-        log_number(row, LOG_ATTEMPT, r->attempts);
-    if (r->status && r->status[0] && r->attempts)
-        log_text_c(row, LOG_STATUS, r->status);
-    if (r->text && r->text[0] && r->attempts)
-        log_text_c(row, LOG_REPLY, r->text);
+    const struct queue *q = r->message->queue;
+    const struct site *site = r->entry ? r->entry->site : NULL;
+
+    if (r->progress != PROGRESS_WAITING)
+        return 0;
+    if (site && site->dead_until_msec)
+        return io_wall_msec() + site->dead_until_msec - queue_now(q);
+    return r->state == RECIPIENT_IDLE && r->due_msec > queue_now(q) ? io_wall_msec() + r->due_msec - queue_now(q) : 0;
 }
 
-static void add_message(struct showing *s, const struct message *m, const struct envelope *e)
+static int64_t next_of_message(const struct message *m)
 {
-    const struct recipient *first = speaker(m);
-    size_t waiting = count(m, PROGRESS_WAITING);
+    int64_t best = 0;
+
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        int64_t next = next_of(&m->recipients[i]);
+        if (next && (!best || next < best))
+            best = next;
+    }
+    return best;
+}
+
+/* Its last outcome; or, never tried, why its site is not tried. */
+static void add_last(struct log_record *row, const struct recipient *r)
+{
+    const struct site *site = r->entry ? r->entry->site : NULL;
+
+    if (r->attempts)
+        log_number(row, LOG_ATTEMPT, r->attempts);
+    if (r->attempts && r->host && r->host[0])
+        log_text_c(row, LOG_HOST, r->host);
+    if (r->attempts && r->peer && r->peer[0])
+        log_text_c(row, LOG_PEER, r->peer);
+    if (r->attempts && r->code)
+        log_number(row, LOG_CODE, r->code);
+    if (r->attempts && r->status && r->status[0])
+        log_text_c(row, LOG_STATUS, r->status);
+    if (r->attempts && r->text && r->text[0])
+        log_text_c(row, r->from_peer ? LOG_REPLY : LOG_ERROR, r->text);
+    else if (site && site->dead_until_msec && site->trouble)
+        log_text_c(row, LOG_ERROR, site->trouble);
+}
+
+static const struct site *site_of(const struct message *m)
+{
+    if (list_empty(&m->entries))
+        return NULL;
+    return CONTAINER_OF(m->entries.next, struct entry, of_message)->site;
+}
+
+static void add_envelope(struct log_record *row, const struct message *m, const struct envelope *e, bool alone)
+{
+    const struct recipient *first = show_speaker(m);
+
+    log_number(row, LOG_SIZE, (int64_t)e->size);
+    log_text(row, LOG_BODY, e->body == ENVELOPE_BODY_8BIT ? STR("8bit") : STR("7bit"));
+    log_text(row, LOG_PROTOCOL, e->protocol);
+    if (e->uid_plus)
+        log_number(row, LOG_UID, (int64_t)e->uid_plus - 1);
+    else if (!e->report)
+        log_address(row, LOG_CLIENT, e->client);
+    log_text(row, LOG_SESSION, e->session);
+    if (e->listener.n)
+        log_text(row, LOG_LISTENER, e->listener);
+    if (first && !alone)
+        add_last(row, first);
+    log_text(row, LOG_FROM, e->sender);
+    if (first && !alone)
+        record_address(row, LOG_TO, &e->recipients[first->index]);
+    log_text(row, LOG_MSGID, e->message_id);
+    log_text(row, LOG_EHLO, e->client_name);
+}
+
+void show_row(struct buf *rows, const struct message *m, const struct envelope *e, bool alone)
+{
+    size_t sending = 0;
     struct log_record row;
 
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        sending += m->recipients[i].state == RECIPIENT_LEASED;
     log_begin(&row, LOG_EVENT_ROW_MESSAGE, LOG_LEVEL_INFO, 0);
     log_id(&row, m->id);
     if (m->state == MESSAGE_HELD)
-        log_reason(&row, m->holding);
-    log_text_c(&row, LOG_STATE, state_name(m));
+        log_reason(&row, m->held);
+    log_text_c(&row, LOG_STATE, show_state(m));
+    if (site_of(m))
+        log_text_c(&row, LOG_SITE, site_of(m)->name);
     log_time(&row, LOG_ACCEPTED, m->accepted_msec);
     log_number(&row, LOG_RECIPIENTS, m->n_recipients);
-    log_number(&row, LOG_DELIVERED, (int64_t)count(m, PROGRESS_DELIVERED));
-    log_number(&row, LOG_FAILED, (int64_t)count(m, PROGRESS_FAILED));
-    if (m->state == MESSAGE_SENDING)
-        log_number(&row, LOG_SENDING, (int64_t)waiting);
-    if (waits_for_its_time(m))
-        log_time(&row, LOG_NEXT, m->next_wall_msec);
+    log_number(&row, LOG_DELIVERED, (int64_t)message_count(m, PROGRESS_DELIVERED));
+    log_number(&row, LOG_FAILED,
+               (int64_t)(message_count(m, PROGRESS_FAILED) + message_count(m, PROGRESS_RETURNED)));
+    if (sending)
+        log_number(&row, LOG_SENDING, (int64_t)sending);
+    if (m->state != MESSAGE_HELD && next_of_message(m))
+        log_time(&row, LOG_NEXT, next_of_message(m));
     if (m->hold_reason)
         log_text_c(&row, LOG_NOTE, m->hold_reason);
-    if (e) {
-        log_number(&row, LOG_SIZE, (int64_t)e->size);
-        log_text(&row, LOG_BODY, e->body == ENVELOPE_BODY_8BIT ? STR("8bit") : STR("7bit"));
-        log_text(&row, LOG_PROTOCOL, e->protocol);
-        log_address(&row, LOG_CLIENT, e->client);
-        log_text(&row, LOG_SESSION, e->session);
-        if (first && !s->all)
-            add_last(&row, first);
-        log_text(&row, LOG_FROM, e->sender);
-        if (first && !s->all)
-            record_address(&row, LOG_TO, &e->recipients[first->index]);
-        log_text(&row, LOG_MSGID, e->message_id);
-        log_text(&row, LOG_EHLO, e->client_name);
-    } else {
+    if (e)
+        add_envelope(&row, m, e, alone);
+    else
         log_text_c(&row, LOG_ERROR, "its envelope cannot be read");
-    }
-    worker_row_add(&s->rows, &row);
+    worker_row_add(rows, &row);
 }
 
 static void add_recipients(struct showing *s, const struct message *m, const struct envelope *e)
@@ -138,12 +190,19 @@ static void add_recipients(struct showing *s, const struct message *m, const str
         log_begin(&row, LOG_EVENT_ROW_RECIPIENT, LOG_LEVEL_INFO, 0);
         log_number(&row, LOG_NUMBER, r->number);
         log_text_c(&row, LOG_STATE, recipient_state_name(m, r));
-        if (waits_for_its_time(m) && r->progress == PROGRESS_WAITING)
-            log_time(&row, LOG_NEXT, m->next_wall_msec);
+        if (r->entry && r->entry->site)
+            log_text_c(&row, LOG_SITE, r->entry->site->name);
+        if (m->state != MESSAGE_HELD && next_of(r))
+            log_time(&row, LOG_NEXT, next_of(r));
+        if (r->last_msec)
+            log_time(&row, LOG_SINCE, r->last_msec);
         add_last(&row, r);
         if (er->has_sender)
             log_text(&row, LOG_FROM, er->sender);
-        record_address(&row, LOG_TO, er);
+        if (er->kind == ENVELOPE_ADDRESS)
+            record_address(&row, LOG_TO, er);
+        else
+            log_text(&row, LOG_TO, er->local);
         log_text(&row, LOG_ORIGINAL, er->original);
         worker_row_add(&s->rows, &row);
     }
@@ -168,31 +227,16 @@ static void add_content(struct showing *s, const struct spool_read *read)
 
 static void finish(struct showing *s)
 {
-    struct queue *q = s->queue;
-    uint64_t last = s->more && s->n_ids ? s->ids[s->n_ids - 1] : 0;
+    struct ipc_channel *to = queue_peer(s->queue, PROCESS_CONTROL, s->instance);
 
-    for (size_t i = 0; i < q->worker->n_peers; i++) {
-        struct ipc_channel *to = q->worker->peers[i];
-        if (to->instance != s->instance)
-            continue;
-        if (s->all)
-            ipc_send_queue_show_answer(to, &(struct ipc_queue_show_answer){
-                                               .ticket = s->ticket,
-                                               .records = buf_str(&s->rows),
-                                           });
-        else
-            ipc_send_queue_list_answer(to, &(struct ipc_queue_list_answer){
-                                               .ticket = s->ticket,
-                                               .last = last,
-                                               .records = buf_str(&s->rows),
-                                           });
-    }
+    if (to)
+        ipc_send_queue_show_answer(to, &(struct ipc_queue_show_answer){
+                                           .ticket = s->ticket,
+                                           .records = buf_str(&s->rows),
+                                       });
     buf_done(&s->rows);
-    free(s->ids);
     free(s);
 }
-
-static void next(struct showing *s);
 
 static void on_read(struct spool_read *read)
 {
@@ -205,73 +249,37 @@ static void on_read(struct spool_read *read)
 
     if (m && a && m->state != MESSAGE_TAKING && read->status != SPOOL_READ_GONE) {
         bool readable = read->status == SPOOL_READ_OK && envelope_decode(read->envelope, a, &e, &err);
-        add_message(s, m, readable ? &e : NULL);
-        if (readable && s->all)
+        show_row(&s->rows, m, readable ? &e : NULL, true);
+        if (readable)
             add_recipients(s, m, &e);
         if (readable && s->content)
             add_content(s, read);
     }
     arena_free(a);
     spool_read_done(q->spool, read);
-    s->at++;
-    next(s);
+    finish(s);
 }
 
-static void next(struct showing *s)
+void show_message(struct queue *q, struct ipc_channel *from, const struct ipc_queue_show_ask *ask)
 {
-    if (s->at == s->n_ids) {
-        finish(s);
-        return;
-    }
-    s->read = (struct spool_read){ .done = on_read };
-    spool_read(s->queue->spool, (struct queue_id){ s->ids[s->at] },
-               SPOOL_READ_ENVELOPE | (s->content ? SPOOL_READ_CONTENT : 0U), &s->read);
-}
-
-static int by_id(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* The ids behind AFTER in order; at most LIMIT of them stay. */
-static bool page(struct showing *s, uint64_t after, size_t limit)
-{
-    struct queue *q = s->queue;
-
-    s->ids = calloc(q->n_messages ? q->n_messages : 1, sizeof(*s->ids));
-    if (!s->ids)
-        return false;
-    for (size_t i = 0; i < q->index_room; i++)
-        if (q->index[i] && q->index[i]->id.n > after && q->index[i]->state != MESSAGE_TAKING)
-            s->ids[s->n_ids++] = q->index[i]->id.n;
-    qsort(s->ids, s->n_ids, sizeof(*s->ids), by_id);
-    s->more = s->n_ids > limit;
-    if (s->more)
-        s->n_ids = limit;
-    return true;
-}
-
-void show_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m)
-{
+    struct message *m = message_find(q, (struct queue_id){ ask->id });
     struct showing *s = calloc(1, sizeof(*s));
 
     if (!s)
         return;
-    *s = (struct showing){ .queue = q, .instance = from->instance, .rows = BUF_INIT(ROWS_MAX) };
-    if (m->type == IPC_QUEUE_LIST_ASK) {
-        size_t limit = m->queue_list_ask.limit;
-        s->ticket = m->queue_list_ask.ticket;
-        (void)page(s, m->queue_list_ask.after, limit && limit < PAGE_MAX ? limit : PAGE_MAX);
-    } else {
-        s->ticket = m->queue_show_ask.ticket;
-        s->all = true;
-        s->content = m->queue_show_ask.content;
-        if (page(s, m->queue_show_ask.id - 1, 1) && s->n_ids && s->ids[0] != m->queue_show_ask.id)
-            s->n_ids = 0;
+    *s = (struct showing){
+        .queue = q,
+        .instance = from->instance,
+        .ticket = ask->ticket,
+        .content = ask->content,
+        .rows = BUF_INIT(ROWS_MAX),
+    };
+    if (!m || m->state == MESSAGE_TAKING || (ask->uid_plus && m->uid_plus != ask->uid_plus)) {
+        finish(s);
+        return;
     }
-    next(s);
+    s->read.done = on_read;
+    spool_read(q->spool, m->id, SPOOL_READ_ENVELOPE | (s->content ? SPOOL_READ_CONTENT : 0U), &s->read);
 }
 
 void show_status(struct queue *q, struct buf *rows)
@@ -296,6 +304,6 @@ void show_status(struct queue *q, struct buf *rows)
     log_number(&row, LOG_INSTANCE, q->worker->instance);
     log_number(&row, LOG_MESSAGES, (int64_t)q->taken);
     log_number(&row, LOG_DELIVERED, (int64_t)q->delivered);
-    log_number(&row, LOG_SENDING, (int64_t)q->attempts);
+    log_number(&row, LOG_SENDING, (int64_t)q->schedule.n_connections);
     worker_row_add(rows, &row);
 }

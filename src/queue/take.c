@@ -20,12 +20,11 @@ struct taking {
     bool abandoned; /* its client was told 451: it must not stand */
 };
 
-static struct ipc_channel *peer_by_instance(struct queue *q, uint32_t instance)
+static struct ipc_channel *queue_intake(struct queue *q, uint32_t instance)
 {
-    for (size_t i = 0; i < q->worker->n_peers; i++)
-        if (q->worker->peers[i]->instance == instance && !q->worker->peers[i]->closed)
-            return q->worker->peers[i];
-    return NULL;
+    struct ipc_channel *c = queue_peer(q, PROCESS_RECEIVE, instance);
+
+    return c ? c : queue_peer(q, PROCESS_SUBMIT, instance);
 }
 
 /* ---- files ---- */
@@ -76,7 +75,7 @@ void take_peer_gone(struct queue *q, struct ipc_channel *peer)
 static void answer_commit(struct queue *q, uint32_t instance, uint64_t ticket, enum ipc_storage status,
                           unsigned batch, int64_t sync_usec)
 {
-    struct ipc_channel *to = peer_by_instance(q, instance);
+    struct ipc_channel *to = queue_intake(q, instance);
 
     if (to)
         ipc_send_commit_answer(to, &(struct ipc_commit_answer){
@@ -128,10 +127,8 @@ static void on_durable(struct spool_commit *commit, const struct spool_result *r
     } else if (status == IPC_STORED) {
         q->taken++;
         /* The body is in its file: it is opened when the message is read back for its attempt. */
-        if (t->own_file) {
-            content_free(q, t->message->content);
-            t->message->content = NULL;
-        }
+        if (t->own_file)
+            message_drop_content(t->message);
         message_ready(t->message);
     } else {
         message_remove(q, t->message);
@@ -139,31 +136,6 @@ static void on_durable(struct spool_commit *commit, const struct spool_result *r
     }
     record_spool(q);
     free(t);
-}
-
-static struct content *content_copy(struct queue *q, const struct ipc_commit_ask *ask)
-{
-    struct content *c = content_new();
-    size_t n;
-
-    if (!c || !size_add(ask->envelope.n, ask->head.n, &n) || !size_add(n, ask->body.n, &n))
-        goto fail;
-    c->octets = malloc(n ? n : 1);
-    if (!c->octets)
-        goto fail;
-    c->n = n;
-    q->content_memory += n;
-    memcpy(c->octets, ask->envelope.p, ask->envelope.n);
-    memcpy(c->octets + ask->envelope.n, ask->head.p, ask->head.n);
-    if (ask->body.n)
-        memcpy(c->octets + ask->envelope.n + ask->head.n, ask->body.p, ask->body.n);
-    c->envelope_octets = str_of(c->octets, ask->envelope.n);
-    c->head = str_of(c->octets + ask->envelope.n, ask->head.n);
-    c->body = str_of(c->octets + ask->envelope.n + ask->head.n, ask->body.n);
-    return c;
-fail:
-    free(c);
-    return NULL;
 }
 
 /* There are recipients, and an outcome names one of them. */
@@ -187,7 +159,7 @@ static struct message *message_of(struct queue *q, const struct ipc_commit_ask *
     m = message_new(q, (struct queue_id){ ask->id }, io_wall_msec());
     if (!m)
         goto fail;
-    m->content = content_copy(q, ask);
+    m->content = content_copy(q, ask->envelope, ask->head, ask->body);
     if (!m->content || !content_decode(m->content, err) ||
         !message_recipients(m, &m->content->envelope, STR_NONE, err))
         goto fail;
@@ -232,7 +204,7 @@ static void expect(struct queue *q, const struct ipc_channel *from, uint32_t exp
     for (size_t i = 0; i < q->worker->n_peers; i++) {
         if (q->worker->peers[i] == from)
             q->expected[i] = expected ? expected - 1 : 0;
-        if (q->worker->peers[i]->peer == PROCESS_RECEIVE)
+        if ((1U << q->worker->peers[i]->peer & SET_INTAKE))
             sum += q->expected[i];
     }
     spool_expect(q->spool, sum);

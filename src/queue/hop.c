@@ -1,0 +1,431 @@
+/* queue/hop.c -- next hops and their plans: asked of resolve, kept as long as they hold (DESIGN 2, 6). */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "queue/queue.h"
+
+enum { KEY_MAX = 300, PLAN_ARENA_MAX = 1 << 20 };
+
+static void ask(struct hop *hop);
+
+/* ---- hops ---- */
+
+static struct hop *hop_of_wake(struct wheel_node *node)
+{
+    return CONTAINER_OF(node, struct hop, wake);
+}
+
+static void forget_question(struct hop *hop)
+{
+    if (hop->asked)
+        hop->queue->schedule.asking[hop->slot] = NULL;
+    hop->asked = false;
+}
+
+static void hop_free(struct hop *hop)
+{
+    struct queue *q = hop->queue;
+
+    if (!hop->retired)
+        map_remove(&q->schedule.hops, &hop->node);
+    forget_question(hop);
+    wheel_unset(&q->wheel, &hop->wake);
+    list_remove(&hop->unplanned);
+    if (hop->site)
+        site_release(hop->site);
+    free(hop->domain);
+    free(hop->key);
+    free(hop);
+}
+
+/* Its plan is over: who comes next asks anew. A hop that nobody needs is forgotten. */
+static void on_wake(struct wheel_node *node)
+{
+    struct hop *hop = hop_of_wake(node);
+
+    if (!list_empty(&hop->waiting))
+        ask(hop);
+    else if (!hop->entries)
+        hop_free(hop);
+}
+
+void hop_release(struct hop *hop)
+{
+    BUG_ON(!hop->entries);
+    hop->entries--;
+    if (!hop->entries && hop->retired)
+        hop_free(hop);
+    else if (!hop->entries && !wheel_is_set(&hop->wake))
+        queue_wait(hop->queue, &hop->wake, queue_now(hop->queue));
+}
+
+/* The recipient's domain matters only where it is asked for its MX. */
+static struct str domain_of(const struct config_route *route, const struct recipient *r)
+{
+    for (size_t i = 0; i < route->n_targets; i++)
+        if (route->targets[i].kind == CONFIG_TARGET_MX && !route->targets[i].host.n)
+            return str_from_c(r->domain);
+    return STR_NONE;
+}
+
+static struct hop *hop_new(struct queue *q, const struct recipient *r, struct str domain, const char *key)
+{
+    struct hop *hop = calloc(1, sizeof(*hop));
+
+    if (!hop)
+        return NULL;
+    *hop = (struct hop){
+        .queue = q,
+        .generation = r->generation,
+        .route = r->route,
+        .domain = text_copy(domain),
+        .key = text_copy(str_from_c(key)),
+    };
+    list_init(&hop->waiting);
+    list_init(&hop->unplanned);
+    wheel_node_init(&hop->wake, on_wake);
+    if (hop->domain && hop->key && map_insert(&q->schedule.hops, &hop->node, str_from_c(hop->key)))
+        return hop;
+    free(hop->domain);
+    free(hop->key);
+    free(hop);
+    return NULL;
+}
+
+static struct hop *hop_have(struct queue *q, const struct recipient *r)
+{
+    struct str domain = domain_of(&q->worker->config->routes[r->route], r);
+    struct buf key = BUF_INIT(KEY_MAX);
+    struct map_node *node;
+    struct hop *hop = NULL;
+
+    if (buf_printf(&key, "%" PRIu32 " %.*s", r->route, STR_ARG(domain)) && buf_add_char(&key, '\0')) {
+        node = map_find(&q->schedule.hops, str_from_c(key.p));
+        hop = node ? CONTAINER_OF(node, struct hop, node) : hop_new(q, r, domain, key.p);
+    }
+    buf_done(&key);
+    return hop;
+}
+
+/* ---- plans ---- */
+
+static bool send_question(struct hop *hop)
+{
+    struct queue *q = hop->queue;
+    struct schedule *s = &q->schedule;
+    struct ipc_channel *resolve = worker_peer_of(q->worker, PROCESS_RESOLVE, q->worker->generation);
+    uint32_t slot = 0;
+
+    while (slot < SCHEDULE_ASKING_MAX && s->asking[slot])
+        slot++;
+    if (slot == SCHEDULE_ASKING_MAX || !resolve || !ipc_may_ask(resolve) ||
+        !ipc_send_plan_ask(resolve, &(struct ipc_plan_ask){
+                                        .ticket = ++s->serial * SCHEDULE_ASKING_MAX + slot,
+                                        .route = hop->route,
+                                        .domain = str_from_c(hop->domain),
+                                    }))
+        return false;
+    s->asking[slot] = hop;
+    hop->slot = slot;
+    hop->ticket = s->serial * SCHEDULE_ASKING_MAX + slot;
+    return true;
+}
+
+static void ask(struct hop *hop)
+{
+    if (hop->asked)
+        return;
+    list_remove(&hop->unplanned);
+    hop->asked = send_question(hop);
+    if (!hop->asked)
+        list_append(&hop->queue->schedule.unplanned, &hop->unplanned);
+}
+
+void schedule_ask(struct queue *q)
+{
+    struct list all;
+
+    list_init(&all);
+    for (struct list *node; (node = list_take(&q->schedule.unplanned));)
+        list_append(&all, node);
+    for (struct list *node; (node = list_take(&all));)
+        ask(CONTAINER_OF(node, struct hop, unplanned));
+}
+
+void schedule_resolve_gone(struct queue *q)
+{
+    MAP_FOR(node, &q->schedule.hops) {
+        struct hop *hop = CONTAINER_OF(node, struct hop, node);
+        if (!hop->asked)
+            continue;
+        forget_question(hop);
+        list_append(&q->schedule.unplanned, &hop->unplanned);
+    }
+    schedule_ask(q);
+}
+
+/* Where DNS said no: all that waits for this hop has that outcome. */
+static void fail_waiting(struct hop *hop, const struct ipc_plan_answer *a)
+{
+    struct outcome o = {
+        .result = a->status == IPC_PLAN_PERM ? IPC_PERM : IPC_TEMP,
+        .reason = a->reason < LOG_REASONS ? (enum log_reason)a->reason : LOG_REASON_DNS,
+        .status = a->code,
+        .text = a->text,
+        .site = str_from_c(hop->domain),
+    };
+    struct list failing;
+
+    list_init(&failing);
+    for (struct list *node; (node = list_take(&hop->waiting));)
+        list_append(&failing, node);
+    hop->entries++; /* it outlives them */
+    while (!list_empty(&failing)) {
+        struct entry *e = CONTAINER_OF(failing.next, struct entry, node);
+        list_remove(&e->node);
+        entry_unpark(e);
+        entry_outcome(e, &o);
+    }
+    hop_release(hop);
+}
+
+/* DNS as a whole does not answer: nobody is charged, all wait (DESIGN 6). */
+static void park_waiting(struct hop *hop)
+{
+    LIST_FOR(node, &hop->waiting) {
+        entry_park(CONTAINER_OF(node, struct entry, node));
+    }
+    queue_wait(hop->queue, &hop->wake, queue_now(hop->queue) + SCHEDULE_OUTAGE_MSEC);
+}
+
+static void line_waiting(struct hop *hop)
+{
+    struct list rest;
+
+    list_init(&rest);
+    for (struct list *node; (node = list_take(&hop->waiting));) {
+        struct entry *e = CONTAINER_OF(node, struct entry, node);
+        entry_unpark(e);
+        e->site = hop->site;
+        if (!site_line(hop->site, e, false)) {
+            e->site = NULL;
+            list_append(&rest, &e->node);
+        }
+    }
+    for (struct list *node; (node = list_take(&rest));)
+        list_append(&hop->waiting, node);
+    if (!list_empty(&hop->waiting))
+        queue_wait(hop->queue, &hop->wake, queue_now(hop->queue) + QUEUE_MOMENT_MSEC);
+}
+
+static void take_plan(struct hop *hop, const struct ipc_plan_answer *a)
+{
+    struct queue *q = hop->queue;
+    struct arena *arena = arena_new(PLAN_ARENA_MAX);
+    struct site *former = hop->site, *site = NULL;
+    struct route_plan plan;
+
+    if (arena && route_plan_decode(a->plan, arena, &plan) && plan.n)
+        site = site_have(hop, &plan, a->plan);
+    arena_free(arena);
+    if (!site) {
+        queue_wait(q, &hop->wake, queue_now(q) + QUEUE_MOMENT_MSEC);
+        return;
+    }
+    hop->site = site;
+    if (former)
+        site_release(former);
+    hop->until_msec = queue_now(q) + (int64_t)a->keep_msec;
+    queue_wait(q, &hop->wake, hop->until_msec);
+    line_waiting(hop);
+}
+
+void schedule_plan(struct queue *q, const struct ipc_plan_answer *a)
+{
+    struct hop *hop = q->schedule.asking[a->ticket % SCHEDULE_ASKING_MAX];
+
+    if (!hop || hop->ticket != a->ticket)
+        return;
+    forget_question(hop);
+    if (a->generation != q->worker->generation)
+        ask(hop);
+    else if (a->status == IPC_PLAN_OK)
+        take_plan(hop, a);
+    else if (a->status == IPC_PLAN_OUTAGE)
+        park_waiting(hop);
+    else
+        fail_waiting(hop, a);
+    schedule_ask(q);
+}
+
+/* ---- in and out of line ---- */
+
+static bool plan_holds(const struct hop *hop)
+{
+    return hop->site && !hop->asked && queue_now(hop->queue) < hop->until_msec;
+}
+
+/* Into the line of the site, or to those that wait for the plan. */
+static bool entry_wait(struct entry *e, bool first)
+{
+    struct hop *hop = e->hop;
+
+    if (plan_holds(hop)) {
+        e->site = hop->site;
+        return site_line(hop->site, e, first);
+    }
+    list_append(&hop->waiting, &e->node);
+    ask(hop);
+    return true;
+}
+
+static void line_up(struct recipient *r, struct hop *hop, bool first)
+{
+    struct message *m = r->message;
+    struct entry *e = entry_of(m, hop);
+    bool is_new = !e;
+
+    if (is_new)
+        e = entry_new(m, hop);
+    if (e) {
+        entry_put(e, r, first);
+        recipient_unpin(r);
+        if (!is_new || entry_wait(e, first)) {
+            if (e->site)
+                site_post(e->site);
+            return;
+        }
+        entry_take(e);
+        entry_free(e);
+    }
+    attempt_fails(r, IPC_TEMP, LOG_REASON_STORAGE, "4.3.0", STR("short of memory"));
+}
+
+void schedule_add(struct recipient *r)
+{
+    struct hop *hop = hop_have(r->message->queue, r);
+
+    if (hop)
+        line_up(r, hop, false);
+    else
+        attempt_fails(r, IPC_TEMP, LOG_REASON_STORAGE, "4.3.0", STR("short of memory"));
+}
+
+void schedule_back(struct recipient *r, struct hop *hop)
+{
+    if (hop->generation != r->message->queue->worker->generation)
+        attempt_reroute(r);
+    else
+        line_up(r, hop, true);
+}
+
+void schedule_remove(struct recipient *r)
+{
+    struct entry *e = r->entry;
+
+    BUG_ON(!e);
+    list_remove(&r->node);
+    list_prepend(&e->recipients, &r->node);
+    (void)entry_take(e);
+    r->state = RECIPIENT_IDLE;
+    r->due_msec = queue_now(r->message->queue);
+    r->message->active--;
+    if (e->n)
+        return;
+    site_unline(e);
+    entry_free(e);
+}
+
+void schedule_content(struct message *m)
+{
+    LIST_FOR(node, &m->entries) {
+        struct entry *e = CONTAINER_OF(node, struct entry, of_message);
+        if (!e->site || e->turn)
+            continue;
+        /* It was in front when it was found that it has to be read. */
+        list_remove(&e->node);
+        if (site_line(e->site, e, true))
+            site_post(e->site);
+        else
+            list_append(&e->site->reading, &e->node);
+    }
+}
+
+/* ---- another configuration ---- */
+
+static void reroute_all(struct list *entries)
+{
+    for (struct list *node; (node = list_take(entries));) {
+        struct entry *e = CONTAINER_OF(node, struct entry, node);
+        entry_unpark(e);
+        for (struct recipient *r; (r = entry_take(e));)
+            attempt_reroute(r);
+        entry_free(e);
+    }
+}
+
+/* A hop whose entries are leased lives until they come back; then it is of a former generation. */
+static void hop_retire(struct hop *hop)
+{
+    forget_question(hop);
+    hop->retired = true;
+    hop->entries++;
+    if (hop->site)
+        site_release(hop->site);
+    hop->site = NULL;
+    list_remove(&hop->unplanned);
+    wheel_unset(&hop->queue->wheel, &hop->wake);
+    reroute_all(&hop->waiting);
+    hop_release(hop);
+}
+
+void schedule_reconfigured(struct queue *q)
+{
+    struct map former_hops = q->schedule.hops, former_sites = q->schedule.sites;
+
+    q->schedule.hops = (struct map){ .seed = former_hops.seed };
+    q->schedule.sites = (struct map){ .seed = former_sites.seed };
+    for (struct map_node *node; (node = map_any(&former_sites));) {
+        struct site *site = CONTAINER_OF(node, struct site, node);
+        map_remove(&former_sites, node);
+        site_retire(site);
+    }
+    for (struct map_node *node; (node = map_any(&former_hops));) {
+        struct hop *hop = CONTAINER_OF(node, struct hop, node);
+        map_remove(&former_hops, node);
+        hop_retire(hop);
+    }
+    map_done(&former_hops);
+    map_done(&former_sites);
+    attempts_route(q);
+}
+
+static void on_pump(struct io_task *t)
+{
+    struct queue *q = CONTAINER_OF(t, struct queue, schedule.pump);
+    struct list all;
+
+    list_init(&all);
+    for (struct list *node; (node = list_take(&q->schedule.pumped));)
+        list_append(&all, node);
+    for (struct list *node; (node = list_take(&all));)
+        site_pump(CONTAINER_OF(node, struct site, pumped));
+}
+
+bool schedule_init(struct queue *q, struct err *err)
+{
+    uint64_t lots[3] = { 0 };
+
+    /* Leases of a former queue, which send processes may still hold, are not mistaken for ours. */
+    if (getrandom(lots, sizeof(lots), 0) != (ssize_t)sizeof(lots))
+        return err_temp(err, "no random numbers");
+    q->schedule.hops.seed = lots[0];
+    q->schedule.sites.seed = lots[1];
+    q->schedule.serial = lots[2] >> 24;
+    list_init(&q->schedule.pumped);
+    list_init(&q->schedule.unplanned);
+    io_task_init(&q->schedule.pump, q->worker->loop, on_pump);
+    return true;
+}

@@ -1,0 +1,214 @@
+/*
+ * queue/schedule.h -- who waits for which host, and whose turn it is (DESIGN 6).
+ *
+ *     recipient ──route──> hop ──plan──> site ──turn──> transfer on a connection ──> outcome
+ *
+ * Recipients of one message with one next hop are an entry. Entries wait at the hop for its plan, then at the site in
+ * the line of their sender, and leave in transfers: a message and at most so many recipients, leased to a connection.
+ */
+#ifndef QUEUE_SCHEDULE_H
+#define QUEUE_SCHEDULE_H
+
+#include "core/list.h"
+#include "core/map.h"
+#include "core/wheel.h"
+#include "ipc/channel.h"
+#include "route/plan.h"
+#include "smtp/client.h"
+
+struct queue;
+struct message;
+struct recipient;
+struct outcome;
+
+enum {
+    SCHEDULE_CONNECTIONS_MAX = 4096, /* at once, all sites together */
+    SCHEDULE_TRANSFERS_MAX = 16384,
+    SCHEDULE_ASKING_MAX = 1024, /* plans asked for at once */
+    SCHEDULE_DEPTH = 3,        /* transfers given to a connection: the next envelope goes behind the content */
+    SCHEDULE_OUTAGE_MSEC = 15000, /* between questions while DNS as a whole does not answer */
+    SCHEDULE_FORGET_MSEC = 600000, /* a site without mail is forgotten after */
+};
+
+/* Where routing sends a recipient: a route, and the recipient's domain where the route is to its MX. */
+struct hop {
+    struct map_node node; /* by route and domain */
+    struct queue *queue;
+    char *key;
+    uint32_t generation;
+    uint32_t route;
+    char *domain;
+    struct list waiting;   /* entries, for the plan */
+    struct list unplanned; /* of the schedule's: could not ask yet */
+    bool asked;
+    bool retired; /* of a former configuration: goes with its last entry */
+    uint32_t slot; /* of its question */
+    uint64_t ticket;
+    struct site *site;      /* NULL: no plan yet */
+    struct wheel_node wake; /* the plan is over, or is asked for again */
+    int64_t until_msec;     /* the plan's */
+    size_t entries;         /* and transfers, that lead here */
+};
+
+/* What limits and back-off belong to. */
+struct site {
+    struct map_node node;  /* by route and hosts */
+    struct list pumped;    /* of the schedule's, when something changed */
+    struct queue *queue;
+    char *key;
+    char *name;            /* what people see: the first host's domain */
+    char *plan;
+    size_t plan_n;
+    uint32_t generation;
+    uint32_t route;
+    size_t hops;           /* that lead to it */
+    struct list turns;     /* senders that wait, in turn */
+    struct map senders;
+    struct list reading;   /* entries whose content is on its way back */
+    bool retired;          /* of a former configuration: goes with its last connection */
+    size_t waiting;        /* recipients in line */
+    struct list connections;
+    size_t n_connections;
+    size_t n_opening;
+    size_t n_transfers;
+    double window;         /* connections at once, by what the peer bears */
+    double window_said;    /* in the last record */
+    int64_t dead_until_msec; /* 0: not dead. Then one probe may go */
+    bool probing;
+    struct wheel_node wake; /* the end of its rest; or, unused for long, to be forgotten */
+    char *trouble;          /* the last failure, for people */
+    enum log_reason reason;
+};
+
+/* A sender's line at a site: they take turns by deficit round robin. */
+struct turn {
+    struct map_node node;
+    struct list of_site;
+    struct site *site;
+    char *key;
+    struct list entries;
+    long deficit; /* recipients it may still send before the next has its turn */
+};
+
+/* One message at one next hop. */
+struct entry {
+    struct list node;       /* of its turn, its hop, or reading */
+    struct list of_message;
+    struct message *message;
+    struct hop *hop;
+    struct site *site; /* NULL: waits for the plan */
+    struct turn *turn; /* NULL: in no line */
+    struct list recipients;
+    size_t n;
+    int64_t lined_usec;
+    bool parked; /* the site is dead, or there is no DNS: its recipients do not count as under way */
+};
+
+enum connection_state { CONNECTION_OPENING, CONNECTION_OPEN, CONNECTION_CLOSING };
+
+/* A connection of a send process. */
+struct connection {
+    struct list node;
+    struct site *site;
+    uint64_t id;
+    uint32_t slot;
+    uint32_t instance; /* of the send process */
+    enum connection_state state;
+    struct list transfers;
+    size_t n_transfers;
+    uint64_t used;          /* transfers in all */
+    struct wheel_node idle; /* closed then */
+    int64_t connect_usec;
+};
+
+/* A lease: some recipients of a message, with a connection. */
+struct transfer {
+    struct list node;
+    struct connection *connection;
+    struct message *message;
+    struct hop *hop;
+    uint64_t lease;
+    uint32_t slot;
+    struct list recipients;
+    size_t n;
+    int64_t queue_usec; /* how long it was in line */
+    bool refused;       /* given back before the connection's opening was told of */
+};
+
+struct schedule {
+    struct map hops;
+    struct map sites;
+    struct list pumped; /* sites to look at in the end of this turn */
+    struct io_task pump;
+    struct list unplanned; /* hops that could not ask yet */
+    struct hop *asking[SCHEDULE_ASKING_MAX];
+    struct connection *connections[SCHEDULE_CONNECTIONS_MAX];
+    struct transfer *transfers[SCHEDULE_TRANSFERS_MAX];
+    uint32_t next_connection, next_transfer; /* where the search for a free place begins */
+    uint64_t serial;
+    size_t n_connections;
+    uint32_t next_send; /* send processes take turns */
+};
+
+/* ---- hop.c ---- */
+MUST_USE bool schedule_init(struct queue *q, struct err *err);
+/* Put it in line at its next hop; its route is a remote one. */
+void schedule_add(struct recipient *r);
+/* Again, before others of its sender: the attempt said nothing about it. */
+void schedule_back(struct recipient *r, struct hop *hop);
+void schedule_plan(struct queue *q, const struct ipc_plan_answer *a);
+/* Ask for plans that could not be asked for. */
+void schedule_ask(struct queue *q);
+void schedule_resolve_gone(struct queue *q);
+/* Plans and sites of the former configuration: what waits there is routed anew. */
+void schedule_reconfigured(struct queue *q);
+/* R leaves its line without an attempt (it was removed, or is leased already). */
+void schedule_remove(struct recipient *r);
+/* The content of M is there: what waited for it goes on. */
+void schedule_content(struct message *m);
+void hop_release(struct hop *hop);
+
+/* ---- entry.c ---- */
+struct entry *entry_new(struct message *m, struct hop *hop);
+/* It is in no line and has no recipients; takes NULL. */
+void entry_free(struct entry *entry);
+/* The entry of M that still waits for that hop; NULL: none. */
+struct entry *entry_of(struct message *m, const struct hop *hop);
+void entry_put(struct entry *entry, struct recipient *r, bool first);
+/* The first one; it is in no list then. NULL: none is left. */
+struct recipient *entry_take(struct entry *entry);
+void entry_park(struct entry *entry);
+void entry_unpark(struct entry *entry);
+/* Each of its recipients has this outcome; the entry is no more. */
+void entry_outcome(struct entry *entry, const struct outcome *o);
+
+/* ---- site.c ---- */
+/* The site of that plan; NULL without memory. */
+struct site *site_have(struct hop *hop, const struct route_plan *plan, struct str octets);
+void site_release(struct site *site);
+/* ENTRY waits there; FIRST: before the others of its sender. False without memory: it is where it was. */
+MUST_USE bool site_line(struct site *site, struct entry *entry, bool first);
+void site_unline(struct entry *entry);
+void site_post(struct site *site);
+void sites_post(struct queue *q);
+void site_pump(struct site *site);
+/* What waits there is routed anew; it goes with its last connection. */
+void site_retire(struct site *site);
+/* A connection could not be opened; or could. */
+void site_failed(struct site *site, const struct outcome *why);
+void site_opened(struct site *site);
+/* A transfer went well, or met a 4yz. */
+void site_well(struct site *site);
+void site_slow(struct site *site, const char *cause, struct str reply);
+
+/* ---- connection.c ---- */
+/* NULL: none can be had now. */
+struct connection *connection_open(struct site *site);
+/* No further transfer; it is no more when the send process says so. */
+void connection_close(struct connection *c);
+/* Lease up to MAX recipients of ENTRY, which stays in its line; their number, 0: not now. */
+size_t connection_lease(struct connection *c, struct entry *entry, size_t max);
+void connection_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m);
+void connection_peer_gone(struct queue *q, struct ipc_channel *peer);
+
+#endif

@@ -1,0 +1,447 @@
+/* queue/select.c -- messages by SELECT, in order of ids: rows of `queue list`, and what is done to them (FACE 2.2). */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/num.h"
+#include "queue/queue.h"
+
+enum { ROWS_MAX = IPC_FRAME_MAX / 2, ROWS_FULL = IPC_FRAME_MAX / 4, PAGE_MAX = 1000, TEXTS_MAX = 64 << 10 };
+
+struct filter {
+    const uint64_t *ids; /* sorted; n == 0: all */
+    size_t n_ids;
+    struct str from, to, site, state, reason;
+    int64_t older_msec;
+    uint32_t uid_plus;
+};
+
+/* A question that is being answered. */
+struct selecting {
+    struct spool_read read;
+    struct queue *queue;
+    struct arena *arena; /* of the filter and the candidates; this stands in it, too */
+    uint32_t instance;
+    uint64_t ticket;
+    bool acts;
+    enum ipc_act verb;
+    bool dry;
+    struct str note;
+    struct filter filter;
+    uint64_t *ids; /* candidates */
+    size_t n_ids, at;
+    size_t limit;
+    uint64_t last;
+    uint32_t count, done;
+    size_t pending; /* messages whose change is on its way to the disk */
+    bool walked;
+    struct buf rows;
+};
+
+/* ---- filters ---- */
+
+static bool address_matches(struct str pattern, struct str local, struct str domain)
+{
+    const char *at = pattern.n ? memrchr(pattern.p, '@', pattern.n) : NULL;
+
+    if (str_eq(pattern, STR("*")))
+        return true;
+    if (at) {
+        size_t n = (size_t)(at - pattern.p);
+        return str_eq_nocase(str_head(pattern, n), local) && str_eq_nocase(str_skip(pattern, n + 1), domain);
+    }
+    if (str_starts(pattern, STR(".")))
+        return str_ends_nocase(domain, pattern);
+    return str_eq_nocase(pattern, domain);
+}
+
+static bool sender_matches(struct str pattern, struct str sender)
+{
+    const char *at = sender.n ? memrchr(sender.p, '@', sender.n) : NULL;
+
+    if (!pattern.n)
+        return true;
+    if (!sender.n)
+        return str_eq(pattern, STR("<>")) || str_eq(pattern, STR("*"));
+    size_t n = at ? (size_t)(at - sender.p) : sender.n;
+    return address_matches(pattern, str_head(sender, n), str_skip(sender, at ? n + 1 : n));
+}
+
+static bool envelope_matches(const struct filter *f, const struct envelope *e)
+{
+    bool any = !f->to.n;
+
+    for (size_t i = 0; i < e->n_recipients && !any; i++)
+        any = address_matches(f->to, e->recipients[i].local, e->recipients[i].domain);
+    return any && sender_matches(f->from, e->sender);
+}
+
+static bool reason_matches(struct str wanted, const struct message *m)
+{
+    if (!wanted.n || (m->hold_reason && str_contains(str_from_c(m->hold_reason), wanted)))
+        return true;
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        const struct recipient *r = &m->recipients[i];
+        if (str_eq(wanted, str_from_c(log_reason_text(r->reason))) || (r->text && str_contains(str_from_c(r->text), wanted)))
+            return true;
+    }
+    return false;
+}
+
+static bool site_matches(struct str wanted, const struct message *m)
+{
+    if (!wanted.n)
+        return true;
+    LIST_FOR(node, &m->entries) {
+        const struct site *site = CONTAINER_OF(node, struct entry, of_message)->site;
+        if (site && str_eq_nocase(str_from_c(site->name), wanted))
+            return true;
+    }
+    return false;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static bool id_matches(const struct filter *f, uint64_t id)
+{
+    return !f->n_ids || bsearch(&id, f->ids, f->n_ids, sizeof(id), by_number);
+}
+
+static bool message_matches(const struct filter *f, const struct message *m)
+{
+    return m->state != MESSAGE_TAKING && id_matches(f, m->id.n) && (!f->uid_plus || m->uid_plus == f->uid_plus) &&
+           (!f->state.n || str_eq(f->state, str_from_c(show_state(m)))) && message_age(m) >= f->older_msec &&
+           site_matches(f->site, m) && reason_matches(f->reason, m);
+}
+
+/* ---- what is done ---- */
+
+static void make_due(struct message *m)
+{
+    int64_t now = queue_now(m->queue);
+
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        struct recipient *r = &m->recipients[i];
+        if (r->progress != PROGRESS_WAITING)
+            continue;
+        r->due_msec = now;
+        /* A site at rest sends its probe now. */
+        if (r->entry && r->entry->site && r->entry->site->dead_until_msec > now) {
+            r->entry->site->dead_until_msec = now;
+            site_post(r->entry->site);
+        }
+    }
+}
+
+static bool flush(struct message *m)
+{
+    if (m->state != MESSAGE_LIVE || !message_count(m, PROGRESS_WAITING))
+        return false;
+    make_due(m);
+    message_ready(m);
+    return true;
+}
+
+static bool hold(struct message *m, struct str note)
+{
+    if (m->held != LOG_REASON_NONE || m->state == MESSAGE_ENDING)
+        return false;
+    message_hold(m, LOG_REASON_ADMIN, note);
+    message_settle(m);
+    return true;
+}
+
+/* Held no more, whatever for; nobody died with it in hand that counts now. */
+static void let_go(struct message *m)
+{
+    m->releasing = m->state == MESSAGE_HELD;
+    m->held = LOG_REASON_NONE;
+    free(m->hold_reason);
+    m->hold_reason = NULL;
+    if (m->state == MESSAGE_HELD)
+        m->state = MESSAGE_LIVE;
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        m->recipients[i].deaths = 0;
+    m->dirty = true;
+}
+
+static bool release(struct message *m)
+{
+    if (m->held == LOG_REASON_NONE)
+        return false;
+    let_go(m);
+    m->released = true;
+    make_due(m);
+    message_settle(m);
+    message_ready(m);
+    return true;
+}
+
+static bool remove_message(struct message *m)
+{
+    if (m->removing || m->state == MESSAGE_ENDING)
+        return false;
+    if (m->held != LOG_REASON_NONE)
+        let_go(m);
+    m->removing = true;
+    m->dirty = true;
+    message_settle(m);
+    return true;
+}
+
+/* What is with a host just now may still arrive there: its outcome counts. */
+static bool bounce(struct message *m)
+{
+    bool any = false;
+
+    if (m->state == MESSAGE_ENDING || m->removing)
+        return false;
+    if (m->held != LOG_REASON_NONE)
+        let_go(m);
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        struct recipient *r = &m->recipients[i];
+        if (r->progress != PROGRESS_WAITING || r->state == RECIPIENT_LEASED)
+            continue;
+        queue_withdraw(r);
+        recipient_outcome(r, &(struct outcome){
+                                 .result = IPC_PERM,
+                                 .reason = LOG_REASON_REMOVED,
+                                 .status = STR("5.7.1"),
+                                 .text = STR("taken out of the queue by the administrator of this server"),
+                             });
+        any = true;
+    }
+    message_settle(m);
+    return any;
+}
+
+static bool act(struct selecting *s, struct message *m)
+{
+    switch (s->verb) {
+    case IPC_ACT_FLUSH:
+        return flush(m);
+    case IPC_ACT_HOLD:
+        return hold(m, s->note);
+    case IPC_ACT_RELEASE:
+        return release(m);
+    case IPC_ACT_REMOVE:
+        return remove_message(m);
+    case IPC_ACT_BOUNCE:
+        return bounce(m);
+    }
+    return false;
+}
+
+/* ---- the answer ---- */
+
+static void finish(struct selecting *s)
+{
+    struct ipc_channel *to = queue_peer(s->queue, PROCESS_CONTROL, s->instance);
+    uint64_t last = s->at < s->n_ids ? s->last : 0;
+
+    if (to && s->acts)
+        ipc_send_queue_act_answer(to, &(struct ipc_queue_act_answer){
+                                          .ticket = s->ticket,
+                                          .last = last,
+                                          .count = s->count,
+                                          .done = s->done,
+                                      });
+    else if (to)
+        ipc_send_queue_list_answer(to, &(struct ipc_queue_list_answer){
+                                           .ticket = s->ticket,
+                                           .last = last,
+                                           .records = buf_str(&s->rows),
+                                       });
+    buf_done(&s->rows);
+    arena_free(s->arena);
+}
+
+void select_settled(struct message *m)
+{
+    struct selecting *s = m->acting;
+
+    m->acting = NULL;
+    if (s && --s->pending == 0 && s->walked)
+        finish(s);
+}
+
+static void take(struct selecting *s, struct message *m, const struct envelope *e)
+{
+    s->count++;
+    if (!s->acts) {
+        show_row(&s->rows, m, e, false);
+        return;
+    }
+    uint64_t id = m->id.n;
+    if (s->dry || !act(s, m))
+        return;
+    s->done++;
+    /* It may be gone already; what waits for the end of an attempt is not waited for. */
+    m = message_find(s->queue, (struct queue_id){ id });
+    if (m && m->writing && !m->acting) {
+        m->acting = s;
+        s->pending++;
+    }
+}
+
+static void walk(struct selecting *s);
+
+static void on_read(struct spool_read *read)
+{
+    struct selecting *s = CONTAINER_OF(read, struct selecting, read);
+    struct queue *q = s->queue;
+    struct message *m = message_find(q, read->id);
+    struct arena *a = arena_new(32 << 20);
+    struct envelope e;
+    struct err err = { 0 };
+
+    if (m && a && message_matches(&s->filter, m) && read->status != SPOOL_READ_GONE) {
+        bool readable = read->status == SPOOL_READ_OK && envelope_decode(read->envelope, a, &e, &err);
+        bool asks = s->filter.from.n || s->filter.to.n;
+        if (readable ? envelope_matches(&s->filter, &e) : !asks)
+            take(s, m, readable ? &e : NULL);
+    }
+    arena_free(a);
+    spool_read_done(q->spool, read);
+    walk(s);
+}
+
+static bool has_room(const struct selecting *s)
+{
+    return s->count < s->limit && s->rows.n < ROWS_FULL;
+}
+
+static void walk(struct selecting *s)
+{
+    bool reads = !s->acts || s->filter.from.n || s->filter.to.n;
+
+    while (s->at < s->n_ids && has_room(s)) {
+        s->last = s->ids[s->at++];
+        struct message *m = message_find(s->queue, (struct queue_id){ s->last });
+        if (!m || !message_matches(&s->filter, m))
+            continue;
+        if (!reads) {
+            take(s, m, NULL);
+            continue;
+        }
+        s->read = (struct spool_read){ .done = on_read };
+        spool_read(s->queue->spool, m->id, SPOOL_READ_ENVELOPE, &s->read);
+        return;
+    }
+    s->walked = true;
+    if (!s->pending)
+        finish(s);
+}
+
+/* ---- the question ---- */
+
+static bool take_ids(struct arena *a, struct str octets, struct filter *f)
+{
+    uint64_t *ids = ARENA_NEW_ARRAY(a, octets.n / 8 + 1, uint64_t);
+
+    if (!ids)
+        return false;
+    for (size_t i = 0; i + 8 <= octets.n; i += 8)
+        ids[f->n_ids++] = le64_get(octets.p + i);
+    qsort(ids, f->n_ids, sizeof(*ids), by_number);
+    f->ids = ids;
+    return true;
+}
+
+static bool candidates(struct selecting *s, uint64_t after)
+{
+    struct queue *q = s->queue;
+
+    s->ids = ARENA_NEW_ARRAY(s->arena, q->n_messages + 1, uint64_t);
+    if (!s->ids)
+        return false;
+    for (size_t i = 0; i < q->index_room; i++)
+        if (q->index[i] && q->index[i]->id.n > after && message_matches(&s->filter, q->index[i]))
+            s->ids[s->n_ids++] = q->index[i]->id.n;
+    qsort(s->ids, s->n_ids, sizeof(*s->ids), by_number);
+    return true;
+}
+
+static struct selecting *selecting_new(struct queue *q, struct ipc_channel *from, uint64_t ticket, uint32_t limit,
+                                       const struct filter *filter, struct str ids)
+{
+    struct arena *a = arena_new((q->n_messages + 64) * sizeof(uint64_t) * 2 + ids.n * 2 + TEXTS_MAX);
+    struct selecting *s = a ? ARENA_NEW(a, struct selecting) : NULL;
+
+    if (!s) {
+        arena_free(a);
+        return NULL;
+    }
+    *s = (struct selecting){
+        .queue = q,
+        .arena = a,
+        .instance = from->instance,
+        .ticket = ticket,
+        .limit = limit && limit < PAGE_MAX ? limit : PAGE_MAX,
+        .filter = *filter,
+        .rows = BUF_INIT(ROWS_MAX),
+    };
+    s->filter.from = arena_str(a, filter->from);
+    s->filter.to = arena_str(a, filter->to);
+    s->filter.site = arena_str(a, filter->site);
+    s->filter.state = arena_str(a, filter->state);
+    s->filter.reason = arena_str(a, filter->reason);
+    if (take_ids(a, ids, &s->filter))
+        return s;
+    arena_free(a);
+    return NULL;
+}
+
+void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_queue_list_ask *ask)
+{
+    struct filter f = {
+        .from = ask->from,
+        .to = ask->to,
+        .site = ask->site,
+        .state = ask->state,
+        .reason = ask->reason,
+        .older_msec = (int64_t)ask->older_msec,
+        .uid_plus = ask->uid_plus,
+    };
+    struct selecting *s = selecting_new(q, from, ask->ticket, ask->limit, &f, ask->ids);
+
+    if (s && candidates(s, ask->after))
+        walk(s);
+    else if (s)
+        finish(s);
+    else
+        ipc_send_queue_list_answer(from, &(struct ipc_queue_list_answer){ .ticket = ask->ticket });
+}
+
+void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queue_act_ask *ask)
+{
+    struct filter f = {
+        .from = ask->from,
+        .to = ask->to,
+        .site = ask->site,
+        .state = ask->state,
+        .reason = ask->reason,
+        .older_msec = (int64_t)ask->older_msec,
+    };
+    struct selecting *s = selecting_new(q, from, ask->ticket, ask->limit, &f, ask->ids);
+
+    if (!s) {
+        ipc_send_queue_act_answer(from, &(struct ipc_queue_act_answer){
+                                            .ticket = ask->ticket,
+                                            .text = STR("the queue is short of memory"),
+                                        });
+        return;
+    }
+    s->acts = true;
+    s->verb = ask->verb <= IPC_ACT_BOUNCE ? (enum ipc_act)ask->verb : IPC_ACT_FLUSH;
+    s->dry = ask->dry || ask->verb > IPC_ACT_BOUNCE;
+    s->note = arena_str(s->arena, ask->note.n ? ask->note : ask->account);
+    if (candidates(s, ask->after))
+        walk(s);
+    else
+        finish(s);
+}

@@ -1,0 +1,326 @@
+/* queue/settle.c -- outcomes in memory, then on disk, then told: nothing is forgotten before it is durable (INV-11). */
+#include <stdlib.h>
+
+#include "queue/queue.h"
+#include "route/retry.h"
+
+/* ---- the outcome of one recipient ---- */
+
+static char *text_kept(char *former, struct str text)
+{
+    free(former);
+    return text_copy(str_head(text, PROGRESS_TEXT_MAX));
+}
+
+static bool has_expired(const struct recipient *r)
+{
+    const struct message *m = r->message;
+    const struct config *config = m->queue->worker->config;
+    const struct content *c = m->content;
+    bool ours = c && c->arena && c->envelope.report;
+    uint64_t limit = ours ? config->expire_bounces.msec : attempt_sending(r)->expire.msec;
+
+    /*
+     * From disk, a first failure in this run ends nothing: a clock that leapt while we were away would bounce all
+     * that waits (DESIGN 5, Time).
+     */
+    if (m->recovered && !m->tried)
+        return false;
+    return message_age(m) >= (int64_t)limit;
+}
+
+/* When it is tried again: by the schedule, and the last time at its deadline. */
+static void set_next(struct recipient *r)
+{
+    struct message *m = r->message;
+    const struct config_sending *s = attempt_sending(r);
+    int64_t wait = route_retry_wait(s->retry.items, s->retry.n, r->attempts, m->id.n * 31 + r->attempts);
+    int64_t left = (int64_t)s->expire.msec - message_age(m);
+
+    if (left > 0 && wait > left)
+        wait = left;
+    r->due_msec = queue_now(m->queue) + wait;
+    r->next_msec = io_wall_msec() + wait;
+}
+
+static struct str expired_text(const struct recipient *r, const struct outcome *o, struct buf *out)
+{
+    int64_t hours = message_age(r->message) / 3600000;
+
+    if (hours >= 48)
+        buf_printf(out, "not delivered for %d days; last: %.*s", (int)(hours / 24), STR_ARG(o->text));
+    else
+        buf_printf(out, "not delivered for %d hours; last: %.*s", (int)hours, STR_ARG(o->text));
+    return buf_str(out);
+}
+
+static void count_outcome(struct queue *q, enum ipc_result result)
+{
+    if (result == IPC_OK)
+        q->delivered++;
+    else if (result == IPC_TEMP)
+        q->deferred_sum++;
+    else
+        q->failed_sum++;
+}
+
+static void keep_outcome(struct recipient *r, const struct outcome *o)
+{
+    r->attempts++;
+    r->last_msec = io_wall_msec();
+    if (!r->first_msec)
+        r->first_msec = r->last_msec;
+    r->code = o->code;
+    r->from_peer = o->from_peer;
+    r->status = text_kept(r->status, o->status);
+    r->text = text_kept(r->text, o->text);
+    r->host = text_kept(r->host, o->host);
+    r->peer = text_kept(r->peer, o->peer);
+}
+
+void recipient_outcome(struct recipient *r, const struct outcome *told)
+{
+    struct message *m = r->message;
+    struct outcome o = *told;
+    struct buf words = BUF_INIT(4 * PROGRESS_TEXT_MAX);
+
+    if (o.reason == LOG_REASON_NONE)
+        o.reason = record_reason(&o);
+    list_remove(&r->node);
+    recipient_unpin(r);
+    keep_outcome(r, &o);
+    if (o.result == IPC_TEMP && has_expired(r)) {
+        o = (struct outcome){
+            .result = IPC_PERM,
+            .reason = LOG_REASON_EXPIRED,
+            .stage = told->stage,
+            .code = told->code,
+            .from_peer = told->from_peer,
+            .status = STR("5.4.7"),
+            .text = expired_text(r, told, &words),
+            .host = told->host,
+            .peer = told->peer,
+            .site = told->site,
+        };
+        r->status = text_kept(r->status, o.status);
+    }
+    r->reason = o.reason;
+    r->progress = o.result == IPC_OK ? PROGRESS_DELIVERED : o.result == IPC_PERM ? PROGRESS_FAILED : PROGRESS_WAITING;
+    if (o.result == IPC_TEMP) {
+        set_next(r);
+        m->tried = true;
+    }
+    record_outcome(r, &o, o.reason);
+    count_outcome(m->queue, o.result);
+    buf_done(&words);
+    if (r->state != RECIPIENT_IDLE) {
+        r->state = RECIPIENT_IDLE;
+        m->active--;
+    }
+    m->dirty = true;
+}
+
+void attempt_outcome(struct recipient *r, const struct outcome *o)
+{
+    struct message *m = r->message;
+
+    recipient_outcome(r, o);
+    message_settle(m);
+}
+
+void attempt_fails(struct recipient *r, enum ipc_result result, enum log_reason reason, const char *status,
+                   struct str text)
+{
+    attempt_outcome(r, &(struct outcome){
+                           .result = result,
+                           .reason = reason,
+                           .status = str_from_c(status),
+                           .text = text,
+                       });
+}
+
+void message_hold(struct message *m, enum log_reason reason, struct str text)
+{
+    m->held = reason;
+    free(m->hold_reason);
+    m->hold_reason = text_copy(text);
+    m->dirty = true;
+}
+
+/* ---- to disk ---- */
+
+static bool put_progress(struct message *m)
+{
+    buf_clear(&m->state_octets);
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        const struct recipient *r = &m->recipients[i];
+        struct progress p = {
+            .number = r->number,
+            .state = r->progress,
+            .attempts = r->attempts,
+            .deaths = r->deaths,
+            .first_msec = r->first_msec,
+            .last_msec = r->last_msec,
+            .next_msec = r->next_msec,
+            .code = r->code,
+            .warned = r->warned,
+            .from_peer = r->from_peer,
+            .status = str_from_c(r->status),
+            .text = str_from_c(r->text),
+            .host = str_from_c(r->host),
+            .peer = str_from_c(r->peer),
+        };
+        if ((r->attempts || r->deaths || r->warned || r->progress != PROGRESS_WAITING) &&
+            !progress_encode(&m->state_octets, &p, 1))
+            return false;
+    }
+    return true;
+}
+
+static struct ipc_channel *holder_of(struct queue *q, uint32_t instance)
+{
+    struct ipc_channel *c = queue_peer(q, PROCESS_DELIVER, instance);
+
+    return c ? c : queue_peer(q, PROCESS_SEND, instance);
+}
+
+/* Deliver and send processes may forget what they kept. */
+static void tell_settled(struct message *m)
+{
+    uint64_t last = 0;
+
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        struct recipient *r = &m->recipients[i];
+        if (!r->writing)
+            continue;
+        struct ipc_channel *to = r->lease && r->lease != last ? holder_of(m->queue, r->carrier) : NULL;
+        if (to)
+            ipc_send_settled(to, &(struct ipc_settled){ .lease = r->lease });
+        last = r->lease;
+        r->lease = 0;
+        r->writing = false;
+    }
+}
+
+static void mark_writing(struct message *m)
+{
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        m->recipients[i].writing = m->recipients[i].lease && m->recipients[i].state == RECIPIENT_IDLE;
+}
+
+static void on_settled(struct spool_commit *commit, const struct spool_result *result)
+{
+    struct message *m = CONTAINER_OF(commit, struct message, commit);
+    struct queue *q = m->queue;
+
+    buf_done(&m->state_octets);
+    /* Owed: it is written in the end, or the spool closes and the successor hears it from those who keep it. */
+    if (result->status != SPOOL_OK)
+        return;
+    m->writing = false;
+    m->recovered = false;
+    tell_settled(m);
+    report_stands(m);
+    select_settled(m);
+    record_spool(q);
+    if (m->state == MESSAGE_ENDING) {
+        record_done(m);
+        message_remove(q, m);
+        message_free(m);
+    } else {
+        if (m->state == MESSAGE_HELD)
+            record_hold(m, m->held, str_from_c(m->hold_reason));
+        if (m->dirty)
+            message_settle(m);
+    }
+    io_task_post(&q->pump);
+}
+
+/* Nothing is left to do for anybody. */
+static bool is_over(const struct message *m)
+{
+    return m->removing || message_count(m, PROGRESS_WAITING) + message_count(m, PROGRESS_FAILED) == 0;
+}
+
+static bool fill_batch(struct message *m, struct spool_batch *batch, bool rest)
+{
+    if (!report_add(m, batch))
+        return false;
+    if (rest && is_over(m)) {
+        m->state = MESSAGE_ENDING;
+        return spool_batch_gone(batch, m->id);
+    }
+    if (m->releasing && !spool_batch_release(batch, m->id, STR("released")))
+        return false;
+    if (!put_progress(m) || !spool_batch_outcome(batch, m->id, m->version + 1, buf_str(&m->state_octets)))
+        return false;
+    if (!rest || m->held == LOG_REASON_NONE)
+        return true;
+    m->state = MESSAGE_HELD;
+    return spool_batch_hold(batch, m->id, str_from_c(m->hold_reason));
+}
+
+/* Nothing is lost: the spool knows the former state, and whoever had the lease keeps the outcome until told. */
+static void write_failed(struct message *m, enum message_state former, const struct err *err)
+{
+    struct queue *q = m->queue;
+
+    m->state = former;
+    buf_done(&m->state_octets);
+    report_drop(m);
+    record_unsettled(m, err);
+    m->dirty = true;
+    queue_wait(q, &m->due, queue_now(q) + QUEUE_MOMENT_MSEC);
+}
+
+static void write_state(struct message *m, bool rest)
+{
+    struct spool_submit how = { .urgency = SPOOL_RIDES, .owed = true };
+    struct spool_batch *batch = spool_batch_new();
+    enum message_state former = m->state;
+    struct err err = { 0 };
+
+    m->commit.done = on_settled;
+    if (!batch || !fill_batch(m, batch, rest)) {
+        err_temp(&err, "out of memory");
+        goto fail;
+    }
+    if (!spool_submit(m->queue->spool, batch, how, &m->commit, &err))
+        goto fail;
+    m->version++;
+    m->writing = true;
+    m->dirty = false;
+    m->releasing = false;
+    mark_writing(m);
+    return;
+fail:
+    spool_batch_free(batch);
+    write_failed(m, former, &err);
+}
+
+/* Those in line somewhere leave it: the message is held, or ends. */
+static void leave_lines(struct message *m)
+{
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        if (m->recipients[i].state == RECIPIENT_LINED)
+            schedule_remove(&m->recipients[i]);
+}
+
+void message_settle(struct message *m)
+{
+    if (m->state == MESSAGE_TAKING || m->state == MESSAGE_ENDING || m->state == MESSAGE_READING)
+        return;
+    if (m->writing) {
+        m->dirty = true;
+        return;
+    }
+    if (m->held != LOG_REASON_NONE || m->removing)
+        leave_lines(m);
+    if (!m->reporting && report_wanted(m))
+        report_begin(m);
+    if (m->reporting && !report_is_ready(m))
+        return;
+    if (m->dirty || m->reporting || (!m->active && is_over(m)))
+        write_state(m, !m->active);
+    message_wait(m);
+}

@@ -1,0 +1,524 @@
+/*
+ * queue/site.c -- one set of hosts: whose turn it is, how many connections it bears, and its rest when it is dead (DESIGN 6).
+ *
+ * The window grows by one for each window of transfers that went well, shrinks by one with a 4yz, and by half with a
+ * connection that fails while others stand. A site of which no connection stands is dead: after `dead-host` one probe
+ * goes; what waits meanwhile costs neither timer nor record nor attempt.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/queue.h"
+
+enum { KEY_MAX = 16 << 10, QUANTUM = 8 };
+
+static const struct config_sending *sending(const struct site *site)
+{
+    const struct config *config = site->queue->worker->config;
+
+    if (!site->retired && site->route < config->n_routes)
+        return &config->routes[site->route].sending;
+    return &config->sending;
+}
+
+static double window_max(const struct site *site)
+{
+    return (double)sending(site)->connections.max;
+}
+
+/* ---- sites ---- */
+
+static void site_free(struct site *site)
+{
+    struct queue *q = site->queue;
+
+    if (!site->retired)
+        map_remove(&q->schedule.sites, &site->node);
+    list_remove(&site->pumped);
+    wheel_unset(&q->wheel, &site->wake);
+    map_done(&site->senders);
+    free(site->key);
+    free(site->name);
+    free(site->plan);
+    free(site->trouble);
+    free(site);
+}
+
+static bool is_unused(const struct site *site)
+{
+    return !site->hops && !site->n_connections && list_empty(&site->turns) && list_empty(&site->reading);
+}
+
+/* The end of its rest, or of the time for which an unused one is remembered. */
+static void on_wake(struct wheel_node *node)
+{
+    struct site *site = CONTAINER_OF(node, struct site, wake);
+
+    if (is_unused(site))
+        site_free(site);
+    else
+        site_post(site);
+}
+
+static void forget_later(struct site *site)
+{
+    if (!is_unused(site))
+        return;
+    if (site->retired)
+        site_free(site);
+    else if (!wheel_is_set(&site->wake))
+        queue_wait(site->queue, &site->wake, queue_now(site->queue) + SCHEDULE_FORGET_MSEC);
+}
+
+static char *name_of(const struct hop *hop, const struct route_plan *plan)
+{
+    return text_copy(hop->domain[0] ? str_from_c(hop->domain) : plan->addresses[0].host);
+}
+
+static struct site *site_new(struct hop *hop, const struct route_plan *plan, struct str key)
+{
+    struct queue *q = hop->queue;
+    struct site *site = calloc(1, sizeof(*site));
+
+    if (!site)
+        return NULL;
+    *site = (struct site){
+        .queue = q,
+        .key = text_copy(key),
+        .name = name_of(hop, plan),
+        .generation = hop->generation,
+        .route = hop->route,
+        .senders = { .seed = q->schedule.sites.seed },
+    };
+    list_init(&site->pumped);
+    list_init(&site->turns);
+    list_init(&site->reading);
+    list_init(&site->connections);
+    wheel_node_init(&site->wake, on_wake);
+    site->window = site->window_said = (double)sending(site)->connections.start;
+    if (site->key && site->name && map_insert(&q->schedule.sites, &site->node, str_from_c(site->key)))
+        return site;
+    free(site->key);
+    free(site->name);
+    free(site);
+    return NULL;
+}
+
+/* The plan is what the newest hop has: addresses of the same hosts may have changed. */
+static bool keep_plan(struct site *site, struct str octets)
+{
+    char *copy = text_copy(octets);
+
+    if (!copy)
+        return site->plan != NULL;
+    free(site->plan);
+    site->plan = copy;
+    site->plan_n = octets.n;
+    return true;
+}
+
+struct site *site_have(struct hop *hop, const struct route_plan *plan, struct str octets)
+{
+    struct queue *q = hop->queue;
+    struct buf key = BUF_INIT(KEY_MAX);
+    struct map_node *node;
+    struct site *site = NULL;
+
+    if (buf_printf(&key, "%" PRIu32 " ", hop->route) && route_plan_hosts(plan, &key) && buf_add_char(&key, '\0')) {
+        node = map_find(&q->schedule.sites, str_from_c(key.p));
+        site = node ? CONTAINER_OF(node, struct site, node) : site_new(hop, plan, str_from_c(key.p));
+    }
+    buf_done(&key);
+    if (site && !keep_plan(site, octets)) {
+        forget_later(site);
+        return NULL;
+    }
+    if (site)
+        site->hops++;
+    return site;
+}
+
+void site_release(struct site *site)
+{
+    site->hops--;
+    forget_later(site);
+}
+
+/* ---- the line ---- */
+
+static void turn_free(struct turn *t)
+{
+    map_remove(&t->site->senders, &t->node);
+    list_remove(&t->of_site);
+    free(t->key);
+    free(t);
+}
+
+static struct turn *turn_new(struct site *site, struct str key)
+{
+    struct turn *t = calloc(1, sizeof(*t));
+
+    if (!t)
+        return NULL;
+    *t = (struct turn){ .site = site, .key = text_copy(key) };
+    list_init(&t->of_site);
+    list_init(&t->entries);
+    if (!t->key || !map_insert(&site->senders, &t->node, str_from_c(t->key))) {
+        free(t->key);
+        free(t);
+        return NULL;
+    }
+    list_append(&site->turns, &t->of_site);
+    return t;
+}
+
+/* Who sends: the domain of the reverse-path; without one the client (DESIGN 6: fair). */
+static struct str sender_of(const struct message *m)
+{
+    const struct envelope *e = m->content && m->content->arena ? &m->content->envelope : NULL;
+    const char *at = e && e->sender.n ? memrchr(e->sender.p, '@', e->sender.n) : NULL;
+
+    if (at)
+        return str_skip(e->sender, (size_t)(at - e->sender.p) + 1);
+    return e ? e->client : STR_NONE;
+}
+
+bool site_line(struct site *site, struct entry *entry, bool first)
+{
+    struct str key = sender_of(entry->message);
+    struct map_node *node = map_find(&site->senders, key);
+    struct turn *t = node ? CONTAINER_OF(node, struct turn, node) : turn_new(site, key);
+
+    if (!t)
+        return false;
+    entry->turn = t;
+    entry->site = site;
+    list_remove(&entry->node);
+    if (first)
+        list_prepend(&t->entries, &entry->node);
+    else
+        list_append(&t->entries, &entry->node);
+    site->waiting += entry->n;
+    site_post(site);
+    return true;
+}
+
+void site_unline(struct entry *entry)
+{
+    struct turn *t = entry->turn;
+
+    list_remove(&entry->node);
+    entry_unpark(entry);
+    if (!t)
+        return;
+    entry->site->waiting -= entry->n;
+    entry->turn = NULL;
+    if (list_empty(&t->entries))
+        turn_free(t);
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Deficit round robin: who has used up what it may send in this round lets the next one go. */
+static struct entry *next_entry(struct site *site, size_t max)
+{
+    while (!list_empty(&site->turns)) {
+        struct turn *t = CONTAINER_OF(site->turns.next, struct turn, of_site);
+        struct entry *e = CONTAINER_OF(t->entries.next, struct entry, node);
+        if (t->deficit >= (long)least(e->n, max))
+            return e;
+        t->deficit += QUANTUM;
+        list_remove(&t->of_site);
+        list_append(&site->turns, &t->of_site);
+    }
+    return NULL;
+}
+
+/* ---- sending ---- */
+
+void site_post(struct site *site)
+{
+    struct queue *q = site->queue;
+
+    list_remove(&site->pumped);
+    list_append(&q->schedule.pumped, &site->pumped);
+    io_task_post(&q->schedule.pump);
+}
+
+void sites_post(struct queue *q)
+{
+    MAP_FOR(node, &q->schedule.sites) {
+        site_post(CONTAINER_OF(node, struct site, node));
+    }
+}
+
+/* The one with the least to do; NULL when all have enough. */
+static struct connection *least_busy(struct site *site)
+{
+    struct connection *best = NULL;
+
+    LIST_FOR(node, &site->connections) {
+        struct connection *c = CONTAINER_OF(node, struct connection, node);
+        if (c->state == CONNECTION_CLOSING || (best && c->n_transfers >= best->n_transfers))
+            continue;
+        best = c;
+        if (!c->n_transfers)
+            break;
+    }
+    /* One that is not open yet is given one, so that the others find theirs elsewhere. */
+    if (best && best->n_transfers >= (best->state == CONNECTION_OPEN ? SCHEDULE_DEPTH : 1))
+        return NULL;
+    return best;
+}
+
+static bool may_open(const struct site *site)
+{
+    if (site->dead_until_msec)
+        return !site->n_connections;
+    return (double)(site->n_connections + 1) <= site->window || !site->n_connections;
+}
+
+static struct connection *connection_for(struct site *site)
+{
+    struct connection *c = least_busy(site);
+
+    if (c && !c->n_transfers)
+        return c;
+    if (may_open(site)) {
+        struct connection *opened = connection_open(site);
+        if (opened)
+            return opened;
+    }
+    /* A probe goes alone. */
+    return site->dead_until_msec ? NULL : c;
+}
+
+/* All that waits neither counts as under way nor asks for anything until the rest is over. */
+static void park(struct site *site)
+{
+    LIST_FOR(node, &site->turns) {
+        struct turn *t = CONTAINER_OF(node, struct turn, of_site);
+        LIST_FOR(at, &t->entries) {
+            entry_park(CONTAINER_OF(at, struct entry, node));
+        }
+    }
+    if (!wheel_is_set(&site->wake))
+        queue_wait(site->queue, &site->wake, site->dead_until_msec);
+}
+
+static void unpark(struct site *site)
+{
+    LIST_FOR(node, &site->turns) {
+        struct turn *t = CONTAINER_OF(node, struct turn, of_site);
+        LIST_FOR(at, &t->entries) {
+            entry_unpark(CONTAINER_OF(at, struct entry, node));
+        }
+    }
+}
+
+static bool is_resting(const struct site *site)
+{
+    return site->dead_until_msec > queue_now(site->queue);
+}
+
+/* Its content was dropped to save memory: out of the line until it is back. */
+static void read_back(struct entry *e)
+{
+    site_unline(e);
+    list_append(&e->site->reading, &e->node);
+    message_ready(e->message);
+}
+
+static bool lease_next(struct site *site, struct entry *e, size_t max)
+{
+    struct connection *c = connection_for(site);
+    struct turn *t = e->turn;
+    size_t n = c ? connection_lease(c, e, max) : 0;
+
+    if (!n)
+        return false;
+    t->deficit -= (long)n;
+    list_remove(&e->node);
+    if (e->n) {
+        /* What is left lets the others of its sender go first. */
+        list_append(&t->entries, &e->node);
+        return true;
+    }
+    e->turn = NULL;
+    entry_free(e);
+    if (list_empty(&t->entries))
+        turn_free(t);
+    return true;
+}
+
+void site_pump(struct site *site)
+{
+    struct queue *q = site->queue;
+    size_t max = sending(site)->recipients_per_transaction.n;
+    struct entry *e;
+
+    if (q->stopping || q->health == SPOOL_HEALTH_REFUSING)
+        return;
+    if (is_resting(site)) {
+        park(site);
+        return;
+    }
+    while ((e = next_entry(site, max ? max : 1))) {
+        if (!e->message->content)
+            read_back(e);
+        else if (!lease_next(site, e, max ? max : 1))
+            break;
+    }
+    forget_later(site);
+}
+
+static void retire_entries(struct list *entries)
+{
+    for (struct list *node = entries->next, *next; node != entries; node = next) {
+        struct entry *e = CONTAINER_OF(node, struct entry, node);
+        next = node->next;
+        site_unline(e);
+        for (struct recipient *r; (r = entry_take(e));)
+            attempt_reroute(r);
+        entry_free(e);
+    }
+}
+
+void site_retire(struct site *site)
+{
+    site->retired = true;
+    site->hops++; /* it outlives what leaves it here */
+    while (!list_empty(&site->turns)) {
+        struct turn *t = CONTAINER_OF(site->turns.next, struct turn, of_site);
+        struct entry *e = CONTAINER_OF(t->entries.next, struct entry, node);
+        struct list one;
+        site_unline(e);
+        list_init(&one);
+        list_append(&one, &e->node);
+        retire_entries(&one);
+    }
+    retire_entries(&site->reading);
+    for (struct list *node = site->connections.next, *next; node != &site->connections; node = next) {
+        struct connection *c = CONTAINER_OF(node, struct connection, node);
+        next = node->next;
+        if (!c->n_transfers)
+            connection_close(c);
+    }
+    site_release(site);
+}
+
+/* ---- how it does ---- */
+
+static void say(struct site *site, const char *state, const char *cause, struct str reply)
+{
+    struct log_record rec;
+
+    log_start(&rec, LOG_EVENT_SITE);
+    log_text_c(&rec, LOG_SITE, site->name);
+    log_number(&rec, LOG_WINDOW, (int64_t)site->window);
+    log_number(&rec, LOG_WAS, (int64_t)site->window_said);
+    log_text_c(&rec, LOG_CAUSE, cause);
+    log_text_c(&rec, LOG_STATE, state);
+    if (site->dead_until_msec)
+        log_time(&rec, LOG_NEXT, io_wall_msec() + site->dead_until_msec - queue_now(site->queue));
+    if (reply.n)
+        log_text(&rec, LOG_REPLY, reply);
+    log_send(&rec);
+    site->window_said = site->window;
+}
+
+static void shrink(struct site *site, double to, const char *cause, struct str reply)
+{
+    site->window = to < 1 ? 1 : to;
+    /* Told when it is felt: a quarter, or the last connection but one. */
+    if (site->window <= site->window_said * 0.75 && (int)site->window < (int)site->window_said)
+        say(site, "open", cause, reply);
+}
+
+/* What has waited too long: the probe that failed was its attempt, too. */
+static void expire_turn(struct turn *t, const struct outcome *why)
+{
+    for (struct list *at = t->entries.next, *next; at != &t->entries; at = next) {
+        struct entry *e = CONTAINER_OF(at, struct entry, node);
+        const struct recipient *r = CONTAINER_OF(e->recipients.next, struct recipient, node);
+        bool only = at->next == at->prev;
+        next = at->next;
+        if (message_age(e->message) < (int64_t)attempt_sending(r)->expire.msec)
+            continue;
+        entry_outcome(e, why);
+        /* The line of a sender goes with its last entry. */
+        if (only)
+            return;
+    }
+}
+
+static void expire_parked(struct site *site, const struct outcome *why)
+{
+    for (struct list *node = site->turns.next, *next; node != &site->turns; node = next) {
+        next = node->next;
+        expire_turn(CONTAINER_OF(node, struct turn, of_site), why);
+    }
+}
+
+static void mark_dead(struct site *site, const struct outcome *why)
+{
+    bool news = !site->dead_until_msec;
+    int64_t rest = (int64_t)sending(site)->dead_host.msec;
+
+    site->dead_until_msec = queue_now(site->queue) + (rest ? rest : 1);
+    free(site->trouble);
+    site->trouble = text_copy(why->text);
+    site->reason = why->reason;
+    if (news)
+        say(site, "dead", log_reason_text(why->reason), why->text);
+    queue_wait(site->queue, &site->wake, site->dead_until_msec);
+    expire_parked(site, why);
+    park(site);
+}
+
+void site_failed(struct site *site, const struct outcome *why)
+{
+    if (site->retired) {
+        forget_later(site);
+        return;
+    }
+    if (site->n_connections > site->n_opening)
+        shrink(site, site->window / 2, log_reason_text(why->reason), why->text);
+    else if (!is_resting(site))
+        mark_dead(site, why);
+    site_post(site);
+}
+
+void site_opened(struct site *site)
+{
+    if (!site->dead_until_msec)
+        return;
+    site->dead_until_msec = 0;
+    site->window = (double)sending(site)->connections.start;
+    wheel_unset(&site->queue->wheel, &site->wake);
+    unpark(site);
+    say(site, "open", "it answers again", STR_NONE);
+    site_post(site);
+}
+
+void site_well(struct site *site)
+{
+    double max = window_max(site);
+
+    if (site->window < max)
+        site->window += 1 / site->window;
+    if (site->window > max)
+        site->window = max;
+    if (site->window > site->window_said)
+        site->window_said = site->window;
+}
+
+void site_slow(struct site *site, const char *cause, struct str reply)
+{
+    shrink(site, site->window - 1, cause, reply);
+}
