@@ -1,6 +1,7 @@
 /* cmd/cmd_config_check.c -- veredus config check [FILE]: all that is wrong, with place, mark and cure (FACE 1.12). */
 #include <stdio.h>
 
+#include "cmd/gateway.h"
 #include "cmd/needs.h"
 #include "cmd/row.h"
 #include "cmd/server.h"
@@ -104,6 +105,7 @@ int cmd_config_check(const struct cmd_call *call)
     if (s.config) {
         needs_check(s.config, &report);
         addresses_check(s.config, &report);
+        gateway_check(s.config, &report);
     }
     if (call->json) {
         print_json(&s.diag);
