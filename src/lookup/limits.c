@@ -54,7 +54,8 @@ static enum smtp_reply_name row_of(const struct config_limit *limit, bool at_con
 static bool refuse(struct lookup_turn *t, const struct policy_party *party, const struct policy_excess *over,
                    bool at_connect, struct lookup_verdict *v)
 {
-    record(party, over);
+    if (!t->only_looks)
+        record(party, over);
     *v = (struct lookup_verdict){
         .row = row_of(over->limit, at_connect),
         .reason = LOG_REASON_LIMIT,
@@ -82,7 +83,8 @@ bool lookup_allow(struct lookup_turn *t, const struct policy_party *party, enum 
 void lookup_take(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
                  uint64_t n)
 {
-    policy_limits_take(t->lookup->counters, party, measure, n, t->now_msec);
+    if (!t->only_looks)
+        policy_limits_take(t->lookup->counters, party, measure, n, t->now_msec);
 }
 
 void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,

@@ -46,6 +46,7 @@ struct lookup_turn {
     struct arena *scratch;
     struct buf *octets;
     int64_t now_msec;
+    bool only_looks; /* for explain: nothing is counted, remembered or logged */
 };
 
 void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
@@ -60,5 +61,6 @@ void lookup_hear_verified(struct lookup_turn *t, const struct ipc_verified *noti
 void lookup_vrfy(struct lookup_turn *t, const struct ipc_vrfy_ask *ask, struct ipc_vrfy_answer *answer);
 void lookup_expand(struct lookup_turn *t, const struct ipc_expand_ask *ask, struct ipc_expand_answer *answer);
 void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer);
+void lookup_explain(struct lookup_turn *t, const struct ipc_explain_ask *ask, struct ipc_explain_answer *answer);
 
 #endif

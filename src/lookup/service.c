@@ -151,6 +151,13 @@ static void answer(struct lookup_turn *t, struct ipc_channel *from, const struct
         ipc_send_expand_answer(from, &a);
         return;
     }
+    case IPC_EXPLAIN_ASK: {
+        struct ipc_explain_answer a;
+        t->only_looks = true;
+        lookup_explain(t, &m->explain_ask, &a);
+        ipc_send_explain_answer(from, &a);
+        return;
+    }
     case IPC_ROUTE_ASK: {
         struct ipc_route_answer a;
         lookup_route(t, &m->route_ask, &a);

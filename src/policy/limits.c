@@ -263,6 +263,24 @@ bool policy_limits_allow(struct policy_counters *c, const struct policy_party *p
     return true;
 }
 
+size_t policy_limits_uses(struct policy_counters *c, const struct policy_party *party, int64_t now_msec,
+                          struct policy_use *uses, size_t max)
+{
+    size_t n = 0;
+    struct key k;
+    uint64_t key[2];
+
+    for (size_t i = 0; i < party->limits->n && n < max; i++) {
+        const struct config_limit *limit = party->limits->items[i];
+        if (!binds(limit, party, limit->measure) || !key_of(&k, limit, party))
+            continue;
+        uses[n] = (struct policy_use){ .limit = limit };
+        (void)allows(limit, counter_find(c, &k, key), 0, now_msec, &uses[n].value);
+        n++;
+    }
+    return n;
+}
+
 void policy_limits_take(struct policy_counters *c, const struct policy_party *party,
                         enum config_limit_measure measure, uint64_t n, int64_t now_msec)
 {

@@ -46,6 +46,15 @@ struct policy_excess {
 bool policy_limits_allow(struct policy_counters *c, const struct policy_party *party,
                          enum config_limit_measure measure, uint64_t n, int64_t now_msec,
                          struct policy_excess *over);
+/* How much of a limit is used now: connections open, or of its rate. */
+struct policy_use {
+    const struct config_limit *limit;
+    uint64_t value;
+};
+
+/* Of each limit that binds the party, at most MAX; returns how many. Takes nothing. */
+size_t policy_limits_uses(struct policy_counters *c, const struct policy_party *party, int64_t now_msec,
+                          struct policy_use *uses, size_t max);
 /* N of MEASURE have been, allowed or not. For connections: are open from now on. */
 void policy_limits_take(struct policy_counters *c, const struct policy_party *party,
                         enum config_limit_measure measure, uint64_t n, int64_t now_msec);
