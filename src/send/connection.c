@@ -14,7 +14,7 @@
 enum {
     PLAN_ARENA_MAX = 256 * 1024,
     SESSION_ARENA_MAX = 64 * 1024,
-    IN_MAX = SEND_READ_MAX + 16 * 1024,
+    IN_MAX = 2 * SEND_READ_MAX,
     PROGRESS_OCTETS = 1024, /* of content, to move the deadline: a peer that takes single ones does not */
     TURN_OCTETS = 4 << 20,  /* of content in one turn: others are waiting */
     HAND_SLOTS = SMTP_CLIENT_DEPTH,
@@ -412,18 +412,22 @@ static void arm(struct connection *c)
  */
 static void hear_out(struct connection *c)
 {
-    ssize_t n = recv(c->fd, c->send->read_room, SEND_READ_MAX, 0);
-    struct str rest = str_of(c->send->read_room, n > 0 ? (size_t)n : 0);
+    struct buf in = c->in;
+    char *room = buf_room(&in, SEND_READ_MAX);
+    ssize_t n = room ? recv(c->fd, room, SEND_READ_MAX, 0) : 0;
     struct smtp_client_event ev = { .kind = SMTP_CLIENT_DONE };
     size_t used;
 
-    while (c->state == CONNECTION_OPEN && rest.n && ev.kind == SMTP_CLIENT_DONE) {
-        smtp_client_next(c->smtp, rest, &used, &c->send->out, &ev);
-        rest = str_skip(rest, used);
+    c->in = BUF_INIT(IN_MAX);
+    buf_grew(&in, n > 0 ? (size_t)n : 0);
+    while (c->state == CONNECTION_OPEN && in.n && ev.kind == SMTP_CLIENT_DONE) {
+        smtp_client_next(c->smtp, buf_str(&in), &used, &c->send->out, &ev);
+        buf_eat(&in, used);
         if (ev.kind == SMTP_CLIENT_DONE || ev.kind == SMTP_CLIENT_CLOSE)
             on_event(c, &ev, false);
     }
     buf_clear(&c->send->out);
+    buf_done(&in);
     if (speaks(c))
         break_off(c, LOG_REASON_LOST, c->broken);
 }
