@@ -1,4 +1,4 @@
-/* deliver/attempt.h -- one recipient of one message on its way into its mailbox. */
+/* deliver/attempt.h -- one recipient of one message on its way into its mailbox, or to its command. */
 #ifndef DELIVER_ATTEMPT_H
 #define DELIVER_ATTEMPT_H
 
@@ -8,7 +8,9 @@
 #include "config/config.h"
 #include "core/arena.h"
 #include "core/list.h"
+#include "deliver/command.h"
 #include "ipc/message.h"
+#include "mailbox/mbox.h"
 #include "mailbox/pool.h"
 #include "mailbox/store.h"
 
@@ -34,6 +36,7 @@ struct attempt {
     /* From then on. */
     bool finished;
     bool in_doubt; /* its file may be in the mailbox all the same */
+    bool unknown;  /* ended by us in the midst: nothing can be said, its lease ends with this process */
     bool repeated;
     enum ipc_result status;
     char code[MAILBOX_CODE_MAX];
@@ -44,16 +47,26 @@ struct attempt {
 /* What an attempt needs to know, the same for all. */
 struct attempt_place {
     const struct config *config;
+    struct mbox_store *mbox;
+    /* Of a process with a mail root. */
     struct mailbox_store *store;
-    struct str root; /* of the mail root */
+    struct str root;
+    int root_fd;
+    /* Of one without, which runs commands and writes the files of aliases. */
+    const struct deliver_account *account; /* else NULL */
+    int stop;                              /* readable: end them now */
 };
 
 /* A copy of LEASE that outlives the message it came in; takes *file over (-1 then). NULL when memory is out. */
 struct attempt *attempt_new(const struct ipc_lease *lease, int *file);
 void attempt_free(struct attempt *a);
-/* Deliver, in a thread that may wait: fills in the result. LOOK: an earlier attempt may have got through. */
+/*
+ * Deliver, in a thread that may wait: fills in the result (run.c). LOOK: an earlier attempt may have got through; only
+ * a Maildir can find its message then, to an mbox or a command it goes twice.
+ */
 void attempt_run(struct attempt *a, const struct attempt_place *place, bool look);
-/* Not even begun. */
+/* The result: CODE's class says whether a failure is for ever. */
+void attempt_finish(struct attempt *a, enum ipc_result status, const char *code, const char *text);
 void attempt_fail(struct attempt *a, const char *code, const char *text);
 /* The content is not needed any more. */
 void attempt_drop_content(struct attempt *a);

@@ -4,24 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "core/id.h"
-
-static struct config_values values_of(const struct config *config, const struct ipc_lease *lease, struct str root,
-                                      const struct queue_id_text *id)
-{
-    struct config_values v = { 0 };
-
-    v.v[CONFIG_PLACEHOLDER_USER] = lease->user;
-    v.v[CONFIG_PLACEHOLDER_DETAIL] = lease->detail;
-    v.v[CONFIG_PLACEHOLDER_DOMAIN] = lease->domain;
-    v.v[CONFIG_PLACEHOLDER_ADDRESS] = lease->address;
-    v.v[CONFIG_PLACEHOLDER_ORIGINAL] = lease->original;
-    v.v[CONFIG_PLACEHOLDER_SENDER] = lease->sender;
-    v.v[CONFIG_PLACEHOLDER_ID] = str_from_c(id->c);
-    v.v[CONFIG_PLACEHOLDER_HOSTNAME] = config->session.hostname.text;
-    v.v[CONFIG_PLACEHOLDER_HOME] = root;
-    return v;
-}
+#include "deliver/values.h"
 
 /* The next component that is one: "//" and "/./" of a directive mean nothing. False at the end. */
 static bool next_component(struct str *rest, struct str *component)
@@ -73,8 +56,8 @@ static bool relative(struct str full, struct str root, struct arena *arena, stru
 bool deliver_path(const struct config *config, const struct ipc_lease *lease, struct str root, struct arena *arena,
                   struct str *path, struct mailbox_failure *failure)
 {
-    struct queue_id_text id = queue_id_text((struct queue_id){ lease->id });
-    struct config_values values = values_of(config, lease, root, &id);
+    struct deliver_texts texts;
+    struct config_values values = deliver_values(config, lease, root, &texts);
     struct buf full = BUF_INIT(PATH_MAX);
     struct err err = { 0 };
     bool ok;

@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "deliver/attempt.h"
 #include "log/record.h"
@@ -18,6 +20,7 @@
 enum {
     TABLE = 1024,                /* places of the table of attempts */
     THREADS = 32,                /* deliveries that wait for the disk at once */
+    COMMANDS = 8,                /* commands at once, each with its message in memory */
     HAND_LOOP = 255,             /* place in the hand page for what the loop itself looks at */
     CONTENT_MAX = 256 << 20,     /* octets of content in memory, of all attempts */
     LOOK_SLACK_MSEC = 10000,     /* a former process may go on for so long beside this one */
@@ -25,8 +28,12 @@ enum {
 
 struct deliver {
     struct worker *worker;
-    int root;
-    struct mailbox_store *store;
+    int root; /* -1: none, for commands and the files of aliases */
+    struct deliver_account account; /* of commands */
+    int stop; /* eventfd: commands are ended when it is readable */
+    struct io_timer stop_timer;
+    struct mailbox_store *store; /* NULL without a root */
+    struct mbox_store *mbox;
     struct mailbox_pool *pool;
     struct list table[TABLE]; /* attempts by lease */
     size_t running;
@@ -147,7 +154,15 @@ static void run(struct mailbox_job *job, unsigned thread)
 {
     struct attempt *a = CONTAINER_OF(job, struct attempt, job);
     struct deliver *d = a->deliver;
-    struct attempt_place place = { d->worker->config, d->store, d->worker->param };
+    struct attempt_place place = {
+        .config = d->worker->config,
+        .mbox = d->mbox,
+        .store = d->store,
+        .root = d->worker->param,
+        .root_fd = d->root,
+        .account = d->root < 0 ? &d->account : NULL,
+        .stop = d->stop,
+    };
 
     if (__atomic_load_n(&d->stopping, __ATOMIC_ACQUIRE))
         return;
@@ -164,7 +179,7 @@ static void done(struct mailbox_job *job)
 
     if (a->in_doubt)
         __atomic_store_n(&d->look_before_msec, io_wall_msec() + LOOK_SLACK_MSEC, __ATOMIC_RELEASE);
-    if (a->begun)
+    if (a->begun && !a->unknown)
         finished(d, a);
     else
         give_back(d, a);
@@ -234,17 +249,12 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
 
 /* ---- life ---- */
 
-static bool start(struct worker *w, struct err *err)
+static bool start_mailboxes(struct deliver *d, struct err *err)
 {
-    struct deliver *d = calloc(1, sizeof(*d));
+    struct worker *w = d->worker;
 
-    if (!d)
-        return err_temp(err, "out of memory");
-    *d = (struct deliver){ .worker = w, .look_before_msec = io_wall_msec() + LOOK_SLACK_MSEC };
-    for (size_t i = 0; i < TABLE; i++)
-        list_init(&d->table[i]);
     /* The folder itself may be reached over symbolic links, the administrator's; nothing below it may. */
-    d->root = w->param.p ? open(w->param.p, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    d->root = open(w->param.p, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (d->root < 0)
         return err_sys(err, errno, "mail root %.*s", STR_ARG(w->param));
     d->store = mailbox_store_new(&(struct mailbox_store_options){
@@ -253,13 +263,54 @@ static bool start(struct worker *w, struct err *err)
         .folders = STORE_FOLDERS,
         .keep_msec = STORE_KEEP_MSEC,
     });
-    d->pool = mailbox_pool_new(w->loop, THREADS, err);
+    return d->store || err_temp(err, "out of memory");
+}
+
+static void on_stop_timer(struct io_timer *t)
+{
+    struct deliver *d = CONTAINER_OF(t, struct deliver, stop_timer);
+
+    eventfd_write(d->stop, 1);
+}
+
+static bool start_commands(struct deliver *d, struct err *err)
+{
+    deliver_account_find(&d->account);
+    d->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (d->stop < 0)
+        return err_sys(err, errno, "eventfd");
+    return io_timer_init(&d->stop_timer, d->worker->loop, on_stop_timer, err);
+}
+
+static bool start(struct worker *w, struct err *err)
+{
+    struct deliver *d = calloc(1, sizeof(*d));
+    bool commands = w->param.n == 0;
+
+    if (!d)
+        return err_temp(err, "out of memory");
+    *d = (struct deliver){
+        .worker = w,
+        .root = -1,
+        .stop = -1,
+        .look_before_msec = io_wall_msec() + LOOK_SLACK_MSEC,
+    };
+    for (size_t i = 0; i < TABLE; i++)
+        list_init(&d->table[i]);
     w->state = d;
-    return d->pool && (d->store || err_temp(err, "out of memory"));
+    if (!(commands ? start_commands(d, err) : start_mailboxes(d, err)))
+        return false;
+    d->mbox = mbox_store_new(&(struct mbox_options){ .disk = &mailbox_disk_kernel, .wait_msec = MBOX_WAIT_MSEC });
+    d->pool = mailbox_pool_new(w->loop, commands ? COMMANDS : THREADS, err);
+    return d->pool && (d->mbox || err_temp(err, "out of memory"));
 }
 
 static void sandbox(struct worker *w, struct sandbox *box)
 {
+    if (deliver_of(w)->root < 0) {
+        box->commands = true;
+        return;
+    }
     box->paths[0] = (struct sandbox_path){ w->param.p, SANDBOX_READ | SANDBOX_WRITE };
     box->n_paths = 1;
     /* Threads start when there is work: born inside, every rule holds for them. */
@@ -274,22 +325,28 @@ static void retire(struct worker *w)
     exit_if_done(d);
 }
 
-/* What waits is not begun: its leases end with us, and the messages stay in the queue as they were. */
+/*
+ * What waits is not begun: its leases end with us, and the messages stay in the queue as they were. Commands that run
+ * are let finish, but for the time they take to be ended.
+ */
 static void stop(struct worker *w, uint32_t msec)
 {
     struct deliver *d = deliver_of(w);
 
-    (void)msec;
     __atomic_store_n(&d->stopping, true, __ATOMIC_RELEASE);
+    if (d->root < 0 && d->running)
+        io_timer_start(&d->stop_timer, msec > COMMAND_GRACE_MSEC ? msec - COMMAND_GRACE_MSEC : 0);
     exit_if_done(d);
 }
 
 static void status(struct worker *w, struct buf *rows)
 {
     struct deliver *d = deliver_of(w);
-    struct mailbox_store_figures figures = mailbox_store_figures(d->store);
+    struct mailbox_store_figures figures = { 0 };
     struct log_record row;
 
+    if (d->store)
+        figures = mailbox_store_figures(d->store);
     log_begin(&row, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
     log_text_c(&row, LOG_PROCESS, process_name(PROCESS_DELIVER));
     log_number(&row, LOG_INSTANCE, w->instance);
@@ -297,8 +354,10 @@ static void status(struct worker *w, struct buf *rows)
     log_number(&row, LOG_WAITING, (int64_t)d->kept);
     log_number(&row, LOG_DELIVERED, (int64_t)d->delivered);
     log_number(&row, LOG_FAILED, (int64_t)d->failed);
-    log_number(&row, LOG_SYNCS, (int64_t)(figures.file_syncs + figures.folder_syncs));
-    log_text(&row, LOG_PATH, w->param);
+    log_number(&row, LOG_SYNCS,
+               (int64_t)(figures.file_syncs + figures.folder_syncs + mbox_store_syncs(d->mbox)));
+    if (w->param.n)
+        log_text(&row, LOG_PATH, w->param);
     worker_row_add(rows, &row);
 }
 

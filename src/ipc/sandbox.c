@@ -165,6 +165,9 @@ bool sandbox_enter(const struct sandbox *box, char lacks[SANDBOX_LACKS_MAX], str
 
     BUG_ON(box->n_paths > SANDBOX_PATHS);
     lacks[0] = '\0';
+    /* Not dumpable ends with exec. */
+    if (box->commands)
+        return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 || err_sys(err, errno, "sandbox: not dumpable");
     if (!limit_privileges(box, err) || !limit_folders(box, &folders, err) ||
         !sandbox_calls_limit(box, &calls, err))
         return false;

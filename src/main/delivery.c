@@ -1,7 +1,12 @@
-/* main/delivery.c -- deliver processes: one for each account and mail root, started when the queue has mail for it. */
+/*
+ * main/delivery.c -- deliver processes, started when the queue has mail for them: one for each account and mail root,
+ * and for each account that runs commands one without either mail root or sandbox (DESIGN 3).
+ */
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "main/server.h"
@@ -16,12 +21,75 @@ struct asked {
     char user[]; /* what ask.user borrows */
 };
 
-/* The configuration names the account: then it may have a uid below 1000 (DESIGN 3). */
-static bool account_of(struct main_server *s, const struct config_domain *d, struct str user, struct identity *id,
-                       struct err *err)
+/* How a deliver process is started. */
+struct wanted {
+    struct identity identity;
+    char root[sizeof(((struct main_child *)0)->param)]; /* its mail root; empty: it runs commands, and has none */
+};
+
+/* ---- what is allowed, by our own configuration: whoever asks is a lesser process ---- */
+
+static const struct config_domain *domain_of(const struct config *config, const struct ipc_deliver_ask *ask)
 {
-    struct str name = d->deliver_as.text.n ? d->deliver_as.text : user;
-    bool named = d->deliver_as.text.n > 0;
+    return ask->domain_index < config->n_domains ? &config->domains[ask->domain_index] : NULL;
+}
+
+/* It names things of this configuration that belong together: a domain's `deliver` is for that domain. */
+static bool is_known(const struct main_server *s, const struct config *config, const struct ipc_deliver_ask *ask)
+{
+    const struct config_domain *d = domain_of(config, ask);
+
+    if (ask->generation != s->generation || (!d && ask->domain_index != IPC_NO_DOMAIN))
+        return false;
+    if (ask->kind != IPC_DELIVERY_TARGET)
+        return d && ask->kind <= IPC_DELIVERY_FILE;
+    return ask->route < config->n_routes &&
+           (!config->routes[ask->route].domain || config->routes[ask->route].domain == d);
+}
+
+/* *commands: a process without a sandbox, for the configuration has a command there, or lets aliases name some. */
+static bool decide(const struct config *config, const struct ipc_deliver_ask *ask, bool *commands, struct err *err)
+{
+    *commands = true;
+    if (ask->kind != IPC_DELIVERY_TARGET)
+        return domain_of(config, ask)->alias_commands.on ||
+               err_perm(err, "commands and files of aliases are not allowed here: alias-commands is off");
+    switch (config->routes[ask->route].targets[0].kind) {
+    case CONFIG_TARGET_MAILDIR:
+    case CONFIG_TARGET_MBOX:
+        *commands = false;
+        return true;
+    case CONFIG_TARGET_PIPE:
+        return true;
+    default:
+        return err_temp(err, "the route leads to no mailbox");
+    }
+}
+
+/* ---- who, and where ---- */
+
+/*
+ * Users that are accounts of this machine take their own mail; all else has one account. What an alias names belongs
+ * to no user, even where one has the alias's name. *named: the configuration names it (or its default does), then it
+ * may have a uid below 1000 (DESIGN 3).
+ */
+static struct str account_name(const struct config_domain *d, const struct ipc_deliver_ask *ask, bool *named)
+{
+    *named = true;
+    if (d && d->deliver_as.text.n)
+        return d->deliver_as.text;
+    if (!d || ask->kind != IPC_DELIVERY_TARGET)
+        return STR("vmail");
+    *named = false;
+    return ask->user;
+}
+
+static bool account_of(struct main_server *s, const struct ipc_deliver_ask *ask, struct identity *id, struct err *err)
+{
+    const struct config_domain *d = domain_of(main_config(s), ask);
+    bool named;
+    struct str name = account_name(d, ask, &named);
+    bool written = d && d->deliver_as.place.line != 0;
 
     if (!s->root) {
         *id = (struct identity){ .uid = getuid(), .gid = getgid() };
@@ -32,28 +100,75 @@ static bool account_of(struct main_server *s, const struct config_domain *d, str
     if (identity_find(name, named, id, err))
         return true;
     /* An installation without any of our accounts: everything runs as nobody, and was warned of (FACE 1.11). */
-    if (s->accounts_missing && d->deliver_as.place.line == 0 && named)
-        return identity_find(STR("nobody"), true, id, err);
-    return false;
+    return s->accounts_missing && named && !written && identity_find(STR("nobody"), true, id, err);
 }
 
-static bool root_of(const struct config_domain *d, const struct identity *id, char *out, size_t room, struct err *err)
+/* Where {home} stands first it is that of the user, whoever delivers there. */
+static bool root_of(struct main_server *s, const struct ipc_deliver_ask *ask, char *out, size_t room, struct err *err)
 {
-    struct str root = config_template_root(&d->route->targets[0].path);
-    int n = root.n ? snprintf(out, room, "%.*s", STR_ARG(root)) : snprintf(out, room, "%s", id->home);
+    const struct config *config = main_config(s);
+    struct str root = config_template_root(&config->routes[ask->route].targets[0].path);
+    struct identity owner;
+    bool named;
 
-    if (n <= 0)
-        return err_perm(err, "%s has no home folder", id->name);
-    return (size_t)n < room || err_perm(err, "the mail root has too long a name");
+    if (!root.n) {
+        if (!identity_find(account_name(domain_of(config, ask), ask, &named), true, &owner, err))
+            return false;
+        root = str_from_c(owner.home);
+    }
+    if (!root.n)
+        return err_perm(err, "%s has no home folder", owner.name);
+    int n = snprintf(out, room, "%.*s", STR_ARG(root));
+    return (n > 0 && (size_t)n < room) || err_perm(err, "the mail root has too long a name");
 }
 
-static struct main_child *deliver_for(struct main_server *s, uint32_t generation, const struct identity *id,
-                                      const char *root)
+/*
+ * /var/mail belongs to the group mail: who makes mailboxes and locks in it needs that group, which its users do not
+ * have. No other folder gives its group away.
+ */
+static void add_mail_group(struct identity *id, const char *root)
+{
+    struct group mail, *found = NULL;
+    char space[16384];
+    struct stat st;
+
+    if (stat(root, &st) < 0 || !(st.st_mode & S_IWGRP) || st.st_gid == id->gid ||
+        getgrnam_r("mail", &mail, space, sizeof(space), &found) != 0 || !found || mail.gr_gid != st.st_gid)
+        return;
+    for (size_t i = 0; i < id->n_groups; i++)
+        if (id->groups[i] == st.st_gid)
+            return;
+    if (id->n_groups < IDENTITY_GROUPS_MAX)
+        id->groups[id->n_groups++] = st.st_gid;
+}
+
+static bool find_wanted(struct main_server *s, const struct ipc_deliver_ask *ask, bool commands, struct wanted *w,
+                        struct err *err)
+{
+    const struct config *config = main_config(s);
+
+    *w = (struct wanted){ .root = "" };
+    if (!account_of(s, ask, &w->identity, err))
+        return false;
+    if (commands)
+        return true;
+    if (!root_of(s, ask, w->root, sizeof(w->root), err))
+        return false;
+    BUG_ON(!w->root[0]);
+    if (s->root && config->routes[ask->route].targets[0].kind == CONFIG_TARGET_MBOX)
+        add_mail_group(&w->identity, w->root);
+    return true;
+}
+
+/* ---- processes ---- */
+
+static struct main_child *deliver_for(struct main_server *s, const struct wanted *w)
 {
     LIST_FOR(node, &s->children) {
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);
-        if (c->kind == PROCESS_DELIVER && c->generation == generation && c->state != CHILD_ENDING && c->channel &&
-            c->identity.uid == id->uid && strcmp(c->param, root) == 0)
+        if (c->kind == PROCESS_DELIVER && c->generation == s->generation && c->state != CHILD_ENDING && c->channel &&
+            c->identity.uid == w->identity.uid && c->identity.n_groups == w->identity.n_groups &&
+            strcmp(c->param, w->root) == 0)
             return c;
     }
     return NULL;
@@ -86,26 +201,13 @@ static bool wait_in(struct list *list, const struct main_child *queue, const str
     return true;
 }
 
-void delivery_ask(struct main_server *s, struct main_child *queue, const struct ipc_deliver_ask *ask)
+/* Somebody takes it: one that runs, one being started, or one that may be after a rest. */
+static void give_to(struct main_server *s, struct main_child *queue, const struct ipc_deliver_ask *ask,
+                    const struct wanted *w)
 {
-    const struct config *config = main_config(s);
-    struct identity id;
-    char root[sizeof(((struct main_child *)0)->param)];
+    struct main_child *c = deliver_for(s, w);
     struct err err = { 0 };
 
-    if (queue->kind != PROCESS_QUEUE)
-        return;
-    if (ask->generation != s->generation || ask->domain_index >= config->n_domains) {
-        answer(queue, ask->ticket, IPC_TEMP, 0, STR("the configuration has changed; asked again"));
-        return;
-    }
-    const struct config_domain *d = &config->domains[ask->domain_index];
-    if (!account_of(s, d, ask->user, &id, &err) || !root_of(d, &id, root, sizeof(root), &err)) {
-        /* An account can be made: what is in the queue waits for it. */
-        answer(queue, ask->ticket, IPC_TEMP, 0, str_from_c(err.text));
-        return;
-    }
-    struct main_child *c = deliver_for(s, s->generation, &id, root);
     if (c && c->state == CHILD_READY) {
         answer(queue, ask->ticket, IPC_OK, c->instance, STR_NONE);
         return;
@@ -116,11 +218,31 @@ void delivery_ask(struct main_server *s, struct main_child *queue, const struct 
         return;
     }
     if (!c)
-        c = child_start(s, PROCESS_DELIVER, s->generation, &id, root, &err);
+        c = child_start(s, PROCESS_DELIVER, s->generation, &w->identity, w->root, &err);
     if (!c)
         answer(queue, ask->ticket, IPC_TEMP, 0, str_from_c(err.text));
     else if (!wait_in(&c->asked, queue, ask))
         answer(queue, ask->ticket, IPC_TEMP, 0, STR("out of memory"));
+}
+
+void delivery_ask(struct main_server *s, struct main_child *queue, const struct ipc_deliver_ask *ask)
+{
+    const struct config *config = main_config(s);
+    struct wanted wanted;
+    struct err err = { 0 };
+    bool commands;
+
+    if (queue->kind != PROCESS_QUEUE)
+        return;
+    if (!is_known(s, config, ask))
+        answer(queue, ask->ticket, IPC_TEMP, 0, STR("the configuration has changed; asked again"));
+    else if (!decide(config, ask, &commands, &err))
+        answer(queue, ask->ticket, err.kind == ERR_PERM ? IPC_PERM : IPC_TEMP, 0, str_from_c(err.text));
+    else if (!find_wanted(s, ask, commands, &wanted, &err))
+        /* An account can be made: what is in the queue waits for it. */
+        answer(queue, ask->ticket, IPC_TEMP, 0, str_from_c(err.text));
+    else
+        give_to(s, queue, ask, &wanted);
 }
 
 void delivery_rested(struct main_server *s)

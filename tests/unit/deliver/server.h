@@ -35,9 +35,8 @@ static inline bool no_env(void *ctx, struct str name, struct arena *a, struct st
     return false;
 }
 
-/* One domain, example.org, that delivers to ROOT with PATH behind it; as a bundle, and parsed. All in A. */
-static inline const struct config *server_config(const struct box *b, const char *path, struct config_bundle *bundle,
-                                                 struct arena *a)
+/* DELIVER and more directives of the one domain, example.org; as a bundle, and parsed. All in A. */
+static inline const struct config *server_config_of(const char *domain, struct config_bundle *bundle, struct arena *a)
 {
     static const struct config_reader reader = {
         .read_file = no_file, .glob = no_glob, .env = no_env, .facts = { .fqdn = STR_INIT("mail.example.org") },
@@ -47,12 +46,18 @@ static inline const struct config *server_config(const struct box *b, const char
     struct config_diagnostics diag = { 0 };
     const struct config *config = NULL;
 
-    *text = arena_printf(a, "hostname mail.example.org; domain example.org { users any; deliver maildir:%s/%s; }",
-                         b->root, path);
+    *text = arena_printf(a, "hostname mail.example.org; domain example.org { users any; %s }", domain);
     assert_true(config_bundle_record(bundle, &source, &reader, a));
     assert_true(config_parse_bundle(bundle, a, &config, &diag));
     assert_int_equal(config->n_domains, 1);
     return config;
+}
+
+/* One domain, example.org, that delivers to ROOT with PATH behind it; as a bundle, and parsed. All in A. */
+static inline const struct config *server_config(const struct box *b, const char *path, struct config_bundle *bundle,
+                                                 struct arena *a)
+{
+    return server_config_of(arena_printf(a, "deliver maildir:%s/%s;", b->root, path).p, bundle, a);
 }
 
 #endif

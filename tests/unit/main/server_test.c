@@ -186,14 +186,23 @@ static void close_room(void)
     "domain example.org { users any; deliver maildir:/var/mail/{domain}/{user}; }\n"                        \
     "domain example.net { users any; deliver maildir:/var/mail/{domain}/{user}; }\n"
 
+static void ask_for(struct ipc_deliver_ask ask)
+{
+    assert_true(ipc_send_deliver_ask(room.ends[0], &ask));
+    go_on();
+}
+
+/* For the `deliver` of a domain. */
 static void ask(uint64_t ticket, uint32_t generation, uint32_t domain)
 {
-    assert_true(ipc_send_deliver_ask(room.ends[0], &(struct ipc_deliver_ask){
-                                                       .ticket = ticket,
-                                                       .generation = generation,
-                                                       .domain_index = domain,
-                                                   }));
-    go_on();
+    const struct config *config = main_config(room.server);
+
+    ask_for((struct ipc_deliver_ask){
+        .ticket = ticket,
+        .generation = generation,
+        .route = domain < config->n_domains ? (uint32_t)config->domains[domain].route->index : 0,
+        .domain_index = domain,
+    });
 }
 
 /* A room with a queue, and a deliver process of /var/mail that has been started. */
@@ -260,10 +269,44 @@ static void directives_of_another_configuration_are_not_carried_out(void **state
     (void)deliver_starts();
     ask(7, 2, 0);
     ask(8, 1, 2);
-    ask(9, 1, UINT32_MAX);
-    assert_int_equal(room.n_seen, 3);
-    for (size_t i = 0; i < 3; i++)
+    ask_for((struct ipc_deliver_ask){ .ticket = 9, .generation = 1, .route = 99 });
+    /* One domain's mailboxes, with the account of another; or with none. */
+    uint32_t first = (uint32_t)main_config(room.server)->domains[0].route->index;
+    ask_for((struct ipc_deliver_ask){ .ticket = 10, .generation = 1, .route = first, .domain_index = 1 });
+    ask_for((struct ipc_deliver_ask){ .ticket = 11, .generation = 1, .route = first, .domain_index = IPC_NO_DOMAIN });
+    ask_for((struct ipc_deliver_ask){ .ticket = 12, .generation = 1, .route = first, .kind = IPC_DELIVERY_FILE + 1 });
+    /* A route that leads to no mailbox: the one by MX. */
+    uint32_t last = (uint32_t)main_config(room.server)->n_routes - 1;
+    ask_for((struct ipc_deliver_ask){ .ticket = 13, .generation = 1, .route = last, .domain_index = IPC_NO_DOMAIN });
+    assert_int_equal(room.n_seen, 7);
+    for (size_t i = 0; i < 7; i++)
         assert_int_equal(room.seen[i].status, IPC_TEMP);
+    close_room();
+}
+
+/* DESIGN 3: a process without a sandbox is started only for what the configuration itself says. */
+static void nothing_runs_without_a_sandbox_unless_the_configuration_says_so(void **state)
+{
+    (void)state;
+    open_room("hostname mail.example.org;\n"
+              "domain example.org { users any; deliver maildir:/var/mail/{user}; }\n"
+              "domain example.net { users any; deliver maildir:/var/mail/{user}; alias-commands on; }\n");
+    (void)child(PROCESS_QUEUE, CHILD_READY);
+    struct main_child *mailboxes = child(PROCESS_DELIVER, CHILD_READY);
+    snprintf(mailboxes->param, sizeof(mailboxes->param), "/var/mail");
+    struct main_child *commands = child(PROCESS_DELIVER, CHILD_READY);
+    const uint8_t kinds[] = { IPC_DELIVERY_COMMAND, IPC_DELIVERY_FILE };
+
+    for (uint32_t i = 0; i < 2; i++) {
+        ask_for((struct ipc_deliver_ask){ .ticket = i, .generation = 1, .domain_index = 0, .kind = kinds[i] });
+        assert_int_equal(room.seen[2 * i].status, IPC_PERM);
+        assert_non_null(strstr(room.seen[2 * i].text, "alias-commands"));
+        ask_for((struct ipc_deliver_ask){ .ticket = i, .generation = 1, .domain_index = 1, .kind = kinds[i] });
+        assert_int_equal(room.seen[2 * i + 1].status, IPC_OK);
+        assert_int_equal(room.seen[2 * i + 1].instance, commands->instance);
+    }
+    ask(9, 1, 1);
+    assert_int_equal(room.seen[4].instance, mailboxes->instance);
     close_room();
 }
 
@@ -324,6 +367,7 @@ int main(void)
         cmocka_unit_test(all_who_asked_for_a_process_being_started_get_it),
         cmocka_unit_test(all_who_asked_for_a_process_that_dies_get_the_next),
         cmocka_unit_test(directives_of_another_configuration_are_not_carried_out),
+        cmocka_unit_test(nothing_runs_without_a_sandbox_unless_the_configuration_says_so),
         cmocka_unit_test(a_start_that_fails_remembers_why),
         cmocka_unit_test(a_reload_that_moves_the_spool_changes_nothing),
         cmocka_unit_test(a_reload_of_what_does_not_parse_says_where),
