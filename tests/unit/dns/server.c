@@ -12,7 +12,7 @@
 #include "core/bug.h"
 #include "core/dns.h"
 
-enum { HEARD_MAX = 512, CONNECTIONS_MAX = 16, PACKET_MAX = 4096, NAME_TEXT_MAX = 256, TYPE_CNAME = 5, TYPE_SOA = 6 };
+enum { HEARD_MAX = 8192, CONNECTIONS_MAX = 64, PACKET_MAX = 4096, NAME_TEXT_MAX = 256, TYPE_CNAME = 5, TYPE_SOA = 6 };
 
 struct connection {
     struct dns_server *server;
@@ -111,7 +111,7 @@ static const struct dns_script *find(const struct dns_server *s, const char *nam
 {
     *known = false;
     for (size_t i = 0; i < s->n; i++) {
-        if (strcasecmp(s->script[i].name, name) != 0)
+        if (strcasecmp(s->script[i].name, name) != 0 && strcmp(s->script[i].name, "*") != 0)
             continue;
         *known = true;
         if (s->script[i].type == type || s->script[i].type == 0)

@@ -15,7 +15,8 @@ enum dns_say {
 
 /*
  * What is said of NAME and TYPE. DATA: records, one a line, all of NAME and TYPE but "CNAME target" and "TARGET TYPE data"
- * for others: "192.0.2.1", "10 mx.example", "2001:db8::1", "CNAME mx.example". A name that no row has does not exist.
+ * for others: "192.0.2.1", "10 mx.example", "2001:db8::1", "CNAME mx.example". A name that no row has does not exist;
+ * the name "*" is every name, the type 0 every type.
  */
 struct dns_script {
     const char *name;
