@@ -352,6 +352,12 @@ static void refused(struct connection *c, const struct smtp_client_result *failu
     reach_refused(c, &a);
 }
 
+static void over(struct connection *c, const struct smtp_client_result *failure, bool was_idle)
+{
+    flush(c);
+    ended(c, c->closing || was_idle, failure->code ? failure : NULL);
+}
+
 static void opened(struct connection *c)
 {
     c->state = CONNECTION_OPEN;
@@ -382,14 +388,11 @@ static bool on_event(struct connection *c, const struct smtp_client_event *ev, b
         made(c, transfer_of(ev->tx));
         return true;
     case SMTP_CLIENT_REFUSED:
+    case SMTP_CLIENT_CLOSE:
         if (c->state == CONNECTION_OPEN)
-            c->broken = "the peer does not speak SMTP";
+            over(c, &ev->failure, was_idle);
         else
             refused(c, &ev->failure);
-        return false;
-    case SMTP_CLIENT_CLOSE:
-        flush(c);
-        ended(c, c->closing || was_idle, ev->failure.code ? &ev->failure : NULL);
         return false;
     }
     return false;

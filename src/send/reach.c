@@ -94,11 +94,10 @@ void reach_give_up(struct connection *c, const char *text)
 
 static void address_failed(struct connection *c, int sys)
 {
-    bool late = sys == ETIMEDOUT;
     struct reach_answer a = {
         .stage = SMTP_STAGE_CONNECT,
-        .reason = late ? LOG_REASON_TIMEOUT : LOG_REASON_CONNECT,
-        .enhanced = STR("4.4.1"),
+        .reason = sys == ETIMEDOUT ? LOG_REASON_TIMEOUT : LOG_REASON_CONNECT,
+        .enhanced = address_is_our_shortage(sys) ? STR("4.3.1") : STR("4.4.1"),
         .text = str_from_c(address_failure_words(sys)),
     };
 
