@@ -139,17 +139,20 @@ static void add_threads(struct filter *f, bool allowed)
     }
 }
 
-static void add_network(struct filter *f, bool allowed, bool unix_sockets)
+static void add_network(struct filter *f, const struct sandbox *box)
 {
+    bool allowed = box->network;
+
     rule(f, kill_action(), SCMP_SYS(listen));
-    if (unix_sockets)
+    if (box->unix_sockets)
         rule_if(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
     if (allowed) {
         rule_if(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET));
         rule_if(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6));
     }
     rule(f, allowed ? SCMP_ACT_ALLOW : kill_action(), SCMP_SYS(connect));
-    rule(f, allowed ? SCMP_ACT_ALLOW : kill_action(), SCMP_SYS(bind));
+    /* The resolver chooses its ports itself, so that nobody can guess them. */
+    rule(f, allowed && box->kind == PROCESS_RESOLVE ? SCMP_ACT_ALLOW : kill_action(), SCMP_SYS(bind));
 }
 
 static void add_files(struct filter *f, const struct sandbox *box)
@@ -181,7 +184,7 @@ bool sandbox_calls_limit(const struct sandbox *box, bool *enforced, struct err *
     rules(&f, kill_action(), deadly, ARRAY_LEN(deadly));
     add_narrow(&f);
     add_threads(&f, box->threads);
-    add_network(&f, box->network, box->unix_sockets);
+    add_network(&f, box);
     add_files(&f, box);
     if (box->kind == PROCESS_RECEIVE || box->kind == PROCESS_CONTROL || box->kind == PROCESS_SUBMIT)
         rule(&f, SCMP_ACT_ALLOW, SCMP_SYS(accept4));

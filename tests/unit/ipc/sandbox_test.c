@@ -32,6 +32,7 @@ struct scene {
     int own_fd;
     int other_fd;
     int socket; /* made before */
+    int lmtp;   /* listens as "lmtp" in the other's folder */
     int pipe[2];
 };
 
@@ -112,6 +113,16 @@ static bool makes_a_unix_socket(const struct scene *s)
 {
     (void)s;
     return socket(AF_UNIX, SOCK_STREAM, 0) >= 0;
+}
+
+/* LMTP: the folder of the socket is one that it can open nothing in. */
+static bool connects_to_a_unix_socket(const struct scene *s)
+{
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s/lmtp", s->other);
+    return fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
 }
 
 /* Refused by the peer is not refused by the sandbox. */
@@ -260,9 +271,10 @@ static const struct try tries[] = {
     TRY(links_from_another_folder, 0, true),
     TRY(makes_a_file_in_its_folder, WRITERS, false),
     TRY(makes_folders_and_renames, WRITERS, false),
-    TRY(makes_an_internet_socket, SET_RESOLVE, false),
-    TRY(makes_a_unix_socket, 0, false),
-    TRY(connects, SET_RESOLVE, false),
+    TRY(makes_an_internet_socket, SET_RESOLVE | SET_SEND, false),
+    TRY(makes_a_unix_socket, SET_SEND, false),
+    TRY(connects_to_a_unix_socket, SET_SEND, false),
+    TRY(connects, SET_RESOLVE | SET_SEND, false),
     TRY(binds, SET_RESOLVE, false),
     TRY(listens, 0, false),
     TRY(runs_a_program, 0, false),
@@ -285,7 +297,11 @@ enum verdict { WORKED, REFUSED, NOT_ENTERED, NO_LANDLOCK };
 
 static struct sandbox box_of(enum process_kind kind, const struct scene *s)
 {
-    struct sandbox box = { .kind = kind, .network = kind == PROCESS_RESOLVE };
+    struct sandbox box = {
+        .kind = kind,
+        .network = kind == PROCESS_RESOLVE || kind == PROCESS_SEND,
+        .unix_sockets = kind == PROCESS_SEND,
+    };
 
     if (SET_ANY & WRITERS & 1U << kind) {
         box.paths[0] = (struct sandbox_path){ s->own, SANDBOX_READ | SANDBOX_WRITE };
@@ -330,6 +346,12 @@ static void scene_make(struct scene *s)
     close(fd);
     s->socket = socket(AF_INET, SOCK_STREAM, 0);
     assert_true(s->socket >= 0);
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s/lmtp", s->other);
+    s->lmtp = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(s->lmtp, (struct sockaddr *)&a, sizeof(a)), 0);
+    assert_int_equal(chmod(a.sun_path, 0666), 0);
+    assert_int_equal(listen(s->lmtp, 1), 0);
     assert_int_equal(pipe(s->pipe), 0);
 }
 
@@ -346,6 +368,7 @@ static void scene_drop(struct scene *s)
     close(s->own_fd);
     close(s->other_fd);
     close(s->socket);
+    close(s->lmtp);
     close(s->pipe[0]);
     close(s->pipe[1]);
     assert_int_equal(nftw(s->own, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
@@ -415,6 +438,12 @@ static void resolve_has_the_network_and_no_files(void **state)
     check_both(PROCESS_RESOLVE);
 }
 
+static void send_has_the_network_and_unix_sockets_and_no_files(void **state)
+{
+    (void)state;
+    check_both(PROCESS_SEND);
+}
+
 static void lookup_opens_nothing_by_name(void **state)
 {
     (void)state;
@@ -460,6 +489,7 @@ int main(void)
         cmocka_unit_test(receive_opens_nothing_by_name_and_makes_no_sockets),
         cmocka_unit_test(queue_touches_the_spool_and_no_network),
         cmocka_unit_test(resolve_has_the_network_and_no_files),
+        cmocka_unit_test(send_has_the_network_and_unix_sockets_and_no_files),
         cmocka_unit_test(lookup_opens_nothing_by_name),
         cmocka_unit_test(deliver_stays_below_its_mail_root),
         cmocka_unit_test(control_opens_nothing_by_name),
