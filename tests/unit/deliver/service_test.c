@@ -33,7 +33,7 @@ struct play {
 };
 
 /* A process has no end but its exit: what a play leaves stays here. */
-enum { PLAYS = 16 };
+enum { PLAYS = 32 };
 static struct play plays[PLAYS];
 static struct play *play; /* the one that runs */
 
@@ -113,6 +113,23 @@ static void hear(struct play *p, size_t n)
     assert_true(io_loop_run(p->worker.loop, &err));
 }
 
+static void on_turn(struct io_timer *t)
+{
+    io_loop_stop(t->loop);
+}
+
+/* One turn of the loop, whatever is there. */
+static void turn(struct play *p)
+{
+    struct io_timer timer;
+    struct err err = { 0 };
+
+    assert_true(io_timer_init(&timer, p->worker.loop, on_turn, &err));
+    io_timer_start(&timer, 1);
+    assert_true(io_loop_run(p->worker.loop, &err));
+    io_timer_done(&timer);
+}
+
 static void queue_comes(struct play *p)
 {
     int fds[2];
@@ -138,21 +155,35 @@ static void queue_dies(struct play *p)
     p->queue = NULL;
 }
 
-static struct play *begin(const char *path)
+/* TEXT with ROOT for each "@". */
+static void fill(char *out, size_t room, const char *text, const char *root)
+{
+    struct buf b = BUF_INIT(room - 1);
+
+    for (; *text; text++)
+        assert_true(*text == '@' ? buf_add_c(&b, root) : buf_add_char(&b, *text));
+    snprintf(out, room, "%.*s", STR_ARG(buf_str(&b)));
+    buf_done(&b);
+}
+
+/* DOMAIN: directives of the domain, in which @ is the mail root. Without ROOT it is a process for commands. */
+static struct play *begin_as(const char *domain, bool root)
 {
     struct err err = { 0 };
     struct play *p = play = play ? play + 1 : plays;
+    char text[400];
 
     assert_true(p < plays + PLAYS);
     *p = (struct play){ .box = box_make(), .arena = arena_new(1 << 22) };
     p->queue_handler = (struct ipc_handler){ .message = to_queue, .ended = ended };
+    fill(text, sizeof(text), domain, p->box.root);
     p->worker = (struct worker){
         .service = &deliver_service,
         .loop = io_loop_new(&err),
         .handler = { .message = to_service, .ended = ended },
-        .config = server_config(&p->box, path, &p->bundle, p->arena),
+        .config = server_config_of(text, &p->bundle, p->arena),
         .hand = &p->hand,
-        .param = arena_str(p->arena, str_from_c(p->box.root)),
+        .param = root ? arena_str(p->arena, str_from_c(p->box.root)) : STR(""),
     };
     assert_true(p->worker.service->start(&p->worker, &err));
     queue_comes(p);
@@ -160,6 +191,14 @@ static struct play *begin(const char *path)
     assert_int_equal(p->seen[0].type, IPC_KEPT_END);
     assert_int_equal(p->seen[0].lease, 0);
     return p;
+}
+
+static struct play *begin(const char *path)
+{
+    char domain[200];
+
+    snprintf(domain, sizeof(domain), "deliver maildir:@/%s;", path);
+    return begin_as(domain, true);
 }
 
 static void end(struct play *p)
@@ -429,6 +468,176 @@ static void status_says_what_it_does(void **state)
     end(p);
 }
 
+/* ---- other ways than a Maildir ---- */
+
+/* Sends L and hears its outcome. */
+static const struct seen *outcome_of(struct play *p, struct ipc_lease l)
+{
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    hear(p, 1);
+    assert_int_equal(p->seen[0].type, IPC_OUTCOME);
+    assert_int_equal(p->seen[0].lease, l.lease);
+    return &p->seen[0];
+}
+
+static void fails_with(struct play *p, struct ipc_lease l, const char *code)
+{
+    const struct seen *seen = outcome_of(p, l);
+
+    if (strcmp(seen->code, code) != 0)
+        fail_msg("%s %s, not %s", seen->code, seen->text, code);
+    assert_int_equal(seen->status, code[0] == '5' ? IPC_PERM : IPC_TEMP);
+    assert_string_equal(seen->code, code);
+}
+
+static void an_mbox_has_each_message_behind_the_others_C068_C136(void **state)
+{
+    struct play *p = begin_as("deliver mbox:@/{domain}/{user};", true);
+    const char *message = "From carol@example.net Wed Nov 18 11:06:40 2026\nReturn-Path: <carol@example.net>\n"
+                          "Delivered-To: anna+x@example.org\nReceived: from x\nSubject: y\n\nb\377dy\n\n";
+    char twice[1000];
+
+    (void)state;
+    for (uint64_t i = 1; i <= 2; i++)
+        assert_int_equal(outcome_of(p, lease_of(i, STR("anna")))->status, IPC_OK);
+    snprintf(twice, sizeof(twice), "%s%s", message, message);
+    box_assert_file(&p->box, "example.org", "anna", str_from_c(twice));
+    fails_with(p, lease_of(3, STR("..")), "5.1.3");
+    end(p);
+}
+
+static void a_command_takes_the_message_or_says_why_not(void **state)
+{
+    struct play *p = begin_as("deliver pipe:/bin/sh -c \"cat >@/$0; echo $SENDER; exit $1\" {user} {detail};", false);
+    struct ipc_lease l = lease_of(1, STR("anna"));
+
+    (void)state;
+    l.detail = STR("0");
+    assert_int_equal(outcome_of(p, l)->status, IPC_OK);
+    assert_string_equal(p->seen[0].code, "2.0.0");
+    box_assert_file(&p->box, ".", "anna",
+                    STR("Return-Path: <carol@example.net>\nDelivered-To: anna+x@example.org\n"
+                        "Received: from x\nSubject: y\n\nb\377dy\n"));
+    l.detail = STR("67");
+    fails_with(p, l, "5.1.1");
+    assert_string_equal(p->seen[0].text, "the command ended with 67: carol@example.net");
+    l.detail = STR("75");
+    fails_with(p, l, "4.3.0");
+    /* Where it was before it is a loop for a command, too (C072). */
+    l.body = STR("Delivered-To: anna+x@example.org\r\n\r\n");
+    fails_with(p, l, "5.4.6");
+    end(p);
+}
+
+static void what_an_alias_names_is_for_processes_without_a_mail_root(void **state)
+{
+    struct play *p = begin_as("deliver maildir:@/{user}; alias-commands on;", false);
+    struct ipc_lease l = lease_of(1, STR("anna"));
+    char text[100];
+
+    (void)state;
+    fails_with(p, l, "4.3.5");
+    l.kind = IPC_DELIVERY_COMMAND;
+    fill(text, sizeof(text), "/usr/bin/touch \"@/by a command\"", p->box.root);
+    l.command = str_from_c(text);
+    assert_int_equal(outcome_of(p, l)->status, IPC_OK);
+    box_assert_file(&p->box, ".", "by a command", STR(""));
+    l.command = STR("touch x");
+    fails_with(p, l, "4.3.5");
+
+    l.kind = IPC_DELIVERY_FILE;
+    fill(text, sizeof(text), "@/by a file", p->box.root);
+    l.command = str_from_c(text);
+    assert_int_equal(outcome_of(p, l)->status, IPC_OK);
+    struct str got = box_read(&p->box, ".", "by a file");
+    assert_true(str_starts(got, STR("From carol@example.net ")));
+    free((char *)(uintptr_t)got.p);
+    assert_int_equal(symlinkat("by a file", p->box.fd, "link"), 0);
+    fill(text, sizeof(text), "@/link", p->box.root);
+    l.command = str_from_c(text);
+    fails_with(p, l, "4.3.5");
+    l.command = STR("relative");
+    fails_with(p, l, "4.3.5");
+    l.command = STR("");
+    fails_with(p, l, "4.3.5");
+    l.command = STR("/");
+    fails_with(p, l, "5.1.3");
+    l.command = STR("/dev/null");
+    assert_int_equal(outcome_of(p, l)->status, IPC_OK);
+    end(p);
+}
+
+static void commands_are_not_for_processes_with_a_mail_root(void **state)
+{
+    struct play *p = begin_as("deliver pipe:/usr/bin/touch @/x; alias-commands on;", true);
+    struct ipc_lease l = lease_of(1, STR("anna"));
+
+    (void)state;
+    fails_with(p, l, "4.3.5");
+    l.kind = IPC_DELIVERY_COMMAND;
+    l.command = STR("/bin/true");
+    fails_with(p, l, "4.3.5");
+    l.kind = IPC_DELIVERY_FILE;
+    fails_with(p, l, "4.3.5");
+    assert_int_equal(box_count(&p->box, ".", NULL), 0);
+    end(p);
+}
+
+static void aliases_name_nothing_where_that_is_off(void **state)
+{
+    struct play *p = begin_as("deliver maildir:@/{user};", false);
+    struct ipc_lease l = lease_of(1, STR("anna"));
+
+    (void)state;
+    l.kind = IPC_DELIVERY_COMMAND;
+    l.command = STR("/bin/true");
+    fails_with(p, l, "5.7.1");
+    l.kind = IPC_DELIVERY_FILE;
+    l.command = STR("/dev/null");
+    fails_with(p, l, "5.7.1");
+    end(p);
+}
+
+/* Until the command of LEASE has begun: it makes a file. */
+static void begin_command(struct play *p, struct ipc_lease l)
+{
+    assert_true(ipc_send_lease(p->queue, &l, -1));
+    ipc_channel_flush(p->queue);
+    while (faccessat(p->box.fd, "begun", F_OK, 0) < 0)
+        turn(p);
+}
+
+static void a_command_that_runs_is_let_finish_when_the_server_stops(void **state)
+{
+    struct play *p = begin_as("deliver pipe:/bin/sh -c \"touch @/begun; until test -e @/go; do :; done\";", false);
+
+    (void)state;
+    begin_command(p, lease_of(1, STR("anna")));
+    p->worker.service->stop(&p->worker, 60000);
+    assert_false(p->exited);
+    box_make_file(&p->box, "go", STR(""));
+    hear(p, 1);
+    assert_int_equal(p->seen[0].type, IPC_OUTCOME);
+    assert_int_equal(p->seen[0].status, IPC_OK);
+    assert_true(p->exited);
+    end(p);
+}
+
+/* Nothing is known of its message then: the lease ends with the process. */
+static void a_command_that_does_not_finish_in_that_time_is_ended_without_an_outcome(void **state)
+{
+    struct play *p = begin_as("deliver pipe:/bin/sh -c \"touch @/begun; exec sleep 1000\";", false);
+
+    (void)state;
+    begin_command(p, lease_of(1, STR("anna")));
+    p->n_seen = 0;
+    p->worker.service->stop(&p->worker, 0);
+    while (!p->exited)
+        turn(p);
+    assert_int_equal(p->n_seen, 0);
+    end(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +652,13 @@ int main(void)
         cmocka_unit_test(retiring_waits_until_every_outcome_is_settled),
         cmocka_unit_test(stopping_waits_for_nothing_but_what_was_begun),
         cmocka_unit_test(status_says_what_it_does),
+        cmocka_unit_test(an_mbox_has_each_message_behind_the_others_C068_C136),
+        cmocka_unit_test(a_command_takes_the_message_or_says_why_not),
+        cmocka_unit_test(what_an_alias_names_is_for_processes_without_a_mail_root),
+        cmocka_unit_test(commands_are_not_for_processes_with_a_mail_root),
+        cmocka_unit_test(aliases_name_nothing_where_that_is_off),
+        cmocka_unit_test(a_command_that_runs_is_let_finish_when_the_server_stops),
+        cmocka_unit_test(a_command_that_does_not_finish_in_that_time_is_ended_without_an_outcome),
     };
 
     return cmocka_run_group_tests_name("deliver/service", tests, NULL, NULL);
