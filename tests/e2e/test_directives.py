@@ -69,6 +69,70 @@ def test_origin_is_where_postmaster_without_a_domain_lives(make_server):
     server.wait_mail("postmaster")
 
 
+def test_relay_from(make_server):
+    refused = make_server().send(HEADER, to="x@elsewhere.test")
+    assert refused == 550 and refused.status == "5.7.1"
+    server = make_server(top="relay-from 127.0.0.1; route elsewhere.test discard;")
+    assert server.send(HEADER, to="x@elsewhere.test") == 250
+
+
+def test_relay_from_of_a_listener_replaces_that_of_the_top(make_server):
+    server = make_server(top="relay-from 127.0.0.1; route elsewhere.test discard;", listen="relay-from none;")
+    assert server.send(HEADER, to="x@elsewhere.test") == 550
+
+
+def test_relay_from_names_a_file_of_clients(make_server):
+    server = make_server(start=False, top="relay-from file:clients; route elsewhere.test discard;")
+    server.write("clients", "192.0.2.1\n127.0.0.1 this machine\n")
+    server.start()
+    assert server.send(HEADER, to="x@elsewhere.test") == 250
+
+
+def test_route_by_address_domain_and_parent(make_server):
+    server = make_server(top="""relay-from 127.0.0.1;
+        route * fail "5.1.2 not from here";
+        route .elsewhere.test fail "5.7.1 below";
+        route elsewhere.test fail "5.1.0 domain";
+        route anna@elsewhere.test defer "4.3.2 later";
+        route ada@example.test fail "5.1.6 ada has moved";""")
+    with server.wire() as wire:
+        wire.ehlo()
+        for to, code, status, text in (
+                ("x@nowhere.test", 550, "5.1.2", "not from here"), ("x@a.b.elsewhere.test", 550, "5.7.1", "below"),
+                ("x@elsewhere.test", 550, "5.1.0", "domain"), ("anna+x@Elsewhere.test", 450, "4.3.2", "later"),
+                ("ada@example.test", 550, "5.1.6", "ada has moved")):
+            wire.cmd("MAIL FROM:<carol@example.net>")
+            reply = wire.cmd(f"RCPT TO:<{to}>")
+            assert (reply.code, reply.status) == (code, status) and text in reply.text, to
+            wire.cmd("RSET")
+
+
+def test_senders_and_listeners_are_conditions_of_a_route(make_server):
+    server = make_server(top="""relay-from 127.0.0.1;
+        route elsewhere.test fail "5.7.1 no reports" { senders <>; listeners printers; }
+        route elsewhere.test fail "5.1.0 not these" { listeners scanners; }
+        route elsewhere.test discard;
+        listen unix:other { name scanners; }""", listen="name printers;")
+    with server.wire() as wire:
+        wire.ehlo()
+        for sender, code in (("", 550), ("carol@example.net", 250)):
+            wire.cmd(f"MAIL FROM:<{sender}>")
+            assert wire.cmd("RCPT TO:<x@elsewhere.test>") == code
+            wire.cmd("RSET")
+
+
+def test_a_route_for_one_address_of_ours_is_stronger_than_its_domain(make_server):
+    server = make_server(top="route eve@example.test mbox:mail/{user}.mbox;", users=["ada", "eve"])
+    assert server.send(HEADER + b"for eve\r\n", to="eve@example.test") == 250
+    assert server.send(HEADER + b"for ada\r\n") == 250
+    server.wait_mail("ada")
+    server.wait_queue_empty()
+    with open(server.path("mail", "eve.mbox"), "rb") as box:
+        kept = box.read()
+    assert kept.startswith(b"From carol@example.net ") and b"\nfor eve\n" in kept and b"for ada" not in kept
+    assert not server.mail("eve")
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="needs root: only root may change users")
 def test_run_as_makes_one_account_of_all(make_server):
     server = make_server(start=False, top="run-as daemon;")
