@@ -279,9 +279,17 @@ static void fail(struct dns_query *q, const char *words)
     q->answer = (struct dns_answer){ .status = DNS_FAILED, .error = str_from_c(words) };
 }
 
+/* "validation failure <mx.example. A IN>: signature expired from 192.0.2.53" without what the asker knows. */
+static struct str without_head(struct str why)
+{
+    size_t at = str_find(why, '>');
+
+    return str_starts(why, STR("validation failure <")) && at < why.n ? str_skip(why, at + 3) : why;
+}
+
 static void fill_bogus(struct dns_query *q, const char *why)
 {
-    struct str text = arena_str(q->arena, str_trim(str_from_c(why)));
+    struct str text = arena_str(q->arena, without_head(str_trim(str_from_c(why))));
 
     q->answer = (struct dns_answer){
         .status = DNS_BOGUS,
@@ -301,7 +309,7 @@ static void on_result(void *arg, int rcode, void *packet, int packet_n, int secu
     if (security == 1)
         fill_bogus(q, why_bogus);
     else if (rcode != 0)
-        fail(q, "no server answered");
+        fail(q, "no server gave an answer");
     else if (!dns_answer_read(str_of(packet, (size_t)packet_n), q->type, q->arena, &q->answer))
         fail(q, "an answer that is no DNS message");
     else

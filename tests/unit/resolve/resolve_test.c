@@ -276,7 +276,7 @@ static void what_may_mend_is_for_later(void **state) /* C139 */
     struct room *r = *state;
 
     assert_answer(r, ROUTE_MX, "broken.example", IPC_PLAN_TEMP, LOG_REASON_DNS,
-                  "4.4.3 DNS, MX of broken.example: no server answered");
+                  "4.4.3 DNS, MX of broken.example: no server gave an answer");
     assert_int_equal(r->last.keep_msec, ROUTE_KEEP_LEAST_MSEC);
     assert_answer(r, ROUTES, "a.example", IPC_PLAN_TEMP, LOG_REASON_DNS, "4.3.0 no such route");
     assert_answer(r, ROUTE_MAILDIR, "a.example", IPC_PLAN_TEMP, LOG_REASON_DNS, "4.3.0 no such route");

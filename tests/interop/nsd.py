@@ -1,0 +1,96 @@
+"""NSD, a name server: the one that is installed, else Debian's package unpacked into a folder of its own.
+
+The package is not asked for by tools/deps: it would start a server of its own on port 53.
+"""
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+from postfix import Unavailable, cache_folder
+
+CONFIG = """\
+server:
+    ip-address: 127.0.0.1
+    port: {port}
+    username: ""
+    zonesdir: "{folder}"
+    database: ""
+    pidfile: "{folder}/pid"
+    xfrdfile: "{folder}/xfrd"
+    zonelistfile: "{folder}/list"
+    xfrdir: "{folder}"
+    server-count: 1
+remote-control:
+    control-enable: no
+"""
+
+
+def program():
+    """The path of nsd; downloads it once when it is not installed."""
+    installed = shutil.which("nsd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    if installed:
+        return installed
+    folder = os.path.join(cache_folder(), "nsd")
+    path = os.path.join(folder, "usr/sbin/nsd")
+    try:
+        if not os.path.exists(path):
+            with tempfile.TemporaryDirectory() as load:
+                subprocess.run(["apt-get", "download", "nsd"], cwd=load, check=True, timeout=120,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                archive = os.path.join(load, os.listdir(load)[0])
+                subprocess.run(["dpkg", "-x", archive, folder], check=True, timeout=60)
+        found = subprocess.run(["ldd", path], text=True, stdout=subprocess.PIPE, check=True).stdout
+    except (OSError, subprocess.SubprocessError, IndexError) as bad:
+        raise Unavailable("the nsd package cannot be had") from bad
+    missing = [line.split()[0] for line in found.splitlines() if "not found" in line]
+    if missing:
+        raise Unavailable(f"nsd lacks {' '.join(missing)}")
+    return path
+
+
+def free_port():
+    """One that is free for UDP and TCP alike."""
+    while True:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
+                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            try:
+                udp.bind(tcp.getsockname())
+            except OSError:
+                continue
+            return tcp.getsockname()[1]
+
+
+class Nsd:
+    """Serves ZONES (name: file) on loopback until stop(). FOLDER is its to write in."""
+
+    def __init__(self, folder, zones):
+        self.port = free_port()
+        self.log = os.path.join(folder, "nsd.log")
+        config = os.path.join(folder, "nsd.conf")
+        with open(config, "w", encoding="ascii") as out:
+            out.write(CONFIG.format(port=self.port, folder=folder))
+            for zone, path in zones.items():
+                out.write(f'zone:\n    name: "{zone}"\n    zonefile: "{path}"\n')
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen([program(), "-d", "-c", config], stdout=log, stderr=log)
+        self.wait()
+
+    def wait(self):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        self.stop()
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            raise AssertionError("nsd does not come up: " + log.read())
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(timeout=20)

@@ -1,0 +1,115 @@
+"""DNSSEC: zones signed by ldns-signzone, served by nsd, validated by us."""
+import glob
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import nsd
+
+ASK = os.path.join(os.environ["VEREDUS_BUILD"], "tests", "interop", "ask-dns")
+
+ZONE = """$ORIGIN {zone}.
+$TTL 300
+@ IN SOA ns hostmaster 1 3600 600 86400 60
+@ IN NS ns
+@ IN MX 10 mx
+ns IN A 127.0.0.1
+mx IN A 192.0.2.1
+mx IN AAAA 2001:db8::1
+alias IN CNAME mx
+"""
+
+
+def run(*arguments, cwd):
+    done = subprocess.run(arguments, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")
+    return done.stdout.decode()
+
+
+def write_zone(folder, zone):
+    with open(os.path.join(folder, zone), "w", encoding="ascii") as out:
+        out.write(ZONE.format(zone=zone))
+
+
+def sign(folder, zone, *options):
+    """Writes ZONE.signed, by a key of its own; its trust anchor, a line."""
+    write_zone(folder, zone)
+    key = run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone, cwd=folder).strip()
+    run("ldns-signzone", *options, zone, key, cwd=folder)
+    with open(os.path.join(folder, key + ".ds"), encoding="ascii") as anchor:
+        return anchor.read()
+
+
+def change(folder, zone, former, new):
+    """As somebody does who has the zone and not its key."""
+    path = os.path.join(folder, zone + ".signed")
+    with open(path, encoding="ascii") as signed:
+        text = signed.read()
+    assert former in text
+    with open(path, "w", encoding="ascii") as out:
+        out.write(text.replace(former, new))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Port, and file of anchors, of a server of a plain, a well signed, an expired and a changed zone."""
+    if not shutil.which("ldns-signzone") or not shutil.which("ldns-keygen"):
+        pytest.skip("ldns-signzone is not installed")
+    try:
+        nsd.program()
+    except nsd.Unavailable as why:
+        pytest.skip(str(why))
+    folder = str(tmp_path_factory.mktemp("zones"))
+    anchors = sign(folder, "good.example") + sign(folder, "changed.example")
+    anchors += sign(folder, "expired.example", "-i", "20200101", "-e", "20200201")
+    change(folder, "changed.example", "192.0.2.1", "192.0.2.66")
+    write_zone(folder, "plain.example")
+    with open(os.path.join(folder, "anchors"), "w", encoding="ascii") as out:
+        out.write(anchors)
+    zones = {os.path.basename(p)[:-len(".signed")]: p for p in glob.glob(os.path.join(folder, "*.signed"))}
+    server = nsd.Nsd(folder, {**zones, "plain.example": os.path.join(folder, "plain.example")})
+    yield server.port, os.path.join(folder, "anchors")
+    server.stop()
+
+
+def ask(served, *questions):
+    port, anchors = served
+    words = [word for question in questions for word in question.split()]
+    return run(ASK, str(port), anchors, *words, cwd="/").splitlines()
+
+
+def test_a_signed_zone_is_secure(served):
+    assert ask(served, "good.example MX", "mx.good.example A", "mx.good.example AAAA", "alias.good.example A") == [
+        "found secure 1 ", "found secure 1 ", "found secure 1 ", "found secure 1 "]
+
+
+def test_that_there_is_nothing_is_proved_too(served):
+    assert ask(served, "ns.good.example AAAA", "gone.good.example MX") == [
+        "no-data secure 0 ", "no-name secure 0 "]
+
+
+def test_a_plain_zone_is_insecure_and_good(served):
+    assert ask(served, "plain.example MX", "mx.plain.example A", "gone.plain.example A") == [
+        "found insecure 1 ", "found insecure 1 ", "no-name insecure 0 "]
+
+
+def test_a_changed_record_is_bogus_and_the_others_are_not(served):
+    changed, other = ask(served, "mx.changed.example A", "mx.changed.example AAAA")
+    assert changed.startswith("bogus insecure 0 ")
+    assert "signature verification failed" in changed
+    assert other == "found secure 1 "
+
+
+def test_signatures_that_are_over_make_bogus(served):
+    line = ask(served, "expired.example MX")[0]
+    assert line.startswith("bogus insecure 0 ")
+    assert "signature expired" in line
+
+
+def test_without_an_anchor_nothing_is_said_to_be_secure(served, tmp_path):
+    elsewhere = tmp_path / "anchors"
+    elsewhere.write_text("elsewhere.example. IN DS 1 8 2 " + "00" * 32 + "\n")
+    assert ask((served[0], str(elsewhere)), "good.example MX", "mx.changed.example A") == [
+        "found insecure 1 ", "found insecure 1 "]
