@@ -27,9 +27,10 @@
  * added in time goes behind the final dot of this one (RFC 2920 3.1). A transaction that was left before its
  * end is followed by RSET, in the same write.
  *
- * OUT is this connection's alone. Commands are written whole and as far as there is room: a large group goes
- * out over several calls, so call again when OUT was sent, even if nothing came. Replies are read whether
- * there is room or not, so that both sides can never wait for the other to read.
+ * OUT may be one buffer for all connections, as long as it is sent or kept before another writes to it.
+ * Commands are written whole and as far as there is room: a large group goes out over several calls, so call
+ * again when OUT was sent, even if nothing came. Replies are read whether there is room or not, so that both
+ * sides can never wait for the other to read.
  *
  * Replies are matched by counting. What the peer says while nothing is asked of it, or says in a way that is
  * no SMTP, ends the session: CLOSE with a FAILURE whose code is 0. A session that ends early (lost, 421,
@@ -133,9 +134,9 @@ struct smtp_client_tx {
     size_t n_recipients; /* at least 1 */
     uint64_t size;       /* of the content as it will be sent, without stuffing: SIZE= (RFC 1870) */
     bool eight_bit;      /* content has octets above 127: wants BODY=8BITMIME (C095) */
-    bool utf8;           /* address or header is not ASCII: wants SMTPUTF8 (C183) */
+    bool utf8;           /* not ASCII: wants SMTPUTF8 (C183); sender and addresses are looked at anyway */
     bool utf8_header;    /* of it: the header (X.6.9 rather than X.6.7) */
-    bool probe;          /* MAIL and RCPT alone: OK is 2yz to RCPT, and there is no content */
+    bool probe;          /* MAIL and RCPT alone: OK is 2yz to RCPT, of stage RCPT; there is no content */
     bool begun;          /* set by the machine: the first octet of content was given out */
     bool in_doubt;       /* set by the machine: the dot was given out and no reply to it came */
 
@@ -143,6 +144,7 @@ struct smtp_client_tx {
     struct smtp_client_place written; /* the next command to write */
     struct smtp_client_place read;    /* the command whose reply is next */
     size_t accepted;                  /* 2yz to RCPT */
+    bool says_utf8;                   /* MAIL has SMTPUTF8 */
     bool mail_refused;
     bool ended; /* the dot may be written */
 };
@@ -186,7 +188,7 @@ bool smtp_client_wants(const struct smtp_client *c);
  *     5.6.7, 5.6.9    no SMTPUTF8 (RFC 6531 3.2, C183)
  *     5.1.7, 5.1.3    sender, address: longer than SMTP_CLIENT_PATH_MAX, CR, LF or NUL in it, empty address
  *
- * A bad address is refused alone. When the session has ended meanwhile all get AGAIN.
+ * An address is refused alone. When the session has ended meanwhile all get AGAIN.
  */
 void smtp_client_add(struct smtp_client *c, struct smtp_client_tx *tx);
 

@@ -168,6 +168,8 @@ static bool path_is_sane(struct str path)
            !str_has(path, '\0');
 }
 
+#define NO_SMTPUTF8 "the next host does not take internationalized mail (SMTPUTF8)"
+
 /* What keeps all of TX from this peer; kind NONE: nothing. */
 static struct smtp_client_result obstacle(const struct smtp_client *c, const struct smtp_client_tx *tx)
 {
@@ -177,9 +179,9 @@ static struct smtp_client_result obstacle(const struct smtp_client *c, const str
     if (!path_is_sane(tx->sender)) {
         status = STR("5.1.7");
         text = STR("the reverse-path cannot be written in SMTP");
-    } else if (tx->utf8 && !f->smtputf8) {
+    } else if (!f->smtputf8 && (tx->utf8 || !str_is_ascii(tx->sender))) {
         status = tx->utf8_header ? STR("5.6.9") : STR("5.6.7");
-        text = STR("the next host does not take internationalized mail (SMTPUTF8)");
+        text = STR(NO_SMTPUTF8);
     } else if (tx->eight_bit && !f->eight_bit) {
         status = STR("5.6.3");
         text = STR("the next host does not take 8-bit content (8BITMIME)");
@@ -190,21 +192,37 @@ static struct smtp_client_result obstacle(const struct smtp_client *c, const str
     return smtp_client_ours(status.n ? SMTP_RESULT_PERM : SMTP_RESULT_NONE, SMTP_STAGE_MAIL, status, text);
 }
 
+/* The same for one recipient. */
+static struct smtp_client_result address_obstacle(const struct smtp_client *c, struct str address)
+{
+    struct str status = STR_NONE, text = STR_NONE;
+
+    if (!address.n || !path_is_sane(address)) {
+        status = STR("5.1.3");
+        text = STR("the forward-path cannot be written in SMTP");
+    } else if (!c->features.smtputf8 && !str_is_ascii(address)) {
+        status = STR("5.6.7");
+        text = STR(NO_SMTPUTF8);
+    }
+    return smtp_client_ours(status.n ? SMTP_RESULT_PERM : SMTP_RESULT_NONE, SMTP_STAGE_RCPT, status, text);
+}
+
 void smtp_client_screen(struct smtp_client *c, struct smtp_client_tx *tx)
 {
     const struct smtp_client_result whole = obstacle(c, tx);
-    const struct smtp_client_result address = smtp_client_ours(
-        SMTP_RESULT_PERM, SMTP_STAGE_RCPT, STR("5.1.3"), STR("the forward-path cannot be written in SMTP"));
     size_t asked = 0;
 
     if (whole.kind != SMTP_RESULT_NONE)
         smtp_client_settle(tx, &whole);
-    for (size_t i = 0; i < tx->n_recipients; i++) {
+    tx->says_utf8 = tx->utf8 || !str_is_ascii(tx->sender);
+    for (size_t i = 0; i < tx->n_recipients && whole.kind == SMTP_RESULT_NONE; i++) {
         struct smtp_client_recipient *r = &tx->recipients[i];
-        if (whole.kind == SMTP_RESULT_NONE && (!r->address.n || !path_is_sane(r->address)))
-            smtp_client_settle_one(tx, i, &address);
-        r->asked = r->result.kind == SMTP_RESULT_NONE;
+        const struct smtp_client_result alone = address_obstacle(c, r->address);
+        if (alone.kind != SMTP_RESULT_NONE)
+            smtp_client_settle_one(tx, i, &alone);
+        r->asked = alone.kind == SMTP_RESULT_NONE;
         asked += r->asked;
+        tx->says_utf8 |= r->asked && !str_is_ascii(r->address);
     }
     if (!asked)
         smtp_client_finish(c, tx);

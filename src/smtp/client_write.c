@@ -29,12 +29,15 @@ static bool put_hello(struct smtp_client *c, struct buf *out)
     return put(c, out, verb, c->hostname, STR("\r\n"));
 }
 
-/* No parameter that was not offered (C150), and no blank behind the colon (C025). */
+/*
+ * No parameter that was not offered (C150): who needs one that was not is screened out before. No blank
+ * behind the colon (C025).
+ */
 static bool put_mail(struct smtp_client *c, const struct smtp_client_tx *tx, struct buf *out)
 {
     char octets[COMMAND_MAX - SMTP_CLIENT_PATH_MAX];
-    const char *body = tx->eight_bit && c->features.eight_bit ? " BODY=8BITMIME" : "";
-    const char *utf8 = tx->utf8 && c->features.smtputf8 ? " SMTPUTF8" : "";
+    const char *body = tx->eight_bit ? " BODY=8BITMIME" : "";
+    const char *utf8 = tx->says_utf8 ? " SMTPUTF8" : "";
     char size[32] = "";
 
     if (c->features.size)

@@ -117,6 +117,10 @@ static void says_what_was_offered(void **state)
         { "all",
           HELLO "S: 250-mx\nS: 250-SIZE 1000\nS: 250-8bitmime\nS: 250-DSN\nS: 250 SMTPUTF8\n! ready\n"
                 "+ a@b c@d size=1000 8bit utf8\nC: MAIL FROM:<a@b> SIZE=1000 BODY=8BITMIME SMTPUTF8\n" },
+        { "SMTPUTF8 for an address", HELLO "S: 250-mx\nS: 250 SMTPUTF8\n! ready\n+ a@b \xc3\xbc@d\n"
+                                           "C: MAIL FROM:<a@b> SMTPUTF8\n" },
+        { "SMTPUTF8 for a sender", HELLO "S: 250-mx\nS: 250 SMTPUTF8\n! ready\n+ \xc3\xbc@b c@d\n"
+                                         "C: MAIL FROM:<\xc3\xbc@b> SMTPUTF8\n" },
         { "not needed", HELLO "S: 250-mx\nS: 250-8BITMIME\nS: 250 SMTPUTF8\n! ready\n+ a@b c@d size=1000\n"
                               "C: MAIL FROM:<a@b>\n" },
         { "size without a number", HELLO "S: 250-mx\nS: 250 SIZE\n! ready\n+ a@b c@d size=99999\n"
@@ -149,6 +153,14 @@ static void keeps_from_a_peer_what_it_cannot_take(void **state)
         { "C183: header", PLAIN
           "! ready\n+ a@b c@d utf8 header\n"
           "= c@d perm mail 0 5.6.9 own: the next host does not take internationalized mail (SMTPUTF8)\n" },
+        { "C183: an address alone, though nobody said so", PIPES
+          "! ready\n+ a@b c\xc3\xbc@d e@f\nC: MAIL FROM:<a@b>\nC: RCPT TO:<e@f>\nC: DATA\nS: 250\nS: 550 no\n"
+          "S: 554 no\n= c\xc3\xbc@d perm rcpt 0 5.6.7 own: the next host does not take internationalized "
+          "mail "
+          "(SMTPUTF8)\n= e@f perm rcpt 550 5.0.0 peer: no\n" },
+        { "C183: a sender, though nobody said so", PLAIN
+          "! ready\n+ \xc3\xbc@b e@f\n"
+          "= e@f perm mail 0 5.6.7 own: the next host does not take internationalized mail (SMTPUTF8)\n" },
         { "added before the features are known, and the next goes on",
           "+ a@b c@d 8bit\n+ a@b e@f\n" PLAIN "! ready\n"
           "= c@d perm mail 0 5.6.3 own: the next host does not take 8-bit content (8BITMIME)\nC: MAIL "
