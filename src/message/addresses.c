@@ -93,17 +93,29 @@ static void take_atom(struct message_address_reader *r, struct part *p)
     add_word(r, p, str_slice(r->in, from, r->pos));
 }
 
+/* A quoted pair, or one octet of a quoted string; 0: there is neither (RFC 5322 3.2.1, 3.2.4). */
+static size_t quoted_length(const struct message_address_reader *r)
+{
+    struct str rest = str_skip(r->in, r->pos);
+
+    if (!rest.n || rest.p[0] == '\0')
+        return 0;
+    if (rest.p[0] != '\\')
+        return 1;
+    return rest.n > 1 && ((unsigned char)rest.p[1] >= ' ' || rest.p[1] == '\t') ? 2 : 0;
+}
+
 /* With its quotes; folding inside is undone. False: it has no end. */
 static bool take_quoted(struct message_address_reader *r, struct part *p)
 {
-    size_t from = r->pos++;
+    size_t n;
 
     add_word(r, p, STR("\""));
-    while (r->pos < r->in.n && !at(r, '"')) {
-        from = r->pos;
-        r->pos += at(r, '\\') && r->pos + 1 < r->in.n ? 2 : 1;
-        if (r->in.p[from] != '\r' && r->in.p[from] != '\n')
-            add(p, str_slice(r->in, from, r->pos));
+    r->pos++;
+    while (!at(r, '"') && (n = quoted_length(r))) {
+        if (!at(r, '\r') && !at(r, '\n'))
+            add(p, str_slice(r->in, r->pos, r->pos + n));
+        r->pos += n;
     }
     add(p, STR("\""));
     p->end = r->pos + 1;
@@ -145,7 +157,7 @@ static bool take_literal(struct message_address_reader *r, struct part *p)
     size_t from = r->pos;
 
     *p = (struct part){ .whole = true, .any = true, .word = true };
-    while (r->pos < r->in.n && !at(r, ']'))
+    while (r->pos < r->in.n && !at(r, ']') && (unsigned char)r->in.p[r->pos] > ' ')
         r->pos++;
     if (!eat(r, ']'))
         return false;
