@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/row.h"
+#include "cmd/select.h"
 #include "cmd/server.h"
 #include "cmd/subcommands.h"
 #include "cmd/text.h"
@@ -75,20 +76,24 @@ static void put_state(const struct listing *l, const json_t *row, struct buf *ou
         buf_printf(out, " by %s", row_text_c(row, "account"));
 }
 
-/* What stands below: "mx1.example.net: 451 4.7.1 greylisted, try again later (6 attempts)". */
+/*
+ * What stands below: "mx1.example.net: 451 4.7.1 greylisted, try again later (6 attempts)"; of a held one why it is held.
+ */
 static void put_reason(const json_t *row, struct buf *out)
 {
     uint64_t attempts = row_number(row, "attempt");
-    struct str reply = row_text(row, "reply"), error = row_text(row, "error"), note = row_text(row, "note");
-    struct str words = reply.n ? reply : error.n ? error : note.n ? note : row_text(row, "reason");
+    struct str reply = row_text(row, "reply"), note = row_text(row, "note"), host = row_text(row, "host");
+    struct str words = reply.n ? reply : row_text(row, "error");
 
-    if (!words.n)
+    if (note.n || !words.n) {
+        buf_add(out, note.n ? note : row_text(row, "reason"));
         return;
-    if (row_has(row, "host"))
-        buf_printf(out, "%s: ", row_text_c(row, "host"));
-    if (row_has(row, "code"))
+    }
+    if (host.n)
+        buf_printf(out, "%.*s: ", STR_ARG(host));
+    if (reply.n && row_has(row, "code"))
         buf_printf(out, "%" PRIu64 " ", row_number(row, "code"));
-    if (row_has(row, "status"))
+    if (reply.n && row_has(row, "status"))
         buf_printf(out, "%s ", row_text_c(row, "status"));
     buf_add(out, words);
     if (attempts)
@@ -232,17 +237,16 @@ int cmd_queue_list(const struct cmd_call *call)
         .sender_width = ADDRESS_LEAST,
         .recipient_width = ADDRESS_LEAST,
     };
-    struct server s;
+    struct select select;
+    struct server s = { .fd = -1 };
     struct str line;
     json_t *row;
 
-    if (call->argc > 1) {
-        json_decref(l.ahead);
-        return cmd_fail(CMD_USAGE, "all of them: veredus queue --json | jq 'select(.state==\"deferred\")'",
-                        "%s: '%s': choosing messages is not built yet", call->words, call->argv[1]);
-    }
+    int status = select_read(&select, call, "queue list", 0);
+    if (status != CMD_OK)
+        goto out;
     if (server_open(&s, call, false) == CMD_OK)
-        server_ask(&s, json_pack("{s:s}", "command", "queue list"));
+        server_ask(&s, json_incref(select.request));
     while ((row = server_next(&s, &line))) {
         if (call->json)
             printf("%.*s\n", STR_ARG(line));
@@ -254,8 +258,10 @@ int cmd_queue_list(const struct cmd_call *call)
         begin(&l);
     if (!call->json && !call->quiet && s.exit == CMD_OK)
         closing(&l);
-    int status = s.exit;
+    status = s.exit;
     server_close(&s);
+out:
+    json_decref(select.request);
     json_decref(l.ahead);
     buf_done(&l.line);
     return status;

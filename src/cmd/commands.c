@@ -1,6 +1,7 @@
 /* cmd/commands.c -- the table of subcommands (FACE 2.1). */
 #include <stddef.h>
 
+#include "cmd/select.h"
 #include "cmd/subcommands.h"
 
 /* Known by name, so that a typing error and something that comes later are told apart. */
@@ -8,6 +9,8 @@
     {                                                                                                       \
         .words = name, .summary = text                                                                      \
     }
+
+#define SAYS_YES "  -y              does not ask when it is more than one message\n"
 
 const struct cmd_command cmd_commands[] = {
     {
@@ -65,7 +68,10 @@ const struct cmd_command cmd_commands[] = {
     {
         .words = "queue list",
         .run = cmd_queue_list,
+        .values = SELECT_VALUES,
+        .usage = "[SELECT]",
         .summary = "what waits",
+        .details = SELECT_HELP,
     },
     {
         .words = "queue show",
@@ -73,6 +79,48 @@ const struct cmd_command cmd_commands[] = {
         .usage = "ID [--content]",
         .summary = "one message",
         .details = "  --content      also the first lines of what it says\n",
+    },
+    {
+        .words = "queue flush",
+        .run = cmd_queue_flush,
+        .values = SELECT_VALUES,
+        .usage = "SELECT [-y]",
+        .summary = "try now",
+        .details = SELECT_HELP SAYS_YES,
+    },
+    {
+        .words = "queue hold",
+        .run = cmd_queue_hold,
+        .values = SELECT_VALUES,
+        .usage = "SELECT [--note TEXT] [-y]",
+        .summary = "keep",
+        .details = SELECT_HELP "  --note TEXT     why; the queue shows it\n" SAYS_YES,
+    },
+    {
+        .words = "queue release",
+        .run = cmd_queue_release,
+        .values = SELECT_VALUES,
+        .usage = "SELECT [-y]",
+        .summary = "let go",
+        .details = SELECT_HELP SAYS_YES,
+    },
+    {
+        .words = "queue remove",
+        .run = cmd_queue_remove,
+        .values = SELECT_VALUES,
+        .usage = "[--bounce] SELECT [-y]",
+        .summary = "delete",
+        .details = SELECT_HELP "  --bounce        the senders get a report\n" SAYS_YES,
+    },
+    {
+        .words = "explain",
+        .run = cmd_explain,
+        .values = " --client --sender --message --account ",
+        .usage = "ADDRESS [--client IP] [--sender A] [--message FILE]",
+        .summary = "every decision from RCPT to next hop; sends nothing",
+        .details = "  --client IP     as if it came from there; else from a stranger\n"
+                   "  --sender A      as if MAIL named that address; else the null reverse-path\n"
+                   "  --message FILE  its size and form are judged, too\n",
     },
     {
         .words = "bench load",
@@ -107,12 +155,7 @@ const struct cmd_command cmd_commands[] = {
         .summary = "this, or more of one subcommand",
     },
     LATER("queue shape", "number by age and destination"),
-    LATER("queue flush", "try now"),
-    LATER("queue hold", "keep"),
-    LATER("queue release", "let go"),
-    LATER("queue remove", "delete"),
     LATER("queue edit", "other addresses or another route"),
-    LATER("explain", "every decision from RCPT to next hop"),
     LATER("trace", "what happened"),
     LATER("site", "destinations, their windows, what slows them"),
     LATER("spool check", "verify"),

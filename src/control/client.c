@@ -9,11 +9,12 @@
 
 #include "control/command.h"
 #include "control/control.h"
+#include "core/check.h"
 #include "core/num.h"
 #include "io/fd.h"
 #include "log/render.h"
 
-enum { LENGTH = 4 };
+enum { LENGTH = 4, READ_AT_ONCE = 4096 };
 
 static void client_drop(struct control_client *c)
 {
@@ -66,17 +67,19 @@ static void on_next(struct io_task *t)
 
 static void client_read(struct control_client *c)
 {
-    char octets[CLIENT_REQUEST_MAX];
-    ssize_t r = recv(c->fd, octets, sizeof(octets) - c->in.n, MSG_DONTWAIT);
+    size_t n = size_min(READ_AT_ONCE, CLIENT_REQUEST_MAX - c->in.n);
+    char *room = buf_room(&c->in, n);
+    ssize_t r = room ? recv(c->fd, room, n, MSG_DONTWAIT) : -1;
 
-    if (r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    if (room && r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
-    if (r < 0 || (r > 0 && !buf_add(&c->in, str_of(octets, (size_t)r)))) {
+    if (r < 0) {
         client_drop(c);
         return;
     }
     if (r == 0)
         c->at_end = true;
+    buf_grew(&c->in, (size_t)r);
     io_task_post(&c->next);
 }
 
@@ -147,7 +150,14 @@ bool client_rows(struct control_client *c, struct str records)
     return ok;
 }
 
-static void client_object(struct control_client *c, json_t *object)
+void client_row(struct control_client *c, const struct log_record *r)
+{
+    if (log_render(log_octets(r), LOG_JSON, true, &c->out))
+        buf_add_char(&c->out, '\n');
+    arm(c);
+}
+
+void client_object(struct control_client *c, json_t *object)
 {
     char *line = object ? json_dumps(object, JSON_COMPACT) : NULL;
 

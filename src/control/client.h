@@ -2,14 +2,17 @@
 #ifndef CONTROL_CLIENT_H
 #define CONTROL_CLIENT_H
 
+#include <jansson.h>
+
 #include "control/permission.h"
 #include "core/buf.h"
 #include "core/list.h"
 #include "io/loop.h"
 #include "ipc/channel.h"
+#include "log/record.h"
 
 enum {
-    CLIENT_REQUEST_MAX = 4096,
+    CLIENT_REQUEST_MAX = 64 * 1024, /* some 4000 queue ids */
     CLIENT_OUT_MAX = 16 << 20,
     CLIENT_OUT_LOW = 256 * 1024, /* below it the next page is asked for */
     CLIENT_IDLE_MSEC = 30000,    /* without a request, or without taking the answer */
@@ -46,8 +49,12 @@ struct control_client {
     /* The command under way. */
     const struct command *command; /* NULL: none */
     uint64_t ticket;               /* of its questions */
-    uint64_t after;                /* queue list: the last id so far */
+    json_t *request;
+    uint64_t after;                /* queue verbs: the last id so far */
     bool asking;                   /* queue list: a page is on its way */
+    uint64_t count, done;          /* queue verbs: messages selected and changed so far */
+    struct buf hops;               /* explain: next hops whose plans are still to be asked for */
+    uint32_t generation;           /* explain: of the configuration that these are of */
     struct client_asked *asked;    /* status: who has not answered */
     size_t n_asked;
 };
@@ -58,6 +65,10 @@ struct control_client *client_new(struct control *control, int fd, bool everyone
 void client_line(struct control_client *c, struct str line);
 /* Each record of an ipc answer, as a line. False: what came was nonsense. */
 MUST_USE bool client_rows(struct control_client *c, struct str records);
+/* The same of one record of our own; without memory it is left out. */
+void client_row(struct control_client *c, const struct log_record *r);
+/* A line that is no row; takes OBJECT, and NULL of what found no memory ends the connection. */
+void client_object(struct control_client *c, json_t *object);
 /* {"NAME":"VALUE"}: a line of text for people. */
 void client_text(struct control_client *c, const char *name, struct str value);
 /* The answer is complete. */

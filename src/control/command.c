@@ -1,4 +1,4 @@
-/* control/command.c -- each command: its question to main, queue or all, and how the answers become lines. */
+/* control/command.c -- which command is meant, to whom an answer belongs, and what is asked of main or of all. */
 #include "control/command.h"
 
 #include <jansson.h>
@@ -6,47 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/control.h"
-#include "core/id.h"
+#include "control/commands.h"
 
 enum {
     STATUS_PATIENCE_MSEC = 2000,
-    QUEUE_PATIENCE_MSEC = 30000,
     RELOAD_PATIENCE_MSEC = 60000, /* main reads and checks every file */
-    QUEUE_PAGE = 200,
     ROW_MAX = LOG_RECORD_MAX + 4,
 };
-
-struct command {
-    const char *name;
-    bool everyone; /* may be asked by anyone on this machine */
-    void (*begin)(struct control_client *c, json_t *request);
-    void (*answer)(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m);
-    void (*peer_down)(struct control_client *c, struct ipc_channel *peer);
-    void (*go_on)(struct control_client *c);
-    void (*too_late)(struct control_client *c);
-};
-
-static struct worker *worker_of(const struct control_client *c)
-{
-    return c->control->worker;
-}
-
-static void no_queue(struct control_client *c)
-{
-    client_fail(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again", "try again");
-}
-
-static void queue_down(struct control_client *c, struct ipc_channel *peer)
-{
-    if (peer->peer == PROCESS_QUEUE)
-        no_queue(c);
-}
-
-static void queue_too_late(struct control_client *c)
-{
-    client_fail(c, COMMAND_LATER, "the queue process did not answer in 30 seconds", "try again");
-}
 
 /* ---- version ---- */
 
@@ -221,110 +187,25 @@ static void main_too_late(struct control_client *c)
                 "veredus status");
 }
 
-/* ---- queue list ---- */
-
-static void list_ask(struct control_client *c)
-{
-    struct ipc_channel *queue = worker_peer(worker_of(c), PROCESS_QUEUE);
-    struct ipc_queue_list_ask ask = { .ticket = c->ticket, .after = c->after, .limit = QUEUE_PAGE };
-
-    if (!queue || !ipc_send_queue_list_ask(queue, &ask)) {
-        no_queue(c);
-        return;
-    }
-    c->asking = true;
-    client_patience(c, QUEUE_PATIENCE_MSEC);
-}
-
-static void list_begin(struct control_client *c, json_t *request)
-{
-    (void)request;
-    c->after = 0;
-    list_ask(c);
-}
-
-static void list_go_on(struct control_client *c)
-{
-    if (!c->asking)
-        list_ask(c);
-}
-
-static void list_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
-{
-    uint64_t last = m->queue_list_answer.last;
-
-    (void)from;
-    if (m->type != IPC_QUEUE_LIST_ANSWER)
-        return;
-    c->asking = false;
-    /* Ids rise from page to page, or this would never end. */
-    if (!client_rows(c, m->queue_list_answer.records) || (last && last <= c->after)) {
-        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
-        return;
-    }
-    c->after = last;
-    if (!last)
-        client_end(c, COMMAND_OK);
-    else if (c->out.n < CLIENT_OUT_LOW)
-        list_ask(c);
-}
-
-/* ---- queue show ---- */
-
-static void show_begin(struct control_client *c, json_t *request)
-{
-    struct ipc_channel *queue = worker_peer(worker_of(c), PROCESS_QUEUE);
-    const char *written = json_string_value(json_object_get(request, "id"));
-    struct ipc_queue_show_ask ask = {
-        .ticket = c->ticket,
-        .content = json_is_true(json_object_get(request, "content")),
-    };
-    struct queue_id id;
-
-    if (!queue_id_parse(str_from_c(written), &id)) {
-        client_fail(c, COMMAND_USAGE, "not a queue id", "veredus queue lists them");
-        return;
-    }
-    ask.id = id.n;
-    if (!queue || !ipc_send_queue_show_ask(queue, &ask))
-        no_queue(c);
-    else
-        client_patience(c, QUEUE_PATIENCE_MSEC);
-}
-
-static void show_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
-{
-    (void)from;
-    if (m->type != IPC_QUEUE_SHOW_ANSWER)
-        return;
-    if (!m->queue_show_answer.records.n)
-        client_fail(c, COMMAND_FOUND, "no such message in the queue",
-                    "it was delivered, returned or removed; the log tells which");
-    else if (!client_rows(c, m->queue_show_answer.records))
-        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
-    else
-        client_end(c, COMMAND_OK);
-}
-
 /* ---- all ---- */
 
-static const struct command commands[] = {
+static const struct command own[] = {
     { .name = "version", .everyone = true, .begin = version_begin },
     { .name = "status", .begin = status_begin, .answer = status_answer, .peer_down = status_down,
       .too_late = status_too_late },
     { .name = "reload", .begin = reload_begin, .answer = main_answer, .too_late = main_too_late },
     { .name = "stop", .begin = stop_begin, .answer = main_answer, .too_late = main_too_late },
-    { .name = "queue list", .begin = list_begin, .answer = list_answer, .peer_down = queue_down,
-      .go_on = list_go_on, .too_late = queue_too_late },
-    { .name = "queue show", .begin = show_begin, .answer = show_answer, .peer_down = queue_down,
-      .too_late = queue_too_late },
+    { .name = NULL },
 };
 
 static const struct command *command_find(const char *name)
 {
-    for (size_t i = 0; name && i < ARRAY_LEN(commands); i++)
-        if (!strcmp(commands[i].name, name))
-            return &commands[i];
+    static const struct command *const tables[] = { own, command_queue, command_explain };
+
+    for (size_t i = 0; name && i < ARRAY_LEN(tables); i++)
+        for (const struct command *c = tables[i]; c->name; c++)
+            if (!strcmp(c->name, name))
+                return c;
     return NULL;
 }
 
@@ -340,6 +221,7 @@ void command_begin(struct control_client *c, struct str line)
     } else {
         c->command = command;
         c->ticket = ++c->control->last_ticket;
+        c->request = json_incref(request);
         command->begin(c, request);
     }
     json_decref(request);
@@ -356,6 +238,12 @@ static uint64_t ticket_of(const struct ipc_message *m)
         return m->queue_list_answer.ticket;
     case IPC_QUEUE_SHOW_ANSWER:
         return m->queue_show_answer.ticket;
+    case IPC_QUEUE_ACT_ANSWER:
+        return m->queue_act_answer.ticket;
+    case IPC_EXPLAIN_ANSWER:
+        return m->explain_answer.ticket;
+    case IPC_PLAN_ANSWER:
+        return m->plan_answer.ticket;
     default:
         return 0;
     }
@@ -401,6 +289,9 @@ void command_forget(struct control_client *c)
 {
     c->command = NULL;
     c->asking = false;
+    json_decref(c->request);
+    c->request = NULL;
+    buf_done(&c->hops);
     free(c->asked);
     c->asked = NULL;
     c->n_asked = 0;

@@ -68,6 +68,7 @@ bool permission_of(const struct permission *p, int client, struct permission_cli
     *who = (struct permission_client){
         .everything = cred.uid == 0 || cred.uid == p->server || (p->has_group && in_group(client, &cred, p->group)),
     };
+    who->uid_plus = who->everything ? 0 : cred.uid + 1;
     account_name(p, cred.uid, who->account, sizeof(who->account));
     return true;
 }

@@ -3,6 +3,7 @@
 #define CONTROL_PERMISSION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/arena.h"
@@ -20,7 +21,8 @@ struct permission {
 
 /* Who is at the other end of a connection. */
 struct permission_client {
-    bool everything; /* else only what everyone may */
+    bool everything;   /* else only what everyone may, */
+    uint32_t uid_plus; /* and of messages only those that this user gave to sendmail(1): uid + 1; 0: all */
     char account[ACCOUNT_TEXT_MAX + 1];
 };
 

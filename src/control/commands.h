@@ -1,0 +1,36 @@
+/* control/commands.h -- a command of the control socket as a row, and the files that have rows. */
+#ifndef CONTROL_COMMANDS_H
+#define CONTROL_COMMANDS_H
+
+#include "control/command.h"
+#include "control/control.h"
+
+enum { QUEUE_PATIENCE_MSEC = 30000 };
+
+struct command {
+    const char *name; /* NULL: the end of the rows */
+    bool everyone;    /* may be asked by anyone on this machine */
+    void (*begin)(struct control_client *c, json_t *request);
+    void (*answer)(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m);
+    void (*peer_down)(struct control_client *c, struct ipc_channel *peer);
+    void (*go_on)(struct control_client *c);
+    void (*too_late)(struct control_client *c);
+};
+
+extern const struct command command_queue[];
+extern const struct command command_explain[];
+
+static inline struct worker *worker_of(const struct control_client *c)
+{
+    return c->control->worker;
+}
+
+/* A text of the request, empty when it has none; lives as long as the command. */
+static inline struct str request_text(const struct control_client *c, const char *name)
+{
+    const json_t *value = json_object_get(c->request, name);
+
+    return json_is_string(value) ? str_of(json_string_value(value), json_string_length(value)) : STR_NONE;
+}
+
+#endif
