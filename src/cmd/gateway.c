@@ -101,8 +101,8 @@ void gateways_read_ipv6(struct gateways *g, struct str text)
 
         for (size_t i = 0; i < ARRAY_LEN(columns); i++)
             columns[i] = column(&line);
-        if (parse_ipv6(columns[0], &to) && parse_hex(columns[1], &prefix) && parse_ipv6(columns[4], &by) && !prefix &&
-            ip_eq(&to, &none) && !ip_eq(&by, &none))
+        if (parse_ipv6(columns[0], &to) && parse_hex(columns[1], &prefix) && parse_ipv6(columns[4], &by) &&
+            !prefix && ip_eq(&to, &none) && !ip_eq(&by, &none))
             add(g, &by);
     }
 }
@@ -117,9 +117,10 @@ static void compare(const struct gateways *g, const struct config_networks *nets
             continue;
         struct buf text = BUF_INIT(200);
         buf_printf(&text, "%s, the gateway of this container, may relay", ip_text(&g->items[i]).c);
-        config_diagnostics_add(report->diag, CONFIG_WARNING, place, buf_str(&text), STR_NONE,
-                               STR("behind a proxy every stranger looks like it: leave it out, unless only your "
-                                   "own clients reach this port"));
+        config_diagnostics_add(
+            report->diag, CONFIG_WARNING, place, buf_str(&text), STR_NONE,
+            STR("behind a proxy every stranger looks like it: leave it out, unless only your "
+                "own clients reach this port"));
         buf_done(&text);
     }
 }
@@ -134,12 +135,13 @@ void gateways_compare(const struct gateways *g, const struct config *config, str
 /* What Docker, Podman, systemd-nspawn and Kubernetes leave as a sign. */
 static bool is_container(void)
 {
-    return access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0 || getenv("container") ||
-           getenv("KUBERNETES_SERVICE_HOST");
+    return access("/.dockerenv", F_OK) == 0 || access("/run/.containerenv", F_OK) == 0 ||
+           getenv("container") || getenv("KUBERNETES_SERVICE_HOST");
 }
 
 /* What the kernel makes up as it is read has no size that could be asked first. */
-static void read_file(struct gateways *g, const char *path, void (*reader)(struct gateways *g, struct str text))
+static void read_file(struct gateways *g, const char *path,
+                      void (*reader)(struct gateways *g, struct str text))
 {
     struct buf text = BUF_INIT(ROUTES_FILE_MAX);
     FILE *f = fopen(path, "re");

@@ -324,12 +324,12 @@ static void check_mail_root(struct needs_report *r, const struct config_target *
     if (!root.n || !check_folder(r, target->place, root, false, &st))
         return;
     if (geteuid() == 0 && account.n) {
-        if (identity_find(account, true, &id, NULL) && !(may_reach(&id, root) && may(&id, &st, S_IWOTH | S_IXOTH)))
+        if (identity_find(account, true, &id, NULL) &&
+            !(may_reach(&id, root) && may(&id, &st, S_IWOTH | S_IXOTH)))
             say(r, target->place, (struct finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
                 "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(account), STR_ARG(root));
     } else if (geteuid() != 0 && path_of(root, path) && access(path, W_OK | X_OK) < 0) {
-        say(r, target->place,
-            (struct finding){ CONFIG_WARNING, "a server that you start delivers as you" },
+        say(r, target->place, (struct finding){ CONFIG_WARNING, "a server that you start delivers as you" },
             "you may not write to %.*s", STR_ARG(root));
     }
 }
@@ -362,7 +362,8 @@ static bool check_there(struct needs_report *r, const struct config_need *need, 
     if (stat(path, st) == 0)
         return true;
     if (errno == EACCES && geteuid() != 0)
-        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s", path);
+        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s",
+            path);
     else
         say(r, need->place, missing, "%s: %s", path, strerror(errno));
     return false;
@@ -403,7 +404,8 @@ static void check_readable(struct needs_report *r, const struct config_need *nee
     if (!S_ISREG(st.st_mode))
         say(r, need->place, error, "%s is not a file", path);
     else if (access(path, R_OK) < 0)
-        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s", path);
+        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s",
+            path);
 }
 
 /* ---- all ---- */

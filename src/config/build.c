@@ -105,7 +105,8 @@ static bool all_limits(struct config_builder *b)
 }
 
 /* What BLOCK says replaces what stands outside; `none` takes it away. */
-static void fill_slots(const struct config_builder *b, const struct config_block *block, struct config_limit_slots *slots)
+static void fill_slots(const struct config_builder *b, const struct config_block *block,
+                       struct config_limit_slots *slots)
 {
     for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_LIMIT); s;
          s = s->same) {
@@ -114,7 +115,8 @@ static void fill_slots(const struct config_builder *b, const struct config_block
     }
 }
 
-static bool list_slots(struct config_builder *b, const struct config_limit_slots *slots, struct config_limits *out)
+static bool list_slots(struct config_builder *b, const struct config_limit_slots *slots,
+                       struct config_limits *out)
 {
     const struct config_limit *const *all = &slots->of[0][0];
     size_t n = 0, at = 0;
@@ -295,8 +297,8 @@ static bool warn_of_deliver_as(struct config_builder *b, const struct config_sta
     if (!as || d->alias_commands.on || !config_target_is_remote(d->route->targets[0].kind))
         return true;
     config_diagnostics_add(b->r->diag, CONFIG_WARNING, as->value.text.place,
-                           STR("'deliver-as' changes nothing: this domain is delivered by another host"), STR_NONE,
-                           STR("leave it out"));
+                           STR("'deliver-as' changes nothing: this domain is delivered by another host"),
+                           STR_NONE, STR("leave it out"));
     return !b->r->diag->exhausted;
 }
 

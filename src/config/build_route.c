@@ -66,7 +66,8 @@ static struct config_route *new_route(struct config_builder *b)
     return route;
 }
 
-bool config_routes_deliver(struct config_builder *b, const struct config_statement *s, struct config_domain *d)
+bool config_routes_deliver(struct config_builder *b, const struct config_statement *s,
+                           struct config_domain *d)
 {
     const struct config_statement *deliver = config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER);
     struct config_pattern *patterns = ARENA_NEW_ARRAY(b->r->arena, d->n_names, struct config_pattern);
@@ -80,7 +81,8 @@ bool config_routes_deliver(struct config_builder *b, const struct config_stateme
                                                .place = d->names[i].place };
     route->place = deliver->value.route.targets[0].place;
     route->domain = d;
-    route->patterns = (struct config_patterns){ .items = patterns, .n = d->n_names, .place = d->names[0].place };
+    route->patterns =
+        (struct config_patterns){ .items = patterns, .n = d->n_names, .place = d->names[0].place };
     route->targets = deliver->value.route.targets;
     route->n_targets = deliver->value.route.n;
     route->sending = sending(b, s->block);

@@ -39,7 +39,8 @@ struct config_time config_said_timeout(const struct config_builder *b, const str
 /* The elements of c->routes: `deliver` of each domain as it is built, then `route`s, then the last one. */
 MUST_USE bool config_routes_begin(struct config_builder *b);
 /* Of the domain block S, whose names D has already; fills d->route. */
-MUST_USE bool config_routes_deliver(struct config_builder *b, const struct config_statement *s, struct config_domain *d);
+MUST_USE bool config_routes_deliver(struct config_builder *b, const struct config_statement *s,
+                                    struct config_domain *d);
 /* False without memory, or after a complaint of routes that are twice there, or can never match. */
 MUST_USE bool config_routes_end(struct config_builder *b);
 

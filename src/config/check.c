@@ -129,7 +129,8 @@ static bool check_block_mark(struct config_reading *r, const struct config_state
 {
     struct config_mark mark = { .place = config_statement_place(s) };
     bool wants = s->directive->grammar == CONFIG_GRAMMAR_DOMAINS;
-    bool may = s->directive->grammar == CONFIG_GRAMMAR_LISTEN || s->directive->grammar == CONFIG_GRAMMAR_ROUTE;
+    bool may =
+        s->directive->grammar == CONFIG_GRAMMAR_LISTEN || s->directive->grammar == CONFIG_GRAMMAR_ROUTE;
 
     if (s->block && !wants && !may)
         return config_complain(r, mark, "'%.*s' takes no block", STR_ARG(s->directive->name));
@@ -170,7 +171,8 @@ static void complain_of_home(struct config_reading *r, const struct config_state
 }
 
 /* Only a host knows more mailboxes than we do. */
-static void check_ask(struct config_reading *r, const struct config_users *users, const struct config_statement *deliver)
+static void check_ask(struct config_reading *r, const struct config_users *users,
+                      const struct config_statement *deliver)
 {
     struct config_mark mark = { .place = users->place,
                                 .cure = STR("deliver to a host, such as: deliver lmtp://127.0.0.1:8024;") };
@@ -286,8 +288,8 @@ static void check_domain_limits(struct config_reading *r, struct config_block *b
 /* Waits for a client are no matter of a route, nor are those for a host of a listener. */
 static void check_timeouts(struct config_reading *r, struct config_block *block, bool of_sending)
 {
-    struct config_mark mark = { .cure = of_sending ? STR("write it in 'listen' or at the top") :
-                                                     STR("write it in 'route', 'domain' or at the top") };
+    struct config_mark mark = { .cure = of_sending ? STR("write it in 'listen' or at the top")
+                                                   : STR("write it in 'route', 'domain' or at the top") };
 
     for (struct config_statement *s = block->first; s; s = s->next) {
         if (!s->directive || s->directive->id != CONFIG_DIRECTIVE_TIMEOUT || s->wrong ||

@@ -162,7 +162,7 @@ struct config_session {
     struct config_choice path_syntax;   /* enum config_path_syntax */
     struct config_flag vrfy;
     struct config_limits limits;
-    struct config_networks relay_from; /* clients that may send anywhere; never `everyone` */
+    struct config_networks relay_from;      /* clients that may send anywhere; never `everyone` */
     const struct config_text *relay_tables; /* files whose keys are addresses of such clients */
     size_t n_relay_tables;
 };
@@ -230,7 +230,8 @@ struct config_target {
     struct str host; /* lower case; of an address literal "192.0.2.1" or "2001:db8::1" without brackets */
     uint16_t port;   /* 0: the route's `port` */
     struct config_template path;
-    const struct config_template *args; /* of PIPE: each one argument, but {recipients} alone, which is one for each */
+    const struct config_template
+        *args; /* of PIPE: each one argument, but {recipients} alone, which is one for each */
     size_t n_args;
     struct str status; /* "5.1.6" */
     struct str text;
@@ -449,13 +450,14 @@ struct config {
     size_t n_domains;
     const struct config_route *routes; /* each `deliver`, each `route`, and `* mx` unless one is written */
     size_t n_routes;
-    struct config_sending sending; /* what stands at the top */
+    struct config_sending sending;           /* what stands at the top */
     const struct config_resolver *resolvers; /* the one for everything first */
     size_t n_resolvers;
     struct config_text trust_anchor; /* path; empty: the root anchor */
     struct config_time expire_bounces;
     struct config_bounce_content bounce_content;
-    const struct config_limit *limits; /* the built-in ones, then as written; BOUND 0: `none`, in force nowhere */
+    const struct config_limit
+        *limits; /* the built-in ones, then as written; BOUND 0: `none`, in force nowhere */
     size_t n_limits;
     const struct config_log *logs;
     size_t n_logs;

@@ -137,8 +137,8 @@ static bool nearer(struct str written, struct str candidate, size_t *best, size_
 /* Conditions choose among routes, and a domain's `deliver` is chosen by its domain. */
 static bool is_condition(enum config_directive_id id)
 {
-    return id == CONFIG_DIRECTIVE_SENDERS || id == CONFIG_DIRECTIVE_LISTENERS || id == CONFIG_DIRECTIVE_ACCOUNTS ||
-           id == CONFIG_DIRECTIVE_TENANTS;
+    return id == CONFIG_DIRECTIVE_SENDERS || id == CONFIG_DIRECTIVE_LISTENERS ||
+           id == CONFIG_DIRECTIVE_ACCOUNTS || id == CONFIG_DIRECTIVE_TENANTS;
 }
 
 bool config_directive_may_stand(const struct config_directive *d, unsigned contexts)
@@ -154,7 +154,8 @@ const struct config_directive *config_directive_nearest(struct str name, unsigne
     size_t best = SIZE_MAX, common = 0;
 
     for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++)
-        if (config_directive_may_stand(&directives[i], contexts) && nearer(name, directives[i].name, &best, &common))
+        if (config_directive_may_stand(&directives[i], contexts) &&
+            nearer(name, directives[i].name, &best, &common))
             found = &directives[i];
     return found;
 }

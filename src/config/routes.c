@@ -60,7 +60,8 @@ static bool new_texts(struct config_reading *r, size_t n, struct texts *out)
     return out->items || config_exhausted(r);
 }
 
-static bool read_conditions(struct config_reading *r, const struct config_route *route, struct conditions *out)
+static bool read_conditions(struct config_reading *r, const struct config_route *route,
+                            struct conditions *out)
 {
     if (!new_texts(r, route->senders.n, &out->senders) || !new_texts(r, route->n_listeners, &out->listeners))
         return false;
@@ -128,7 +129,8 @@ static void complain_of_pair(struct config_reading *r, const struct entry *first
                                config_place_text(&r->diag->files, first->pattern->place).c);
         config_complain(r, mark, "this route for '%.*s' can never match", STR_ARG(shown));
     } else if (first->route->domain || second->route->domain) {
-        config_complain(r, mark, "'%.*s' has a route already: the 'deliver' of a domain is one", STR_ARG(shown));
+        config_complain(r, mark, "'%.*s' has a route already: the 'deliver' of a domain is one",
+                        STR_ARG(shown));
     } else if (has_conditions(first)) {
         config_complain(r, mark, "'%.*s' has a route with these conditions already", STR_ARG(shown));
     } else {

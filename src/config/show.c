@@ -173,8 +173,8 @@ static bool is_wanted(const struct shower *s, const struct config_directive *d, 
     bool is_block = d->grammar == CONFIG_GRAMMAR_LISTEN || d->grammar == CONFIG_GRAMMAR_DOMAINS ||
                     d->grammar == CONFIG_GRAMMAR_ROUTE;
 
-    return d->built && config_directive_may_stand(d, 1U << context) && d->grammar != CONFIG_GRAMMAR_INCLUDE && !is_block &&
-           (!s->only || s->only == d);
+    return d->built && config_directive_may_stand(d, 1U << context) && d->grammar != CONFIG_GRAMMAR_INCLUDE &&
+           !is_block && (!s->only || s->only == d);
 }
 
 static void show_top_computed(struct shower *s, const struct config_directive *d)
@@ -205,7 +205,8 @@ static void show_top(struct shower *s)
     }
 }
 
-static void show_inner_computed(struct shower *s, const struct config_directive *d, const struct shown_block *b)
+static void show_inner_computed(struct shower *s, const struct config_directive *d,
+                                const struct shown_block *b)
 {
     if (d->id == CONFIG_DIRECTIVE_HOSTNAME)
         show_text(s, d, s->c->session.hostname.text, CONFIG_PLACE_DEFAULT);
@@ -231,7 +232,8 @@ static bool is_idle(const struct shown_block *b, const struct config_directive *
 }
 
 /* Limits of a domain hold beside all others, so only its own are shown in it. */
-static struct scopes scopes_of(const struct shower *s, const struct shown_block *b, const struct config_directive *d)
+static struct scopes scopes_of(const struct shower *s, const struct shown_block *b,
+                               const struct config_directive *d)
 {
     struct scopes scopes = { .of = { b->statement->block }, .n = 1 };
 

@@ -40,23 +40,23 @@ static inline bool config_timeout_is_of_sending(enum config_timeout_kind kind)
 
 /* What a statement says, by its directive's grammar. */
 union config_value {
-    struct config_text text;         /* HOST DOMAIN PATH ACCOUNT WORD SEPARATORS */
-    struct config_address address;   /* ADDRESS */
-    struct config_ips ips;           /* IPS */
-    struct config_networks networks; /* NETWORKS */
-    struct config_socket socket;     /* SOCKET, and MODE without a path */
-    struct config_share share;       /* SHARE */
-    struct config_choice choice;     /* CHOICE */
-    struct config_flag flag;         /* FLAG */
-    struct config_number number;     /* NUMBER */
-    struct config_count count;       /* COUNT */
-    struct config_time time;         /* TIME */
-    struct config_log log;           /* LOG */
-    struct config_patterns patterns; /* PATTERNS */
-    struct config_window window;     /* WINDOW */
-    struct config_reuse reuse;       /* REUSE */
-    struct config_times times;       /* TIMES */
-    struct config_resolver resolver; /* RESOLVER */
+    struct config_text text;             /* HOST DOMAIN PATH ACCOUNT WORD SEPARATORS */
+    struct config_address address;       /* ADDRESS */
+    struct config_ips ips;               /* IPS */
+    struct config_networks networks;     /* NETWORKS */
+    struct config_socket socket;         /* SOCKET, and MODE without a path */
+    struct config_share share;           /* SHARE */
+    struct config_choice choice;         /* CHOICE */
+    struct config_flag flag;             /* FLAG */
+    struct config_number number;         /* NUMBER */
+    struct config_count count;           /* COUNT */
+    struct config_time time;             /* TIME */
+    struct config_log log;               /* LOG */
+    struct config_patterns patterns;     /* PATTERNS */
+    struct config_window window;         /* WINDOW */
+    struct config_reuse reuse;           /* REUSE */
+    struct config_times times;           /* TIMES */
+    struct config_resolver resolver;     /* RESOLVER */
     struct config_bounce_content bounce; /* BOUNCE */
     struct {
         struct config_patterns patterns; /* none of TARGET */
@@ -68,7 +68,8 @@ union config_value {
         const struct config_text *tables;
         size_t n;
     } relay; /* RELAY */
-    struct config_limit limit;       /* LIMIT; BOUND 0 for none */
+
+    struct config_limit limit; /* LIMIT; BOUND 0 for none */
     struct {
         enum config_worker_kind kind;
         struct config_count count;

@@ -145,14 +145,15 @@ static const struct config_scheme alias_schemes[] = {
 
 static bool read_users_word(struct config_args *a, const struct config_word *w, struct config_users *out)
 {
-    static const enum config_users_kind kinds[] = { CONFIG_USERS_FILE, CONFIG_USERS_SYSTEM,
-                                                    CONFIG_USERS_ANY, CONFIG_USERS_ASK };
+    static const enum config_users_kind kinds[] = { CONFIG_USERS_FILE, CONFIG_USERS_SYSTEM, CONFIG_USERS_ANY,
+                                                    CONFIG_USERS_ASK };
     size_t i = config_scheme_find(w, users_schemes, ARRAY_LEN(users_schemes));
 
     if (i == ARRAY_LEN(users_schemes))
-        return config_word_is_path(w->text) ? config_args_bare_path(a, w, "file:")
-                                : config_scheme_refuse(a, w, users_schemes, i,
-                                                       STR("users takes file:PATH, system, any, …"));
+        return config_word_is_path(w->text)
+                   ? config_args_bare_path(a, w, "file:")
+                   : config_scheme_refuse(a, w, users_schemes, i,
+                                          STR("users takes file:PATH, system, any, …"));
     if (!users_schemes[i].built)
         return config_args_not_built(a, w, config_word_scheme(w), users_schemes[i].stage);
     *out = (struct config_users){ .kind = kinds[i], .place = w->place };
@@ -234,9 +235,10 @@ bool config_value_log(struct config_args *a, union config_value *out)
         return false;
     size_t i = config_scheme_find(w, log_kinds, ARRAY_LEN(log_kinds));
     if (i == ARRAY_LEN(log_kinds))
-        return config_word_is_path(w->text) ? config_args_bare_path(a, w, "file:")
-                                : config_scheme_refuse(a, w, log_kinds, i,
-                                                       STR("log takes: stderr journal syslog file:PATH"));
+        return config_word_is_path(w->text)
+                   ? config_args_bare_path(a, w, "file:")
+                   : config_scheme_refuse(a, w, log_kinds, i,
+                                          STR("log takes: stderr journal syslog file:PATH"));
     *log =
         (struct config_log){ .kind = (enum config_log_kind)i, .level = CONFIG_LOG_INFO, .place = w->place };
     if (log->kind == CONFIG_LOG_FILE && !config_args_file(a, w, &log->path))

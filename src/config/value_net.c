@@ -96,7 +96,8 @@ bool config_value_relay(struct config_args *a, union config_value *out)
 
     if (!items || !places || !tables)
         return config_exhausted(a->r);
-    *nets = (struct config_networks){ .items = items, .places = places, .place = config_statement_place(a->s) };
+    *nets =
+        (struct config_networks){ .items = items, .places = places, .place = config_statement_place(a->s) };
     out->relay.tables = tables;
     if (!w || is_none_alone(a))
         return w;
@@ -136,8 +137,8 @@ static bool read_server(struct config_args *a, const struct config_word *w, stru
     if (config_name_ip(w->text, &out->address))
         return true;
     if (colon < w->text.n && (!str_has(host, ':') || str_starts(host, STR("["))) &&
-        config_name_ip(host, &out->address) && num_parse_u64(str_skip(w->text, colon + 1), UINT16_MAX, &port) &&
-        port) {
+        config_name_ip(host, &out->address) &&
+        num_parse_u64(str_skip(w->text, colon + 1), UINT16_MAX, &port) && port) {
         out->port = (uint16_t)port;
         return true;
     }
@@ -165,7 +166,8 @@ bool config_value_resolver(struct config_args *a, union config_value *out)
         return config_exhausted(a->r);
     if (!w)
         return false;
-    out->resolver = (struct config_resolver){ .kind = CONFIG_RESOLVER_SERVERS, .servers = items, .place = w->place };
+    out->resolver =
+        (struct config_resolver){ .kind = CONFIG_RESOLVER_SERVERS, .servers = items, .place = w->place };
     size_t kind = config_scheme_find(w, resolver_words, ARRAY_LEN(resolver_words));
     if (kind < ARRAY_LEN(resolver_words)) {
         out->resolver.kind = kind ? CONFIG_RESOLVER_FULL : CONFIG_RESOLVER_SYSTEM;

@@ -59,7 +59,8 @@ static bool read_address(struct config_args *a, const struct config_word *w, siz
     }
     if (!config_name_is_local_part(local))
         return config_args_refuse(a, w, "an address, local-part@domain");
-    return unquote(a, local, &out->local) && config_args_domain(a, w, str_skip(w->text, at + 1), &out->domain);
+    return unquote(a, local, &out->local) &&
+           config_args_domain(a, w, str_skip(w->text, at + 1), &out->domain);
 }
 
 /* "*.example.org", as others write what is ".example.org" here. */
@@ -67,7 +68,8 @@ static bool refuse_star(struct config_args *a, const struct config_word *w)
 {
     struct str shown = config_shown(a->r, w->text);
     struct config_mark mark = { .place = w->place,
-                                .cure = STR("patterns are: user@domain domain .domain (everything below) *") };
+                                .cure =
+                                    STR("patterns are: user@domain domain .domain (everything below) *") };
 
     if (str_starts(w->text, STR("*.")))
         mark.hint = config_hint(a->r, str_skip(w->text, 1));
@@ -103,12 +105,14 @@ static bool read_pattern(struct config_args *a, const struct config_word *w, str
 }
 
 /* `<>` is a reverse-path; nothing is sent to it. */
-static bool read_recipient_pattern(struct config_args *a, const struct config_word *w, struct config_pattern *out)
+static bool read_recipient_pattern(struct config_args *a, const struct config_word *w,
+                                   struct config_pattern *out)
 {
     struct config_mark mark = { .place = w->place, .cure = STR("write it as a condition: senders <>;") };
 
     if (w->placeholders)
-        return config_args_refuse(a, w, "a pattern: it would have to be known when the configuration is read");
+        return config_args_refuse(a, w,
+                                  "a pattern: it would have to be known when the configuration is read");
     if (!read_pattern(a, w, out))
         return false;
     return out->kind != CONFIG_PATTERN_NULL || config_complain(a->r, mark, "no mail goes to '<>'");
@@ -125,8 +129,8 @@ static bool is_meant_as_target(const struct config_word *w)
 /* Without a target, the last word was perhaps meant as one. */
 static bool refuse_without_target(struct config_args *a, const struct config_word *last)
 {
-    static const struct str bare[] = { STR_INIT("mx"), STR_INIT("hold"), STR_INIT("discard"), STR_INIT("fail"),
-                                       STR_INIT("defer") };
+    static const struct str bare[] = { STR_INIT("mx"), STR_INIT("hold"), STR_INIT("discard"),
+                                       STR_INIT("fail"), STR_INIT("defer") };
     struct config_mark mark = config_args_mark(a, last);
     size_t near = config_slip_nearest(last->text, bare, ARRAY_LEN(bare));
 

@@ -92,7 +92,8 @@ bool config_value_bounce(struct config_args *a, union config_value *out)
     out->bounce.place = w->place;
     size_t kind = config_scheme_find(w, kinds, ARRAY_LEN(kinds));
     if (kind == ARRAY_LEN(kinds))
-        return config_scheme_refuse(a, w, kinds, ARRAY_LEN(kinds), STR("bounce-content takes: headers, full [size]"));
+        return config_scheme_refuse(a, w, kinds, ARRAY_LEN(kinds),
+                                    STR("bounce-content takes: headers, full [size]"));
     if (kind == 0)
         return true;
     out->bounce.full = true;

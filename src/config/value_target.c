@@ -55,7 +55,8 @@ struct allowance {
 
 /* What is known of a recipient; who sent the message does not choose the mailbox. */
 static const struct allowance in_mailbox = {
-    ALLOW(USER) | ALLOW(DETAIL) | ALLOW(DOMAIN) | ALLOW(ADDRESS) | ALLOW(ORIGINAL) | ALLOW(HOME) | ALLOW(HOSTNAME),
+    ALLOW(USER) | ALLOW(DETAIL) | ALLOW(DOMAIN) | ALLOW(ADDRESS) | ALLOW(ORIGINAL) | ALLOW(HOME) |
+        ALLOW(HOSTNAME),
     "the path of a mailbox",
 };
 /* A command gets each as one argument, whatever it contains. */
@@ -66,7 +67,8 @@ static const struct allowance in_argument = {
 };
 
 /* "allowed here: {user} …", and those names. */
-static struct str list_allowed(struct config_args *a, const struct allowance *allowed, struct str *names, size_t *n)
+static struct str list_allowed(struct config_args *a, const struct allowance *allowed, struct str *names,
+                               size_t *n)
 {
     struct str list = STR("allowed here:");
 
@@ -226,7 +228,8 @@ static bool read_mailbox(struct config_args *a, const struct config_word *w, enu
         return false;
     struct str last = out->path.pieces[out->path.n - 1].literal;
     if (out->kind == CONFIG_TARGET_MBOX && str_ends(last, STR("/")))
-        return config_complain(a->r, (struct config_mark){ .place = w->place }, "an mbox is a file, not a folder");
+        return config_complain(a->r, (struct config_mark){ .place = w->place },
+                               "an mbox is a file, not a folder");
     return true;
 }
 
@@ -239,7 +242,8 @@ static bool is_recipients(const struct config_piece *piece)
 
 static bool read_argument(struct config_args *a, const struct config_word *w, struct config_template *out)
 {
-    struct config_mark mark = { .place = w->place, .cure = STR("write it as an argument of its own: {recipients}") };
+    struct config_mark mark = { .place = w->place,
+                                .cure = STR("write it as an argument of its own: {recipients}") };
 
     if (!new_pieces(a, w, 0, &in_argument, out))
         return false;
@@ -271,7 +275,8 @@ static bool read_command(struct config_args *a, const struct config_word *w, str
     while ((w = config_args_next(a)))
         if (!read_argument(a, w, &args[out->n_args++]))
             return false;
-    return path.n <= FILE_PATH_MAX || config_complain(a->r, mark, "the path is longer than %d octets", FILE_PATH_MAX);
+    return path.n <= FILE_PATH_MAX ||
+           config_complain(a->r, mark, "the path is longer than %d octets", FILE_PATH_MAX);
 }
 
 /* ---- hosts ---- */
@@ -438,7 +443,8 @@ static bool read_refusal(struct config_args *a, enum target_word which, struct c
         return check_reply(a, w, out->text);
     struct config_mark mark = { .place = config_word_part(w, 0, n) };
     mark.hint = config_say(a->r, "did you mean '%c%.*s'?", class, STR_ARG(str_skip(out->status, 1)));
-    return config_complain(a->r, mark, "the status of '%.*s' begins with %c", STR_ARG(targets[which].name), class);
+    return config_complain(a->r, mark, "the status of '%.*s' begins with %c", STR_ARG(targets[which].name),
+                           class);
 }
 
 /* ---- all ---- */

@@ -208,6 +208,30 @@ static void the_resolver_for_everything_is_the_first(void **state)
     parsed_done(&p);
 }
 
+/* -o replaces what the file says of the same, and no more: a resolver for everything is not one for a zone. */
+static void an_option_replaces_the_resolver_of_its_zone(void **state)
+{
+    static const struct str options[] = { STR_INIT("resolver 192.0.2.9; route * hold") };
+    const struct memory_pair files[] = {
+        { "/v.conf", STR("resolver 192.0.2.1; resolver 192.0.2.2 for a.example; route * mx; route b.example mx;\n") },
+        { NULL, STR_NONE },
+    };
+    struct memory m = { .files = files };
+    struct config_reader reader = memory_reader(&m);
+    struct config_source source = { .root = STR("/v.conf"), .overrides = options, .n_overrides = 1 };
+    struct parsed p;
+
+    (void)state;
+    parse_source(&p, &reader, &source);
+    assert_non_null(p.c);
+    assert_int_equal(p.c->n_resolvers, 2);
+    assert_string_equal(ip_text(&p.c->resolvers[0].servers[0].address).c, "192.0.2.9");
+    assert_str_is(p.c->resolvers[1].zone, STR("a.example"));
+    assert_int_equal(p.c->n_routes, 1);
+    assert_int_equal(p.c->routes[0].targets[0].kind, CONFIG_TARGET_HOLD);
+    parsed_done(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +241,7 @@ int main(void)
         cmocka_unit_test(the_block_is_stronger_than_the_top),
         cmocka_unit_test(who_may_relay_is_said_at_the_top_or_of_a_listener),
         cmocka_unit_test(the_resolver_for_everything_is_the_first),
+        cmocka_unit_test(an_option_replaces_the_resolver_of_its_zone),
     };
 
     return cmocka_run_group_tests_name("config/sending", tests, NULL, NULL);
