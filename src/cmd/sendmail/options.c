@@ -131,7 +131,7 @@ static bool take_option(struct sendmail_options *o, int letter, const char *valu
     case 'A': /* there is one configuration */
         return true;
     default:
-        return wrong("", "an option that is not known");
+        return wrong("no such option, or its value is missing: -", (const char[]){ (char)optopt, '\0' });
     }
 }
 
@@ -145,7 +145,8 @@ bool sendmail_options_read(int argc, char **argv, struct sendmail_options *o)
         o->mode = SENDMAIL_MAILQ;
     if (!strcmp(base, "newaliases"))
         o->mode = SENDMAIL_ALIASES;
-    optind = 1;
+    optind = 0;
+    opterr = 0;
     /* Up to the first recipient, as it always was. */
     while ((letter = getopt(argc, argv, "+A:B:b:C:F:f:GiN:no:O:q::R:r:tUvV:")) != -1)
         if (!take_option(o, letter, optarg))
