@@ -190,7 +190,8 @@ static struct smtp_client_event event_due(struct smtp_client *c)
     return (struct smtp_client_event){ .kind = SMTP_CLIENT_MORE };
 }
 
-/* A reply is read if one is owed, or could not be; not while what it would answer waits for room in OUT. */
+/* Not while what a reply would answer waits for room in OUT; while nothing is to be answered, what comes is
+ * heard. */
 static bool may_read(const struct smtp_client *c)
 {
     switch (c->phase) {
@@ -200,21 +201,24 @@ static bool may_read(const struct smtp_client *c)
         return c->written;
     case SMTP_CLIENT_MAILING:
         return !c->inside || smtp_client_owed(c->inside) || in_content(c);
-    default:
-        return true;
+    case SMTP_CLIENT_GREETING:
+    case SMTP_CLIENT_OVER:
+        break;
     }
+    return true;
 }
 
 static void read_line(struct smtp_client *c, enum smtp_peer_step step)
 {
-    if (step == SMTP_PEER_NONSENSE) {
+    if (c->phase == SMTP_CLIENT_QUITTING) {
+        if (step != SMTP_PEER_LINE)
+            c->phase = SMTP_CLIENT_OVER; /* 221, or whatever: there is nothing behind it */
+    } else if (step == SMTP_PEER_NONSENSE) {
         if (c->phase < SMTP_CLIENT_MAILING)
             c->due |= SMTP_CLIENT_DUE_REFUSED;
         smtp_client_fail(c, STR("4.5.0"), c->reply.fault);
     } else if (c->phase < SMTP_CLIENT_MAILING) {
         smtp_client_read_hello(c, step);
-    } else if (step == SMTP_PEER_END && c->phase == SMTP_CLIENT_QUITTING) {
-        c->phase = SMTP_CLIENT_OVER; /* 221, or what else: there is nothing behind it */
     } else if (step == SMTP_PEER_END) {
         smtp_client_read_reply(c);
     }

@@ -43,12 +43,10 @@
 struct smtp_client;
 
 enum {
-    SMTP_CLIENT_DEPTH = 4,                       /* transactions inside: one in hand, others behind it */
-    SMTP_CLIENT_REPLY_MAX = SMTP_PEER_LINE_MAX,  /* octets of one reply line; a longer one is nonsense */
-    SMTP_CLIENT_LINES_MAX = SMTP_PEER_LINES_MAX, /* lines of one reply; more is an endless reply */
-    SMTP_CLIENT_TEXT_MAX = SMTP_PEER_TEXT_MAX,   /* octets kept of a reply's text, lines joined by a blank */
-    SMTP_CLIENT_PATH_MAX = 1000,                 /* octets of a sender or address; longer is refused 5.1.3 */
-    SMTP_CLIENT_OUT_MIN = 2048,                  /* the least ceiling OUT may have: any one command fits */
+    SMTP_CLIENT_DEPTH = 4,                     /* transactions inside: one in hand, others behind it */
+    SMTP_CLIENT_TEXT_MAX = SMTP_PEER_TEXT_MAX, /* octets kept of a reply's text, lines joined by a blank */
+    SMTP_CLIENT_PATH_MAX = 1000,               /* octets of a sender or address; longer is refused 5.1.3 */
+    SMTP_CLIENT_OUT_MIN = 2048,                /* the least ceiling OUT may have: any one command fits */
 };
 
 /* Where in the dialogue: of results, of failures, of what is waited for (the time-out that applies). */
@@ -199,16 +197,14 @@ void smtp_client_add(struct smtp_client *c, struct smtp_client_tx *tx);
  * between pieces.
  */
 void smtp_client_content(struct smtp_client *c, struct str piece, size_t *taken, struct buf *out);
-/* Octets that the owner sends by itself (sendfile): only when the message has no leading dots. For line-end
- * state. */
+/* The owner sent octets by itself (sendfile): only where no line begins with a dot. Says how they ended. */
 void smtp_client_content_sent(struct smtp_client *c, bool ended_with_crlf);
 /*
  * CRLF (if the content did not end in one) and the dot; behind it the next group, if one waits and the peer
  * pipelines. What OUT has no room for is written by smtp_client_next().
  */
 void smtp_client_content_end(struct smtp_client *c, struct buf *out);
-/* The owner cannot give the rest (its file cannot be read): the connection must be closed without a dot:
- * CLOSE. */
+/* The owner cannot give the rest (its file cannot be read): CLOSE, without a dot; TEMP for those accepted. */
 void smtp_client_content_failed(struct smtp_client *c, struct str text);
 
 /* QUIT when what is inside is done; no more transactions are taken. */

@@ -156,8 +156,7 @@ static void read_answer(struct smtp_client *c, struct smtp_client_tx *tx)
         finish(c, tx);
 }
 
-/* Nothing was asked. A refusal in the middle of content is a verdict on it all the same; the dot will not
- * follow. */
+/* Nothing was asked. A refusal in the middle of content is a verdict on it all the same; no dot follows. */
 static void read_unasked(struct smtp_client *c)
 {
     enum smtp_client_result_kind kind = smtp_client_kind(c->reply.code);

@@ -91,8 +91,8 @@ static struct str keep_in(char *place, size_t size, struct str s)
     return str_of(place, s.n);
 }
 
-/* STATUS in PLACE (SMTP_PEER_STATUS_MAX), of the class of KIND: the code decides, and the class follows (RFC
- * 2034 4). */
+/* STATUS in PLACE (SMTP_PEER_STATUS_MAX), of KIND's class: the code decides, the class follows (RFC 2034 4).
+ */
 static struct str keep_status(char *place, struct str status, enum smtp_client_result_kind kind)
 {
     status = keep_in(place, SMTP_PEER_STATUS_MAX, status);

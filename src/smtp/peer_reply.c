@@ -55,8 +55,7 @@ static size_t status_length(struct str text)
     return !s.n || s.p[0] == ' ' ? text.n - s.n : 0;
 }
 
-/* Octets of the character at the front of S that may be shown; 0: it may not. C1 controls are U+0080 to
- * U+009F. */
+/* Octets of the character at the front of S; 0: it may not be shown. C1 controls are U+0080 to U+009F. */
 static size_t shown_length(struct str s)
 {
     unsigned char c = (unsigned char)s.p[0];

@@ -66,7 +66,8 @@ struct session {
 static void add_next(struct session *s)
 {
     static const struct str addresses[RECIPIENTS] = { STR_INIT("a@b.example"), STR_INIT("\"c d\"@e.example"),
-                                                      STR_INIT("f@g\r\n.example"), STR_INIT("h@i.example") };
+                                                      STR_INIT("f@g\r\n.example"),
+                                                      STR_INIT("\xc3\xbc@i.example") };
 
     while (s->added < TRANSACTIONS && smtp_client_wants(s->client)) {
         uint8_t shape = s->plan->shape[s->added];
@@ -214,6 +215,7 @@ static struct session play(const struct plan *plan, struct str in, bool split)
     }
     for (size_t i = 0; i < s.added; i++)
         BUG_ON(s.inside[i]);
+    BUG_ON(!str_is_ascii(buf_str(&s.said)) && !str_contains(buf_str(&s.said), STR(" SMTPUTF8\r\n")));
     BUG_ON(!smtp_client_idle(s.client) || smtp_client_wants(s.client));
     smtp_client_done(s.client);
     return s;

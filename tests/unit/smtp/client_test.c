@@ -4,6 +4,8 @@
 
 #include "tests/unit/smtp/client_player.h"
 
+#include "core/buf.h"
+
 #define HELLO      "S: 220 mx.example\nC: EHLO client.example\n"
 #define PLAIN      HELLO "S: 250 mx.example\n"
 #define PIPES      HELLO "S: 250-mx.example\nS: 250 PIPELINING\n"
@@ -26,6 +28,7 @@ static void greets(void **state)
           "? stage \n? idle\n? wants\n~ quit\nC: QUIT\n? stage quit\n? full\nS: 221 bye\n! close\n" },
         { "QUIT may be answered with anything, or not",
           PLAIN "! ready\n~ quit\nC: QUIT\nS: 500 no\n! close\n" },
+        { "QUIT may be answered with nonsense", PLAIN "! ready\n~ quit\nC: QUIT\nS: bye\n! close\n" },
         { "an end of the connection is as good as 221",
           PLAIN "! ready\n~ quit\nC: QUIT\n~ lost reset\n! close\n" },
         { "HELO after 500", HELLO "S: 500 what\nC: HELO client.example\n? stage ehlo\nS: 250 mx\n! ready\n" },
@@ -497,6 +500,49 @@ static void decides_by_code(void **state)
     play_all(cases, ARRAY_LEN(cases));
 }
 
+/* RFC 3463, 5248: what stands for a status that the peer did not give. */
+static void a_missing_status_follows_code_and_stage(void **state)
+{
+    static const struct {
+        unsigned code;
+        const char *mail, *rcpt, *final;
+    } rows[] = {
+        { 450, "4.0.0", "4.0.0", "4.0.0" }, { 451, "4.3.0", "4.3.0", "4.3.0" },
+        { 452, "4.3.1", "4.3.1", "4.3.1" }, { 455, "4.5.4", "4.5.4", "4.5.4" },
+        { 499, "4.0.0", "4.0.0", "4.0.0" }, { 500, "5.5.2", "5.5.2", "5.5.2" },
+        { 501, "5.5.4", "5.5.4", "5.5.4" }, { 502, "5.5.1", "5.5.1", "5.5.1" },
+        { 503, "5.5.1", "5.5.1", "5.5.1" }, { 504, "5.5.4", "5.5.4", "5.5.4" },
+        { 530, "5.7.0", "5.7.0", "5.7.0" }, { 550, "5.0.0", "5.0.0", "5.0.0" },
+        { 551, "5.0.0", "5.0.0", "5.0.0" }, { 552, "5.3.4", "5.2.2", "5.3.4" },
+        { 553, "5.1.0", "5.1.0", "5.0.0" }, { 554, "5.0.0", "5.0.0", "5.0.0" },
+        { 555, "5.5.4", "5.5.4", "5.5.4" }, { 599, "5.0.0", "5.0.0", "5.0.0" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const char *kind = rows[i].code < 500 ? "temp" : "perm";
+        struct buf script = BUF_INIT(4096);
+        buf_printf(&script,
+                   PLAIN "! ready\n+ a@b c@d\nC: MAIL FROM:<a@b>\nS: %u x\n= c@d %s mail %u %s peer: x\n",
+                   rows[i].code, kind, rows[i].code, rows[i].mail);
+        if (rows[i].code == 503)
+            buf_printf(&script, "+ a@b e@f\nC: RSET\nS: 250\nC: MAIL FROM:<a@b>\n");
+        else
+            buf_printf(&script, "+ a@b e@f\nC: MAIL FROM:<a@b>\n");
+        buf_printf(&script,
+                   "S: 250\nC: RCPT TO:<e@f>\nS: %u x\n= e@f %s rcpt %u %s peer: x\n+ a@b g@h\nC: RSET\n",
+                   rows[i].code, kind, rows[i].code, rows[i].rcpt);
+        buf_printf(&script,
+                   "S: 250\nC: MAIL FROM:<a@b>\nS: 250\nC: RCPT TO:<g@h>\nS: 250\nC: DATA\nS: 354\n"
+                   "! content\nC: hi\nC: .\nS: %u x\n= g@h %s final %u %s peer: x\n",
+                   rows[i].code, kind, rows[i].code, rows[i].final);
+        assert_true(buf_add_char(&script, '\0'));
+        const struct client_case c = { "a missing status", script.p, 0 };
+        client_play(&c);
+        buf_done(&script);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +558,7 @@ int main(void)
         cmocka_unit_test(stops_in_the_middle_of_content),
         cmocka_unit_test(asks_without_sending),
         cmocka_unit_test(decides_by_code),
+        cmocka_unit_test(a_missing_status_follows_code_and_stage),
     };
 
     return cmocka_run_group_tests_name("smtp/client", tests, NULL, NULL);
