@@ -32,7 +32,7 @@ static bool needs_restart(const struct config *old, const struct config *new, st
 /* Those that run under one configuration for their whole life; with too few places some serve with fewer. */
 static void add_posts(struct main_server *s, const struct config *config)
 {
-    (void)(posts_add(s, PROCESS_LOOKUP, 1) && posts_add(s, PROCESS_SUBMIT, 1) &&
+    (void)(posts_add(s, PROCESS_LOOKUP, 1) && posts_add(s, PROCESS_RESOLVE, 1) && posts_add(s, PROCESS_SUBMIT, 1) &&
            posts_add(s, PROCESS_SEND, main_send_workers(config)) &&
            posts_add(s, PROCESS_RECEIVE, main_receive_workers(config)));
 }
@@ -61,7 +61,7 @@ static void posts_follow(struct main_server *s)
     /* One process each, which takes the new configuration itself; started again it is to have that one. */
     for (size_t i = 0; i < MAIN_POSTS_MAX; i++) {
         struct main_post *p = &s->posts[i];
-        if (p->used && !((SET_INTAKE | SET_LOOKUP | SET_SEND) & 1U << p->kind))
+        if (p->used && !((SET_INTAKE | SET_LOOKUP | SET_RESOLVE | SET_SEND) & 1U << p->kind))
             p->generation = s->generation;
     }
 }
@@ -193,12 +193,12 @@ void reload_go_on(struct main_server *s)
         uint32_t former = s->generations[i].number;
         if (!former || former == s->generation)
             continue;
-        /* The new ones serve: the old processes take no more, and their lookup goes when the sessions are gone. */
+        /* The new ones serve: the old processes take no more, and those they ask go when the sessions are gone. */
         posts_drop(s, SET_INTAKE | SET_SEND, former);
         retire(s, SET_INTAKE | SET_SEND, former);
         if (!any_of(s, SET_INTAKE, former)) {
-            posts_drop(s, SET_LOOKUP, former);
-            retire(s, SET_LOOKUP, former);
+            posts_drop(s, SET_LOOKUP | SET_RESOLVE, former);
+            retire(s, SET_LOOKUP | SET_RESOLVE, former);
         }
     }
     generations_prune(s);
