@@ -17,13 +17,13 @@ struct seen {
 };
 
 /* "in a 'domain' block", "at the top or in a 'listen' block" */
-static struct str places_of(struct config_reading *r, unsigned contexts)
+static struct str places_of(struct config_reading *r, const struct config_directive *d)
 {
     struct str list = STR("it stands");
     const char *joint = " ";
 
     for (size_t i = 0; i < CONFIG_CONTEXTS_N; i++) {
-        if (!(contexts & 1U << i))
+        if (!config_directive_may_stand(d, 1U << i))
             continue;
         struct str name = config_context_name((enum config_context)i);
         if (i == CONFIG_CONTEXT_TOP)
@@ -57,7 +57,7 @@ static bool complain_of_name(struct config_reading *r, struct config_statement *
             mark.cure = config_say(r, "write it like this, without '=': %.*s", STR_ARG(near->example));
     } else if ((elsewhere = config_directive_nearest(name, CONFIG_ANYWHERE))) {
         mark.hint = config_hint(r, elsewhere->name);
-        mark.cure = places_of(r, elsewhere->contexts);
+        mark.cure = places_of(r, elsewhere);
     } else if (has_equals(s)) {
         mark.cure = STR("statements are written like this: hostname mail.example.org;");
     }
@@ -81,7 +81,7 @@ static bool check_name(struct config_reading *r, struct config_statement *s, uns
     seen->meant[d->id] = true;
     if (!config_directive_may_stand(d, contexts))
         return config_complain(
-            r, (struct config_mark){ .place = config_statement_place(s), .cure = places_of(r, d->contexts) },
+            r, (struct config_mark){ .place = config_statement_place(s), .cure = places_of(r, d) },
             "'%.*s' cannot stand here", STR_ARG(d->name));
     s->directive = d;
     return d->built || complain_of_unbuilt(r, s);

@@ -13,20 +13,23 @@ static void add_prose(struct buf *out, struct str s)
         buf_add_char(out, s.p[i] == '`' ? '\'' : s.p[i]);
 }
 
-static void add_contexts(struct buf *out, unsigned contexts)
+static void add_contexts(struct buf *out, const struct config_directive *d)
 {
+    unsigned in_domain = 1U << CONFIG_CONTEXT_DOMAIN;
     const char *joint = "";
 
-    if (contexts == CONFIG_ANYWHERE) {
+    if (d->contexts == CONFIG_ANYWHERE) {
         buf_add_c(out, "anywhere");
         return;
     }
     for (size_t i = 0; i < CONFIG_CONTEXTS_N; i++)
-        if (contexts & 1U << i) {
+        if (d->contexts & 1U << i) {
             buf_add_c(out, joint);
             buf_add(out, config_context_name((enum config_context)i));
             joint = ", ";
         }
+    if (!(d->contexts & in_domain) && config_directive_may_stand(d, in_domain))
+        buf_add_c(out, ", domain (of its 'deliver')");
 }
 
 /* The words of one place: what each is, or that it is not built. */
@@ -69,7 +72,7 @@ bool config_help(struct str name, struct buf *out, struct err *err)
         return err_perm(err, "there is no directive '%.*s'", STR_ARG(str_head(name, 60)));
     }
     buf_printf(out, "%.*s %.*s\n  where    ", STR_ARG(d->name), STR_ARG(d->value));
-    add_contexts(out, d->contexts);
+    add_contexts(out, d);
     buf_add_c(out, "\n  default  ");
     add_prose(out, d->fallback);
     buf_printf(out, "\n  stage    %c%s\n\n  ", d->stage, d->built ? "" : ", not built yet");

@@ -465,6 +465,22 @@ static bool cut_variables(struct config_args *a)
     return true;
 }
 
+/* What other languages part by commas. */
+static bool refuse_commas(struct config_args *a)
+{
+    size_t members = is_list(a->s->directive->grammar) ? count_members(a) : 0;
+    struct config_mark mark = { .cure = STR("members of a list have blanks between them, and no commas") };
+
+    for (size_t i = 0; i < members; i++) {
+        if (!a->items[i].plain || !str_ends(a->items[i].text, STR(",")))
+            continue;
+        struct str written = a->items[i].text, shown = config_shown(a->r, written);
+        mark.place = config_word_part(&a->items[i], written.n - 1, 1);
+        return config_complain(a->r, mark, "'%.*s' ends with a comma", STR_ARG(shown));
+    }
+    return true;
+}
+
 static bool refuse_rest(struct config_args *a)
 {
     const struct config_word *extra = config_args_peek(a);
@@ -494,5 +510,5 @@ bool config_value_read(struct config_reading *r, struct config_statement *s)
     if (is_list(s->directive->grammar) && !cut_variables(&a))
         return false;
     s->value = (union config_value){ 0 };
-    return refuse_placeholders(&a) && reader_of(s->directive->grammar)(&a, &s->value) && refuse_rest(&a);
+    return refuse_commas(&a) && refuse_placeholders(&a) && reader_of(s->directive->grammar)(&a, &s->value) && refuse_rest(&a);
 }

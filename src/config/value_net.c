@@ -142,6 +142,9 @@ static bool read_server(struct config_args *a, const struct config_word *w, stru
         out->port = (uint16_t)port;
         return true;
     }
+    if (config_scheme_find(w, resolver_words, ARRAY_LEN(resolver_words)) < ARRAY_LEN(resolver_words))
+        return config_complain(a->r, config_args_mark(a, w), "'%.*s' stands alone: it is no server",
+                               STR_ARG(w->text));
     if (!str_has(w->text, ':') && !str_has(w->text, '.'))
         return config_scheme_refuse(a, w, resolver_words, ARRAY_LEN(resolver_words),
                                     STR("resolver takes: 192.0.2.53:53, [::1]:53, system, full"));

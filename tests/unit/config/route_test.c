@@ -269,6 +269,13 @@ static void a_misspelt_name_in_a_route_suggests_one_for_routes(void **state)
                  "    1 | domain a.example { users any; deliver mx; connection 5; listeners x; }\n"
                  "      |                                                         ^^^^^^^^^ it stands in 'route' or in "
                  "'tenant'\n");
+    assert_shows("port 26;\nroute a.example, b.example mx;\n",
+                 "/etc/veredus/veredus.conf:1:1: error: 'port' cannot stand here\n"
+                 "    1 | port 26;\n"
+                 "      | ^^^^ it stands in 'domain' or in 'route'\n"
+                 "/etc/veredus/veredus.conf:2:16: error: 'a.example,' ends with a comma\n"
+                 "    2 | route a.example, b.example mx;\n"
+                 "      |                ^ members of a list have blanks between them, and no commas\n");
     assert_shows("route * smtps://relay.example;\nroute a.example bsmtp:/x;\nrelay-from certificate:x;\n",
                  "/etc/veredus/veredus.conf:1:9: error: 'smtps:' is not built yet\n"
                  "    1 | route * smtps://relay.example;\n"

@@ -83,6 +83,8 @@ static void resolvers(void **state)
         { "resolver sytem;", "'sytem' is not known here (did you mean 'system'?)" },
         { "resolver dns.example.org;", "'dns.example.org' is not the address of a server" },
         { "resolver 192.0.2.1:0;", "'192.0.2.1:0' is not the address of a server" },
+        { "resolver 192.0.2.1 full;", "'full' stands alone: it is no server" },
+        { "resolver 192.0.2.1, 192.0.2.2;", "'192.0.2.1,' ends with a comma" },
         { "resolver system 192.0.2.1;", "'192.0.2.1' is not 'for', the only word that may stand here" },
         { "resolver 192.0.2.1 for a.example b.example;", "'b.example' is too much for 'resolver'" },
     };
