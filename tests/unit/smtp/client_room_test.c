@@ -193,6 +193,59 @@ static void content_waits_for_room(void **state)
     done(&s);
 }
 
+/* RFC 5321 4.5.3.1.3 has 256; what is longer than any line of ours is not written at all. */
+static void paths_have_a_longest(void **state)
+{
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        struct session s;
+        init(&s);
+        struct buf path = BUF_INIT(PLENTY);
+        struct smtp_client_recipient recipient = { 0 };
+        struct smtp_client_tx tx = { .arena = s.arena, .recipients = &recipient, .n_recipients = 1 };
+        while (path.n < SMTP_CLIENT_PATH_MAX + more)
+            assert_true(buf_add_char(&path, 'x'));
+        recipient.address = buf_str(&path);
+        smtp_client_add(s.client, &tx);
+        assert_int_equal(recipient.result.kind, more ? SMTP_RESULT_PERM : SMTP_RESULT_NONE);
+        if (more)
+            assert_str_is(recipient.result.status, STR("5.1.3"));
+        buf_done(&path);
+        done(&s);
+    }
+}
+
+/* The longest command there can be fits into the least room there may be. */
+static void the_longest_command_fits(void **state)
+{
+    struct session s = { .arena = arena_new(PLENTY),
+                         .out = BUF_INIT(SMTP_CLIENT_OUT_MIN),
+                         .sent = BUF_INIT(PLENTY) };
+    struct buf path = BUF_INIT(PLENTY);
+    struct smtp_client_recipient recipient = { 0 };
+    struct smtp_client_tx tx = { .arena = s.arena,
+                                 .recipients = &recipient,
+                                 .n_recipients = 1,
+                                 .size = UINT64_MAX,
+                                 .eight_bit = true,
+                                 .utf8 = true };
+
+    (void)state;
+    while (path.n < SMTP_CLIENT_PATH_MAX)
+        assert_true(buf_add_char(&path, 'x'));
+    tx.sender = recipient.address = buf_str(&path);
+    s.client = smtp_client_new(s.arena, STR("client.example"), 0);
+    assert_non_null(s.client);
+    smtp_client_add(s.client, &tx);
+    feed(&s, STR("220 mx\r\n"));
+    send(&s);
+    feed(&s, STR("250-mx\r\n250-SIZE\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"));
+    assert_true(str_starts(buf_str(&s.out), STR("MAIL FROM:<xxx")));
+    assert_true(str_ends(buf_str(&s.out), STR("x> SIZE=18446744073709551615 BODY=8BITMIME SMTPUTF8\r\n")));
+    buf_done(&path);
+    done(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +254,8 @@ int main(void)
         cmocka_unit_test(a_refused_sender_stops_the_rest),
         cmocka_unit_test(refused_recipients_do_not_stop_the_rest),
         cmocka_unit_test(content_waits_for_room),
+        cmocka_unit_test(paths_have_a_longest),
+        cmocka_unit_test(the_longest_command_fits),
     };
 
     return cmocka_run_group_tests_name("smtp/client-room", tests, NULL, NULL);

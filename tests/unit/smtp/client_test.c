@@ -411,8 +411,10 @@ static void settles_all_when_the_session_ends(void **state)
                 "= c@d temp final 0 4.5.0 own: lines of one reply with codes that contradict each other\n"
                 "! close temp final 0 4.5.0 own: lines of one reply with codes that contradict each other\n? "
                 "doubt\n" },
-        { "who is added afterwards comes back",
+        { "nobody is wanted any more",
           PLAIN "! ready\n~ lost reset\n! close temp - 0 4.4.2 own: reset\n? full\n? idle\n" },
+        { "who is added afterwards comes back", PLAIN "! ready\n~ quit\nC: QUIT\n+ a@b c@d\n= c@d again - 0 "
+                                                      "4.4.2 own: the session had ended\nS: 221\n! close\n" },
     };
 
     (void)state;
