@@ -202,7 +202,7 @@ void drops_ask(struct receive *r);
 /* The queue is gone, and with it what it was asked. */
 void drops_lost(struct receive *r);
 /* Answers to questions of drop.c have tickets of this slot, which no session has. */
-enum { DROP_TICKET_SLOT = UINT32_MAX };
+#define DROP_TICKET_SLOT UINT32_MAX
 void drop_token(struct receive *r, const struct ipc_token_answer *a);
 /* The process ends: none is begun any more. */
 void drops_leave(struct receive *r);
