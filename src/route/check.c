@@ -164,10 +164,11 @@ static void check_address(struct checker *c, const struct config_address *addres
     end(c);
 }
 
+/* Every name is a mailbox, or another host says which are. */
 static bool takes_any(const struct config_domain *block)
 {
     for (size_t i = 0; i < block->n_users; i++)
-        if (block->users[i].kind == CONFIG_USERS_ANY)
+        if (block->users[i].kind == CONFIG_USERS_ANY || block->users[i].kind == CONFIG_USERS_ASK)
             return true;
     return false;
 }

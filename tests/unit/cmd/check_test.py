@@ -84,6 +84,8 @@ def mailboxes(folder):
            "all users of this domain share one mailbox")
     expect(folder, "a relayed domain needs no folder and no account",
            "domain a.example { users any; deliver mx; postmaster p@b.example; }\n", 0, "no errors.")
+    expect(folder, "who a next hop knows is not asked for here", "domain a.example { users ask; deliver mx; }\n", 0,
+           "no errors.")
     expect(folder, "deliver-as beside a host is a warning",
            "domain a.example { users any; deliver mx; deliver-as nobody; postmaster p@b.example; }\n", 0,
            "veredus.conf:5:54: warning: 'deliver-as' changes nothing")
