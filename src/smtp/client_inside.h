@@ -25,12 +25,12 @@ struct smtp_client {
     struct str hostname;
     unsigned flags;
     enum smtp_client_phase phase;
-    bool written; /* the command of EHLO, HELO, QUITTING is out */
-    bool quit;    /* when idle */
-    bool open;    /* the server may be within a transaction that we have left: RSET */
-    unsigned due; /* enum smtp_client_due */
-    size_t made;  /* transactions that came to their end */
-    size_t replies;
+    bool written;   /* the command of EHLO, HELO, QUITTING is out */
+    bool quit;      /* when idle */
+    bool open;      /* the server may be within a transaction that we have left: RSET */
+    unsigned due;   /* enum smtp_client_due */
+    size_t made;    /* transactions that came to their end */
+    size_t replies; /* whole ones read */
 
     struct smtp_client_tx *inside; /* in order; the first is in hand */
     struct smtp_client_tx *done;   /* DONE is owed */
@@ -53,7 +53,8 @@ bool smtp_client_owed(const struct smtp_client_tx *tx);
 bool smtp_client_ran_out(const struct smtp_client_tx *tx);
 enum smtp_stage smtp_client_place_stage(const struct smtp_client_tx *tx);
 
-/* client_result.c: from replies to results, and the end of transactions. */
+/* client_result.c: from replies to results, and the end of transactions. Texts are copied where they are
+ * kept. */
 
 /* Of the reply in hand, said at STAGE; texts borrowed from the reply. */
 struct smtp_client_result smtp_client_verdict(const struct smtp_client *c, enum smtp_stage stage,
@@ -65,16 +66,16 @@ struct smtp_client_result smtp_client_ours(enum smtp_client_result_kind kind, en
                                            struct str status, struct str text);
 /* RESULT for those of TX that have none. */
 void smtp_client_settle(struct smtp_client_tx *tx, const struct smtp_client_result *result);
-/* RESULT, its texts kept, for one. */
+/* RESULT for one. */
 void smtp_client_settle_one(struct smtp_client_tx *tx, size_t recipient,
                             const struct smtp_client_result *result);
 /* TX is the last of LIST. */
 void smtp_client_append(struct smtp_client_tx **list, struct smtp_client_tx *tx);
 /* TX has all its results: DONE. */
 void smtp_client_finish(struct smtp_client *c, struct smtp_client_tx *tx);
-/* What this peer, or any, cannot take has its results; TX is finished if nobody is left. */
+/* Who is to be asked for, now that the features are known; the others have results. Finished if nobody is. */
 void smtp_client_screen(struct smtp_client *c, struct smtp_client_tx *tx);
-/* Nothing is known of TX: AGAIN for all. */
+/* TX came when the session had ended: AGAIN for all. */
 void smtp_client_refuse(struct smtp_client *c, struct smtp_client_tx *tx);
 /* The session ends with FAILURE: all inside is settled. */
 void smtp_client_end(struct smtp_client *c, const struct smtp_client_result *failure);
@@ -84,8 +85,9 @@ void smtp_client_fail(struct smtp_client *c, struct str status, struct str text)
 /* client_write.c: all that there is room for and that may be said now. */
 void smtp_client_write(struct smtp_client *c, struct buf *out);
 
-/* client_hello.c, client_read.c: the next line of a reply. */
+/* client_hello.c: a line (STEP: LINE or END) of the greeting, or of the reply to EHLO or HELO. */
 void smtp_client_read_hello(struct smtp_client *c, enum smtp_peer_step step);
+/* client_read.c: a whole reply while MAILING. */
 void smtp_client_read_reply(struct smtp_client *c);
 
 #endif

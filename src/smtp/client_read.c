@@ -80,17 +80,17 @@ static void read_rcpt(struct smtp_client *c, struct smtp_client_tx *tx)
  */
 static void begin_content(struct smtp_client *c, struct smtp_client_tx *tx)
 {
-    bool lmtp = c->flags & SMTP_CLIENT_LMTP;
+    bool nobody = tx->mail_refused || !tx->accepted;
 
-    if (tx->mail_refused ? tx->accepted > 0 || lmtp : !tx->accepted && lmtp) {
+    if (nobody && (tx->accepted || c->flags & SMTP_CLIENT_LMTP)) {
         out_of_step(c, STR("354 to DATA though nobody may be sent to"));
         return;
     }
     c->stuffer = SMTP_STUFFER;
-    tx->ended = !tx->accepted;
-    smtp_client_step(tx, &tx->read);
-    if (tx->accepted)
+    tx->ended = nobody;
+    if (!nobody)
         c->due |= SMTP_CLIENT_DUE_CONTENT;
+    smtp_client_step(tx, &tx->read);
 }
 
 static void read_data(struct smtp_client *c, struct smtp_client_tx *tx)
