@@ -136,7 +136,6 @@ static void route_found(struct lookup_turn *t, const struct ipc_route_ask *ask, 
 {
     answer->status = IPC_OK;
     answer->route = (uint32_t)route->index;
-    answer->domain_index = hit->block ? (uint32_t)hit->block->index : IPC_NO_DOMAIN;
     answer->user = hit->block ? hit->user : ask->local;
     answer->detail = hit->detail;
     answer->rule = lookup_rule(t, route->place);
@@ -154,7 +153,8 @@ void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct
     *answer = (struct ipc_route_answer){
         .ticket = ask->ticket,
         .generation = t->lookup->generation,
-        .domain_index = IPC_NO_DOMAIN,
+        /* Also of what is no mailbox: a command or file of an alias is one of its domain. */
+        .domain_index = hit.block ? (uint32_t)hit.block->index : IPC_NO_DOMAIN,
         .domain = hit.domain,
     };
     if (hit.kind == ROUTE_MAILBOX || hit.kind == ROUTE_FOREIGN)

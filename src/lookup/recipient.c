@@ -44,7 +44,8 @@ struct candidate {
     const struct config_domain *block; /* NULL: it is elsewhere */
     const struct config_route *route;  /* of a PLAIN one */
     bool plain;
-    bool ask; /* its next hop is to be asked */
+    bool ask;        /* its next hop is to be asked */
+    struct str rule; /* says so */
 };
 
 /* ---- routes ---- */
@@ -175,11 +176,12 @@ static bool find_mailbox(struct lookup_turn *t, struct candidate *c, const struc
         return true;
     known = lookup_verified_get(&t->lookup->verified, ask->local, ask->domain, t->now_msec);
     c->ask = known == LOOKUP_NOT_KNOWN;
+    c->rule = route_hit_rule(&t->lookup->view, hit, t->scratch);
     if (known != LOOKUP_EXISTS_NOT)
         return true;
     *v = (struct lookup_verdict){ .row = SMTP_REPLY_NO_SUCH_MAILBOX,
                                   .reason = LOG_REASON_NO_USER,
-                                  .rule = route_hit_rule(&t->lookup->view, hit, t->scratch) };
+                                  .rule = c->rule };
     return false;
 }
 
@@ -264,7 +266,7 @@ void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct i
     bool ok = judge(t, &c, &v);
 
     if (ok)
-        v = (struct lookup_verdict){ .row = SMTP_REPLY_RCPT_OK };
+        v = (struct lookup_verdict){ .row = SMTP_REPLY_RCPT_OK, .rule = c.ask ? c.rule : STR_NONE };
     *answer = (struct ipc_rcpt_answer){
         .ticket = ask->ticket,
         .refused = !ok,

@@ -67,6 +67,7 @@ struct receive_verify {
     bool plain;
     uint64_t max_size;
     uint32_t route;
+    struct str rule;       /* of `users`; in the transaction's arena */
     int64_t deadline_msec; /* loop time: both questions together */
     struct buf plan;       /* route/plan.h */
 };

@@ -35,7 +35,7 @@ static void refuse(struct session *s, enum smtp_reply_name row, enum log_reason 
     smtp_path_write(&to, s->path);
     s->rejected++;
     s->receive->rejected++;
-    record_refused(s, "rcpt", row, reason, STR("default"), buf_str(&to), NULL);
+    record_refused(s, "rcpt", row, reason, s->verify.rule, buf_str(&to), NULL);
     smtp_server_answer(s->smtp, row, NULL, &s->receive->out);
     buf_done(&to);
 }
@@ -56,6 +56,7 @@ void verify_begin(struct session *s, const struct ipc_rcpt_answer *a)
         .plain = a->plain,
         .max_size = a->max_size,
         .route = a->route,
+        .rule = arena_str(s->tx->arena, a->rule),
         .deadline_msec = io_now_msec(s->receive->worker->loop) + wait,
         .plan = BUF_INIT(ROUTE_PLAN_OCTETS_MAX),
     };

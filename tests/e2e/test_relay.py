@@ -3,7 +3,8 @@ import os
 
 import pytest
 
-from harness import Server, until
+from harness import Server, below_trace, until
+from peer import Peer
 
 LETTER = b"From: carol@example.net\r\nSubject: x\r\n\r\nhello\r\n"
 
@@ -84,6 +85,20 @@ SENDERS = ["", "ada@example.test", "postmaster@mail.example.test", "x@elsewhere.
 def outcome(reply):
     """Code and status of a refusal, the code alone of the others."""
     return f"{reply.code} {reply.status}" if reply.code == 550 else str(reply.code)
+
+
+@pytest.fixture
+def make_peer():
+    """make_peer(...) is peer.Peer(...); every one of them ends with the test."""
+    made = []
+
+    def make(answer=None):
+        made.append(Peer(answer))
+        return made[-1]
+
+    yield make
+    for peer in made:
+        peer.close()
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +240,16 @@ def test_an_alias_may_lead_elsewhere_for_strangers_too(make_server):
         assert wire.cmd("RCPT TO:<x@elsewhere.test>") == 550
 
 
+def test_c024_c052_what_an_alias_leads_to_gets_the_message_as_it_was(make_server, make_peer):
+    peer = make_peer()
+    server = make_server(top=f"route * smtp://127.0.0.1:{peer.port};", aliases={"away": "Kim@elsewhere.test"})
+    assert server.send(LETTER, to="away@example.test") == 250
+    until(lambda: peer.messages, "the message at the other host")
+    sender, recipients, content = peer.messages[0]
+    assert (sender, recipients) == ("carol@example.net", ["Kim@elsewhere.test"])
+    assert below_trace(content) == LETTER
+
+
 @pytest.mark.parametrize("on, mode, owner, code", [("off", 0o644, None, 451), ("on", 0o664, None, 451),
                                                    ("on", 0o646, None, 451), ("on", 0o644, 65534, 451),
                                                    ("on", 0o644, None, 250)])
@@ -243,3 +268,49 @@ def test_commands_of_aliases_are_taken_where_they_are_meant_and_guarded(make_ser
         assert wire.cmd("RCPT TO:<run@example.test>") == code
         assert wire.cmd("RCPT TO:<file@example.test>") == code
         assert wire.cmd("RCPT TO:<ada@example.test>") == 250
+
+
+# ---- users ask ----
+
+def mailboxes(verb, line):
+    """A next hop that knows kim."""
+    if verb != "RCPT" or "kim@" in line:
+        return None
+    if "later@" in line:
+        return "451 4.3.0 ask again"
+    return "550 5.7.1 not you" if "blocked@" in line else "550 5.1.1 no such user"
+
+
+ASKED = "domain asked.test {{ users ask; deliver smtp://127.0.0.1:{}; }}"
+
+
+def test_users_ask_is_answered_as_the_next_hop_answers_and_once(make_server, make_peer):
+    peer = make_peer(mailboxes)
+    server = make_server(top=ASKED.format(peer.port))
+    with server.wire() as wire:
+        wire.ehlo()
+        wire.cmd("MAIL FROM:<carol@example.net>")
+        for path, code, status in [("kim@asked.test", 250, "2.1.5"), ("nobody@asked.test", 550, "5.1.1"),
+                                   ("later@asked.test", 250, "2.1.5"), ("blocked@asked.test", 550, "5.7.1"),
+                                   ("postmaster@asked.test", 250, "2.1.5"),  # C037
+                                   ("kim@asked.test", 250, "2.1.5"), ("nobody@asked.test", 550, "5.1.1")]:
+            reply = wire.cmd(f"RCPT TO:<{path}>")
+            assert (reply.code, reply.status) == (code, status), reply
+    asked = [line for line in peer.lines if line.startswith("RCPT")]
+    assert asked == [f"RCPT TO:<{name}@asked.test>" for name in ["kim", "nobody", "later", "blocked"]]
+    assert not any(line == "DATA" for line in peer.lines)
+    assert set(line for line in peer.lines if line.startswith("MAIL")) == {"MAIL FROM:<>"}
+    rules = {record["rule"] for record in server.records("reject")}
+    assert len(rules) == 1 and "veredus.conf" in rules.pop()
+
+
+def test_while_the_next_hop_is_down_everyone_is_taken(make_server, make_peer):
+    peer = make_peer()
+    port = peer.port
+    peer.close()
+    server = make_server(top=ASKED.format(port))
+    with server.wire() as wire:
+        wire.ehlo()
+        wire.cmd("MAIL FROM:<carol@example.net>")
+        assert wire.cmd("RCPT TO:<nobody@asked.test>") == 250
+        assert wire.cmd("RSET") == 250
