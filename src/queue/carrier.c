@@ -46,6 +46,7 @@ static bool lease(struct ipc_channel *to, struct recipient *r)
         .address = er->kind == ENVELOPE_ADDRESS ? recipient_address(er, &address) : er->original,
         .original = er->original,
         .sender = er->has_sender ? er->sender : c->envelope.sender,
+        .client = c->envelope.client,
         .file_size = c->file_octets,
         .head = c->head,
         .body = c->body,
