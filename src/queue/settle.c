@@ -230,7 +230,7 @@ static void on_settled(struct spool_commit *commit, const struct spool_result *r
     } else {
         if (m->state == MESSAGE_HELD)
             record_hold(m, m->held, str_from_c(m->hold_reason));
-        if (m->dirty)
+        if (m->dirty || report_wanted(m))
             message_settle(m);
     }
     io_task_post(&q->pump);
@@ -292,6 +292,9 @@ static void write_state(struct message *m, bool rest)
     m->dirty = false;
     m->releasing = false;
     mark_writing(m);
+    /* Held, or at its end: nobody looks at it any more. */
+    if (m->state != former)
+        list_remove(&m->node);
     return;
 fail:
     spool_batch_free(batch);

@@ -1,0 +1,951 @@
+/*
+ * tests/simulate/relay.c -- the real queue and spool, on a simulated disk and clock, between processes that the
+ * simulation plays: receive, lookup, resolve and two send processes, which die like the queue itself (DESIGN 3, 5, 6).
+ *
+ * test-relay --runs N [--seed S]     N runs by chance; a seed gives the same run again
+ *
+ * In each run messages come, are leased, fail, are reported; send processes die, the queue dies, the power goes. At the
+ * end everything calms down, and then of every message that was acknowledged each recipient has it, or its sender has
+ * one report about him. Nothing is leased twice at a time; nothing arrives twice but after an attempt of which nobody
+ * could say how it ended (DESIGN 3, Twice).
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config/parse.h"
+#include "core/num.h"
+#include "queue/queue.h"
+#include "spool/engine.h"
+#include "tests/simulate/disk.h"
+#include "tests/simulate/loop.h"
+#include "tests/simulate/wire.h"
+
+enum {
+    TARGETS_MAX = 4000,
+    MESSAGES_MAX = 1500,
+    SENDERS = 2,
+    CONNECTIONS_MAX = 128,
+    TRANSFERS_MAX = 1024,
+    RECIPIENTS_MAX = 5,
+    DOMAINS = 6,
+};
+
+/* A recipient of a message that was given to the queue. */
+struct target {
+    size_t message;
+    uint32_t number;
+    unsigned delivered;
+    bool may_twice;  /* an attempt ended of which nobody could say how */
+    bool refused;    /* a peer said 5yz for good */
+    uint64_t report; /* id of the message that tells of its failure */
+};
+
+enum taken { TAKEN_UNKNOWN, TAKEN_YES, TAKEN_NO };
+
+struct given {
+    uint64_t id;
+    struct spool_token token;
+    enum taken taken; /* UNKNOWN: the answer is not there, or got lost */
+    bool late;        /* refused, though it stands: the queue died before it could take it back (docs/adr/0006) */
+    bool null_sender;
+    size_t first, n;
+};
+
+struct lent_out {
+    bool used;
+    uint64_t lease, id, connection;
+    uint32_t numbers[RECIPIENTS_MAX + 1];
+    uint8_t results[RECIPIENTS_MAX + 1];
+    size_t n;
+    bool finished; /* told, and not called settled */
+    bool in_doubt;
+};
+
+struct sender {
+    struct ipc_channel *channel;
+    uint32_t instance;
+    struct {
+        uint64_t id;
+        bool open;
+    } connections[CONNECTIONS_MAX];
+    struct lent_out transfers[TRANSFERS_MAX];
+};
+
+static struct {
+    struct random random;
+    struct sim_disk *disk;
+    struct spool_clock clock;
+    struct io_loop *loop;
+    struct arena *arena;
+    struct config_bundle bundle;
+    struct worker worker;
+    struct ipc_channel *receive, *lookup, *resolve;
+    struct sender senders[SENDERS];
+    uint32_t instances;
+    struct given given[MESSAGES_MAX];
+    size_t n_given;
+    struct target targets[TARGETS_MAX];
+    size_t n_targets;
+    bool calm;
+    bool duplicate_said;
+    unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports;
+    char wrong[400];
+} sim;
+
+static void wrong(const char *fmt, ...) PRINTF_LIKE(1, 2);
+
+static void wrong(const char *fmt, ...)
+{
+    va_list ap;
+
+    if (sim.wrong[0])
+        return;
+    va_start(ap, fmt);
+    vsnprintf(sim.wrong, sizeof(sim.wrong), fmt, ap);
+    va_end(ap);
+}
+
+static uint64_t below(uint64_t n)
+{
+    return random_below(&sim.random, n);
+}
+
+static bool one_in(uint64_t n)
+{
+    return random_one_in(&sim.random, n);
+}
+
+static struct queue *queue(void)
+{
+    return sim.worker.state;
+}
+
+/* ---- the spool of the queue, by hand ---- */
+
+static int64_t sim_utc(const struct spool_clock *clock)
+{
+    (void)clock;
+    return io_wall_msec();
+}
+
+static int64_t sim_boot(const struct spool_clock *clock)
+{
+    (void)clock;
+    return io_now_msec(sim.loop) * 1000;
+}
+
+struct spool *__real_spool_open(const struct spool_options *options, struct err *err);
+struct spool *__wrap_spool_open(const struct spool_options *options, struct err *err);
+struct spool *__wrap_spool_open(const struct spool_options *options, struct err *err)
+{
+    struct spool_options small = *options;
+
+    small.segment_octets = 1 << 18;
+    small.min_free_percent = 0;
+    small.manual = true;
+    small.disk = &sim.disk->disk;
+    small.clock = &sim.clock;
+    return __real_spool_open(&small, err);
+}
+
+struct spool_disk *__wrap_spool_disk_open(const char *path, struct err *err);
+struct spool_disk *__wrap_spool_disk_open(const char *path, struct err *err)
+{
+    (void)path;
+    (void)err;
+    return &sim.disk->disk;
+}
+
+static void spool_step(void)
+{
+    int64_t until = 0;
+
+    switch (below(4)) {
+    case 0:
+        (void)spool_step_upkeep(queue()->spool, &until);
+        break;
+    case 1:
+        (void)spool_step_content(queue()->spool);
+        break;
+    default:
+        (void)spool_step_commit(queue()->spool, &until);
+    }
+    sim_loop_turn(sim.loop);
+}
+
+/* ---- the model ---- */
+
+static struct given *given_by_id(uint64_t id)
+{
+    for (size_t i = sim.n_given; i > 0; i--)
+        if (sim.given[i - 1].id == id)
+            return &sim.given[i - 1];
+    return NULL;
+}
+
+static struct target *target_of(uint64_t id, uint32_t number)
+{
+    struct given *g = given_by_id(id);
+
+    return g && number >= 1 && number <= g->n ? &sim.targets[g->first + number - 1] : NULL;
+}
+
+static bool holds(const struct lent_out *t, uint64_t id, uint32_t number)
+{
+    for (size_t i = 0; t->used && t->id == id && i < t->n; i++)
+        if (t->numbers[i] == number)
+            return true;
+    return false;
+}
+
+static struct lent_out *held_somewhere(uint64_t id, uint32_t number)
+{
+    for (size_t s = 0; s < SENDERS; s++)
+        for (size_t i = 0; i < TRANSFERS_MAX; i++)
+            if (holds(&sim.senders[s].transfers[i], id, number))
+                return &sim.senders[s].transfers[i];
+    return NULL;
+}
+
+/* ---- a message comes ---- */
+
+static void put_recipients(struct envelope_recipient *r, size_t n, struct arena *a)
+{
+    for (size_t i = 0; i < n; i++) {
+        r[i] = (struct envelope_recipient){
+            .number = (uint32_t)i + 1,
+            .local = arena_printf(a, "r%zu", sim.n_targets),
+            .domain = arena_printf(a, "d%u.example", (unsigned)below(DOMAINS)),
+        };
+        r[i].original = arena_printf(a, "%.*s@%.*s", STR_ARG(r[i].local), STR_ARG(r[i].domain));
+        sim.targets[sim.n_targets++] = (struct target){ .message = sim.n_given, .number = (uint32_t)i + 1 };
+    }
+}
+
+static void give_message(void)
+{
+    size_t n = 1 + below(RECIPIENTS_MAX);
+    struct queue_id id;
+
+    if (sim.n_given == MESSAGES_MAX || sim.n_targets + n > TARGETS_MAX || !spool_take_ids(queue()->spool, 1, &id))
+        return;
+    struct arena *a = arena_new(1 << 20);
+    struct envelope_recipient recipients[RECIPIENTS_MAX];
+    struct given *g = &sim.given[sim.n_given];
+    *g = (struct given){ .id = id.n, .first = sim.n_targets, .n = n, .null_sender = one_in(12) };
+    for (size_t i = 0; i < sizeof(g->token.octet); i++)
+        g->token.octet[i] = (unsigned char)random_next(&sim.random);
+    put_recipients(recipients, n, a);
+    struct str sender = g->null_sender ? STR_NONE : one_in(2) ? STR("s@sender.example") : STR("anna@ours.example");
+    struct envelope e = { .sender = sender, .recipients = recipients, .n_recipients = n, .header_octets = 14, .size = 19 };
+    struct buf envelope = BUF_INIT(1 << 16);
+    if (!envelope_encode(&envelope, &e))
+        abort();
+    sim.n_given++;
+    wire_say(&sim.worker, sim.receive, IPC_COMMIT_ASK,
+             &(struct ipc_commit_ask){
+                 .ticket = sim.n_given - 1,
+                 .id = id.n,
+                 .token = str_of((char *)g->token.octet, sizeof(g->token.octet)),
+                 .envelope = buf_str(&envelope),
+                 .head = STR("Received: x\r\n"),
+                 .body = STR("Subject: y\r\n\r\nz\r\n"),
+             });
+    buf_done(&envelope);
+    arena_free(a);
+}
+
+/* ---- what the others answer ---- */
+
+static void receive_hears(const struct ipc_message *m)
+{
+    if (m->type == IPC_COMMIT_ANSWER)
+        sim.given[m->commit_answer.ticket].taken = m->commit_answer.status == IPC_STORED ? TAKEN_YES : TAKEN_NO;
+}
+
+static void lookup_hears(const struct ipc_message *m)
+{
+    if (m->type == IPC_EXPAND_ASK) {
+        wire_say(&sim.worker, sim.lookup, IPC_EXPAND_ANSWER,
+                 &(struct ipc_expand_answer){ .ticket = m->expand_ask.ticket, .refused = 1 });
+        return;
+    }
+    bool ours = str_eq(m->route_ask.domain, STR("ours.example"));
+    struct ipc_route_answer a = {
+        .ticket = m->route_ask.ticket,
+        .generation = sim.worker.generation,
+        .route = ours ? 0 : (uint32_t)sim.worker.config->n_routes - 1,
+        .domain_index = ours ? 0 : IPC_NO_DOMAIN,
+        .user = m->route_ask.local,
+        .domain = m->route_ask.domain,
+        .rule = STR("default"),
+    };
+    if (!sim.calm && one_in(40)) {
+        a.status = IPC_TEMP;
+        a.code = STR("4.3.0");
+        a.text = STR("a table is away");
+    }
+    wire_say(&sim.worker, sim.lookup, IPC_ROUTE_ANSWER, &a);
+}
+
+static void resolve_hears(const struct ipc_message *m)
+{
+    struct route_plan_address addresses[2];
+    struct route_plan plan = { .addresses = addresses, .n = 2 };
+    struct buf octets = BUF_INIT(4096);
+    struct ipc_plan_answer a = {
+        .ticket = m->plan_ask.ticket,
+        .generation = sim.worker.generation,
+        .keep_msec = 60000 + below(600000),
+    };
+
+    /* Some domains share their hosts. */
+    unsigned host = m->plan_ask.domain.n > 2 ? (unsigned char)m->plan_ask.domain.p[1] % 4 : 9;
+    char names[2][20];
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(names[i], sizeof(names[i]), "mx%u-%u.example", host, i);
+        addresses[i] = (struct route_plan_address){ .host = str_from_c(names[i]), .port = 25, .preference = 10 };
+        addresses[i].address.family = IP_V4;
+    }
+    if (!route_plan_encode(&octets, &plan))
+        abort();
+    a.plan = buf_str(&octets);
+    if (!sim.calm && one_in(6)) {
+        a.status = one_in(2) ? IPC_PLAN_OUTAGE : IPC_PLAN_TEMP;
+        a.reason = LOG_REASON_DNS;
+        a.code = STR("4.4.3");
+        a.text = STR("no answer");
+    }
+    wire_say(&sim.worker, sim.resolve, IPC_PLAN_ANSWER, &a);
+    buf_done(&octets);
+}
+
+/* ---- send ---- */
+
+static void report_seen(uint64_t id, struct str body)
+{
+    static const struct str mark = STR_INIT("Final-Recipient: rfc822; r");
+
+    if (!str_contains(body, STR("Action: failed")))
+        return;
+    for (size_t i = 0; i + mark.n < body.n; i++) {
+        if (memcmp(body.p + i, mark.p, mark.n) != 0)
+            continue;
+        size_t n = strtoul(body.p + i + mark.n, NULL, 10);
+        if (n >= sim.n_targets) {
+            wrong("a report about somebody unknown");
+            return;
+        }
+        struct target *t = &sim.targets[n];
+        /* A report that could not be returned tells of itself, and its recipients are ours and s@: they have no number. */
+        if (t->report && t->report != id)
+            wrong("recipient %zu is told of twice", n);
+        t->report = id;
+        sim.reports++;
+    }
+}
+
+static size_t connection_at(const struct sender *s, uint64_t id)
+{
+    size_t i = 0;
+
+    while (i < CONNECTIONS_MAX && s->connections[i].id != id)
+        i++;
+    return i;
+}
+
+static void put_results(const struct lent_out *t, struct buf *out, bool whole)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        char fixed[13] = { 0 };
+        le32_put(fixed, t->numbers[i]);
+        fixed[4] = (char)t->results[i];
+        buf_add(out, str_of(fixed, whole ? 13 : 4));
+    }
+}
+
+static void tell(struct sender *s, struct lent_out *t)
+{
+    struct buf results = BUF_INIT(4096);
+
+    t->finished = true;
+    put_results(t, &results, true);
+    wire_say(&sim.worker, s->channel, IPC_TRANSFERRED,
+             &(struct ipc_transferred){
+                 .lease = t->lease,
+                 .id = t->id,
+                 .in_doubt = t->in_doubt,
+                 .count = (uint32_t)t->n,
+                 .results = buf_str(&results),
+             });
+    buf_done(&results);
+}
+
+static void lease_arrives(struct sender *s, const struct ipc_transfer *t)
+{
+    struct lent_out *slot = NULL;
+    struct str rest = t->recipients;
+
+    for (size_t i = 0; i < TRANSFERS_MAX && !slot; i++)
+        slot = s->transfers[i].used ? NULL : &s->transfers[i];
+    if (!slot || t->count > RECIPIENTS_MAX)
+        abort();
+    struct lent_out lent = { .lease = t->lease, .id = t->id, .connection = t->connection };
+    bool comes_late = connection_at(s, t->connection) == CONNECTIONS_MAX; /* its connection was gone before it came */
+    for (uint32_t i = 0; i < t->count; i++) {
+        uint32_t number = le32_get(rest.p);
+        struct target *target = target_of(t->id, number);
+        struct given *g = given_by_id(t->id);
+        rest = str_skip(rest, 6 + le16_get(rest.p + 4));
+        lent.numbers[lent.n++] = number;
+        struct lent_out *other = held_somewhere(t->id, number);
+        if (other && !other->finished && !comes_late)
+            wrong("message %zu recipient %u is leased twice at a time", g ? (size_t)(g - sim.given) : 9999, number);
+        if (!target || comes_late)
+            continue;
+        if (g->taken == TAKEN_NO && !g->late)
+            wrong("message %zu was refused, and is delivered", (size_t)(g - sim.given));
+        if (target->delivered && !target->may_twice)
+            wrong("message %zu recipient %u is delivered already", (size_t)(g - sim.given), number);
+    }
+    lent.used = true;
+    *slot = lent;
+    sim.transfers++;
+    if (!given_by_id(t->id))
+        report_seen(t->id, t->body);
+    if (comes_late) {
+        memset(slot->results, IPC_AGAIN, sizeof(slot->results));
+        tell(s, slot);
+    }
+}
+
+static void settled(struct sender *s, uint64_t lease)
+{
+    for (size_t i = 0; i < TRANSFERS_MAX; i++)
+        if (s->transfers[i].used && s->transfers[i].lease == lease)
+            s->transfers[i].used = false;
+}
+
+static void close_connection(struct sender *s, size_t at, bool orderly)
+{
+    uint64_t id = s->connections[at].id;
+
+    s->connections[at].id = 0;
+    wire_say(&sim.worker, s->channel, IPC_CONNECTION_CLOSED,
+             &(struct ipc_connection_closed){ .connection = id, .orderly = orderly });
+}
+
+static bool has_work(const struct sender *s, uint64_t connection)
+{
+    for (size_t i = 0; i < TRANSFERS_MAX; i++)
+        if (s->transfers[i].used && !s->transfers[i].finished && s->transfers[i].connection == connection)
+            return true;
+    return false;
+}
+
+static void send_hears(struct sender *s, const struct ipc_message *m)
+{
+    size_t at;
+
+    switch (m->type) {
+    case IPC_OPEN_ASK:
+        at = connection_at(s, 0);
+        if (at == CONNECTIONS_MAX)
+            abort();
+        s->connections[at].id = m->open_ask.connection;
+        s->connections[at].open = false;
+        break;
+    case IPC_TRANSFER:
+        lease_arrives(s, &m->transfer);
+        break;
+    case IPC_SETTLED:
+        settled(s, m->settled.lease);
+        break;
+    case IPC_CLOSE_CONNECTION:
+        at = connection_at(s, m->close_connection.connection);
+        if (at < CONNECTIONS_MAX && !has_work(s, m->close_connection.connection))
+            close_connection(s, at, true);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- how transfers end ---- */
+
+static void arrived(struct lent_out *t, size_t i)
+{
+    struct target *target = target_of(t->id, t->numbers[i]);
+
+    if (!target)
+        return;
+    if (target->delivered++)
+        sim.twice++;
+}
+
+static void may_come_twice(const struct lent_out *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        struct target *target = target_of(t->id, t->numbers[i]);
+        if (target)
+            target->may_twice = true;
+    }
+}
+
+static void by_chance(struct lent_out *t)
+{
+    /* Some of the model's recipients never work, all else in the end does. */
+    for (size_t i = 0; i < t->n; i++) {
+        struct target *target = target_of(t->id, t->numbers[i]);
+        bool never = target && (size_t)(target - sim.targets) % 9 == 0;
+        t->results[i] = IPC_OK;
+        if (never && (sim.calm || one_in(2)))
+            t->results[i] = IPC_PERM;
+        else if (!sim.calm && one_in(4))
+            t->results[i] = one_in(5) ? IPC_AGAIN : IPC_TEMP;
+        if (t->results[i] == IPC_PERM)
+            target->refused = true;
+    }
+}
+
+static void transfer_ends(struct sender *s, struct lent_out *t)
+{
+    by_chance(t);
+    for (size_t i = 0; i < t->n; i++)
+        if (t->results[i] == IPC_OK)
+            arrived(t, i);
+    tell(s, t);
+}
+
+/* The final dot was out, and nobody says what became of it. */
+static void transfer_doubtful(struct sender *s, struct lent_out *t)
+{
+    bool got_it = one_in(2);
+
+    t->in_doubt = true;
+    for (size_t i = 0; i < t->n; i++) {
+        t->results[i] = IPC_TEMP;
+        if (got_it)
+            arrived(t, i);
+    }
+    may_come_twice(t);
+    tell(s, t);
+}
+
+static void give_back_all(struct sender *s, uint64_t connection)
+{
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        struct lent_out *t = &s->transfers[i];
+        if (!t->used || t->finished || t->connection != connection)
+            continue;
+        memset(t->results, IPC_AGAIN, sizeof(t->results));
+        tell(s, t);
+    }
+}
+
+static void connection_lost(struct sender *s, size_t at)
+{
+    uint64_t id = s->connections[at].id;
+
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        struct lent_out *t = &s->transfers[i];
+        if (t->used && !t->finished && t->connection == id) {
+            transfer_doubtful(s, t);
+            break;
+        }
+    }
+    give_back_all(s, id);
+    close_connection(s, at, false);
+}
+
+static void connection_opens(struct sender *s, size_t at)
+{
+    struct ipc_open_answer a = { .connection = s->connections[at].id };
+
+    if (!sim.calm && one_in(3)) {
+        a.status = IPC_TEMP;
+        a.reason = LOG_REASON_CONNECT;
+        a.text = STR("connection refused");
+        if (one_in(2))
+            give_back_all(s, a.connection);
+        s->connections[at].id = 0;
+        wire_say(&sim.worker, s->channel, IPC_OPEN_ANSWER, &a);
+        give_back_all(s, a.connection);
+        return;
+    }
+    s->connections[at].open = true;
+    wire_say(&sim.worker, s->channel, IPC_OPEN_ANSWER, &a);
+}
+
+static void send_works(void)
+{
+    struct sender *s = &sim.senders[below(SENDERS)];
+    size_t at = below(CONNECTIONS_MAX), first = at;
+
+    while (!s->connections[at].id)
+        if ((at = (at + 1) % CONNECTIONS_MAX) == first)
+            return;
+    if (!s->connections[at].open) {
+        connection_opens(s, at);
+        return;
+    }
+    if (!sim.calm && one_in(30)) {
+        connection_lost(s, at);
+        return;
+    }
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        struct lent_out *t = &s->transfers[i];
+        if (!t->used || t->finished || t->connection != s->connections[at].id)
+            continue;
+        transfer_ends(s, t);
+        return;
+    }
+}
+
+/* ---- deaths and births ---- */
+
+static void sender_tells(struct sender *s)
+{
+    uint32_t count = 0;
+
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        struct lent_out *t = &s->transfers[i];
+        struct buf results = BUF_INIT(4096);
+        if (!t->used)
+            continue;
+        count++;
+        put_results(t, &results, t->finished);
+        wire_say(&sim.worker, s->channel, IPC_TRANSFER_KEPT,
+                 &(struct ipc_transfer_kept){
+                     .lease = t->lease,
+                     .id = t->id,
+                     .finished = t->finished,
+                     .in_doubt = t->in_doubt,
+                     .count = (uint32_t)t->n,
+                     .results = buf_str(&results),
+                 });
+        buf_done(&results);
+    }
+    wire_say(&sim.worker, s->channel, IPC_KEPT_END, &(struct ipc_kept_end){ .count = count });
+}
+
+static void sender_up(struct sender *s)
+{
+    s->channel = wire_new(&sim.worker, PROCESS_SEND, s->instance);
+    queue_service.peer_up(&sim.worker, s->channel);
+    sender_tells(s);
+}
+
+static void sender_is_born(struct sender *s)
+{
+    *s = (struct sender){ .instance = ++sim.instances };
+    sender_up(s);
+}
+
+/* What it had in hand may have got through; what it kept is known to nobody else. */
+static void sender_forgets(struct sender *s)
+{
+    for (size_t i = 0; i < TRANSFERS_MAX; i++) {
+        struct lent_out *t = &s->transfers[i];
+        if (!t->used)
+            continue;
+        if (!t->finished && one_in(2))
+            for (size_t k = 0; k < t->n; k++)
+                arrived(t, k);
+        may_come_twice(t);
+    }
+}
+
+static void sender_dies(void)
+{
+    struct sender *s = &sim.senders[below(SENDERS)];
+    struct ipc_channel *c = s->channel;
+
+    sim.deaths_send++;
+    sender_forgets(s);
+    s->channel = NULL;
+    for (size_t i = 0; i < sim.worker.n_peers; i++)
+        if (sim.worker.peers[i] == c)
+            sim.worker.peers[i] = sim.worker.peers[--sim.worker.n_peers];
+    c->closed = true;
+    queue_service.peer_down(&sim.worker, c);
+    wire_cut(&sim.worker, c);
+    sim_loop_turn(sim.loop);
+    sender_is_born(s);
+}
+
+static void queue_is_born(void)
+{
+    struct err err = { 0 };
+
+    sim.worker.n_peers = 0;
+    sim.worker.state = NULL;
+    sim.worker.instance = ++sim.instances;
+    if (!queue_service.start(&sim.worker, &err) || !queue_service.run(&sim.worker, &err)) {
+        wrong("the queue does not start: %s", err.text);
+        return;
+    }
+    sim.worker.main = wire_new(&sim.worker, PROCESS_MAIN, 0);
+    sim.receive = wire_new(&sim.worker, PROCESS_RECEIVE, ++sim.instances);
+    sim.lookup = wire_new(&sim.worker, PROCESS_LOOKUP, ++sim.instances);
+    queue_service.peer_up(&sim.worker, sim.lookup);
+    sim.resolve = wire_new(&sim.worker, PROCESS_RESOLVE, ++sim.instances);
+    queue_service.peer_up(&sim.worker, sim.resolve);
+}
+
+/* Receive asks by token what became of the commits it has no answer to (DESIGN 3). */
+static void ask_tokens(void)
+{
+    for (size_t i = 0; i < sim.n_given; i++) {
+        struct queue_id id;
+        bool stands = spool_token_find(queue()->spool, &sim.given[i].token, &id) == SPOOL_TOKEN_ACCEPTED;
+        if (sim.given[i].taken == TAKEN_UNKNOWN)
+            sim.given[i].taken = stands ? TAKEN_YES : TAKEN_NO;
+        else if (sim.given[i].taken == TAKEN_NO && stands)
+            sim.given[i].late = true;
+    }
+}
+
+static void queue_ends(enum sim_end end)
+{
+    if (queue() && queue()->spool)
+        spool_die(queue()->spool);
+    for (size_t i = 0; i < sim.worker.n_peers; i++)
+        sim.worker.peers[i]->closed = true;
+    sim_loop_forget(sim.loop);
+    sim_disk_end(sim.disk, end);
+}
+
+static void queue_dies(void)
+{
+    sim.deaths_queue++;
+    queue_ends(SIM_END_PROCESS);
+    queue_is_born();
+    if (sim.wrong[0])
+        return;
+    ask_tokens();
+    for (size_t i = 0; i < SENDERS; i++)
+        sender_up(&sim.senders[i]);
+}
+
+static void power_goes(void)
+{
+    sim.deaths_power++;
+    for (size_t i = 0; i < SENDERS; i++)
+        sender_forgets(&sim.senders[i]);
+    sim.disk->loss = (enum sim_loss)below(SIM_LOSSES);
+    queue_ends(SIM_END_POWER);
+    /* Clients that had no answer try again or not: what stands may stand. */
+    queue_is_born();
+    if (sim.wrong[0])
+        return;
+    ask_tokens();
+    for (size_t i = 0; i < SENDERS; i++)
+        sender_is_born(&sim.senders[i]);
+}
+
+/* ---- the run ---- */
+
+static bool hear(struct ipc_channel *c, void (*hears)(const struct ipc_message *m))
+{
+    struct ipc_message m;
+
+    if (!wire_next(c, &m))
+        return false;
+    hears(&m);
+    wire_took(c);
+    return true;
+}
+
+static void nobody_hears(const struct ipc_message *m)
+{
+    (void)m;
+}
+
+static void somebody_hears(void)
+{
+    struct sender *s = &sim.senders[below(SENDERS)];
+    struct ipc_message m;
+
+    switch (below(5)) {
+    case 0:
+        (void)hear(sim.receive, receive_hears);
+        break;
+    case 1:
+        (void)hear(sim.lookup, lookup_hears);
+        break;
+    case 2:
+        (void)hear(sim.resolve, resolve_hears);
+        break;
+    default:
+        if (wire_next(s->channel, &m)) {
+            send_hears(s, &m);
+            wire_took(s->channel);
+        }
+    }
+    (void)hear(sim.worker.main, nobody_hears);
+    sim_loop_turn(sim.loop);
+}
+
+static void time_passes(void)
+{
+    int64_t next = sim_loop_next(sim.loop), now = io_now_msec(sim.loop);
+
+    if (one_in(3) && next > now)
+        sim_loop_pass(sim.loop, next - now);
+    else
+        sim_loop_pass(sim.loop, 1 + (int64_t)below(50));
+}
+
+static void step(void)
+{
+    uint64_t what = below(1000);
+
+    if (what < 120 && !sim.calm)
+        give_message();
+    else if (what < 420)
+        spool_step();
+    else if (what < 700)
+        somebody_hears();
+    else if (what < 950)
+        send_works();
+    else if (what < 990 || sim.calm)
+        time_passes();
+    else if (what < 995)
+        sender_dies();
+    else if (what < 999)
+        queue_dies();
+    else
+        power_goes();
+    sim_loop_turn(sim.loop);
+}
+
+static void compare(void)
+{
+    for (size_t i = 0; i < sim.n_targets && !sim.wrong[0]; i++) {
+        const struct target *t = &sim.targets[i];
+        const struct given *g = &sim.given[t->message];
+        if (g->taken == TAKEN_YES && !t->delivered && !t->report && !g->null_sender)
+            wrong("message %zu recipient %u was acknowledged, and neither arrived nor is reported", t->message, t->number);
+        if (t->report && t->delivered && !t->may_twice && t->refused)
+            wrong("message %zu recipient %u arrived, and is reported as failed", t->message, t->number);
+        if (t->delivered > 1 && !t->may_twice)
+            wrong("message %zu recipient %u arrived twice", t->message, t->number);
+    }
+}
+
+static bool is_quiet(void)
+{
+    return queue()->n_messages == 0;
+}
+
+static void describe_rest(void)
+{
+    const struct queue *q = queue();
+
+    for (size_t i = 0; i < q->index_room; i++) {
+        const struct message *m = q->index[i];
+        if (!m)
+            continue;
+        const struct recipient *r = show_speaker(m);
+        wrong("%zu messages never leave, such as %zu: state %d, active %u, pins %u, writing %d, dirty %d, reporting %d, "
+              "digest %d, held %d; recipient %u: state %d, progress %d, kept %d, in line %d, parked %d, due in %lld",
+              q->n_messages, given_by_id(m->id.n) ? (size_t)(given_by_id(m->id.n) - sim.given) : 9999, m->state,
+              m->active, m->pins, m->writing, m->dirty, m->reporting != NULL, m->digest, m->held, r->number, r->state,
+              r->progress, r->kept, r->entry != NULL, r->entry && r->entry->parked,
+              (long long)(r->due_msec - queue_now(q)));
+    }
+}
+
+static void run(uint64_t seed)
+{
+    static const struct config_reader reader = { .facts = { .fqdn = STR_INIT("mail.example.org") } };
+    struct str text = STR("hostname mail.example.org; spool /nowhere; min-free 0; relay-from 10.0.0.0/8; retry 1m 5m;"
+                          "postmaster post@ours.example;"
+                          "domain ours.example { users any; deliver lmtp://10.0.0.2:24; }");
+    struct config_source source = { .overrides = &text, .n_overrides = 1 };
+    struct config_diagnostics diag = { 0 };
+    struct err err = { 0 };
+    unsigned long steps = 4000;
+
+    sim.random.state = seed;
+    sim.arena = arena_new(64 << 20);
+    sim.loop = io_loop_new(&err);
+    sim_loop_set_utc(sim.loop, 1795340000000);
+    sim.clock = (struct spool_clock){ .utc_msec = sim_utc, .boot_usec = sim_boot };
+    sim.disk = sim_disk_new(seed);
+    sim.worker = (struct worker){ .service = &queue_service, .loop = sim.loop, .generation = 1 };
+    if (!config_bundle_record(&sim.bundle, &source, &reader, sim.arena) ||
+        !config_parse_bundle(&sim.bundle, sim.arena, &sim.worker.config, &diag)) {
+        struct buf words = BUF_INIT(4096);
+        config_diagnostics_render(&diag, &words);
+        wrong("configuration: %.*s", STR_ARG(buf_str(&words)));
+        return;
+    }
+    queue_is_born();
+    for (size_t i = 0; i < SENDERS && !sim.wrong[0]; i++)
+        sender_is_born(&sim.senders[i]);
+    while (steps-- && !sim.wrong[0])
+        step();
+    sim.calm = true;
+    for (steps = 0; steps < 400000 && !sim.wrong[0] && !is_quiet(); steps++)
+        step();
+    if (!sim.wrong[0] && !is_quiet())
+        describe_rest();
+    compare();
+}
+
+/* Each run in a process of its own: what dies in it leaves nothing behind. */
+static bool run_apart(uint64_t seed, unsigned long *sums)
+{
+    int pipes[2], status = 0;
+    pid_t pid;
+
+    fflush(stdout);
+    if (pipe(pipes) != 0 || (pid = fork()) < 0)
+        abort();
+    if (pid == 0) {
+        run(seed);
+        if (sim.wrong[0])
+            printf("WRONG seed %llu: %s\n", (unsigned long long)seed, sim.wrong);
+        fflush(stdout);
+        unsigned long mine[] = { sim.deaths_send, sim.deaths_queue, sim.deaths_power, sim.n_given,
+                                 sim.transfers,   sim.twice,        sim.reports };
+        if (write(pipes[1], mine, sizeof(mine)) != (ssize_t)sizeof(mine))
+            abort();
+        _exit(sim.wrong[0] ? 1 : 0);
+    }
+    unsigned long got[7] = { 0 };
+    close(pipes[1]);
+    if (read(pipes[0], got, sizeof(got)) == (ssize_t)sizeof(got))
+        for (size_t i = 0; i < ARRAY_LEN(got); i++)
+            sums[i] += got[i];
+    close(pipes[0]);
+    waitpid(pid, &status, 0);
+    if (WIFSIGNALED(status))
+        printf("WRONG seed %llu: ended by signal %d\n", (unsigned long long)seed, WTERMSIG(status));
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned long runs = 20, bad = 0, sums[7] = { 0 };
+    uint64_t seed = 1;
+
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (!strcmp(argv[i], "--runs"))
+            runs = strtoul(argv[i + 1], NULL, 10);
+        else if (!strcmp(argv[i], "--seed"))
+            seed = strtoull(argv[i + 1], NULL, 10);
+    }
+    for (unsigned long i = 0; i < runs; i++)
+        bad += !run_apart(seed + i, sums);
+    printf("%lu runs, %lu wrong; deaths: %lu of send, %lu of the queue, %lu of power; %lu messages, %lu transfers, "
+           "%lu arrived twice as they may, %lu reports\n",
+           runs, bad, sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]);
+    return bad ? 1 : 0;
+}
