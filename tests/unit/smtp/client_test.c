@@ -219,6 +219,10 @@ static void hears_refusals(void **state)
           "= e@f perm rcpt 550 5.0.0 peer: two\nC: RSET\nC: MAIL FROM:<>\nC: RCPT TO:<g@h>\nC: DATA\n"
           "S: 250\nS: 250\nS: 250\nS: 354\n! content\nC: hi\nC: .\nS: 250\n= g@h ok final 250 2.0.0 peer: "
           "\n" },
+        { "one RSET is enough", PLAIN
+          "! ready\n+ a@b c@d\n+ <> e@f\n+ g@h i@j\nC: MAIL FROM:<a@b>\nS: 250\nC: RCPT TO:<c@d>\nS: 550 no\n"
+          "= c@d perm rcpt 550 5.0.0 peer: no\nC: RSET\nS: 250\nC: MAIL FROM:<>\nS: 550 no\n"
+          "= e@f perm mail 550 5.0.0 peer: no\nC: MAIL FROM:<g@h>\n" },
         { "RSET is refused: the session is of no use",
           PLAIN "! ready\n+ a@b c@d\n+ <> e@f\nC: MAIL FROM:<a@b>\nS: 250\nC: RCPT TO:<c@d>\nS: 550 no\n"
                 "= c@d perm rcpt 550 5.0.0 peer: no\nC: RSET\nS: 500 what\n= e@f again - 0 4.5.0 own: RSET "
