@@ -1,4 +1,5 @@
-/* lookup/explain.c -- `veredus explain ADDRESS`: every decision about that RCPT, as rows; nothing is counted. */
+/* lookup/explain.c -- `veredus explain ADDRESS`: every decision about that RCPT, as rows; nothing is counted.
+ */
 #include "core/num.h"
 #include "lookup/verdict.h"
 #include "route/local.h"
@@ -43,7 +44,8 @@ static bool greeted(struct explainer *e, struct lookup_verdict *v)
     if (e->ask->listener < config->n_listeners && client.family != IP_NONE) {
         const struct config_networks *from = &config->listeners[e->ask->listener].allow_from;
         if (!from->everyone && !config_networks_have(from, &client, NULL)) {
-            *v = (struct lookup_verdict){ .row = from->n ? SMTP_REPLY_GREETING_REFUSED : SMTP_REPLY_GREETING_NEVER,
+            *v = (struct lookup_verdict){ .row = from->n ? SMTP_REPLY_GREETING_REFUSED
+                                                         : SMTP_REPLY_GREETING_NEVER,
                                           .reason = LOG_REASON_POLICY,
                                           .rule = lookup_rule(e->turn, from->place) };
             return false;
@@ -56,10 +58,9 @@ static bool greeted(struct explainer *e, struct lookup_verdict *v)
 
 static bool sender_taken(struct explainer *e, struct lookup_verdict *v)
 {
-    struct ipc_mail_ask ask = { .client = e->ask->client,
-                                .listener = e->ask->listener,
-                                .sender = e->ask->sender,
-                                .size = e->ask->size };
+    struct ipc_mail_ask ask = {
+        .client = e->ask->client, .listener = e->ask->listener, .sender = e->ask->sender, .size = e->ask->size
+    };
     struct ipc_mail_answer a;
 
     lookup_mail(e->turn, &ask, &a);
@@ -106,7 +107,8 @@ static struct str reply_words(struct explainer *e, const struct smtp_reply *repl
     add_address(&address, e->ask->local, e->ask->domain);
     struct smtp_slots slots = { .address = buf_str(&address),
                                 .client = str_from_c(client_text.c),
-                                .hostname = lookup_session_of(e->turn->lookup, e->ask->listener)->hostname.text,
+                                .hostname =
+                                    lookup_session_of(e->turn->lookup, e->ask->listener)->hostname.text,
                                 .text = e->verdict.text,
                                 .number = e->verdict.number };
     if (smtp_reply_write(&line, reply, in_own_words ? NULL : &slots, true) && line.n > 4)
@@ -131,7 +133,7 @@ static void say_verdict(struct explainer *e)
     log_text(&r, LOG_STATUS, reply.status);
     if (v->reason != LOG_REASON_NONE)
         log_reason(&r, v->reason);
-    if (v->rule.n)
+    if (e->refused && v->rule.n)
         log_text(&r, LOG_RULE, v->rule);
     log_text(&r, LOG_REPLY, reply_words(e, &reply, in_own_words));
     worker_row_add(e->turn->octets, &r);
@@ -154,7 +156,8 @@ static void say(struct explainer *e, const char *name, struct str value, struct 
     buf_clear(&e->text);
 }
 
-static void say_words(struct explainer *e, const char *name, struct str value, const char *words, struct str rule)
+static void say_words(struct explainer *e, const char *name, struct str value, const char *words,
+                      struct str rule)
 {
     buf_add_c(&e->text, words);
     say(e, name, value, rule);
@@ -169,7 +172,8 @@ static const char *client_words(const struct explainer *e, const struct ip *clie
         return "whether it may send anywhere cannot be known: a file of relay-from cannot be read";
     if (client->family == IP_NONE)
         return "nobody in particular: not in relay-from";
-    return ip_is_loopback(client) ? "this machine itself: not in relay-from" : "a stranger: not in relay-from";
+    return ip_is_loopback(client) ? "this machine itself: not in relay-from"
+                                  : "a stranger: not in relay-from";
 }
 
 static void say_client(struct explainer *e)
@@ -201,7 +205,8 @@ static void say_relay(struct explainer *e)
     if (e->hit.block)
         return;
     if (e->relays == LOOKUP_RELAY)
-        say_words(e, "relay", STR("allowed"), "this client may send to other hosts", lookup_rule(e->turn, e->relay_place));
+        say_words(e, "relay", STR("allowed"), "this client may send to other hosts",
+                  lookup_rule(e->turn, e->relay_place));
     else
         say_words(e, "relay", STR("refused"), "only clients in relay-from may send to other hosts",
                   lookup_rule(e->turn, e->relay_place));
@@ -311,12 +316,14 @@ static void say_user(struct explainer *e, const struct found *f)
 
 /* ---- limits ---- */
 
-static size_t add_uses(struct explainer *e, const struct config_limits *limits, struct policy_use *uses, size_t n)
+static size_t add_uses(struct explainer *e, const struct config_limits *limits, struct policy_use *uses,
+                       size_t n)
 {
     struct policy_party party = lookup_party(e->turn, e->ask->client, e->ask->listener, e->ask->sender);
 
     party.limits = limits;
-    return n + policy_limits_uses(e->turn->lookup->counters, &party, e->turn->now_msec, uses + n, USES_MAX - n);
+    return n +
+           policy_limits_uses(e->turn->lookup->counters, &party, e->turn->now_msec, uses + n, USES_MAX - n);
 }
 
 static struct str distance(const struct policy_use *uses, size_t n)
@@ -460,7 +467,8 @@ static void say_route(struct explainer *e, const struct found *f)
         buf_add_c(&e->text, i ? " " : "");
         add_target(e, &route->targets[i]);
     }
-    say(e, route->domain ? "deliver" : "route", where(route->targets[0].kind), lookup_rule(e->turn, route->place));
+    say(e, route->domain ? "deliver" : "route", where(route->targets[0].kind),
+        lookup_rule(e->turn, route->place));
     if (config_target_is_remote(route->targets[0].kind) && !e->refused)
         add_hop(e, route, f->hit.domain);
 }
@@ -494,7 +502,8 @@ static void find_all(struct explainer *e)
         route_find(view, f->result->local, f->result->domain, ROUTE_FIND_MAILBOX, e->turn->scratch, &f->hit);
         q.local = f->result->local;
         q.sender = f->result->sender.n && e->ask->sender.n ? f->result->sender : e->ask->sender;
-        if (f->hit.kind == ROUTE_MAILBOX || (f->hit.kind == ROUTE_FOREIGN && (e->hit.block || e->relays == LOOKUP_RELAY)))
+        if (f->hit.kind == ROUTE_MAILBOX ||
+            (f->hit.kind == ROUTE_FOREIGN && (e->hit.block || e->relays == LOOKUP_RELAY)))
             f->route = route_of(view, &f->hit, q);
     }
 }
@@ -513,7 +522,8 @@ static void say_all(struct explainer *e)
         say_route(e, &e->found[i]);
 }
 
-void lookup_explain(struct lookup_turn *t, const struct ipc_explain_ask *ask, struct ipc_explain_answer *answer)
+void lookup_explain(struct lookup_turn *t, const struct ipc_explain_ask *ask,
+                    struct ipc_explain_answer *answer)
 {
     struct explainer e = { .turn = t, .ask = ask, .text = BUF_INIT(TEXT_MAX), .hops = BUF_INIT(HOPS_MAX) };
 

@@ -61,6 +61,8 @@ void lookup_hear_verified(struct lookup_turn *t, const struct ipc_verified *noti
 void lookup_vrfy(struct lookup_turn *t, const struct ipc_vrfy_ask *ask, struct ipc_vrfy_answer *answer);
 void lookup_expand(struct lookup_turn *t, const struct ipc_expand_ask *ask, struct ipc_expand_answer *answer);
 void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer);
-void lookup_explain(struct lookup_turn *t, const struct ipc_explain_ask *ask, struct ipc_explain_answer *answer);
+/* Only with a turn that ONLY_LOOKS. */
+void lookup_explain(struct lookup_turn *t, const struct ipc_explain_ask *ask,
+                    struct ipc_explain_answer *answer);
 
 #endif

@@ -14,11 +14,11 @@ static const struct {
     [ROUTE_IS_FOREIGN] = { SMTP_REPLY_RELAY_DENIED, LOG_REASON_RELAY },
     [ROUTE_IS_UNKNOWN] = { SMTP_REPLY_NO_SUCH_MAILBOX, LOG_REASON_NO_USER },
     [ROUTE_HAS_NO_TABLE] = { SMTP_REPLY_LOOKUP_FAILED, LOG_REASON_LOOKUP },
-    [ROUTE_IS_BROKEN] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOKUP },
-    [ROUTE_IS_OFF] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOKUP },
-    [ROUTE_IS_UNGUARDED] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOKUP },
-    [ROUTE_IS_LOOP] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOP },
-    [ROUTE_IS_TOO_MUCH] = { SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LIMIT },
+    [ROUTE_IS_BROKEN] = { SMTP_REPLY_ALIAS_FAILED, LOG_REASON_LOOKUP },
+    [ROUTE_IS_OFF] = { SMTP_REPLY_ALIAS_FAILED, LOG_REASON_LOOKUP },
+    [ROUTE_IS_UNGUARDED] = { SMTP_REPLY_ALIAS_FAILED, LOG_REASON_LOOKUP },
+    [ROUTE_IS_LOOP] = { SMTP_REPLY_ALIAS_FAILED, LOG_REASON_LOOP },
+    [ROUTE_IS_TOO_MUCH] = { SMTP_REPLY_ALIAS_FAILED, LOG_REASON_LIMIT },
     [ROUTE_HAS_NO_MEMORY] = { SMTP_REPLY_MEMORY_SHORT, LOG_REASON_STORAGE },
 };
 
@@ -39,8 +39,8 @@ struct str lookup_rule(const struct lookup_turn *t, struct config_place place)
 /* A recipient under judgement. */
 struct candidate {
     const struct ipc_rcpt_ask *asked;
-    struct policy_party party;  /* with the listener's limits */
-    struct policy_party domain; /* with those of its domain block */
+    struct policy_party party;         /* with the listener's limits */
+    struct policy_party domain;        /* with those of its domain block */
     const struct config_domain *block; /* NULL: it is elsewhere */
     const struct config_route *route;  /* of a PLAIN one */
     bool plain;
@@ -68,8 +68,8 @@ static bool target_takes(struct lookup_turn *t, const struct config_route *route
 }
 
 /* Does the route of HIT, which LOCAL was found as, take it? SENDER: its own reverse-path. */
-static bool route_takes(struct lookup_turn *t, struct candidate *c, const struct route_hit *hit, struct str local,
-                        struct str sender, struct lookup_verdict *v)
+static bool route_takes(struct lookup_turn *t, struct candidate *c, const struct route_hit *hit,
+                        struct str local, struct str sender, struct lookup_verdict *v)
 {
     const struct route_view *view = &t->lookup->view;
     struct route_question q = { .local = local,
@@ -158,7 +158,8 @@ static bool is_to_be_asked(struct lookup_turn *t, const struct candidate *c, con
                                 .sender = c->asked->sender,
                                 .listener = lookup_listener_name(t->lookup, c->asked->listener) };
 
-    return hit->ask && !route_is_role(c->asked->local) && config_target_is_remote(c->route->targets[0].kind) &&
+    return hit->ask && !route_is_role(c->asked->local) &&
+           config_target_is_remote(c->route->targets[0].kind) &&
            !route_is_for_address(t->lookup->view.routes, &q, c->route);
 }
 
@@ -235,7 +236,8 @@ static bool domain_allows(struct lookup_turn *t, struct candidate *c, struct loo
 
     c->domain = c->party;
     c->domain.limits = &c->block->limits;
-    return may_ask(t, &c->domain, v) && lookup_allow(t, &c->domain, CONFIG_MEASURE_OCTETS, size ? size : 1, v);
+    return may_ask(t, &c->domain, v) &&
+           lookup_allow(t, &c->domain, CONFIG_MEASURE_OCTETS, size ? size : 1, v);
 }
 
 static bool judge(struct lookup_turn *t, struct candidate *c, struct lookup_verdict *v)

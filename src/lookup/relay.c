@@ -1,4 +1,5 @@
-/* lookup/relay.c -- who may send anywhere (RFC 5321 3.6.2, 7.9; 2505 2.1): a matter of where one connects from. */
+/* lookup/relay.c -- who may send anywhere (RFC 5321 3.6.2, 7.9; 2505 2.1): a matter of where one connects
+ * from. */
 #include "lookup/verdict.h"
 
 #include "route/clients.h"

@@ -80,7 +80,8 @@ void lookup_verified_done(struct lookup_verified *v)
     map_done(&v->map);
 }
 
-void lookup_verified_put(struct lookup_verified *v, struct str local, struct str domain, bool exists, int64_t now_msec)
+void lookup_verified_put(struct lookup_verified *v, struct str local, struct str domain, bool exists,
+                         int64_t now_msec)
 {
     char room[KEY_MAX];
     struct str key;

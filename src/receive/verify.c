@@ -44,7 +44,8 @@ static bool can_ask(struct session *s)
 {
     struct worker *w = s->receive->worker;
 
-    return worker_peer_of(w, PROCESS_RESOLVE, w->generation) && worker_peer_of(w, PROCESS_SEND, w->generation);
+    return worker_peer_of(w, PROCESS_RESOLVE, w->generation) &&
+           worker_peer_of(w, PROCESS_SEND, w->generation);
 }
 
 void verify_begin(struct session *s, const struct ipc_rcpt_answer *a)
@@ -79,13 +80,13 @@ bool verify_send_plan(struct session *s, struct ipc_channel *resolve, uint64_t t
 bool verify_send(struct session *s, struct ipc_channel *send, uint64_t ticket)
 {
     struct buf address = BUF_INIT(2048);
-    bool sent = smtp_path_write(&address, s->path) &&
-                ipc_send_verify_ask(send, &(struct ipc_verify_ask){
-                                              .ticket = ticket,
-                                              .route = s->verify.route,
-                                              .plan = buf_str(&s->verify.plan),
-                                              .address = buf_str(&address),
-                                          });
+    bool sent =
+        smtp_path_write(&address, s->path) && ipc_send_verify_ask(send, &(struct ipc_verify_ask){
+                                                                            .ticket = ticket,
+                                                                            .route = s->verify.route,
+                                                                            .plan = buf_str(&s->verify.plan),
+                                                                            .address = buf_str(&address),
+                                                                        });
 
     buf_done(&address);
     return sent;

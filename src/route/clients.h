@@ -13,8 +13,8 @@
 enum { ROUTE_CLIENTS_FILE_MAX = 16 << 20 };
 
 /*
- * Reads lines `ADDRESS [anything]` into the empty *names; empty lines and those that begin with # are skipped. A bad
- * line is a fault and takes no other with it. False: no room for more.
+ * Reads lines `ADDRESS [anything]` into the empty *names; empty lines and those that begin with # are
+ * skipped. A bad line is a fault and takes no other with it. False: no room for more.
  */
 MUST_USE bool route_clients_parse(struct route_names *names, struct str text, struct route_faults *faults);
 /* An IPv4 address that is mapped into IPv6 counts as the IPv4 address it is, in the file too. */

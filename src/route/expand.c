@@ -222,7 +222,8 @@ static bool is_guarded(const struct walk *w, const struct route_aliases *file)
  * A command or file for LIKE's domain. Whoever may write to an alias file may then run what they like: so the
  * administrator must have said that this is meant, and nobody else may be able to.
  */
-static enum route_status add_command(struct walk *w, const struct step *like, const struct route_target *target)
+static enum route_status add_command(struct walk *w, const struct step *like,
+                                     const struct route_target *target)
 {
     const struct config_domain *block = config_find_domain(w->view->config, like->domain);
 

@@ -184,7 +184,8 @@ static enum route_kind find_rest(struct finder *f)
     return kind;
 }
 
-/* Does the directive postmaster lead to somebody? If not, the domain's own mailbox must do (RFC 5321 4.5.1). */
+/* Does the directive postmaster lead to somebody? If not, the domain's own mailbox must do (RFC 5321 4.5.1).
+ */
 static bool leads_on(struct finder *f, struct str local)
 {
     struct route_hit *hit = f->hit, there = { 0 };

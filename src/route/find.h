@@ -53,13 +53,13 @@ enum route_by {
 struct route_hit {
     enum route_kind kind;
     enum route_by by;
-    const struct config_domain *block;   /* NULL: FOREIGN */
-    struct str domain;                   /* a name of the block */
-    struct str user;                     /* MAILBOX: as the users table spells it */
-    struct str detail;                   /* MAILBOX: may be empty */
-    bool assumed;                        /* MAILBOX: no table knows the name (users any, postmaster, abuse, routed) */
-    bool routed;                         /* MAILBOX: a `route` names it, and nothing else */
-    bool ask;                            /* MAILBOX: whether it exists only the next hop knows */
+    const struct config_domain *block; /* NULL: FOREIGN */
+    struct str domain;                 /* a name of the block */
+    struct str user;                   /* MAILBOX: as the users table spells it */
+    struct str detail;                 /* MAILBOX: may be empty */
+    bool assumed; /* MAILBOX: no table knows the name (users any, postmaster, abuse, routed) */
+    bool routed;  /* MAILBOX: a `route` names it, and nothing else */
+    bool ask;     /* MAILBOX: whether it exists only the next hop knows */
     const struct route_aliases *aliases; /* ALIAS */
     const struct route_alias *entry;     /* ALIAS */
     struct str to_local;                 /* REDIRECT */
@@ -70,18 +70,18 @@ struct route_hit {
 
 /*
  * LOCAL without quoting, in any case; DOMAIN canonical, an address literal, or empty for <Postmaster>.
- * The full address is looked for first, then it without detail; each time in aliases before users. Then comes a
- * `route` for this address, which needs no mailbox: whether its conditions hold is for the caller to see. Then the
- * roles postmaster and abuse, catch-all, and an "@domain" alias. Texts of *hit borrow from the arguments, the
- * view and ARENA.
+ * The full address is looked for first, then it without detail; each time in aliases before users. Then comes
+ * a `route` for this address, which needs no mailbox: whether its conditions hold is for the caller to see.
+ * Then the roles postmaster and abuse, catch-all, and an "@domain" alias. Texts of *hit borrow from the
+ * arguments, the view and ARENA.
  */
 void route_find(const struct route_view *view, struct str local, struct str domain, enum route_find_mode mode,
                 struct arena *arena, struct route_hit *hit);
 
 /*
- * The route that a MAILBOX or a FOREIGN address, asked for by Q's local part, takes; of Q the sender and the listener
- * count besides. NULL: it is `routed`, and the conditions of its route do not hold: there is no such address. Or
- * (FOREIGN) no route leads there.
+ * The route that a MAILBOX or a FOREIGN address, asked for by Q's local part, takes; of Q the sender and the
+ * listener count besides. NULL: it is `routed`, and the conditions of its route do not hold: there is no such
+ * address. Or (FOREIGN) no route leads there.
  */
 const struct config_route *route_of(const struct route_view *view, const struct route_hit *hit,
                                     struct route_question q);

@@ -35,7 +35,8 @@ struct pattern {
 
 static struct str folded(const struct pattern *p, struct route_folded *room)
 {
-    return p->kind == CONFIG_PATTERN_ADDRESS && route_fold(p->local, room) ? route_folded_str(room) : STR_NONE;
+    return p->kind == CONFIG_PATTERN_ADDRESS && route_fold(p->local, room) ? route_folded_str(room)
+                                                                           : STR_NONE;
 }
 
 /* The slot of the pattern, or the free one where it would be. */
@@ -46,7 +47,8 @@ static struct slot *slot_find(const struct route_index *ix, const struct pattern
 
     for (size_t i = str_hash(p->domain, str_hash(local, (uint64_t)p->kind));; i++) {
         struct slot *s = &ix->slots[i & (ix->room - 1)];
-        if (!s->first || (s->kind == p->kind && str_eq_nocase(s->local, local) && str_eq(s->domain, p->domain)))
+        if (!s->first ||
+            (s->kind == p->kind && str_eq_nocase(s->local, local) && str_eq(s->domain, p->domain)))
             return s;
     }
 }

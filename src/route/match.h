@@ -12,7 +12,8 @@
 /* What parts user and detail in addresses of domains that we do not serve: the default of `subaddress`. */
 #define ROUTE_FOREIGN_SEPARATORS STR("+")
 
-/* The patterns of all routes, by what they say: a look-up costs the same for ten routes and for ten thousand. */
+/* The patterns of all routes, by what they say: a look-up costs the same for ten routes and for ten thousand.
+ */
 struct route_index;
 
 /* A recipient, and what conditions ask about. */
@@ -28,15 +29,17 @@ struct route_question {
 struct route_index *route_index_new(struct arena *a, const struct config *config);
 
 /*
- * Steps: the full address, the address without detail, the domain, the nearest parent first among those of the form
- * ".parent", then "*". The first step with a route that may be taken decides: at one step those with conditions come
- * first, in the order written, then the one without. A step all of whose routes have conditions, none of which holds,
- * is as if it were not there. A domain's `deliver` is a route for the names of that domain. NULL: no route at all,
- * which a configuration does not leave open.
+ * Steps: the full address, the address without detail, the domain, the nearest parent first among those of
+ * the form
+ * ".parent", then "*". The first step with a route that may be taken decides: at one step those with
+ * conditions come first, in the order written, then the one without. A step all of whose routes have
+ * conditions, none of which holds, is as if it were not there. A domain's `deliver` is a route for the names
+ * of that domain. NULL: no route at all, which a configuration does not leave open.
  */
 const struct config_route *route_match(const struct route_index *ix, const struct route_question *q);
 /*
- * Is there a route, whatever its conditions, for this very address, with (*detail, empty) or without its detail
+ * Is there a route, whatever its conditions, for this very address, with (*detail, empty) or without its
+ * detail
  * (*user is what the route calls it)? Such an address of ours needs no mailbox.
  */
 bool route_index_names(const struct route_index *ix, const struct route_question *q, struct str *user,

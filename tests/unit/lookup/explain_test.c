@@ -4,20 +4,21 @@
 #include "core/num.h"
 #include "tests/unit/lookup/room.h"
 
-static const char config[] = "route sales@partner.example fail \"5.1.6 has moved\";\n"              /* 1 */
-                             "route corp.example smtp://10.0.0.1:2525 smtp://[2001:db8::1];\n"               /* 2 */
-                             "route robot@example.org lmtp:unix:/run/robot;\n"                               /* 3 */
-                             "relay-from 192.0.2.0/24;\n"                                                    /* 4 */
-                             "listen 25 { limit client messages 4/h; allow-from 192.0.2.0/24 198.51.100.0/24; }\n" /* 5 */
-                             "hostname mail.example.org; origin example.org; public-address 192.0.2.1;\n"
-                             "domain example.org {\n"                                                        /* 7 */
-                             "  users file:/users; aliases file:/aliases; alias-commands on;\n"              /* 8 */
-                             "  deliver maildir:/m/{domain}/{user};\n"                                       /* 9 */
-                             "}\n"
-                             "domain asked.example { users ask; deliver mx; }\n"                             /* 11 */
-                             "domain lost.example { users file:/lost; deliver mbox:/m/{user}; }\n"           /* 12 */
-                             "domain all.example { users any; catch-all anna@example.org; "
-                             "deliver pipe:/bin/eat {user} \"a b\"; }\n";                                    /* 13 */
+static const char config[] =
+    "route sales@partner.example fail \"5.1.6 has moved\";\n"                             /* 1 */
+    "route corp.example smtp://10.0.0.1:2525 smtp://[2001:db8::1];\n"                     /* 2 */
+    "route robot@example.org lmtp:unix:/run/robot;\n"                                     /* 3 */
+    "relay-from 192.0.2.0/24;\n"                                                          /* 4 */
+    "listen 25 { limit client messages 4/h; allow-from 192.0.2.0/24 198.51.100.0/24; }\n" /* 5 */
+    "hostname mail.example.org; origin example.org; public-address 192.0.2.1;\n"
+    "domain example.org {\n"                                           /* 7 */
+    "  users file:/users; aliases file:/aliases; alias-commands on;\n" /* 8 */
+    "  deliver maildir:/m/{domain}/{user};\n"                          /* 9 */
+    "}\n"
+    "domain asked.example { users ask; deliver mx; }\n"                   /* 11 */
+    "domain lost.example { users file:/lost; deliver mbox:/m/{user}; }\n" /* 12 */
+    "domain all.example { users any; catch-all anna@example.org; "
+    "deliver pipe:/bin/eat {user} \"a b\"; }\n"; /* 13 */
 
 static int open_room(void **state)
 {
@@ -58,7 +59,8 @@ static void show_row(struct buf *out, struct str record)
     assert_true(log_view_open(record, &v));
     if (v.event == LOG_EVENT_ROW_VERDICT) {
         buf_printf(out, "%.*s on %.*s: %.*s", STR_ARG(field_of(record, LOG_CODE, number)),
-                   STR_ARG(field_of(record, LOG_LISTENER, number)), STR_ARG(field_of(record, LOG_REPLY, number)));
+                   STR_ARG(field_of(record, LOG_LISTENER, number)),
+                   STR_ARG(field_of(record, LOG_REPLY, number)));
     } else {
         assert_int_equal(v.event, LOG_EVENT_ROW_DECISION);
         buf_printf(out, "%.*s %.*s: %.*s", STR_ARG(field_of(record, LOG_NAME, number)),
@@ -97,7 +99,8 @@ static const char *explain(const char *client, const char *sender, const char *a
         show_row(&out, str_slice(rest, 4, 4 + le32_get(rest.p)));
     struct str hops = a.hops;
     for (uint32_t i = 0; i < a.count; i++) {
-        buf_printf(&out, "hop %u %.*s\n", le32_get(hops.p), STR_ARG(str_slice(hops, 6, 6 + le16_get(hops.p + 4))));
+        buf_printf(&out, "hop %u %.*s\n", le32_get(hops.p),
+                   STR_ARG(str_slice(hops, 6, 6 + le16_get(hops.p + 4))));
         hops = str_skip(hops, 6 + le16_get(hops.p + 4));
     }
     assert_int_equal(hops.n, 0);
@@ -106,7 +109,7 @@ static const char *explain(const char *client, const char *sender, const char *a
 }
 
 #define STRANGER "client 198.51.100.7: a stranger: not in relay-from (-o:4)\n"
-#define LIMITS                                                                                                        \
+#define LIMITS                                                                                               \
     "limits far away: client connections 0 of 50, messages 0 of 4/h, unknown-recipients 0 of 50/h\n"
 
 static void each_decision_is_a_row(void **state)
@@ -125,16 +128,20 @@ static void each_decision_is_a_row(void **state)
           "550 on mx-25: 5.1.1 nobody@example.org: no such mailbox (-o:8)\n" STRANGER
           "domain example.org: served (-o:7)\nuser nobody: does not exist (-o:8)\n" LIMITS },
         { "198.51.100.7", "x@elsewhere.example",
-          "550 on mx-25: 5.7.1 x@elsewhere.example: this server relays for its own users only; log in on port 587 or "
+          "550 on mx-25: 5.7.1 x@elsewhere.example: this server relays for its own users only; log in on "
+          "port 587 or "
           "465 (-o:4)\n" STRANGER "domain elsewhere.example: not served here\n"
           "relay refused: only clients in relay-from may send to other hosts (-o:4)\n" LIMITS },
         { "192.0.2.7", "x@elsewhere.example",
           "250 on mx-25: 2.1.5 Ok\nclient 192.0.2.7: in relay-from: may send anywhere (-o:4)\n"
-          "domain elsewhere.example: not served here\nrelay allowed: this client may send to other hosts (-o:4)\n"
-          "limits far away: client messages 0 of 4/h\nroute remote: mx (default)\nhop 7 elsewhere.example\n" },
+          "domain elsewhere.example: not served here\nrelay allowed: this client may send to other hosts "
+          "(-o:4)\n"
+          "limits far away: client messages 0 of 4/h\nroute remote: mx (default)\nhop 7 "
+          "elsewhere.example\n" },
         { "192.0.2.7", "sales@partner.example",
           "550 on mx-25: 5.1.6 has moved (-o:1)\nclient 192.0.2.7: in relay-from: may send anywhere (-o:4)\n"
-          "domain partner.example: not served here\nrelay allowed: this client may send to other hosts (-o:4)\n"
+          "domain partner.example: not served here\nrelay allowed: this client may send to other hosts "
+          "(-o:4)\n"
           "limits far away: client messages 0 of 4/h\nroute nowhere: fail \"5.1.6 has moved\" (-o:1)\n" },
         { "198.51.100.7", "all@example.org",
           "250 on mx-25: 2.1.5 Ok\n" STRANGER "domain example.org: served (-o:7)\n"
@@ -152,9 +159,10 @@ static void each_decision_is_a_row(void **state)
           "550 on mx-25: 5.1.1 gone@example.org: no such mailbox (/aliases:2)\n" STRANGER
           "domain example.org: served (-o:7)\nalias gone: leads to nobody who exists (/aliases:2)\n" LIMITS },
         { "198.51.100.7", "run@example.org",
-          "451 on mx-25: 4.3.5 run@example.org: this server cannot expand the address yet; try again later "
+          "451 on mx-25: 4.3.5 run@example.org: where it leads cannot be found out now; try again later "
           "(/aliases:3)\n" STRANGER "domain example.org: served (-o:7)\n"
-          "alias run: names a command or file, and others than root may write to the alias file (/aliases:3)\n" LIMITS },
+          "alias run: names a command or file, and others than root may write to the alias file "
+          "(/aliases:3)\n" LIMITS },
         { "198.51.100.7", "robot@example.org",
           "250 on mx-25: 2.1.5 Ok\n" STRANGER "domain example.org: served (-o:7)\n"
           "user robot: needs no mailbox: a route names it (-o:3)\n" LIMITS
@@ -165,13 +173,14 @@ static void each_decision_is_a_row(void **state)
           "deliver remote: mx (-o:11)\nhop 1 asked.example\n" },
         { "198.51.100.7", "x@lost.example",
           "451 on mx-25: 4.3.0 x@lost.example: cannot be looked up now; try again later (/lost)\n" STRANGER
-          "domain lost.example: served (-o:12)\nuser x: cannot be known: a file cannot be read (/lost)\n" LIMITS },
+          "domain lost.example: served (-o:12)\nuser x: cannot be known: a file cannot be read "
+          "(/lost)\n" LIMITS },
         { "198.51.100.7", "x@all.example",
           "250 on mx-25: 2.1.5 Ok\n" STRANGER "domain all.example: served (-o:13)\n"
           "user x: every name exists (-o:13)\n" LIMITS "deliver local: pipe:/bin/eat {user} a b (-o:13)\n" },
         { "198.51.100.7", "anna@[192.0.2.1]",
-          "250 on mx-25: 2.1.5 Ok\n" STRANGER
-          "domain example.org: served, and what '[192.0.2.1]' means here (-o:7)\nuser Anna: exists (-o:8)\n" LIMITS
+          "250 on mx-25: 2.1.5 Ok\n" STRANGER "domain example.org: served, and what '[192.0.2.1]' means here "
+                                              "(-o:7)\nuser Anna: exists (-o:8)\n" LIMITS
           "deliver local: maildir:/m/{domain}/{user} (-o:9)\n" },
         { "203.0.113.5", "anna@example.org",
           "554 on mx-25: mail.example.org takes no mail from 203.0.113.5 (-o:5)\n"
@@ -207,14 +216,16 @@ static void asking_changes_nothing(void **state)
         lookup_mail(&real, &(struct ipc_mail_ask){ .client = client }, &mail);
         assert_false(mail.refused);
     }
-    lookup_rcpt(&real, &(struct ipc_rcpt_ask){ .client = client, .local = STR("no"), .domain = STR("example.org") },
+    lookup_rcpt(&real,
+                &(struct ipc_rcpt_ask){ .client = client, .local = STR("no"), .domain = STR("example.org") },
                 &rcpt);
     assert_int_equal(rcpt.row, SMTP_REPLY_NO_SUCH_MAILBOX);
     /* What really happened is seen; and what would be refused is said, not recorded. */
     const char *rows = explain("198.51.100.7", "", "anna@example.org");
     assert_non_null(strstr(rows, "450 on mx-25: 4.7.1 too much at a time; try again later (-o:5)\n"));
-    assert_non_null(strstr(rows, "limits reached: client connections 0 of 50, messages 4 of 4/h, unknown-recipients 1 "
-                                 "of 50/h\n"));
+    assert_non_null(
+        strstr(rows, "limits reached: client connections 0 of 50, messages 4 of 4/h, unknown-recipients 1 "
+                     "of 50/h\n"));
     assert_int_equal(room.n_records, 0);
 }
 

@@ -4,25 +4,26 @@
 #include "tests/unit/lookup/room.h"
 
 /* Line 1 is the first route, so that rules are easy to read. */
-static const char config[] = "route sales@partner.example fail \"5.1.6 this person has moved\";\n"           /* 1 */
-                             "route later.example defer \"4.3.2 not today\";\n"                               /* 2 */
-                             "route .corp.example smtp://10.0.0.1:2525;\n"                                    /* 3 */
-                             "route corp.example hold { senders boss@corp.example; }\n"                       /* 4 */
-                             "route corp.example mx:other.example { listeners printers; }\n"                  /* 5 */
-                             "route robot@example.org smtp://127.0.0.2:26;\n"                                 /* 6 */
-                             "route secret@example.org discard { senders .example.net; }\n"                   /* 7 */
-                             "route ben@example.org fail \"5.2.1 ben has gone\";\n"                           /* 8 */
-                             "relay-from 192.0.2.0/24 2001:db8::/32 file:/clients;\n"                         /* 9 */
-                             "listen 25;\n"                                                                   /* 10 */
-                             "listen 26 { name printers; relay-from 10.0.0.0/8; limit client connections 2; }\n" /* 11 */
-                             "listen 27 { relay-from none; }\n"                                               /* 12 */
-                             "hostname mail.example.org; origin example.org; public-address 192.0.2.1;\n"
-                             "domain example.org { users file:/users; aliases file:/aliases; "
-                             "deliver maildir:/m/{user}; }\n"                                                 /* 14 */
-                             "domain backup.example { users file:/users; deliver mx; }\n"                     /* 15 */
-                             "domain asked.example { users ask; deliver mx; }\n"                              /* 16 */
-                             "route anna+x@backup.example hold;\n"                                            /* 17 */
-                             "route known@asked.example smtp://127.0.0.2;\n";                                 /* 18 */
+static const char config[] =
+    "route sales@partner.example fail \"5.1.6 this person has moved\";\n"               /* 1 */
+    "route later.example defer \"4.3.2 not today\";\n"                                  /* 2 */
+    "route .corp.example smtp://10.0.0.1:2525;\n"                                       /* 3 */
+    "route corp.example hold { senders boss@corp.example; }\n"                          /* 4 */
+    "route corp.example mx:other.example { listeners printers; }\n"                     /* 5 */
+    "route robot@example.org smtp://127.0.0.2:26;\n"                                    /* 6 */
+    "route secret@example.org discard { senders .example.net; }\n"                      /* 7 */
+    "route ben@example.org fail \"5.2.1 ben has gone\";\n"                              /* 8 */
+    "relay-from 192.0.2.0/24 2001:db8::/32 file:/clients;\n"                            /* 9 */
+    "listen 25;\n"                                                                      /* 10 */
+    "listen 26 { name printers; relay-from 10.0.0.0/8; limit client connections 2; }\n" /* 11 */
+    "listen 27 { relay-from none; }\n"                                                  /* 12 */
+    "hostname mail.example.org; origin example.org; public-address 192.0.2.1;\n"
+    "domain example.org { users file:/users; aliases file:/aliases; "
+    "deliver maildir:/m/{user}; }\n"                             /* 14 */
+    "domain backup.example { users file:/users; deliver mx; }\n" /* 15 */
+    "domain asked.example { users ask; deliver mx; }\n"          /* 16 */
+    "route anna+x@backup.example hold;\n"                        /* 17 */
+    "route known@asked.example smtp://127.0.0.2;\n";             /* 18 */
 
 static int open_room(void **state)
 {
@@ -61,7 +62,8 @@ static struct str octets_of(const char *address)
     return str_of((const char *)ip->octets, 16);
 }
 
-static struct ipc_rcpt_answer rcpt(const char *client, uint32_t listener, const char *sender, const char *address)
+static struct ipc_rcpt_answer rcpt(const char *client, uint32_t listener, const char *sender,
+                                   const char *address)
 {
     struct str all = str_from_c(address);
     size_t at = str_rfind(all, '@');
@@ -94,7 +96,7 @@ static void permission_comes_from_the_address_of_the_client(void **state)
     } rows[] = {
         { "192.0.2.200", 0, true, "" },
         { "2001:db8::77", 0, true, "" },
-        { "203.0.113.9", 0, true, "" },   /* by the file */
+        { "203.0.113.9", 0, true, "" }, /* by the file */
         { "192.0.3.1", 0, false, "-o:9" },
         { "203.0.113.99", 0, false, "-o:9" },
         { "127.0.0.1", 0, false, "-o:9" }, /* being on this machine is no permission */
@@ -110,7 +112,8 @@ static void permission_comes_from_the_address_of_the_client(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        struct ipc_rcpt_answer a = rcpt(rows[i].client, rows[i].listener, "anna@example.org", "x@elsewhere.example");
+        struct ipc_rcpt_answer a =
+            rcpt(rows[i].client, rows[i].listener, "anna@example.org", "x@elsewhere.example");
         if (a.refused == rows[i].may)
             fail_msg("%zu: %s by %u: refused %d", i, rows[i].client, rows[i].listener, a.refused);
         assert_int_equal(a.plain, rows[i].may);
@@ -129,11 +132,14 @@ static void who_may_relay_is_not_bound_by_what_is_built_in(void **state)
     static const struct {
         const char *client;
         bool bound;
-    } rows[] = { { "192.0.2.7", false }, { "203.0.113.9", false }, { "::1", false }, { "198.51.100.1", true } };
+    } rows[] = {
+        { "192.0.2.7", false }, { "203.0.113.9", false }, { "::1", false }, { "198.51.100.1", true }
+    };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         for (int k = 0; k < 50; k++)
-            assert_int_equal(rcpt(rows[i].client, 0, "", "nobody@example.org").row, SMTP_REPLY_NO_SUCH_MAILBOX);
+            assert_int_equal(rcpt(rows[i].client, 0, "", "nobody@example.org").row,
+                             SMTP_REPLY_NO_SUCH_MAILBOX);
         assert_int_equal(rcpt(rows[i].client, 0, "", "anna@example.org").row,
                          rows[i].bound ? SMTP_REPLY_LIMIT_DEFER : SMTP_REPLY_RCPT_OK);
     }
@@ -258,14 +264,16 @@ static void only_the_next_hop_knows_until_it_has_said(void **state)
 static void some_need_not_be_asked_about(void **state)
 {
     (void)state;
-    static const char *const rows[] = { "postmaster@asked.example", "Abuse@asked.example", "known@asked.example" };
+    static const char *const rows[] = { "postmaster@asked.example", "Abuse@asked.example",
+                                        "known@asked.example" };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct ipc_rcpt_answer a = rcpt("198.51.100.1", 0, "", rows[i]);
         assert_false(a.refused || a.ask);
     }
     /* Nobody else's mailboxes can be talked away. */
-    lookup_hear_verified(&room.turn, &(struct ipc_verified){ .local = STR("anna"), .domain = STR("example.org") });
+    lookup_hear_verified(&room.turn,
+                         &(struct ipc_verified){ .local = STR("anna"), .domain = STR("example.org") });
     assert_false(rcpt("198.51.100.1", 0, "", "anna@example.org").refused);
     assert_int_equal(room.lookup->verified.map.n, 0);
 }

@@ -85,13 +85,13 @@ static void recipients_are_judged(void **state)
         { "Postmaster", "", SMTP_REPLY_RCPT_OK, LOG_REASON_NONE, false, "" },
         { "postmaster", "any.example", SMTP_REPLY_RCPT_OK, LOG_REASON_NONE, true, "" },
         { "anna", "[192.0.2.1]", SMTP_REPLY_RCPT_OK, LOG_REASON_NONE, false, "" },
-        { "self", "example.org", SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOP, false, "/aliases:4" },
+        { "self", "example.org", SMTP_REPLY_ALIAS_FAILED, LOG_REASON_LOOP, false, "/aliases:4" },
         { "x", "elsewhere.example", SMTP_REPLY_RELAY_DENIED, LOG_REASON_RELAY, false, "default" },
         { "x", "[192.0.2.2]", SMTP_REPLY_RELAY_DENIED, LOG_REASON_RELAY, false, "default" },
         { "nobody", "example.org", SMTP_REPLY_NO_SUCH_MAILBOX, LOG_REASON_NO_USER, false, "-o:6" },
         { "gone", "example.org", SMTP_REPLY_NO_SUCH_MAILBOX, LOG_REASON_NO_USER, false, "/aliases:5" },
         { "away", "example.org", SMTP_REPLY_RCPT_OK, LOG_REASON_NONE, false, "" },
-        { "command", "example.org", SMTP_REPLY_ALIAS_NOT_BUILT, LOG_REASON_LOOKUP, false, "/aliases:6" },
+        { "command", "example.org", SMTP_REPLY_ALIAS_FAILED, LOG_REASON_LOOKUP, false, "/aliases:6" },
         { "anna", "lost.example", SMTP_REPLY_LOOKUP_FAILED, LOG_REASON_LOOKUP, false, "/lost" },
     };
 

@@ -253,7 +253,8 @@ static void the_envelope_has_what_reports_and_relaying_need(void **state)
     read_envelope(a, &e);
     assert_str_is(e.subject, STR("an invoice"));
     assert_str_is(e.references, STR("<1@x>\t<2@x>"));
-    assert_int_equal(e.header_octets, strlen("Subject: an\r\n invoice\r\nReferences: <1@x>\r\n\t<2@x>\r\nX-Odd: x\r\n\r\n"));
+    assert_int_equal(e.header_octets,
+                     strlen("Subject: an\r\n invoice\r\nReferences: <1@x>\r\n\t<2@x>\r\nX-Odd: x\r\n\r\n"));
     assert_true(e.header_eight_bit);
     assert_int_equal(e.uid_plus, 0);
     play_close();

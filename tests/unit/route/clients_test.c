@@ -16,8 +16,9 @@ static void addresses_are_what_they_mean_not_how_they_are_written(void **state)
     (void)state;
     struct route_names names = ROUTE_NAMES_INIT;
     struct route_faults faults = { 0 };
-    struct str text = STR("# printers\r\n192.0.2.1 the one upstairs\r\n\n \t2001:DB8:0::1\tmore\n::ffff:192.0.2.7\n"
-                          "192.0.2.1\n192.0.2.9");
+    struct str text =
+        STR("# printers\r\n192.0.2.1 the one upstairs\r\n\n \t2001:DB8:0::1\tmore\n::ffff:192.0.2.7\n"
+            "192.0.2.1\n192.0.2.9");
     char *copy = exact_copy(text);
 
     assert_true(route_clients_parse(&names, str_of(copy, text.n), &faults));
@@ -40,11 +41,12 @@ static void a_bad_line_takes_no_other_with_it(void **state)
     struct route_names names = ROUTE_NAMES_INIT;
     struct route_faults faults = { 0 };
 
-    assert_true(route_clients_parse(&names, STR("192.0.2.1\n192.0.2.0/24\nprinter.example.org\n0.0.0.0/0\n192.0.2.2\n"),
-                                    &faults));
+    assert_true(route_clients_parse(
+        &names, STR("192.0.2.1\n192.0.2.0/24\nprinter.example.org\n0.0.0.0/0\n192.0.2.2\n"), &faults));
     assert_int_equal(faults.total, 3);
     assert_int_equal(faults.items[0].line, 2);
-    assert_string_equal(faults.items[0].text, "'192.0.2.0/24': no address; networks are written in relay-from itself");
+    assert_string_equal(faults.items[0].text,
+                        "'192.0.2.0/24': no address; networks are written in relay-from itself");
     assert_int_equal(names.n, 2);
     assert_true(has(&names, "192.0.2.2"));
     route_names_done(&names);

@@ -110,10 +110,12 @@ static int place_of(const struct made *m, const struct route_question *q)
 
 /* ---- the steps ---- */
 
-static const char *const steps[] = { "anna+news@a.b.example", "anna@a.b.example", "a.b.example",
-                                     ".b.example", ".example", "*" };
+static const char *const steps[] = {
+    "anna+news@a.b.example", "anna@a.b.example", "a.b.example", ".b.example", ".example", "*"
+};
 
-/* Of any set of the six patterns that fit one address the most specific decides, in whatever order they stand. */
+/* Of any set of the six patterns that fit one address the most specific decides, in whatever order they
+ * stand. */
 static void the_most_specific_pattern_decides_whatever_the_order(void **state)
 {
     (void)state;
@@ -149,7 +151,8 @@ static void a_step_whose_conditions_do_not_hold_is_as_if_it_were_not_there(void 
         struct made m;
         for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
             bool holds = set & 1U << i;
-            routes[i] = (struct written){ .patterns = steps[i], .senders = holds ? "good.example" : "bad.example" };
+            routes[i] =
+                (struct written){ .patterns = steps[i], .senders = holds ? "good.example" : "bad.example" };
             if (holds && best < 0)
                 best = (int)i;
         }
@@ -179,23 +182,20 @@ static void patterns_match_what_they_say_and_nothing_else(void **state)
 {
     (void)state;
     static const struct written routes[] = {
-        { .patterns = "Anna@one.example" },
-        { .patterns = "one.example two.example" },
-        { .patterns = ".one.example" },
-        { .patterns = ".deep.one.example" },
-        { .patterns = "a+b@one.example" },
-        { .patterns = "served.example", .deliver = true },
+        { .patterns = "Anna@one.example" }, { .patterns = "one.example two.example" },
+        { .patterns = ".one.example" },     { .patterns = ".deep.one.example" },
+        { .patterns = "a+b@one.example" },  { .patterns = "served.example", .deliver = true },
         { .patterns = "x@served.example" },
     };
     static const struct row rows[] = {
-        { "anna@one.example", 0 },      { "ANNA+x@one.example", 0 },     { "annab@one.example", 1 },
-        { "+anna@one.example", 1 },     { "ben@one.example", 1 },        { "ben@two.example", 1 },
-        { "ben@a.one.example", 2 },     { "ben@b.a.one.example", 2 },    { "ben@deep.one.example", 2 },
-        { "ben@x.deep.one.example", 3 }, { "anna@x.one.example", 2 },    { "a+b@one.example", 4 },
-        { "a@one.example", 1 },         { "a+b+c@one.example", 1 },      { "ben@xone.example", -1 },
-        { "ben@a.two.example", -1 },    { "ben@example", -1 },           { "ben@three.example", -1 },
-        { "ben@[192.0.2.1]", -1 },      { "y@served.example", 5 },       { "x+y@served.example", 6 },
-        { "x@a.served.example", -1 },   { "@one.example", 1 },
+        { "anna@one.example", 0 },       { "ANNA+x@one.example", 0 },  { "annab@one.example", 1 },
+        { "+anna@one.example", 1 },      { "ben@one.example", 1 },     { "ben@two.example", 1 },
+        { "ben@a.one.example", 2 },      { "ben@b.a.one.example", 2 }, { "ben@deep.one.example", 2 },
+        { "ben@x.deep.one.example", 3 }, { "anna@x.one.example", 2 },  { "a+b@one.example", 4 },
+        { "a@one.example", 1 },          { "a+b+c@one.example", 1 },   { "ben@xone.example", -1 },
+        { "ben@a.two.example", -1 },     { "ben@example", -1 },        { "ben@three.example", -1 },
+        { "ben@[192.0.2.1]", -1 },       { "y@served.example", 5 },    { "x+y@served.example", 6 },
+        { "x@a.served.example", -1 },    { "@one.example", 1 },
     };
     struct made m;
 
@@ -226,14 +226,22 @@ static void conditional_routes_come_first_in_the_order_written(void **state)
         const char *listener;
         int place;
     } rows[] = {
-        { "a@x.example", "mx-25", 0 },      { "a@list.news.example", "mx-25", 1 },
-        { "a@LIST.News.example", "", 1 },   { "a@news.example", "mx-25", 0 },
-        { "a@news.example", "printers", 2 }, { "a@news.example", "scanners", 2 },
-        { "a@x.example", "printers", 3 },   { "", "printers", 3 },
-        { "", "mx-25", 4 },                 { "Boss@Corp.example", "mx-25", 5 },
-        { "\"boss\"@corp.example", "", 5 }, { "boss@corp.example.org", "", 0 },
-        { "a@xnews.example", "", 0 },       { "a@.news.example", "", 0 },
-        { "boss", "", 0 },                  { "bos@corp.example", "", 0 },
+        { "a@x.example", "mx-25", 0 },
+        { "a@list.news.example", "mx-25", 1 },
+        { "a@LIST.News.example", "", 1 },
+        { "a@news.example", "mx-25", 0 },
+        { "a@news.example", "printers", 2 },
+        { "a@news.example", "scanners", 2 },
+        { "a@x.example", "printers", 3 },
+        { "", "printers", 3 },
+        { "", "mx-25", 4 },
+        { "Boss@Corp.example", "mx-25", 5 },
+        { "\"boss\"@corp.example", "", 5 },
+        { "boss@corp.example.org", "", 0 },
+        { "a@xnews.example", "", 0 },
+        { "a@.news.example", "", 0 },
+        { "boss", "", 0 },
+        { "bos@corp.example", "", 0 },
     };
     struct made m;
 
@@ -252,7 +260,8 @@ static void a_quoted_sender_is_compared_by_what_it_means(void **state)
 {
     (void)state;
     struct made m;
-    static const struct written routes[] = { { .patterns = "*" }, { .patterns = "*", .senders = "a\"b@c.example" } };
+    static const struct written routes[] = { { .patterns = "*" },
+                                             { .patterns = "*", .senders = "a\"b@c.example" } };
 
     make(&m, routes, ARRAY_LEN(routes));
     struct route_question q = question_of("x@elsewhere.example");
@@ -313,8 +322,9 @@ static void ten_thousand_routes_are_all_found(void **state)
     assert_non_null(ix);
     for (size_t i = 0; i < N; i++) {
         struct route_question q = { .local = STR("x"),
-                                    .domain = i % 2 ? patterns[i].domain
-                                                    : arena_printf(a, "y.%.*s", STR_ARG(patterns[i].domain)) };
+                                    .domain = i % 2
+                                                  ? patterns[i].domain
+                                                  : arena_printf(a, "y.%.*s", STR_ARG(patterns[i].domain)) };
         assert_ptr_equal(route_match(ix, &q), &routes[i]);
     }
     arena_free(a);
@@ -333,7 +343,8 @@ static void without_memory_there_is_no_index(void **state)
         struct arena *a = arena_new(max);
         ix = route_index_new(a, &m.config);
         if (ix)
-            assert_ptr_equal(route_match(ix, &(struct route_question){ .domain = STR("z.example") }), &m.routes[1]);
+            assert_ptr_equal(route_match(ix, &(struct route_question){ .domain = STR("z.example") }),
+                             &m.routes[1]);
         arena_free(a);
     }
     assert_non_null(ix);
