@@ -16,6 +16,8 @@ int __real_socket(int family, int type, int protocol);
 int __wrap_socket(int family, int type, int protocol);
 int __real_connect(int fd, const struct sockaddr *sa, socklen_t n);
 int __wrap_connect(int fd, const struct sockaddr *sa, socklen_t n);
+ssize_t __real_recv(int fd, void *at, size_t n, int flags);
+ssize_t __wrap_recv(int fd, void *at, size_t n, int flags);
 
 static struct {
     bool armed;
@@ -65,6 +67,37 @@ int __wrap_connect(int fd, const struct sockaddr *sa, socklen_t n)
         return -1;
     }
     return __real_connect(fd, sa, n);
+}
+
+/* What main would find in the hand page if the service died of what it reads now. */
+static uint64_t in_hand[2];
+
+ssize_t __wrap_recv(int fd, void *at, size_t n, int flags)
+{
+    if (!peer_at_work) {
+        in_hand[0] = play.hand.ids[0];
+        in_hand[1] = play.hand.ids[1];
+    }
+    return __real_recv(fd, at, n, flags);
+}
+
+/* DESIGN 3, death of a worker: the ids in hand are in the page shared with main, and leave it when it is over. */
+static void what_is_in_hand_can_be_seen_by_main(void **state)
+{
+    (void)state;
+    play_open();
+    peer_begin(&play.peers[0], play.worker.loop);
+    play.peers[0].says[AT_DOT][0] = "";
+    ask_open(1, 1);
+    assert_int_equal(in_hand[0], 0);
+    put_transfer(1, 1, 1, STR("\r\nx\r\n"), -1, 0);
+    put_transfer(1, 2, 1, STR("\r\nx\r\n"), -1, 0);
+    go_on();
+    assert_int_equal(in_hand[0], 1001);
+    assert_int_equal(in_hand[1], 1002);
+    for (size_t i = 0; i < WORKER_HAND_SLOTS; i++)
+        assert_int_equal(play.hand.ids[i], 0);
+    play_close();
 }
 
 /* ---- memory ---- */
@@ -248,6 +281,7 @@ static void without_sockets_it_is_not_the_hosts_fault(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_in_hand_can_be_seen_by_main),
         cmocka_unit_test(memory_that_fails_defers_and_loses_nothing),
         cmocka_unit_test(a_probe_without_memory_is_a_question_unanswered_by_its_host),
         cmocka_unit_test(a_family_that_cannot_be_reached_counts_for_nothing),

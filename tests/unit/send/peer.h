@@ -160,10 +160,11 @@ static inline void peer_on_ready(struct io_watch *w, unsigned what)
 {
     struct peer_session *s = CONTAINER_OF(w, struct peer_session, watch);
     char room[65536];
-    ssize_t n = recv(s->fd, room, sizeof(room), 0);
+    ssize_t n;
 
     (void)what;
     peer_at_work = true;
+    n = recv(s->fd, room, sizeof(room), 0);
     if (n > 0) {
         buf_add(&s->in, str_of(room, (size_t)n));
         peer_goes_on(s);
