@@ -295,7 +295,7 @@ static const char *user_words(struct explainer *e, const struct found *f)
     case LOOKUP_EXISTS_NOT:
         return "does not exist: the next hop said so";
     default:
-        return "the next hop is asked at RCPT, and taken if that cannot be";
+        return "only the next hop knows: it is asked at RCPT";
     }
 }
 
@@ -346,6 +346,10 @@ static void say_limits(struct explainer *e)
 
     if (e->hit.block)
         n = add_uses(e, &e->hit.block->limits, uses, n);
+    if (!n && !e->ask->client.n && e->ask->listener != IPC_NO_LISTENER) {
+        say_words(e, "limits", STR("not asked"), "they are about a client: give one with --client", STR_NONE);
+        return;
+    }
     if (!n) {
         say_words(e, "limits", STR("none"), "none binds this client", STR_NONE);
         return;

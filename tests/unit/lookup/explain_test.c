@@ -169,7 +169,7 @@ static void each_decision_is_a_row(void **state)
           "route remote: lmtp:unix:/run/robot (-o:3)\nhop 6 example.org\n" },
         { "198.51.100.7", "x@asked.example",
           "250 on mx-25: 2.1.5 Ok\n" STRANGER "domain asked.example: served (-o:11)\n"
-          "user x: the next hop is asked at RCPT, and taken if that cannot be (-o:11)\n" LIMITS
+          "user x: only the next hop knows: it is asked at RCPT (-o:11)\n" LIMITS
           "deliver remote: mx (-o:11)\nhop 1 asked.example\n" },
         { "198.51.100.7", "x@lost.example",
           "451 on mx-25: 4.3.0 x@lost.example: cannot be looked up now; try again later (/lost)\n" STRANGER
@@ -180,15 +180,15 @@ static void each_decision_is_a_row(void **state)
           "user x: every name exists (-o:13)\n" LIMITS "deliver local: pipe:/bin/eat {user} a b (-o:13)\n" },
         { "198.51.100.7", "anna@[192.0.2.1]",
           "250 on mx-25: 2.1.5 Ok\n" STRANGER "domain example.org: served, and what '[192.0.2.1]' means here "
-                                              "(-o:7)\nuser Anna: exists (-o:8)\n" LIMITS
-          "deliver local: maildir:/m/{domain}/{user} (-o:9)\n" },
+          "(-o:7)\nuser Anna: exists (-o:8)\n" LIMITS "deliver local: maildir:/m/{domain}/{user} (-o:9)\n" },
         { "203.0.113.5", "anna@example.org",
           "554 on mx-25: mail.example.org takes no mail from 203.0.113.5 (-o:5)\n"
           "client 203.0.113.5: a stranger: not in relay-from (-o:4)\ndomain example.org: served (-o:7)\n"
           "user Anna: exists (-o:8)\n" LIMITS "deliver local: maildir:/m/{domain}/{user} (-o:9)\n" },
         { NULL, "anna@example.org",
           "250 on mx-25: 2.1.5 Ok\nclient unknown: nobody in particular: not in relay-from (default)\n"
-          "domain example.org: served (-o:7)\nuser Anna: exists (-o:8)\nlimits none: none binds this client\n"
+          "domain example.org: served (-o:7)\nuser Anna: exists (-o:8)\nlimits not asked: they are about a "
+          "client: give one with --client\n"
           "deliver local: maildir:/m/{domain}/{user} (-o:9)\n" },
     };
 

@@ -329,6 +329,39 @@ static void a_party_is_read_from_octets(void **state)
     assert_false(p.exempt);
 }
 
+static void what_is_used_can_be_seen_without_using_any(void **state)
+{
+    (void)state;
+    struct fixture f = fixture_new();
+    struct config_limit open = limit(0, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_CONNECTIONS, 3, 0);
+    struct config_limit sent = limit(1, CONFIG_LIMIT_SENDER, CONFIG_MEASURE_MESSAGES, 10, HOUR);
+    struct config_limit inner = limit(2, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_ERRORS, 5, HOUR);
+    inner.built_in = true;
+    const struct config_limit *const items[] = { &open, &sent, &inner };
+    const struct config_limits limits = { items, ARRAY_LEN(items) };
+    struct policy_party p = party("192.0.2.1", "a@b.example", &limits), local = party("127.0.0.1", "", &limits);
+    struct policy_use uses[4];
+
+    assert_true(one(&f, &p, CONFIG_MEASURE_CONNECTIONS, 0));
+    assert_true(one(&f, &p, CONFIG_MEASURE_MESSAGES, 0));
+    assert_true(one(&f, &p, CONFIG_MEASURE_MESSAGES, 0));
+    size_t used = policy_counters_used(f.counters);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(policy_limits_uses(f.counters, &p, 1, uses, ARRAY_LEN(uses)), 3);
+    assert_ptr_equal(uses[0].limit, &open);
+    assert_int_equal(uses[0].value, 1);
+    assert_int_equal(uses[1].value, 2);
+    assert_int_equal(uses[2].value, 0);
+    assert_int_equal(policy_counters_used(f.counters), used);
+    /* Those that do not bind are not among them, and no more than there is room for. */
+    assert_int_equal(policy_limits_uses(f.counters, &local, 1, uses, ARRAY_LEN(uses)), 1);
+    assert_ptr_equal(uses[0].limit, &open);
+    assert_int_equal(policy_limits_uses(f.counters, &p, 1, uses, 2), 2);
+    assert_int_equal(policy_limits_uses(f.counters, &p, HOUR, uses, 2), 2);
+    assert_int_equal(uses[1].value, 0);
+    arena_free(f.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -346,6 +379,7 @@ int main(void)
         cmocka_unit_test(counters_are_bounded),
         cmocka_unit_test(more_open_connections_than_counters_are_let_pass),
         cmocka_unit_test(a_party_is_read_from_octets),
+        cmocka_unit_test(what_is_used_can_be_seen_without_using_any),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
