@@ -108,18 +108,22 @@ bool job_needs_dns(const struct config_route *route, struct str domain)
     return false;
 }
 
-static void on_answered(struct dns_query *q);
+static void no_memory(struct route_hosts *target, struct dns_answer *into)
+{
+    if (into)
+        *into = (struct dns_answer){ .status = DNS_FAILED, .error = STR("out of memory") };
+    else
+        target->why = (struct route_no_plan){ ROUTE_TROUBLE_DNS, STR("4.3.0"), STR("out of memory") };
+}
 
+/* The answer goes INTO its host, when it is one of addresses. */
 static void ask(struct job *j, struct route_hosts *target, struct str name, enum dns_type type,
-                struct dns_answer *into)
+                struct dns_answer *into, void (*answered)(struct dns_query *q))
 {
     struct question *question = ARENA_NEW(j->arena, struct question);
 
     if (!question) {
-        if (into)
-            *into = (struct dns_answer){ .status = DNS_FAILED, .error = STR("out of memory") };
-        else
-            target->why = (struct route_no_plan){ ROUTE_TROUBLE_DNS, STR("4.3.0"), STR("out of memory") };
+        no_memory(target, into);
         return;
     }
     question->job = j;
@@ -128,7 +132,22 @@ static void ask(struct job *j, struct route_hosts *target, struct str name, enum
     question->name = name;
     list_append(&j->questions, &question->node);
     j->pending++;
-    dns_query_ask(&question->query, j->resolve->dns, name, type, j->arena, on_answered);
+    dns_query_ask(&question->query, j->resolve->dns, name, type, j->arena, answered);
+}
+
+static void finish_one(struct job *j)
+{
+    if (--j->pending == 0)
+        resolve_job_done(j);
+}
+
+static void on_addresses(struct dns_query *q)
+{
+    struct question *question = CONTAINER_OF(q, struct question, query);
+
+    resolve_note(question->job->resolve, question->name, q);
+    *question->into = q->answer;
+    finish_one(question->job);
 }
 
 static void ask_addresses(struct job *j, struct route_hosts *target)
@@ -136,33 +155,22 @@ static void ask_addresses(struct job *j, struct route_hosts *target)
     for (size_t i = 0; i < target->n; i++) {
         struct route_host *host = &target->items[i];
         if (host->want_v4)
-            ask(j, target, host->name, DNS_A, &host->v4);
+            ask(j, target, host->name, DNS_A, &host->v4, on_addresses);
         if (host->want_v6)
-            ask(j, target, host->name, DNS_AAAA, &host->v6);
+            ask(j, target, host->name, DNS_AAAA, &host->v6, on_addresses);
     }
 }
 
-static void take_mx(struct question *question)
-{
-    struct job *j = question->job;
-    uint64_t seed = j->resolve->seed += 0x9e3779b97f4a7c15;
-
-    if (route_mx_hosts(&j->view, question->name, &question->query.answer, seed, j->arena, question->target))
-        ask_addresses(j, question->target);
-}
-
-static void on_answered(struct dns_query *q)
+static void on_mx(struct dns_query *q)
 {
     struct question *question = CONTAINER_OF(q, struct question, query);
     struct job *j = question->job;
+    uint64_t seed = j->resolve->seed += 0x9e3779b97f4a7c15;
 
     resolve_note(j->resolve, question->name, q);
-    if (question->into)
-        *question->into = q->answer;
-    else
-        take_mx(question);
-    if (--j->pending == 0)
-        resolve_job_done(j);
+    if (route_mx_hosts(&j->view, question->name, &q->answer, seed, j->arena, question->target))
+        ask_addresses(j, question->target);
+    finish_one(j);
 }
 
 static void start_target(struct job *j, const struct config_target *target, struct route_hosts *out)
@@ -173,7 +181,7 @@ static void start_target(struct job *j, const struct config_target *target, stru
         if (!route_mx_literal(&j->view, domain, j->arena, out))
             return;
     } else if (target->kind == CONFIG_TARGET_MX) {
-        ask(j, out, domain, DNS_MX, NULL);
+        ask(j, out, domain, DNS_MX, NULL, on_mx);
     } else if (route_mx_named(&j->view, target, j->arena, out)) {
         ask_addresses(j, out);
     }

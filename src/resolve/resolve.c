@@ -182,38 +182,13 @@ static void record(struct resolve *r, const char *state, struct str error)
     log_send(&record);
 }
 
-static void on_probed(struct dns_query *q);
-
-/* A name that nobody asked for before, so that no memory answers: that it does not exist is an answer, too. */
-static void probe(struct resolve *r)
+static void say(struct resolve *r, enum resolve_step step, const struct dns_answer *answer)
 {
-    char name[PROBE_NAME_MAX];
-    uint64_t random = str_hash(STR("probe"), r->seed += 0x9e3779b97f4a7c15);
-
-    if (r->probe_arena)
-        return;
-    r->probe_arena = arena_new(PROBE_ARENA_MAX);
-    if (!r->probe_arena)
-        return;
-    snprintf(name, sizeof(name), "probe-%016llx", (unsigned long long)random);
-    dns_query_ask(&r->probe, r->dns, str_from_c(name), DNS_NS, r->probe_arena, on_probed);
-}
-
-static void act(struct resolve *r, enum resolve_step step, const struct dns_answer *answer)
-{
-    switch (step) {
-    case RESOLVE_NOTHING:
-        return;
-    case RESOLVE_PROBE:
-        probe(r);
-        return;
-    case RESOLVE_SAY_FAILING:
+    if (step == RESOLVE_SAY_FAILING) {
         record(r, "failing", answer->error);
         answer_waiting(r);
-        return;
-    case RESOLVE_SAY_WELL:
+    } else if (step == RESOLVE_SAY_WELL) {
         record(r, "ok", STR_NONE);
-        return;
     }
 }
 
@@ -226,14 +201,37 @@ static void on_probed(struct dns_query *q)
 {
     struct resolve *r = CONTAINER_OF(q, struct resolve, probe);
 
-    act(r, resolve_health_probed(&r->health, is_answer(&q->answer)), &q->answer);
+    say(r, resolve_health_probed(&r->health, is_answer(&q->answer)), &q->answer);
     probe_done(r);
+}
+
+/* A name that nobody asked for before, so that no memory answers: that it does not exist is an answer, too. */
+static void probe(struct resolve *r)
+{
+    char name[PROBE_NAME_MAX];
+    uint64_t random = str_hash(STR("probe"), r->seed += 0x9e3779b97f4a7c15);
+
+    probe_done(r);
+    r->probe_arena = arena_new(PROBE_ARENA_MAX);
+    if (!r->probe_arena)
+        return;
+    snprintf(name, sizeof(name), "probe-%016llx", (unsigned long long)random);
+    dns_query_ask(&r->probe, r->dns, str_from_c(name), DNS_NS, r->probe_arena, on_probed);
 }
 
 void resolve_note(struct resolve *r, struct str name, const struct dns_query *q)
 {
-    if (!q->cached)
-        act(r, resolve_health_note(&r->health, str_hash(name, r->hash_seed), is_answer(&q->answer)), &q->answer);
+    bool answered = is_answer(&q->answer);
+    enum resolve_step step;
+
+    /* What is remembered says nothing of servers; but one that is known to be dead is not even asked. */
+    if (answered && q->cached)
+        return;
+    step = resolve_health_note(&r->health, str_hash(name, r->hash_seed), answered);
+    if (step == RESOLVE_PROBE)
+        probe(r);
+    else
+        say(r, step, &q->answer);
 }
 
 /* ---- questions ---- */

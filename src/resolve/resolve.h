@@ -13,7 +13,7 @@
  * At once, while the DNS answers and while it does not; names and addresses of ours; how long a question may take, and
  * when to ask again while nothing answers.
  */
-enum { RESOLVE_ACTIVE_MAX = 500, RESOLVE_PROBES_MAX = 2, RESOLVE_OWN_MAX = 64, RESOLVE_BUCKETS = 1024 };
+enum { RESOLVE_ACTIVE_MAX = 500, RESOLVE_PROBES_MAX = 2, RESOLVE_OWN_MAX = 512, RESOLVE_BUCKETS = 1024 };
 enum { RESOLVE_TIMEOUT_MSEC = 30 * 1000, RESOLVE_OUTAGE_KEEP_MSEC = 10 * 1000 };
 
 struct resolve {

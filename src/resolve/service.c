@@ -37,18 +37,16 @@ static void on_peer_down(struct worker *w, struct ipc_channel *peer)
 
 static void on_status(struct worker *w, struct buf *rows)
 {
-    static const char *const states[] = {
-        [RESOLVE_WELL] = "ok", [RESOLVE_SUSPECT] = "ok", [RESOLVE_FAILING] = "failing"
-    };
     const struct resolve *r = w->state;
     struct log_record row;
 
     log_begin(&row, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
     log_text_c(&row, LOG_PROCESS, process_name(PROCESS_RESOLVE));
     log_number(&row, LOG_INSTANCE, w->instance);
-    log_text_c(&row, LOG_STATE, states[r->health.state]);
     log_text(&row, LOG_SERVER, dns_resolver_servers(r->dns));
     log_number(&row, LOG_WAITING, (int64_t)(r->n_active + r->n_waiting));
+    if (r->health.state == RESOLVE_FAILING)
+        log_text_c(&row, LOG_ERROR, "gets no answer from any DNS server");
     worker_row_add(rows, &row);
 }
 
