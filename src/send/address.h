@@ -9,8 +9,8 @@
 #include "route/plan.h"
 
 /*
- * Begin to connect: *fd is the socket, not blocking, without Nagle's delay. 0: it is under way (or there already; either
- * way it becomes writable, and address_connected() tells). Else the errno of what went wrong, *fd untouched.
+ * Begin to connect: *fd is the socket, not blocking, without Nagle's delay. 0: it is under way, or there already;
+ * either way it becomes writable, and address_connected() tells. Else the errno of what went wrong, *fd untouched.
  */
 MUST_USE int address_connect(const struct route_plan_address *a, int *fd);
 /* 0, or the errno that the attempt ended with. */

@@ -1,4 +1,4 @@
-/* send/connection.h -- one connection: found along a plan, greeted, given transfers, ended (RFC 5321 3, 4.5.3.2, 5.1). */
+/* send/connection.h -- a connection: found, greeted, given transfers, ended (RFC 5321 3, 4.5.3.2, 5.1). */
 #ifndef SEND_CONNECTION_H
 #define SEND_CONNECTION_H
 
@@ -111,7 +111,7 @@ void connection_cut(struct connection *c);
 struct str connection_host(const struct connection *c);
 struct address_text connection_peer(const struct connection *c);
 
-/* ---- between the two files of it: reach.c finds a host, connection.c speaks with it ---- */
+/* ---- between its files: reach.c finds a host, dialogue.c speaks, connection.c keeps the time ---- */
 
 /* Try addresses from the next one on, until the kernel is at one of them; or say that there is none. */
 void reach_next(struct connection *c);
@@ -129,13 +129,30 @@ void reach_refused(struct connection *c, const struct reach_answer *answer);
 /* No address is tried any more. */
 void reach_give_up(struct connection *c, const char *text);
 
+/* Is there somebody to speak with? From the greeting on. */
+bool dialogue_speaks(const struct connection *c);
+/* Feed what the peer said, FRESH behind what was left before; say what is to be said. */
+void dialogue_drive(struct connection *c, struct str fresh);
+void dialogue_readable(struct connection *c);
+void dialogue_writable(struct connection *c);
+/* Nothing more is heard or said: the machine gives what it has inside a result. */
+void dialogue_break_off(struct connection *c, enum log_reason reason, const char *text);
+
 /* The socket is connected: hear the greeting. */
 void connection_greet(struct connection *c);
 /* The callback of c->watch. */
 void connection_ready(struct io_watch *w, unsigned what);
-/* It is over: what was given and has no result is made(), untouched; C goes at the end of this turn. */
+/* T, which was inside, has its results. */
+void connection_made(struct connection *c, struct transfer *t);
+/* An open connection is over: what was given and has no result is made(), untouched; then closed(). */
+void connection_over(struct connection *c, bool orderly, const struct smtp_client_result *farewell);
+/* The same without closed(); C goes at the end of this turn. */
 void connection_gone(struct connection *c);
 /* What is waited for must come within MSEC; 0: nothing is. */
 void connection_deadline(struct connection *c, int64_t msec);
+/* When a reply came, or enough was taken, or something else is waited for, time begins anew. */
+void connection_deadline_follow(struct connection *c);
+/* The ids of what is inside, into the page that main keeps. */
+void connection_hand_note(const struct connection *c);
 
 #endif

@@ -1,4 +1,4 @@
-/* send/send.h -- the process that gives messages to other hosts: its connections, its transfers, what they share. */
+/* send/send.h -- the process that gives messages to other hosts: connections, transfers, what they share. */
 #ifndef SEND_SEND_H
 #define SEND_SEND_H
 
@@ -7,7 +7,8 @@
 #include "ipc/worker.h"
 
 enum {
-    SEND_READ_MAX = 64 * 1024,  /* one read of a peer */
+    SEND_READ_MAX = 64 * 1024,   /* one read of a peer */
+    SEND_IN_MAX = 2 * SEND_READ_MAX, /* with what was left of the one before */
     SEND_BLOCK = 256 * 1024,    /* content made ready for one write */
     SEND_FILE_BLOCK = 64 * 1024, /* one read of a content's file that must be stuffed */
     SEND_OUT_MAX = 8 << 20,     /* a block, stuffed, and the commands behind it */

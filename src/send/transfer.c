@@ -1,4 +1,4 @@
-/* send/transfer.c -- copied from the question, given out in blocks, ended with a result for each recipient. */
+/* send/transfer.c -- copied from the question, given out in blocks, ended with results. */
 #include "send/transfer.h"
 
 #include <errno.h>
@@ -64,7 +64,7 @@ static bool take_content(struct transfer *t, struct str head, struct str body)
     return true;
 }
 
-/* COUNT was said by a process that is no peer of the internet, but it is no bound either: OCTETS are. */
+/* The arena's ceiling follows from the COUNT and OCTETS of one frame. */
 static struct transfer *transfer_make(uint32_t count, size_t octets)
 {
     struct transfer *t = calloc(1, sizeof(*t));

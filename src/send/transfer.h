@@ -1,4 +1,4 @@
-/* send/transfer.h -- one message to some recipients on its way to a host: its content, and what became of it. */
+/* send/transfer.h -- one message to some recipients on its way to a host: content, and what became of it. */
 #ifndef SEND_TRANSFER_H
 #define SEND_TRANSFER_H
 
@@ -46,9 +46,15 @@ static inline struct transfer *transfer_of(struct smtp_client_tx *tx)
     return CONTAINER_OF(tx, struct transfer, tx);
 }
 
+/* The first by PLACE, NULL when there is none. */
+static inline struct transfer *transfer_first(const struct list *list)
+{
+    return list_empty(list) ? NULL : CONTAINER_OF(list->next, struct transfer, place);
+}
+
 /*
- * A copy of ASK that outlives the message it came in; takes *file over (-1 then). NULL when memory is out or ASK's
- * recipients are not what its count says.
+ * A copy of ASK that outlives the message it came in; takes *file over (-1 then). NULL when memory is out or
+ * ASK's recipients are not what its count says.
  */
 struct transfer *transfer_new(const struct ipc_transfer *ask, int *file);
 /* One that asks whether ADDRESS is taken, from the null reverse-path, and sends nothing. NULL when memory is out. */
