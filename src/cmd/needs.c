@@ -340,7 +340,7 @@ static bool is_mailbox(const struct config_target *target)
 }
 
 /* A `route` may mean one mailbox for many: that is said of domains only. */
-static void check_route(struct needs_report *r, const struct config_route *route)
+static void check_route(struct needs_report *r, const struct config *config, const struct config_route *route)
 {
     const struct config_target *target = &route->targets[0];
 
@@ -348,7 +348,7 @@ static void check_route(struct needs_report *r, const struct config_route *route
         return;
     if (route->domain)
         check_mailbox_apart(r, target);
-    check_mail_root(r, target, route->domain ? route->domain->deliver_as.text : STR("vmail"));
+    check_mail_root(r, target, config_route_account(config, route).text);
 }
 
 /* Looks at PATH; false, and it was said with SEVERITY, when it is not there. */
@@ -460,5 +460,5 @@ void needs_check(const struct config *config, struct needs_report *report)
     check_process_accounts(report, config);
     read_all_includes(report);
     for (size_t i = 0; i < config->n_routes; i++)
-        check_route(report, &config->routes[i]);
+        check_route(report, config, &config->routes[i]);
 }

@@ -288,20 +288,6 @@ static struct config_text deliver_as(const struct config_statement *said_so, con
     return (struct config_text){ .text = users->kind == CONFIG_USERS_SYSTEM ? STR_NONE : STR("vmail") };
 }
 
-/* Who relays a domain has nothing to run as somebody, but for commands of aliases. */
-static bool warn_of_deliver_as(struct config_builder *b, const struct config_statement *s,
-                               const struct config_domain *d)
-{
-    const struct config_statement *as = config_block_find(s->block, CONFIG_DIRECTIVE_DELIVER_AS);
-
-    if (!as || d->alias_commands.on || !config_target_is_remote(d->route->targets[0].kind))
-        return true;
-    config_diagnostics_add(b->r->diag, CONFIG_WARNING, as->value.text.place,
-                           STR("'deliver-as' changes nothing: this domain is delivered by another host"),
-                           STR_NONE, STR("leave it out"));
-    return !b->r->diag->exhausted;
-}
-
 static bool domain(struct config_builder *b, const struct config_statement *s, struct config_domain *out)
 {
     const struct config_statement *users = config_block_find(s->block, CONFIG_DIRECTIVE_USERS);
@@ -324,7 +310,7 @@ static bool domain(struct config_builder *b, const struct config_statement *s, s
         .max_message_size = config_said_value(b, s->block, CONFIG_DIRECTIVE_MAX_MESSAGE_SIZE)->number,
         .max_expansion = config_said_value(b, s->block, CONFIG_DIRECTIVE_MAX_EXPANSION)->number,
     };
-    if (!config_routes_deliver(b, s, out) || !warn_of_deliver_as(b, s, out))
+    if (!config_routes_deliver(b, s, out))
         return false;
     if (aliases) {
         out->aliases = aliases->value.texts.items;

@@ -174,10 +174,37 @@ static void check_listeners(struct config_builder *b)
                 complain_of_listener(b, &b->routes[i].listeners[j]);
 }
 
+/* ---- deliver-as ---- */
+
+static bool has_local_route(const struct config *c)
+{
+    for (size_t i = c->n_domains; i < c->n_routes; i++)
+        if (config_target_is_local(c->routes[i].targets[0].kind))
+            return true;
+    return false;
+}
+
+/* What could be done as somebody: a domain's own delivery, commands of its aliases, a route for one of its addresses. */
+static void warn_of_deliver_as(struct config_builder *b)
+{
+    bool local = has_local_route(b->c);
+
+    for (size_t i = 0; i < b->c->n_domains; i++) {
+        const struct config_domain *d = &b->c->domains[i];
+        if (local || !d->deliver_as.place.line || d->alias_commands.on ||
+            config_target_is_local(d->route->targets[0].kind))
+            continue;
+        config_diagnostics_add(b->r->diag, CONFIG_WARNING, d->deliver_as.place,
+                               STR("'deliver-as' changes nothing: no mail of this domain is delivered here"),
+                               STR_NONE, STR("leave it out"));
+    }
+}
+
 bool config_routes_end(struct config_builder *b)
 {
     for (const struct config_statement *s = first_of(b, CONFIG_DIRECTIVE_ROUTE); s; s = s->same)
         written_route(b, s);
     check_listeners(b);
+    warn_of_deliver_as(b);
     return last_route(b) && config_check_routes(b->r, b->c);
 }

@@ -332,6 +332,12 @@ static inline bool config_target_is_remote(enum config_target_kind kind)
     return kind <= CONFIG_TARGET_LMTP_UNIX;
 }
 
+/* Is mail for it left to a deliver process? */
+static inline bool config_target_is_local(enum config_target_kind kind)
+{
+    return kind == CONFIG_TARGET_MAILDIR || kind == CONFIG_TARGET_MBOX || kind == CONFIG_TARGET_PIPE;
+}
+
 /* A `domain` block, with what the top says where the block says nothing. */
 struct config_domain {
     size_t index; /* in config->domains; a deliver directive is referred to by it */
@@ -469,6 +475,11 @@ struct config {
 
 /* The domain block that names DOMAIN (lower case, A-labels), NULL when we do not serve it. */
 const struct config_domain *config_find_domain(const struct config *c, struct str domain);
+/*
+ * As whom R delivers into mailboxes and to commands: as the `deliver-as` of its domain, or of that which its first
+ * pattern names; else vmail. Empty: the user that is delivered to.
+ */
+struct config_text config_route_account(const struct config *c, const struct config_route *r);
 /*
  * Is ADDRESS in one of NETS? *place (NULL is allowed) is that of the entry that has it, else that of the directive.
  * IPv4 addresses that are mapped into IPv6 are for the caller to ip_unmap().

@@ -220,6 +220,15 @@ const struct config_domain *config_find_domain(const struct config *c, struct st
     return entry ? entry->domain : NULL;
 }
 
+struct config_text config_route_account(const struct config *c, const struct config_route *r)
+{
+    const struct config_pattern *first = &r->patterns.items[0];
+    bool names_one = first->kind == CONFIG_PATTERN_ADDRESS || first->kind == CONFIG_PATTERN_DOMAIN;
+    const struct config_domain *d = names_one ? config_find_domain(c, first->domain) : NULL;
+
+    return d ? d->deliver_as : (struct config_text){ .text = STR("vmail") };
+}
+
 /* ---- needs ---- */
 
 struct needs {
@@ -249,7 +258,7 @@ static size_t needs_most(const struct config *c)
     for (size_t i = 0; i < c->n_domains; i++)
         n += 1 + c->domains[i].n_users + c->domains[i].n_aliases;
     for (size_t i = 0; i < c->n_routes; i++)
-        n += c->routes[i].n_targets;
+        n += 1 + c->routes[i].n_targets;
     return n;
 }
 
@@ -276,7 +285,7 @@ static void domain_needs(const struct config_domain *d, struct needs *list)
         need(list, CONFIG_NEED_USERS_FILE, d->users[i].path, d->users[i].place);
     for (size_t i = 0; i < d->n_aliases; i++)
         need(list, CONFIG_NEED_ALIASES_FILE, d->aliases[i].text, d->aliases[i].place);
-    if (!config_target_is_remote(d->route->targets[0].kind) || d->alias_commands.on)
+    if (d->alias_commands.on)
         need(list, CONFIG_NEED_ACCOUNT, d->deliver_as.text, d->deliver_as.place);
 }
 
@@ -304,6 +313,16 @@ static void target_needs(const struct config_target *t, struct needs *list)
     }
 }
 
+static void route_needs(const struct config *c, const struct config_route *r, struct needs *list)
+{
+    struct config_text account = config_route_account(c, r);
+
+    if (config_target_is_local(r->targets[0].kind))
+        need(list, CONFIG_NEED_ACCOUNT, account.text, account.place);
+    for (size_t i = 0; i < r->n_targets; i++)
+        target_needs(&r->targets[i], list);
+}
+
 bool config_list_needs(struct config_reading *r, struct config *c)
 {
     struct needs list = { .items = ARENA_NEW_ARRAY(r->arena, needs_most(c), struct config_need) };
@@ -321,8 +340,7 @@ bool config_list_needs(struct config_reading *r, struct config *c)
     for (size_t i = 0; i < c->n_domains; i++)
         domain_needs(&c->domains[i], &list);
     for (size_t i = 0; i < c->n_routes; i++)
-        for (size_t k = 0; k < c->routes[i].n_targets; k++)
-            target_needs(&c->routes[i].targets[k], &list);
+        route_needs(c, &c->routes[i], &list);
     for (size_t i = 0; i < c->n_logs; i++)
         if (c->logs[i].kind == CONFIG_LOG_FILE)
             need(&list, CONFIG_NEED_LOG_FOLDER, folder_of(c->logs[i].path), c->logs[i].place);

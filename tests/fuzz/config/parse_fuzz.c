@@ -20,8 +20,7 @@ static void check_routes(const struct config *c)
         BUG_ON(r->domain ? r->domain != &c->domains[i] || r->domain->route != r : i < c->n_domains);
         for (size_t k = 0; k < r->n_targets; k++) {
             const struct config_target *t = &r->targets[k];
-            bool is_local = t->kind == CONFIG_TARGET_MAILDIR || t->kind == CONFIG_TARGET_MBOX || t->kind == CONFIG_TARGET_PIPE;
-            BUG_ON(is_local != (t->path.n > 0) || (r->n_targets > 1 && !config_target_is_remote(t->kind)));
+            BUG_ON(config_target_is_local(t->kind) != (t->path.n > 0) || (r->n_targets > 1 && !config_target_is_remote(t->kind)));
             BUG_ON((t->kind == CONFIG_TARGET_FAIL || t->kind == CONFIG_TARGET_DEFER) != (t->text.n > 0));
         }
     }

@@ -330,6 +330,27 @@ static void what_must_be_had_is_listed_with_its_place(void **state)
     parsed_done(&p);
 }
 
+/* A route into a mailbox delivers as the domain of its addresses does, a stranger's as vmail. */
+static void a_route_has_an_account(void **state)
+{
+    struct parsed p;
+
+    (void)state;
+    parse_well(&p, STR("domain a.example { users any; deliver mx; deliver-as list; }\n"
+                       "route x@a.example mbox:/m/{user}; route b.example maildir:/n/{user}; route * pipe:/bin/x;\n"));
+    assert_str_is(config_route_account(p.c, &p.c->routes[1]).text, STR("list"));
+    assert_str_is(config_route_account(p.c, &p.c->routes[2]).text, STR("vmail"));
+    assert_str_is(config_route_account(p.c, &p.c->routes[3]).text, STR("vmail"));
+    size_t accounts = 0, commands = 0, roots = 0;
+    for (size_t i = 0; i < p.c->n_needs; i++) {
+        accounts += p.c->needs[i].kind == CONFIG_NEED_ACCOUNT;
+        commands += p.c->needs[i].kind == CONFIG_NEED_COMMAND;
+        roots += p.c->needs[i].kind == CONFIG_NEED_MAIL_ROOT;
+    }
+    assert_true(accounts == 3 && commands == 1 && roots == 2);
+    parsed_done(&p);
+}
+
 static void many_domains_are_found(void **state)
 {
     struct buf text = BUF_INIT(CONFIG_FILE_MAX);
@@ -362,6 +383,7 @@ int main(void)
         cmocka_unit_test(postmaster_falls_back_as_written),
         cmocka_unit_test(networks_say_which_entry_decided),
         cmocka_unit_test(what_must_be_had_is_listed_with_its_place),
+        cmocka_unit_test(a_route_has_an_account),
         cmocka_unit_test(many_domains_are_found),
     };
 

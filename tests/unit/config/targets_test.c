@@ -109,7 +109,9 @@ static void who_asks_the_next_hop_has_one(void **state)
         { "deliver lmtp://127.0.0.1:8024;", NULL },
         { "deliver hold;", "'ask' asks the next hop, and this domain is delivered here" },
         { "deliver pipe:/x;", "'ask' asks the next hop, and this domain is delivered here" },
-        { "deliver mx; deliver-as vmail;", "'deliver-as' changes nothing: this domain is delivered by another host" },
+        { "deliver mx; deliver-as list;", "'deliver-as' changes nothing: no mail of this domain is delivered here" },
+        { "deliver mx; deliver-as list; } route a@example.org mbox:/m/{user}; domain b.example { users any; deliver hold;",
+          NULL },
         { "deliver mx; deliver-as vmail; alias-commands on;", NULL },
     };
 
