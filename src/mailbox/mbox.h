@@ -11,7 +11,7 @@
 #include "mailbox/disk.h"
 #include "mailbox/failure.h"
 
-enum { MBOX_WAIT_MSEC = 10000, MBOX_LOCK_STALE_MSEC = 300000 };
+enum { MBOX_WAIT_MSEC = 10000, MBOX_LOCK_STALE_MSEC = 300000, MBOX_LOCK_EMPTY_MSEC = 5000 };
 
 /* What all deliveries of a process share. */
 struct mbox_store;

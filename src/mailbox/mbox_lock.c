@@ -68,16 +68,20 @@ enum mbox_lock mbox_lock_take(const struct mailbox_disk *disk, int dir, const ch
     return ok ? MBOX_LOCK_TAKEN : MBOX_LOCK_FAILED;
 }
 
-/* A lock may be unreadable for us; how old it is anybody may see. */
+/*
+ * A lock may be unreadable for us; how old it is anybody may see. An empty one of our own account is what a death
+ * between making it and writing into it leaves: who works has the fcntl lock as well, which is ours now.
+ */
 static bool is_stale(const struct mailbox_disk *disk, int dir, const char *name)
 {
-    struct stat st;
+    struct stat st = { 0 };
     int fd = disk->open_below(disk, dir, name, O_PATH, 0);
-    bool stale = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-                 io_wall_msec() - (int64_t)st.st_mtim.tv_sec * 1000 > MBOX_LOCK_STALE_MSEC;
+    bool known = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    int64_t age_msec = io_wall_msec() - (int64_t)st.st_mtim.tv_sec * 1000;
+    bool unwritten = st.st_size == 0 && st.st_uid == geteuid();
 
     fd_close(&fd);
-    return stale;
+    return known && age_msec > (unwritten ? MBOX_LOCK_EMPTY_MSEC : MBOX_LOCK_STALE_MSEC);
 }
 
 struct str mbox_lock_read(const struct mailbox_disk *disk, int dir, const char *name, char out[MBOX_LOCK_MAX],

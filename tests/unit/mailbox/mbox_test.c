@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <time.h>
 
 #include "core/bug.h"
 #include "mailbox/mbox.h"
@@ -220,6 +221,25 @@ static void a_lock_that_nobody_touched_for_long_is_removed(void **state)
     box_drop(&b);
 }
 
+/* Made by a process that died before it wrote into it; a lock with something in it is not ours to judge so soon. */
+static void an_empty_lock_of_our_account_is_removed_sooner(void **state)
+{
+    const struct str texts[] = { STR_INIT(""), STR_INIT("0") };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        struct box b = box_make();
+        struct timespec now;
+        struct mailbox_failure failure = { 0 };
+        clock_gettime(CLOCK_REALTIME, &now);
+        now.tv_sec -= 60;
+        box_make_file(&b, "ada.lock", texts[i]);
+        assert_int_equal(utimensat(b.fd, "ada.lock", (struct timespec[]){ now, now }, 0), 0);
+        assert_int_equal(append(&b, "ada", STR("x\r\n"), &failure), texts[i].n == 0);
+        box_drop(&b);
+    }
+}
+
 /* The lock of one who died in mid-write, over a mailbox of which PART is left behind LENGTH octets. */
 static void leave_lock(const struct box *b, const char *boot, off_t length, struct str head)
 {
@@ -417,6 +437,7 @@ int main(void)
         cmocka_unit_test(what_is_no_mailbox_is_refused),
         cmocka_unit_test(a_mailbox_that_another_program_holds_is_tried_later),
         cmocka_unit_test(a_lock_that_nobody_touched_for_long_is_removed),
+        cmocka_unit_test(an_empty_lock_of_our_account_is_removed_sooner),
         cmocka_unit_test(what_a_death_in_mid_write_left_is_cut_off_C136),
         cmocka_unit_test(nothing_is_cut_off_that_may_have_been_acknowledged),
         cmocka_unit_test(a_lock_of_ours_for_another_file_is_respected),
