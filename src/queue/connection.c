@@ -519,6 +519,7 @@ static void on_transferred(struct queue *q, struct ipc_channel *from, const stru
         ipc_send_settled(from, &(struct ipc_settled){ .lease = told->lease });
     else
         message_settle(m);
+    c->made += !again;
     connection_free_again(c);
 }
 
@@ -599,8 +600,20 @@ static void on_closed(struct queue *q, struct ipc_channel *from, const struct ip
         back_in_line(t);
         transfer_free(t);
     }
+    bool vain = c->used && !c->made;
     connection_free(c);
-    if (!closed->orderly && !site->retired)
+    /* A host that opens and takes nothing is as good as dead: it is not called again at once. */
+    if (vain)
+        site_failed(site, &(struct outcome){
+                              .result = IPC_TEMP,
+                              .reason = LOG_REASON_LOST,
+                              .code = closed->code,
+                              .from_peer = closed->code != 0,
+                              .status = STR("4.4.2"),
+                              .text = closed->text.n ? closed->text : STR("the host closed the connection at once"),
+                              .site = str_from_c(site->name),
+                          });
+    else if (!closed->orderly && !site->retired)
         site_slow(site, closed->code ? "421" : "connection lost", closed->text);
     site_post(site);
 }

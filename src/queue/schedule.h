@@ -116,7 +116,8 @@ struct connection {
     enum connection_state state;
     struct list transfers;
     size_t n_transfers;
-    uint64_t used;          /* transfers in all */
+    uint64_t used;          /* transfers given to it, in all */
+    uint64_t made;          /* of them, those that came to something, well or not */
     struct wheel_node idle; /* closed then */
     int64_t connect_usec;
 };

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ enum { CARRY = 2048, READ_MAX = 1 << 17, EVENTS = 256, REPLIES_MAX = 1 << 20 };
 struct sink_options {
     const char *listen;
     uint64_t tempfail_percent;
+    const char *count;
     bool print_port;
     bool json;
 };
@@ -36,6 +38,7 @@ struct sink {
     uint64_t tempfail_percent;
     uint64_t sessions;
     uint64_t messages;
+    uint64_t *shown; /* the same, in a file that others may look into; NULL: none */
     uint64_t deferred;
     uint64_t octets;
     uint64_t asked; /* final dots seen; decides which of them get the 451 */
@@ -61,6 +64,8 @@ static void note_message(struct sink *s, struct sink_client *c)
         s->deferred++;
     else
         s->messages++;
+    if (s->shown)
+        *s->shown = s->messages;
     s->octets += c->octets;
     buf_add(&c->out, defer ? STR("451 4.3.0 not now\r\n") : STR("250 2.0.0 Ok\r\n"));
 }
@@ -285,6 +290,24 @@ static bool open_sink(struct sink *s, const struct sink_options *o, uint16_t *po
     return true;
 }
 
+static bool open_count(struct sink *s, const char *path, struct err *err)
+{
+    int fd = path ? open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644) : -1;
+    void *at = MAP_FAILED;
+
+    if (!path)
+        return true;
+    if (fd >= 0 && ftruncate(fd, sizeof(uint64_t)) == 0)
+        at = mmap(NULL, sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED)
+        err_sys(err, errno, "%s", path);
+    else
+        s->shown = at;
+    if (fd >= 0)
+        close(fd);
+    return s->shown != NULL;
+}
+
 static void print_sums(const struct sink *s, bool json)
 {
     const unsigned long long messages = s->messages, octets = s->octets, deferred = s->deferred,
@@ -304,6 +327,7 @@ int bench_sink_main(int argc, char **argv)
     const struct bench_arg table[] = {
         { "listen", BENCH_ARG_TEXT, &o.listen, "ADDR:PORT (127.0.0.1:2526); port 0 takes a free one" },
         { "print-port", BENCH_ARG_FLAG, &o.print_port, "print the port on a line as soon as it is open" },
+        { "count", BENCH_ARG_TEXT, &o.count, "file that always holds the number of messages, 64 bits of this machine" },
         { "tempfail", BENCH_ARG_COUNT, &o.tempfail_percent, "percent of messages that get 451 (0)" },
         { "json", BENCH_ARG_FLAG, &o.json, "one JSON object instead of text at the end" },
     };
@@ -321,7 +345,7 @@ int bench_sink_main(int argc, char **argv)
         goto out;
     status = EX_UNAVAILABLE;
     s->tempfail_percent = o.tempfail_percent;
-    if (!open_sink(s, &o, &port, &err))
+    if (!open_count(s, o.count, &err) || !open_sink(s, &o, &port, &err))
         goto out;
     if (o.print_port) {
         printf("%u\n", (unsigned)port);
