@@ -92,8 +92,8 @@ struct connection {
 };
 
 /*
- * Connect along PLAN (octets of route/plan.h). The connection goes by itself after failed() or closed(). NULL with ERR
- * when PLAN is none, or memory is out.
+ * Connect along PLAN (octets of route/plan.h). The connection goes by itself after failed() or closed(). NULL
+ * with ERR when PLAN is none, or memory is out.
  */
 struct connection *connection_open(struct send *s, struct str plan, const struct config_sending *sending,
                                    const struct connection_owner *owner, void *whose, struct err *err);
@@ -101,7 +101,7 @@ struct connection *connection_open(struct send *s, struct str plan, const struct
 bool connection_takes(const struct connection *c);
 /* T is its own until made(). Also before it is open. */
 void connection_give(struct connection *c, struct transfer *t);
-/* Nothing more will be given: QUIT after the last. One that is not open yet and has nothing to do fails at once. */
+/* Nothing more will be given: QUIT after the last. One not open yet that has nothing to do fails at once. */
 void connection_close(struct connection *c);
 /* As connection_close(), and what has not begun to send content is given up. */
 void connection_hurry(struct connection *c);
@@ -117,7 +117,7 @@ struct address_text connection_peer(const struct connection *c);
 void reach_next(struct connection *c);
 /* The kernel is done with the address in hand. */
 void reach_done(struct connection *c);
-/* The address in hand does not take us: on to the next. CODE 0: TEXT is ours, and is put behind the address. */
+/* The address in hand does not take us: on to the next. CODE 0: TEXT is ours, put behind the address. */
 struct reach_answer {
     enum smtp_stage stage;
     enum log_reason reason;

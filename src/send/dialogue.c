@@ -232,8 +232,8 @@ static void arm(struct connection *c)
 }
 
 /*
- * It cannot be written to. A peer that says why and closes is still heard: what it said before lies in our kernel, and
- * means more than a lost connection does.
+ * It cannot be written to. A peer that says why and closes is still heard: what it said before lies in our
+ * kernel, and means more than a lost connection does.
  */
 static void hear_out(struct connection *c)
 {

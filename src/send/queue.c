@@ -1,12 +1,12 @@
 /*
- * send/queue.c -- connections and leases in, outcomes out; nothing is forgotten before the queue has it on disk.
+ * send/queue.c -- connections and leases in, outcomes out; nothing is forgotten before it is on disk.
  *
  *     OPEN_ASK ──> connection ──> OPEN_ANSWER
  *     TRANSFER ──> transfer, in the table ──> at its connection ──> TRANSFERRED ──> SETTLED: gone
  *
- * When the queue dies its successor is told of every transfer in the table (TRANSFER_KEPT), so that it leases none of
- * them again; the TRANSFERRED of one that was in progress then goes to it as if it had asked. A transfer that says
- * nothing about its recipients (AGAIN for all) is not kept: without it the message is as it was before.
+ * When the queue dies its successor is told of every transfer in the table (TRANSFER_KEPT), so that it leases
+ * none of them again; the TRANSFERRED of one that was in progress then goes to it as if it had asked. A transfer
+ * that says nothing about its recipients (AGAIN for all) is not kept: without it the message is as it was.
  */
 #include "send/queue.h"
 
@@ -98,7 +98,8 @@ static void transfer(struct send *s, struct ipc_channel *queue, struct ipc_messa
 
     if (!t) {
         /* Nothing to keep it in: the queue has it as before. */
-        ipc_send_transferred(queue, &(struct ipc_transferred){ .lease = m->transfer.lease, .id = m->transfer.id });
+        ipc_send_transferred(queue,
+                             &(struct ipc_transferred){ .lease = m->transfer.lease, .id = m->transfer.id });
         return;
     }
     t->queue_instance = queue->instance;

@@ -1,9 +1,9 @@
 /*
  * send/reach.c -- the addresses of a plan, one after the other, until one of them takes us (RFC 5321 5.1).
  *
- * What the addresses said decides together. A greeting or EHLO that is refused, for now or for ever, is that host's
- * matter: the next is tried, and when there is none the message waits (RFC 5321 4.2, 3.1). Only where every address
- * that can be reached says 521, "I never take mail" (RFC 7504 3), waiting is of no use.
+ * What the addresses said decides together. A greeting or EHLO that is refused, for now or for ever, is that
+ * host's matter: the next is tried, and when there is none the message waits (RFC 5321 4.2, 3.1). Only where
+ * every address that can be reached says 521, "I never take mail" (RFC 7504 3), waiting is of no use.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -65,7 +65,11 @@ static void fail(struct connection *c)
     struct connection_failure *f = &c->failure;
 
     if (!f->weight) {
-        *f = (struct connection_failure){ .status = IPC_TEMP, .stage = SMTP_STAGE_CONNECT, .reason = LOG_REASON_CONNECT };
+        *f = (struct connection_failure){
+            .status = IPC_TEMP,
+            .stage = SMTP_STAGE_CONNECT,
+            .reason = LOG_REASON_CONNECT,
+        };
         snprintf(f->enhanced, sizeof(f->enhanced), "4.4.1");
         snprintf(f->text, sizeof(f->text), "there is no address to connect to");
     } else if (f->weight == WEIGHT_REPLY && c->only_521) {

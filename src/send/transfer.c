@@ -176,7 +176,7 @@ bool transfer_file_ends_with_crlf(const struct transfer *t)
            last[1] == '\n';
 }
 
-/* One piece of the file, or of what is in memory. False when it cannot be had, or OUT has no memory for it. */
+/* One piece of the file, or of what is in memory. False: it cannot be had, or OUT has no memory for it. */
 static bool give_piece(struct transfer *t, struct smtp_client *smtp, struct buf *out, size_t most)
 {
     char room[SEND_FILE_BLOCK];
@@ -215,10 +215,13 @@ enum transfer_give transfer_give(struct transfer *t, struct smtp_client *smtp, s
 
 /* ---- results ---- */
 
-void transfer_set_all(struct transfer *t, enum smtp_client_result_kind kind, struct str status, struct str text)
+void transfer_set_all(struct transfer *t, enum smtp_client_result_kind kind, struct str status,
+                      struct str text)
 {
+    const struct smtp_client_result r = { .kind = kind, .status = status, .text = text };
+
     for (size_t i = 0; i < t->tx.n_recipients; i++)
-        t->tx.recipients[i].result = (struct smtp_client_result){ .kind = kind, .status = status, .text = text };
+        t->tx.recipients[i].result = r;
 }
 
 static uint8_t ipc_kind(enum smtp_client_result_kind kind)

@@ -57,12 +57,13 @@ static inline struct transfer *transfer_first(const struct list *list)
  * ASK's recipients are not what its count says.
  */
 struct transfer *transfer_new(const struct ipc_transfer *ask, int *file);
-/* One that asks whether ADDRESS is taken, from the null reverse-path, and sends nothing. NULL when memory is out. */
+/* One that asks whether ADDRESS is taken, from the null reverse-path; NULL when memory is out. */
 struct transfer *transfer_new_probe(struct str address);
 void transfer_free(struct transfer *t);
 
 /* All recipients get this result, whatever they have. STATUS and TEXT outlive the transfer. */
-void transfer_set_all(struct transfer *t, enum smtp_client_result_kind kind, struct str status, struct str text);
+void transfer_set_all(struct transfer *t, enum smtp_client_result_kind kind, struct str status,
+                      struct str text);
 /* Every recipient has its result: encode them (without texts when memory is out), drop the content. */
 void transfer_finish(struct transfer *t);
 /* None of the results says anything about a recipient: the message is as it was before. */

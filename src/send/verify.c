@@ -34,7 +34,11 @@ static void answer(struct verify *v, const struct ipc_verify_answer *a)
 
 static void answer_cannot(struct verify *v, const char *text)
 {
-    answer(v, &(struct ipc_verify_answer){ .status = IPC_TEMP, .enhanced = STR("4.4.3"), .text = str_from_c(text) });
+    answer(v, &(struct ipc_verify_answer){
+                  .status = IPC_TEMP,
+                  .enhanced = STR("4.4.3"),
+                  .text = str_from_c(text),
+              });
 }
 
 /* Both the connection and its transfer are over. */
@@ -148,7 +152,8 @@ void verify_ask(struct send *s, struct ipc_channel *asker, const struct ipc_veri
     const char *why;
 
     if (!v) {
-        ipc_send_verify_answer(asker, &(struct ipc_verify_answer){ .ticket = ask->ticket, .status = IPC_TEMP });
+        ipc_send_verify_answer(asker,
+                               &(struct ipc_verify_answer){ .ticket = ask->ticket, .status = IPC_TEMP });
         return;
     }
     *v = (struct verify){ .send = s, .ticket = ask->ticket, .asker = asker->instance };

@@ -4,6 +4,8 @@
 
 #include "tests/unit/send/peer.h"
 
+#include <signal.h>
+
 #include "core/num.h"
 #include "ipc/channel.h"
 #include "send/connection.h"
@@ -345,6 +347,7 @@ static inline void play_open(void)
     struct err err = { 0 };
 
     play = (struct play){ 0 };
+    signal(SIGPIPE, SIG_IGN); /* as ipc/worker.c does */
     play.config.session.hostname.text = STR("mail.example.org");
     play.config.sending = (struct config_sending){
         .timeout_connect = long_time, .timeout_greeting = long_time, .timeout_ehlo = long_time,
