@@ -105,7 +105,10 @@ bool spool_drop_open(const struct spool_drops *d, const char *name, struct spool
     if (!S_ISREG(st.st_mode))
         return err_perm(err, "it is not a plain file");
     drop->fd = openat(d->folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-    if (drop->fd < 0 || fstat(drop->fd, &st) < 0) {
+    if (drop->fd < 0 && errno == EACCES) {
+        /* A server that root did not start. */
+        err_perm(err, "it is another user's, and only a server started by root may read it");
+    } else if (drop->fd < 0 || fstat(drop->fd, &st) < 0) {
         err_temp(err, "%s", strerror(errno));
     } else if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
         err_perm(err, S_ISREG(st.st_mode) ? "it has more than one name" : "it is not a plain file");

@@ -36,7 +36,7 @@ void spool_drops_close(struct spool_drops *d);
 void spool_drops_list(const struct spool_drops *d, bool (*each)(void *ctx, const char *name), void *ctx);
 /*
  * Opens NAME for reading. Neither name nor file is trusted: a permanent error is one that is not a plain file with
- * this name alone; drop->uid is set then, too. A temporary one: it is gone, or cannot be opened now.
+ * this name alone, or that we may not read; drop->uid is set then, too. A temporary one: it is gone, or cannot be opened now.
  */
 MUST_USE bool spool_drop_open(const struct spool_drops *d, const char *name, struct spool_drop *drop, struct err *err);
 /* It is in the queue. One that is gone already is no failure. */

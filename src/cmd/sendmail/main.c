@@ -1,6 +1,5 @@
 /* cmd/sendmail/main.c -- which of its names, which of its modes. */
-#include <string.h>
-#include <unistd.h>
+#include <signal.h>
 
 #include "cmd/sendmail/place.h"
 
@@ -9,6 +8,8 @@ int sendmail_main(int argc, char **argv)
     struct sendmail_options o;
     struct sendmail_place place;
 
+    /* Who stops listening is seen where we write. */
+    signal(SIGPIPE, SIG_IGN);
     if (!sendmail_options_read(argc, argv, &o))
         return SENDMAIL_USAGE;
     if (o.mode == SENDMAIL_ALIASES)

@@ -9,7 +9,11 @@
 #include "message/addresses.h"
 #include "message/date.h"
 
-enum { READ_AT_ONCE = 64 * 1024, ARENA_MAX = 64 << 20 };
+enum {
+    READ_AT_ONCE = 64 * 1024,
+    ARENA_MAX = 64 << 20,
+    ADDRESS_MAX = 400, /* more than any path may have (RFC 5321 4.5.3.1.3), less than a line */
+};
 
 /* ---- reading ---- */
 
@@ -164,6 +168,8 @@ static bool add(struct submission_addresses *list, struct arena *a, const struct
         list->items = ARENA_NEW_ARRAY(a, SUBMISSION_RECIPIENTS_MAX, struct submission_address);
     if (!list->items)
         return err_temp(err, "out of memory");
+    if (m->local.n + m->domain.n > ADDRESS_MAX)
+        return err_perm(err, "too long an address: %.*s…", STR_ARG(str_head(m->local, 60)));
     if (list->n == SUBMISSION_RECIPIENTS_MAX)
         return err_perm(err, "more than %d recipients", SUBMISSION_RECIPIENTS_MAX);
     for (size_t i = 0; i < list->n; i++)
