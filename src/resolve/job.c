@@ -229,6 +229,17 @@ void job_answer_outage(struct job *j)
             });
 }
 
+void job_answer_trouble(struct job *j)
+{
+    tell(j, (struct ipc_plan_answer){
+                .status = IPC_PLAN_TEMP,
+                .reason = LOG_REASON_DNS,
+                .keep_msec = ROUTE_KEEP_LEAST_MSEC,
+                .code = STR("4.3.0"),
+                .text = str_from_c(j->resolve->trouble.text),
+            });
+}
+
 static void tell_plan(struct job *j, const struct route_plan *plan, uint64_t keep_msec)
 {
     struct buf *octets = &j->resolve->octets;

@@ -35,6 +35,8 @@ void job_start(struct job *j);
 void job_answer(struct job *j);
 /* Tell them that the DNS does not answer. */
 void job_answer_outage(struct job *j);
+/* Tell them why there is no resolver. */
+void job_answer_trouble(struct job *j);
 
 /* Called by a job that has all its answers. */
 void resolve_job_done(struct job *j);

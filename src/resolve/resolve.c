@@ -57,6 +57,19 @@ static bool find_names(struct resolve *r)
 
 /* ---- life ---- */
 
+static void record(struct resolve *r, const char *state, struct str error)
+{
+    struct log_record record;
+
+    log_start_level(&record, LOG_EVENT_DNS, error.n ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
+    log_text_c(&record, LOG_STATE, state);
+    if (r->dns)
+        log_text(&record, LOG_SERVER, dns_resolver_servers(r->dns));
+    if (error.n)
+        log_text(&record, LOG_ERROR, error);
+    log_send(&record);
+}
+
 static size_t most_at_once(const struct resolve *r)
 {
     return r->health.state == RESOLVE_FAILING ? RESOLVE_PROBES_MAX : RESOLVE_ACTIVE_MAX;
@@ -99,11 +112,17 @@ struct resolve *resolve_new(struct io_loop *loop, const struct config *config, u
     else if (!find_names(r))
         err_temp(err, "out of memory");
     else
-        r->dns = dns_resolver_new(loop, settings, err);
+        r->dns = dns_resolver_new(loop, settings, &r->trouble);
     r->seed = seeds[0];
     r->hash_seed = seeds[1];
     if (r->dns)
         return r;
+    if (r->trouble.kind == ERR_TEMP) {
+        record(r, "failing", str_from_c(r->trouble.text));
+        return r;
+    }
+    if (err->kind == ERR_NONE)
+        *err = r->trouble;
     resolve_free(r);
     return NULL;
 }
@@ -169,18 +188,6 @@ static void answer_waiting(struct resolve *r)
 }
 
 /* ---- does anybody answer ---- */
-
-static void record(struct resolve *r, const char *state, struct str error)
-{
-    struct log_record record;
-
-    log_start_level(&record, LOG_EVENT_DNS, r->health.state == RESOLVE_FAILING ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO);
-    log_text_c(&record, LOG_STATE, state);
-    log_text(&record, LOG_SERVER, dns_resolver_servers(r->dns));
-    if (error.n)
-        log_text(&record, LOG_ERROR, error);
-    log_send(&record);
-}
 
 static void say(struct resolve *r, enum resolve_step step, const struct dns_answer *answer)
 {
@@ -270,8 +277,13 @@ static const struct config_route *route_of(const struct resolve *r, uint32_t ind
 
 static void enter(struct resolve *r, struct job *j)
 {
+    bool needs_dns = job_needs_dns(j->route, j->domain);
+
     list_append(&r->jobs[j->hash % RESOLVE_BUCKETS], &j->node);
-    if (!job_needs_dns(j->route, j->domain) || r->n_active < most_at_once(r)) {
+    if (needs_dns && !r->dns) {
+        job_answer_trouble(j);
+        job_free(j);
+    } else if (!needs_dns || r->n_active < most_at_once(r)) {
         r->n_active++;
         job_start(j);
     } else if (r->health.state == RESOLVE_FAILING) {

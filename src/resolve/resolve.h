@@ -20,7 +20,8 @@ struct resolve {
     struct io_loop *loop;
     const struct config *config;
     uint32_t generation;
-    struct dns_resolver *dns;
+    struct dns_resolver *dns; /* NULL: TROUBLE says why, and only what needs no DNS has a plan */
+    struct err trouble;
     struct str *names; /* our host names */
     size_t n_names;
     struct ip own_found[RESOLVE_OWN_MAX];
@@ -39,7 +40,10 @@ struct resolve {
     struct buf octets;
 };
 
-/* SETTINGS are those of the configuration, but in tests. Everything is read here; nothing is asked. NULL with ERR. */
+/*
+ * SETTINGS are those of the configuration, but in tests. Everything is read here; nothing is asked. What cannot be had
+ * now (a trust anchor) is r->trouble, and in the log; NULL with ERR: settings that cannot be followed, no memory.
+ */
 struct resolve *resolve_new(struct io_loop *loop, const struct config *config, uint32_t generation,
                             const struct dns_settings *settings, struct err *err);
 /* Questions without an answer get none. Takes NULL. */

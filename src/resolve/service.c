@@ -1,8 +1,31 @@
 /* resolve/service.c -- the life of the process: what it reads before its sandbox, questions, how it is. */
 #include "resolve/service.h"
 
+#include <stdlib.h>
+
 #include "log/record.h"
 #include "resolve/resolve.h"
+
+enum { AGAIN_MSEC = 30 * 1000 };
+
+struct state {
+    struct worker *worker;
+    struct resolve *resolve;
+    struct io_timer again;
+};
+
+static struct resolve *resolve_of(const struct worker *w)
+{
+    struct state *s = w->state;
+
+    return s->resolve;
+}
+
+/* What could not be read before the sandbox is read by the next process. */
+static void on_again(struct io_timer *t)
+{
+    worker_exit(CONTAINER_OF(t, struct state, again)->worker);
+}
 
 static bool on_start(struct worker *w, struct err *err)
 {
@@ -13,9 +36,18 @@ static bool on_start(struct worker *w, struct err *err)
         .resolv_conf = STR("/etc/resolv.conf"),
         .timeout_msec = RESOLVE_TIMEOUT_MSEC,
     };
+    struct state *s = calloc(1, sizeof(*s));
 
-    w->state = resolve_new(w->loop, w->config, w->generation, &settings, err);
-    return w->state != NULL;
+    if (!s)
+        return err_temp(err, "out of memory");
+    w->state = s;
+    s->worker = w;
+    s->resolve = resolve_new(w->loop, w->config, w->generation, &settings, err);
+    if (!s->resolve || !io_timer_init(&s->again, w->loop, on_again, err))
+        return false;
+    if (!s->resolve->dns)
+        io_timer_start(&s->again, AGAIN_MSEC);
+    return true;
 }
 
 static void on_sandbox(struct worker *w, struct sandbox *box)
@@ -27,23 +59,26 @@ static void on_sandbox(struct worker *w, struct sandbox *box)
 static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
 {
     if (m->type == IPC_PLAN_ASK)
-        resolve_ask(w->state, from, &m->plan_ask);
+        resolve_ask(resolve_of(w), from, &m->plan_ask);
 }
 
 static void on_peer_down(struct worker *w, struct ipc_channel *peer)
 {
-    resolve_forget(w->state, peer);
+    resolve_forget(resolve_of(w), peer);
 }
 
 static void on_status(struct worker *w, struct buf *rows)
 {
-    const struct resolve *r = w->state;
+    const struct resolve *r = resolve_of(w);
     struct log_record row;
 
     log_begin(&row, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
     log_text_c(&row, LOG_PROCESS, process_name(PROCESS_RESOLVE));
     log_number(&row, LOG_INSTANCE, w->instance);
-    log_text(&row, LOG_SERVER, dns_resolver_servers(r->dns));
+    if (r->dns)
+        log_text(&row, LOG_SERVER, dns_resolver_servers(r->dns));
+    else
+        log_text_c(&row, LOG_ERROR, r->trouble.text);
     log_number(&row, LOG_WAITING, (int64_t)(r->n_active + r->n_waiting));
     if (r->health.state == RESOLVE_FAILING)
         log_text_c(&row, LOG_ERROR, "gets no answer from any DNS server");

@@ -88,6 +88,15 @@ def test_an_outage_is_told_once_and_costs_nobody_an_attempt(relaying, names, mak
     assert not server.records("defer", to="bob@other.test")
 
 
+def test_a_trust_anchor_that_is_missing_takes_out_the_dns_alone(make_server):
+    server = make_server(top="trust-anchor /nowhere/key; relay-from 127.0.0.1;")
+    assert "/nowhere/key" in server.wait_record("dns", state="failing")["error"]
+    assert server.send(LETTER) == 250
+    server.wait_mail("ada")
+    assert server.send(LETTER, sender="ada@example.test", to="bob@there.test") == 250
+    assert server.wait_record("defer", to="bob@there.test")["reason"] == "dns"
+
+
 def test_a_reload_asks_other_servers(relaying, names):
     server = relaying()
     others = Names({"there.test MX": ["0 ."]})

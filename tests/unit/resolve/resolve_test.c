@@ -352,6 +352,22 @@ static void fail_names(struct room *r, unsigned from, unsigned n)
     }
 }
 
+/* A trust anchor that cannot be had takes out the DNS, and nothing else. */
+static void without_a_trust_anchor_the_rest_goes_on(void **state)
+{
+    struct room *r = *state;
+    struct err err = { 0 };
+
+    resolve_free(r->resolve);
+    r->world.settings.trust_anchor = STR("/nowhere/key");
+    r->resolve = resolve_new(r->world.loop, &r->config, GENERATION, &r->world.settings, &err);
+    assert_non_null(r->resolve);
+    assert_int_equal(notes.failing, 1);
+    assert_answer(r, ROUTE_MX, "a.example", IPC_PLAN_TEMP, LOG_REASON_DNS,
+                  "4.3.0 trust-anchor: /nowhere/key: No such file or directory");
+    assert_answer(r, ROUTE_LITERAL, "", IPC_PLAN_OK, LOG_REASON_NONE, "[127.0.0.1]=127.0.0.1:25");
+}
+
 /* Broken domains are nobody's outage: the probe is answered. */
 static void broken_domains_are_no_outage(void **state)
 {
@@ -427,6 +443,7 @@ int main(void)
         in_a_room(many_who_ask_the_same_cost_one_question),
         in_a_room(more_than_may_be_at_once_wait_and_are_answered),
         in_a_room(an_asker_that_dies_is_forgotten),
+        in_a_room(without_a_trust_anchor_the_rest_goes_on),
         in_a_room(broken_domains_are_no_outage),
         in_a_room(an_outage_is_said_once_and_its_end),
         in_a_room(an_outage_is_probed_by_few),
