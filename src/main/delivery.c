@@ -69,27 +69,23 @@ static bool decide(const struct config *config, const struct ipc_deliver_ask *as
 /* ---- who, and where ---- */
 
 /*
- * Users that are accounts of this machine take their own mail; all else has one account. What an alias names belongs
- * to no user, even where one has the alias's name. *named: the configuration names it (or its default does), then it
- * may have a uid below 1000 (DESIGN 3).
+ * As whom. What an alias names belongs to no user, even where one has the alias's name. Empty: the user that is
+ * delivered to, an account of this machine.
  */
-static struct str account_name(const struct config_domain *d, const struct ipc_deliver_ask *ask, bool *named)
+static struct config_text account_said(const struct config *config, const struct ipc_deliver_ask *ask)
 {
-    *named = true;
-    if (d && d->deliver_as.text.n)
-        return d->deliver_as.text;
-    if (!d || ask->kind != IPC_DELIVERY_TARGET)
-        return STR("vmail");
-    *named = false;
-    return ask->user;
+    const struct config_domain *d = domain_of(config, ask);
+
+    if (ask->kind == IPC_DELIVERY_TARGET)
+        return config_route_account(config, &config->routes[ask->route]);
+    return d->deliver_as.text.n ? d->deliver_as : (struct config_text){ .text = STR("vmail") };
 }
 
+/* The configuration names the account, or its default does: then it may have a uid below 1000 (DESIGN 3). */
 static bool account_of(struct main_server *s, const struct ipc_deliver_ask *ask, struct identity *id, struct err *err)
 {
-    const struct config_domain *d = domain_of(main_config(s), ask);
-    bool named;
-    struct str name = account_name(d, ask, &named);
-    bool written = d && d->deliver_as.place.line != 0;
+    struct config_text said = account_said(main_config(s), ask);
+    bool named = said.text.n > 0;
 
     if (!s->root) {
         *id = (struct identity){ .uid = getuid(), .gid = getgid() };
@@ -97,10 +93,10 @@ static bool account_of(struct main_server *s, const struct ipc_deliver_ask *ask,
     }
     if (main_config(s)->run_as.text.n)
         return identity_find(main_config(s)->run_as.text, true, id, err);
-    if (identity_find(name, named, id, err))
+    if (identity_find(named ? said.text : ask->user, named, id, err))
         return true;
     /* An installation without any of our accounts: everything runs as nobody, and was warned of (FACE 1.11). */
-    return s->accounts_missing && named && !written && identity_find(STR("nobody"), true, id, err);
+    return s->accounts_missing && named && said.place.line == 0 && identity_find(STR("nobody"), true, id, err);
 }
 
 /* Where {home} stands first it is that of the user, whoever delivers there. */
@@ -108,11 +104,11 @@ static bool root_of(struct main_server *s, const struct ipc_deliver_ask *ask, ch
 {
     const struct config *config = main_config(s);
     struct str root = config_template_root(&config->routes[ask->route].targets[0].path);
+    struct str said = account_said(config, ask).text;
     struct identity owner;
-    bool named;
 
     if (!root.n) {
-        if (!identity_find(account_name(domain_of(config, ask), ask, &named), true, &owner, err))
+        if (!identity_find(said.n ? said : ask->user, true, &owner, err))
             return false;
         root = str_from_c(owner.home);
     }
