@@ -256,7 +256,7 @@ static void on_work(struct io_task *t)
     if (may_go(c) && c->state == CONNECTION_OPEN)
         dialogue_break_off(c, LOG_REASON_LOST, "the server is stopping");
     else if (may_go(c))
-        reach_give_up(c, "it is not wanted any more");
+        reach_give_up(c, c->hurried ? "the server is stopping" : "it is not wanted any more");
     else if (c->state == CONNECTION_BEGINNING)
         reach_next(c);
     else if (c->state == CONNECTION_OPEN)

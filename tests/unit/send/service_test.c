@@ -628,6 +628,24 @@ static void stopping_ends_what_has_not_begun_and_lets_the_rest_end(void **state)
     play_close();
 }
 
+/* No fault of the host: the queue is to think nothing of it. */
+static void stopping_before_a_connection_is_open_says_nothing_of_its_host(void **state)
+{
+    (void)state;
+    play_open();
+    host_begins(0);
+    play.peers[0].says[AT_CONNECT][0] = "";
+    ask_open(1, 1);
+    ask_transfer(1, 1);
+    send_service.stop(&play.worker, 60000);
+    go_on();
+    assert_int_equal(seen(IPC_OPEN_ANSWER)->status, IPC_AGAIN);
+    assert_int_equal(seen(IPC_TRANSFERRED)->status, IPC_AGAIN);
+    assert_int_equal(play.send->kept, 0);
+    assert_true(play.exited);
+    play_close();
+}
+
 static void a_stop_waits_so_long_and_no_longer(void **state)
 {
     (void)state;
@@ -760,6 +778,7 @@ int main(void)
         cmocka_unit_test(numbers_of_connections_are_each_queues_own),
         cmocka_unit_test(retiring_finishes_what_is_in_hand_and_waits_until_it_is_settled),
         cmocka_unit_test(stopping_ends_what_has_not_begun_and_lets_the_rest_end),
+        cmocka_unit_test(stopping_before_a_connection_is_open_says_nothing_of_its_host),
         cmocka_unit_test(a_stop_waits_so_long_and_no_longer),
         cmocka_unit_test(status_says_what_it_does),
         cmocka_unit_test(an_address_is_asked_about_with_MAIL_and_RCPT_alone),
