@@ -510,5 +510,6 @@ bool config_value_read(struct config_reading *r, struct config_statement *s)
     if (is_list(s->directive->grammar) && !cut_variables(&a))
         return false;
     s->value = (union config_value){ 0 };
-    return refuse_commas(&a) && refuse_placeholders(&a) && reader_of(s->directive->grammar)(&a, &s->value) && refuse_rest(&a);
+    return refuse_commas(&a) && refuse_placeholders(&a) && reader_of(s->directive->grammar)(&a, &s->value) &&
+           refuse_rest(&a);
 }
