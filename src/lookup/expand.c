@@ -145,7 +145,8 @@ static void route_found(struct lookup_turn *t, const struct ipc_route_ask *ask, 
 void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer)
 {
     const struct route_view *view = &t->lookup->view;
-    struct route_question q = { .local = ask->local, .sender = ask->sender, .listener = ask->listener };
+    struct route_question q = { .local = ask->local, .sender = ask->sender, .listener = ask->listener,
+                                .released = ask->released };
     const struct config_route *route = NULL;
     struct route_hit hit;
 

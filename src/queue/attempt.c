@@ -71,6 +71,7 @@ static bool routing_ask(struct queue *q, struct ipc_channel *lookup, struct reci
                                         .domain = er->domain,
                                         .sender = er->has_sender ? er->sender : e->sender,
                                         .listener = e->listener,
+                                        .released = r->message->released,
                                     }))
         return false;
     q->routing[slot] = r;

@@ -184,7 +184,8 @@ static bool listener_fits(const struct config_route *route, struct str listener)
 static const struct config_route *first_fit(const struct link *links, const struct route_question *q)
 {
     for (const struct link *l = links; l; l = l->next)
-        if (sender_fits(l->route, q->sender) && listener_fits(l->route, q->listener))
+        if (sender_fits(l->route, q->sender) && listener_fits(l->route, q->listener) &&
+            !(q->released && l->route->targets[0].kind == CONFIG_TARGET_HOLD))
             return l->route;
     return NULL;
 }
