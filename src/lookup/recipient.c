@@ -326,6 +326,16 @@ static bool is_certain(const struct route_hit *hit)
     return local.n > 0;
 }
 
+/* Would RCPT of the mailbox that LOCAL was found as be taken, as far as VRFY can know? */
+static bool is_routed_on(struct lookup_turn *t, const struct route_hit *hit, struct str local)
+{
+    struct route_question q = { .local = local };
+    const struct config_route *route = route_of(&t->lookup->view, hit, q);
+    struct lookup_verdict v;
+
+    return route && target_takes(t, route, &v);
+}
+
 /* What VRFY says of a full address: VRFY_OK only for what is really there (C044). */
 static enum smtp_reply_name verify(struct lookup_turn *t, struct str local, struct str domain, struct str *in)
 {
@@ -338,7 +348,7 @@ static enum smtp_reply_name verify(struct lookup_turn *t, struct str local, stru
     *in = hit.domain;
     if (hit.kind == ROUTE_UNKNOWN)
         return SMTP_REPLY_VRFY_NO_SUCH;
-    if (!is_certain(&hit))
+    if (!is_certain(&hit) || (hit.kind == ROUTE_MAILBOX && !is_routed_on(t, &hit, local)))
         return SMTP_REPLY_VRFY_UNSURE;
     status = route_expand(&t->lookup->view, local, domain, 0, &results, &why);
     if (status == ROUTE_IS_UNKNOWN)

@@ -211,6 +211,26 @@ static void routes_that_refuse_do_so_at_RCPT(void **state)
     assert_int_equal(rcpt("198.51.100.1", 0, "", "ben@example.org").code, 550);
 }
 
+/* C044: what RCPT would refuse, or who a route alone names, was not verified. */
+static void vrfy_promises_nothing_that_a_route_refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *local;
+        enum smtp_reply_name row;
+    } rows[] = { { "anna", SMTP_REPLY_VRFY_OK },
+                 { "ben", SMTP_REPLY_VRFY_UNSURE },
+                 { "robot", SMTP_REPLY_VRFY_UNSURE },
+                 { "nobody", SMTP_REPLY_VRFY_NO_SUCH } };
+    struct ipc_vrfy_answer a;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct ipc_vrfy_ask ask = { .local = str_from_c(rows[i].local), .domain = STR("example.org") };
+        lookup_vrfy(&room.turn, &ask, &a);
+        assert_int_equal(a.row, rows[i].row);
+    }
+}
+
 /* FACE 1.6: a route for one address is stronger than the domain's deliver, and needs no mailbox. */
 static void an_address_with_a_route_needs_no_mailbox(void **state)
 {
@@ -359,6 +379,7 @@ int main(void)
         IN_ROOM(who_may_relay_is_not_bound_by_what_is_built_in),
         IN_ROOM(without_its_file_of_addresses_a_stranger_is_deferred),
         IN_ROOM(routes_that_refuse_do_so_at_RCPT),
+        IN_ROOM(vrfy_promises_nothing_that_a_route_refuses),
         IN_ROOM(an_address_with_a_route_needs_no_mailbox),
         IN_ROOM(only_the_next_hop_knows_until_it_has_said),
         IN_ROOM(some_need_not_be_asked_about),
