@@ -78,8 +78,10 @@ static bool add_anchor_file(struct dns_resolver *r, struct str path, struct aren
     char *name = arena_cstr(a, path);
     struct str text;
 
+    if (!name)
+        return err_temp(err, "out of memory");
     /* The library reads it later, and then has no words for what is wrong. */
-    if (!name || !file_read_all(name, FILE_MAX, a, &text, err))
+    if (!file_read_all(name, FILE_MAX, a, &text, err))
         return false;
     return check(ub_ctx_add_ta_file(r->ub, name), name, err);
 }

@@ -155,8 +155,8 @@ static size_t better_than_us(const struct route_mx_view *view, const struct cand
     return n;
 }
 
-static bool hosts_of_mx(const struct route_mx_view *view, const struct dns_answer *mx, uint64_t seed, struct arena *a,
-                        struct route_hosts *out)
+static bool hosts_of_mx(const struct route_mx_view *view, const struct dns_answer *mx, uint64_t seed,
+                        struct arena *a, struct route_hosts *out)
 {
     struct candidate sorted[DNS_RECORDS_MAX];
     struct str us = STR_NONE;
@@ -179,8 +179,8 @@ static bool hosts_of_mx(const struct route_mx_view *view, const struct dns_answe
     return true;
 }
 
-bool route_mx_hosts(const struct route_mx_view *view, struct str domain, const struct dns_answer *mx, uint64_t seed,
-                    struct arena *a, struct route_hosts *out)
+bool route_mx_hosts(const struct route_mx_view *view, struct str domain, const struct dns_answer *mx,
+                    uint64_t seed, struct arena *a, struct route_hosts *out)
 {
     *out = (struct route_hosts){ .domain = domain, .secure = mx->secure, .ttl = mx->ttl, .port = view->port };
     switch (mx->status) {
@@ -212,7 +212,8 @@ static bool parse_literal(struct str domain, struct ip *out)
     return ip_parse(inner, out) && out->family == IP_V4;
 }
 
-bool route_mx_literal(const struct route_mx_view *view, struct str domain, struct arena *a, struct route_hosts *out)
+bool route_mx_literal(const struct route_mx_view *view, struct str domain, struct arena *a,
+                      struct route_hosts *out)
 {
     struct ip address;
 
@@ -277,8 +278,8 @@ static size_t number_of(const struct dns_answer *answer, bool wanted)
 }
 
 /* Both families in turn, or one behind the other, as the route prefers. */
-static void collect(const struct route_mx_view *view, const struct route_hosts *hosts, const struct route_host *host,
-                    struct found *found)
+static void collect(const struct route_mx_view *view, const struct route_hosts *hosts,
+                    const struct route_host *host, struct found *found)
 {
     bool v4_first = view->family == CONFIG_FAMILY_PREFER_IPV4;
     const struct dns_answer *one = v4_first ? &host->v4 : &host->v6, *two = v4_first ? &host->v6 : &host->v4;
@@ -320,7 +321,8 @@ static void note_ttl(struct route_hosts *hosts, const struct dns_answer *answer,
 }
 
 /* The least preference of a host that has one of our addresses, and its name. */
-static bool find_us(const struct route_mx_view *view, const struct route_hosts *hosts, uint16_t *level, struct str *us)
+static bool find_us(const struct route_mx_view *view, const struct route_hosts *hosts, uint16_t *level,
+                    struct str *us)
 {
     struct found found;
 
@@ -335,8 +337,8 @@ static bool find_us(const struct route_mx_view *view, const struct route_hosts *
     return false;
 }
 
-static void put_host(const struct route_hosts *hosts, const struct route_host *host, const struct found *found,
-                     struct route_plan_address *addresses, size_t *n)
+static void put_host(const struct route_hosts *hosts, const struct route_host *host,
+                     const struct found *found, struct route_plan_address *addresses, size_t *n)
 {
     for (size_t i = 0; i < found->n && *n < ROUTE_PLAN_ADDRESSES_MAX; i++)
         addresses[(*n)++] = (struct route_plan_address){
@@ -357,7 +359,7 @@ static void no_address(struct route_hosts *hosts, struct arena *a, size_t refuse
 {
     const struct route_host *host = &hosts->items[0];
     const char *family = host->want_v4 == host->want_v6 ? "" : host->want_v4 ? "IPv4 " : "IPv6 ";
-    const char *code = "5.4.4";
+    const char *code = refused || !hosts->implicit ? "5.4.4" : "5.1.2";
     struct str text;
 
     if (refused)
@@ -369,8 +371,7 @@ static void no_address(struct route_hosts *hosts, struct arena *a, size_t refuse
         /* C138: where there are MX, the domain's own addresses do not count. */
         text = arena_printf(a, "no MX host of %.*s has an %saddress", STR_ARG(hosts->domain), family);
     else
-        code = "5.1.2", text = arena_printf(a, "%.*s takes no mail: it has neither MX nor %saddress",
-                                            STR_ARG(host->name), family);
+        text = arena_printf(a, "%.*s takes no mail: it has neither MX nor %saddress", STR_ARG(host->name), family);
     no_plan(hosts, ROUTE_TROUBLE_NO_MX, code, text);
 }
 
