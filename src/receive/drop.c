@@ -1,8 +1,8 @@
 /*
  * receive/drop.c -- a message that sendmail(1) left in the drop folder while the server was down (FACE 1.11).
  *
- * The file is what sendmail would have said: lines MAIL, RCPT, …, DATA, then the content as it goes over the wire, its
- * final dot last. It is said to a session of ours, over a pair of sockets, so that all that holds for a client holds
+ * The file is what sendmail would have said: lines MAIL, RCPT, …, DATA, then the content as it goes over the wire,
+ * its final dot last. It is said to a session of ours, over a pair of sockets, so that all that holds for a client holds
  * for it. Its commit has a token made of the file's name and number: if the server dies between the commit and the
  * removal of the file, the queue still knows the token, and the message is not taken twice.
  */
@@ -98,7 +98,8 @@ static enum smtp_verb verb_of(struct str line)
 /* The next line of the envelope. False: the drop is over. */
 static bool say_line(struct drop *d)
 {
-    char room[SMTP_LINE_MAX];
+    char room[SMTP_MAIL_LINE_MAX];
+    bool ok = false;
     ssize_t n = pread(d->file, room, sizeof(room), d->at);
     struct str got = str_of(room, n > 0 ? (size_t)n : 0);
     struct str line = str_head(got, str_find(got, '\n') + 1);
@@ -111,8 +112,10 @@ static bool say_line(struct drop *d)
     else if (!say(d, line))
         over(d, IPC_TEMP, STR("the session is lost"));
     else
-        return d->at += (off_t)line.n, true;
-    return false;
+        ok = true;
+    if (ok)
+        d->at += (off_t)line.n;
+    return ok;
 }
 
 /* As much content as the session takes now. False: the drop is over. */

@@ -1,6 +1,6 @@
 /*
- * cmd/sendmail/message.c -- sendmail -bm: a message on standard input goes to the server, or, while that cannot take it,
- * into the drop folder. It ends 0 when the message is on stable storage in one or the other, for each recipient.
+ * cmd/sendmail/message.c -- sendmail -bm: a message on standard input goes to the server, or, while that cannot take
+ * it, into the drop folder. It ends 0 when the message is on stable storage in one or the other, for each recipient.
  */
 #include <pwd.h>
 #include <stdio.h>
@@ -286,8 +286,8 @@ static bool leave_some(struct sending *s, struct err *err)
         n++;
     }
     buf_add(&file, STR("DATA\r\n"));
-    bool ok = buf_add(&file, buf_str(&s->content)) && !file.failed ?
-                  spool_drop_leave(s->place->spool, buf_str(&file), err) : err_temp(err, "out of memory");
+    bool made = buf_add(&file, buf_str(&s->content)) && !file.failed;
+    bool ok = made ? spool_drop_leave(s->place->spool, buf_str(&file), err) : err_temp(err, "out of memory");
     buf_done(&file);
     return ok;
 }

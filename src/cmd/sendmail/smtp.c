@@ -1,4 +1,4 @@
-/* cmd/sendmail/smtp.c -- sendmail -bs: SMTP on standard input and output, carried to the server; -bv: may this be sent? */
+/* cmd/sendmail/smtp.c -- -bs: SMTP on standard input and output, carried to the server; -bv: may this be sent? */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>

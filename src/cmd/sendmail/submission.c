@@ -242,7 +242,8 @@ static bool holds_addresses(const struct submission_field *f)
  * The field with the domain put behind each bare name, all else as it stands: cron writes "From: root (Cron Daemon)",
  * which is an address nowhere but here. One that is not understood stays as it is.
  */
-static void write_completed(const struct submission *l, const struct submission_field *f, struct str origin, struct buf *out)
+static void write_completed(const struct submission *l, const struct submission_field *f, struct str origin,
+                            struct buf *out)
 {
     struct message_address_reader r = { .in = f->value };
     struct buf value = BUF_INIT(SUBMISSION_MAX);

@@ -46,7 +46,8 @@ struct submission_addresses {
 };
 
 /* Add the addresses of TEXT, a list as in a To field. False: it is none (permanent), or memory is out. */
-MUST_USE bool submission_addresses_add(struct submission_addresses *list, struct arena *a, struct str text, struct err *err);
+MUST_USE bool submission_addresses_add(struct submission_addresses *list, struct arena *a, struct str text,
+                                       struct err *err);
 /* Those of To, Cc and Bcc, or of their Resent- forms. */
 MUST_USE bool submission_recipients(const struct submission *l, struct submission_addresses *list, struct err *err);
 
