@@ -208,12 +208,16 @@ static void put_host(struct buf *words, const json_t *row)
                    row_text_c(row, "error"));
         return;
     }
-    buf_add(words, row_text(row, "host"));
+    /* A literal and a socket are where they say they are. */
+    bool found = !str_starts(row_text(row, "host"), STR("[")) && !str_starts(row_text(row, "host"), STR("unix:"));
+    if (found)
+        buf_add(words, row_text(row, "host"));
     if (row_number(row, "preference"))
         buf_printf(words, " %" PRIu64, row_number(row, "preference"));
     json_array_foreach(peers, i, peer)
-        buf_printf(words, "%s%s", i ? ", " : ": ", json_string_value(peer) ? json_string_value(peer) : "");
-    buf_printf(words, ", DNSSEC %s", json_is_true(json_object_get(row, "secure")) ? "secure" : "insecure");
+        buf_printf(words, "%s%s", i ? ", " : found ? ": " : "", json_string_value(peer) ? json_string_value(peer) : "");
+    if (found)
+        buf_printf(words, ", DNSSEC %s", json_is_true(json_object_get(row, "secure")) ? "secure" : "insecure");
 }
 
 static void print_hosts(const struct explanation *e, const struct text_screen *screen, size_t width)

@@ -206,13 +206,13 @@ static void take_row(struct listing *l, json_t *row)
 }
 
 /* "5 messages, 4,216 recipients, 88 KiB: 1 ready, 2 sending, 1 deferred, 1 held" */
-static void closing(struct listing *l)
+static void closing(struct listing *l, bool chosen)
 {
     struct buf *out = &l->line;
     const char *mark = ": ";
 
     if (!l->messages) {
-        printf("0 messages: the queue is empty\n");
+        printf(chosen ? "0 messages are like that\n" : "0 messages: the queue is empty\n");
         return;
     }
     buf_printf(out, "%s message%s, ", text_count(l->messages).c, l->messages == 1 ? "" : "s");
@@ -257,7 +257,7 @@ int cmd_queue_list(const struct cmd_call *call)
     if (!call->json && json_array_size(l.ahead))
         begin(&l);
     if (!call->json && !call->quiet && s.exit == CMD_OK)
-        closing(&l);
+        closing(&l, select.chosen);
     status = s.exit;
     server_close(&s);
 out:

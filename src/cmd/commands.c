@@ -10,7 +10,7 @@
         .words = name, .summary = text                                                                      \
     }
 
-#define SAYS_YES "  -y              does not ask when it is more than one message\n"
+#define SAYS_YES "  -y             does not ask when it is more than one message\n"
 
 const struct cmd_command cmd_commands[] = {
     {
@@ -94,7 +94,7 @@ const struct cmd_command cmd_commands[] = {
         .values = SELECT_VALUES,
         .usage = "SELECT [--note TEXT] [-y]",
         .summary = "keep",
-        .details = SELECT_HELP "  --note TEXT     why; the queue shows it\n" SAYS_YES,
+        .details = SELECT_HELP "  --note TEXT    why; the queue shows it\n" SAYS_YES,
     },
     {
         .words = "queue release",
@@ -110,7 +110,7 @@ const struct cmd_command cmd_commands[] = {
         .values = SELECT_VALUES,
         .usage = "[--bounce] SELECT [-y]",
         .summary = "delete",
-        .details = SELECT_HELP "  --bounce        the senders get a report\n" SAYS_YES,
+        .details = SELECT_HELP "  --bounce       the senders get a report\n" SAYS_YES,
     },
     {
         .words = "explain",
@@ -118,9 +118,9 @@ const struct cmd_command cmd_commands[] = {
         .values = " --client --sender --message --account ",
         .usage = "ADDRESS [--client IP] [--sender A] [--message FILE]",
         .summary = "every decision from RCPT to next hop; sends nothing",
-        .details = "  --client IP     as if it came from there; else from a stranger\n"
-                   "  --sender A      as if MAIL named that address; else the null reverse-path\n"
-                   "  --message FILE  its size and form are judged, too\n",
+        .details = "  --client IP    as if it came from there; else from a stranger\n"
+                   "  --sender A     as if MAIL named that address; else the null reverse-path\n"
+                   "  --message FILE its size and form are judged, too\n",
     },
     {
         .words = "bench load",

@@ -96,14 +96,15 @@ static void say_fault(struct look *l)
     const struct config_session *s = l->session;
     char text[TEXT_ROOM];
 
+    l->good = false;
     if (facts->fault == SMTP_CONTENT_TOO_BIG) {
-        say_bound(l, "size", l->content.taken, " octets", s->max_message_size);
+        snprintf(text, sizeof(text), "it has more than %s octets", text_count(s->max_message_size.n).c);
+        say(l, "size", "refused", text, s->max_message_size.place);
         return;
     }
     snprintf(text, sizeof(text), "line %" PRIu64 " %s", facts->fault_line, fault_words(facts->fault));
     say(l, "lines", "refused", text,
         facts->fault == SMTP_CONTENT_LINE_TOO_LONG ? s->max_line_length.place : s->bare_newlines.place);
-    l->good = false;
 }
 
 static void say_lines(struct look *l)

@@ -17,14 +17,14 @@ enum select_option {
 #define SELECT_VALUES " --from --to --site --tenant --state --older --reason --note "
 
 #define SELECT_HELP                                                                                         \
-    "  ID...           by their ids\n"                                                                      \
-    "  --from PATTERN  of that sender: anna@example.org, example.org, .example.org, <>\n"                   \
-    "  --to PATTERN    with such a recipient\n"                                                             \
-    "  --site NAME     waiting for that destination\n"                                                      \
-    "  --state STATE   ready, sending, deferred or held\n"                                                  \
-    "  --older TIME    accepted longer ago: 2h, 5d\n"                                                       \
-    "  --reason TEXT   that wait for this reason, or were answered with these words\n"                      \
-    "  --all           all of them\n"
+    "  ID...          by their ids\n"                                                                       \
+    "  --from PATTERN of that sender: anna@example.org, example.org, .example.org, <>\n"                    \
+    "  --to PATTERN   with such a recipient\n"                                                              \
+    "  --site NAME    waiting for that destination\n"                                                       \
+    "  --state STATE  ready, sending, deferred or held\n"                                                   \
+    "  --older TIME   accepted longer ago: 2h, 5d\n"                                                        \
+    "  --reason TEXT  that wait for this reason, or were answered with these words\n"                       \
+    "  --all          all of them\n"
 
 struct select {
     json_t *request; /* the caller's; what the server is asked, COMMAND in it */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/cmd.h"
+#include "core/id.h"
 #include "core/str.h"
 
 /* How many of ARGV are the words of NAME, all of them; 0 when they are not. */
@@ -21,12 +22,19 @@ static int words_match(const char *name, int argc, char **argv)
     return n;
 }
 
-/* A noun alone lists (FACE 2.2). */
+static bool is_queue_id(const char *word)
+{
+    struct queue_id id;
+
+    return queue_id_parse(str_from_c(word), &id);
+}
+
+/* A noun alone lists (FACE 2.2), and so does one with what it lists, which no verb looks like. */
 static const struct cmd_command *noun_alone(int argc, char **argv, int *n)
 {
     char list[32];
 
-    if (argc < 1 || (argc > 1 && argv[1][0] != '-'))
+    if (argc < 1 || (argc > 1 && argv[1][0] != '-' && !is_queue_id(argv[1])))
         return NULL;
     snprintf(list, sizeof(list), "%s list", argv[0]);
     for (const struct cmd_command *c = cmd_commands; c->words; c++) {

@@ -63,7 +63,7 @@ bool permission_of(const struct permission *p, int client, struct permission_cli
     struct ucred cred;
     socklen_t length = sizeof(cred);
 
-    if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &cred, &length) < 0)
+    if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &cred, &length) < 0 || cred.uid == (uid_t)-1)
         return false;
     *who = (struct permission_client){
         .everything = cred.uid == 0 || cred.uid == p->server || (p->has_group && in_group(client, &cred, p->group)),

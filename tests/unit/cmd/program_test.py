@@ -61,6 +61,14 @@ def usage(folder):
                   ["queue", "list", "x"], ["status", "-c"], ["help", "qeue"]):
         seen = run(*words, cwd=folder)
         expect("64: " + " ".join(words), seen[0] == 64 and not seen[1] and seen[2], seen)
+    for words in (["queue", "flush"], ["queue", "flush", "--all", "--state", "held"], ["queue", "flush", "x"],
+                  ["queue", "--state", "x"], ["queue", "--older", "x"], ["queue", "--older", "0s"], ["queue", "-y"],
+                  ["queue", "--tenant", "x"], ["queue", "flush", "--all", "--note", "x"], ["queue", "hold", "--note", "x"],
+                  ["queue", "remove", "-y"], ["queue", "remove", "--from"], ["queue", "remove", "--from", ""],
+                  ["queue", "flush", "--all", "--bounce"], ["explain"], ["explain", "ada"], ["explain", "a@b", "c@d"],
+                  ["explain", "a@b", "--account", "x"], ["explain", "a@b", "--client"]):
+        seen = run(*words, cwd=folder, VEREDUS_CONFIG="veredus.conf")
+        expect("64: " + " ".join(words), seen[0] == 64 and not seen[1] and seen[2], seen)
     for words in (["dkim", "new", "x"], ["top"]):
         seen = run(*words, cwd=folder)
         expect("not built yet: " + " ".join(words), seen[0] == 64 and "not built yet" in seen[2], seen)
@@ -174,10 +182,18 @@ def check(folder):
 
 
 def no_server(folder):
-    for words in (["status"], ["queue"], ["queue", "show", "3591TJHR6EY3"], ["reload"], ["stop"]):
+    for words in (["status"], ["queue"], ["queue", "show", "3591TJHR6EY3"], ["reload"], ["stop"],
+                  ["queue", "3591TJHR6EY3"], ["queue", "--from", "<>", "--older", "2h"], ["queue", "flush", "--all"],
+                  ["queue", "hold", "3591tjhr6ey3", "--note", "x", "-y"], ["queue", "remove", "--bounce", "--all", "-y"],
+                  ["explain", "a@example.test"], ["explain", "a@example.test", "--message", "veredus.conf"]):
         seen = run(*words, cwd=folder, VEREDUS_CONFIG="veredus.conf")
         expect("69 without a server: " + " ".join(words), seen[0] == 69 and not seen[1] and "veredus run" in seen[2],
                seen)
+
+
+def messages_to_explain(folder):
+    seen = run("explain", "a@example.test", "--message", "nowhere", cwd=folder, VEREDUS_CONFIG="veredus.conf")
+    expect("65 for a message that cannot be read", seen[0] == 65 and "nowhere" in seen[2], seen)
 
 
 def main():
@@ -192,6 +208,7 @@ def main():
         usage(folder)
         which_configuration(folder)
         no_server(folder)
+        messages_to_explain(folder)
         check(folder)
     sys.exit(1 if failures else 0)
 

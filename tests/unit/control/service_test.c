@@ -11,7 +11,9 @@
 #include "control/command.h"
 #include "control/control.h"
 #include "control/service.h"
+#include "core/num.h"
 #include "io/fd.h"
+#include "route/plan.h"
 
 enum { QUEUE_MESSAGES = 1234, MANY_MESSAGES = 30000 };
 
@@ -19,8 +21,8 @@ struct rig {
     struct worker worker;
     struct config config;
     struct io_loop *loop;
-    struct ipc_handler far; /* main and queue, played by the test */
-    struct ipc_channel *far_main, *far_queue;
+    struct ipc_handler far; /* main, queue, lookup and resolve, played by the test */
+    struct ipc_channel *far_main, *far_queue, *far_lookup, *far_resolve;
     struct io_watch watch;
     int client;
     char name[64]; /* of the abstract socket, without its NUL in front */
@@ -30,6 +32,10 @@ struct rig {
     uint64_t messages; /* in the queue */
     unsigned pages;
     int reloads;
+    struct buf asked;     /* what the queue was asked last: the texts of SELECT, and how many ids */
+    uint32_t uid_plus;    /* the same */
+    uint32_t generation;  /* of resolve; that of lookup is 7 */
+    bool lookup_is_silent;
 };
 
 /* ---- the far side ---- */
@@ -52,6 +58,10 @@ static void answer_list(struct rig *rig, struct ipc_channel *c, const struct ipc
     for (uint32_t i = 0; i < ask->limit && id < rig->messages; i++)
         add_row(&rows, LOG_EVENT_ROW_MESSAGE, ++id);
     rig->pages++;
+    rig->uid_plus = ask->uid_plus;
+    buf_clear(&rig->asked);
+    buf_printf(&rig->asked, "%zu ids %.*s %.*s %.*s %.*s %.*s %llu", ask->ids.n / 8, STR_ARG(ask->from), STR_ARG(ask->to),
+               STR_ARG(ask->site), STR_ARG(ask->state), STR_ARG(ask->reason), (unsigned long long)ask->older_msec);
     ipc_send_queue_list_answer(c, &(struct ipc_queue_list_answer){
                                       .ticket = ask->ticket,
                                       .last = id < rig->messages ? id : 0,
@@ -60,9 +70,88 @@ static void answer_list(struct rig *rig, struct ipc_channel *c, const struct ipc
     buf_done(&rows);
 }
 
-static void answer_show(struct ipc_channel *c, const struct ipc_queue_show_ask *ask)
+/* Every second message is changed. */
+static void answer_act(struct rig *rig, struct ipc_channel *c, const struct ipc_queue_act_ask *ask)
+{
+    uint64_t left = rig->messages - ask->after, n = left < ask->limit ? left : ask->limit;
+
+    rig->pages++;
+    buf_clear(&rig->asked);
+    buf_printf(&rig->asked, "%u %u %zu ids %.*s %.*s %llu %.*s", ask->verb, ask->dry, ask->ids.n / 8, STR_ARG(ask->from),
+               STR_ARG(ask->state), (unsigned long long)ask->older_msec, STR_ARG(ask->note));
+    ipc_send_queue_act_answer(c, &(struct ipc_queue_act_answer){
+                                     .ticket = ask->ticket,
+                                     .last = n < left ? ask->after + n : 0,
+                                     .count = (uint32_t)n,
+                                     .done = ask->dry ? 0 : (uint32_t)n / 2,
+                                 });
+}
+
+static void add_hop(struct buf *hops, uint32_t route, struct str domain)
+{
+    char head[6];
+
+    le32_put(head, route);
+    le16_put(head + 4, (uint16_t)domain.n);
+    buf_add(hops, str_of(head, sizeof(head)));
+    buf_add(hops, domain);
+}
+
+static void answer_explain(struct rig *rig, struct ipc_channel *c, const struct ipc_explain_ask *ask)
+{
+    struct buf rows = BUF_INIT(1 << 20), hops = BUF_INIT(1000);
+
+    if (rig->lookup_is_silent)
+        return;
+    buf_clear(&rig->asked);
+    buf_printf(&rig->asked, "%.*s@%.*s from %.*s, %zu, %llu", STR_ARG(ask->local), STR_ARG(ask->domain),
+               STR_ARG(ask->sender), ask->client.n, (unsigned long long)ask->size);
+    add_row(&rows, LOG_EVENT_ROW_VERDICT, 1);
+    add_row(&rows, LOG_EVENT_ROW_DECISION, 1);
+    add_hop(&hops, 3, STR("example.net"));
+    add_hop(&hops, 4, STR("null.example"));
+    ipc_send_explain_answer(c, &(struct ipc_explain_answer){
+                                   .ticket = ask->ticket,
+                                   .generation = 7,
+                                   .count = 2,
+                                   .hops = buf_str(&hops),
+                                   .records = buf_str(&rows),
+                               });
+    buf_done(&rows);
+    buf_done(&hops);
+}
+
+static void answer_plan(struct rig *rig, struct ipc_channel *c, const struct ipc_plan_ask *ask)
+{
+    static const struct route_plan_address addresses[] = {
+        { .host = STR_INIT("mx1.example.net"), .address = { IP_V4, { 203, 0, 113, 10 } }, .port = 25, .preference = 10 },
+        { .host = STR_INIT("mx1.example.net"), .address = { IP_V6, { 0x20, 1 } }, .port = 2525, .preference = 10 },
+        { .host = STR_INIT("mx2.example.net"), .address = { IP_V4, { 203, 0, 113, 11 } }, .port = 25, .preference = 20,
+          .secure = true },
+    };
+    const struct route_plan plan = { .secure = true, .addresses = addresses, .n = ARRAY_LEN(addresses) };
+    struct ipc_plan_answer answer = { .ticket = ask->ticket, .generation = rig->generation };
+    struct buf octets = BUF_INIT(10000);
+
+    assert_true(route_plan_encode(&octets, &plan));
+    if (ask->route == 3) {
+        assert_str_is(ask->domain, STR("example.net"));
+        answer.plan = buf_str(&octets);
+    } else {
+        assert_str_is(ask->domain, STR("null.example"));
+        answer.status = IPC_PLAN_PERM;
+        answer.code = STR("5.1.10");
+        answer.text = STR("null.example takes no mail");
+    }
+    ipc_send_plan_answer(c, &answer);
+    buf_done(&octets);
+}
+
+static void answer_show(struct rig *rig, struct ipc_channel *c, const struct ipc_queue_show_ask *ask)
 {
     struct buf rows = BUF_INIT(1 << 20);
+
+    rig->uid_plus = ask->uid_plus;
 
     if (ask->id == 7) {
         add_row(&rows, LOG_EVENT_ROW_MESSAGE, 7);
@@ -101,7 +190,13 @@ static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc
     if (m->type == IPC_QUEUE_LIST_ASK)
         answer_list(rig, c, &m->queue_list_ask);
     else if (m->type == IPC_QUEUE_SHOW_ASK)
-        answer_show(c, &m->queue_show_ask);
+        answer_show(rig, c, &m->queue_show_ask);
+    else if (m->type == IPC_QUEUE_ACT_ASK)
+        answer_act(rig, c, &m->queue_act_ask);
+    else if (m->type == IPC_EXPLAIN_ASK)
+        answer_explain(rig, c, &m->explain_ask);
+    else if (m->type == IPC_PLAN_ASK)
+        answer_plan(rig, c, &m->plan_ask);
     else if (m->type == IPC_COMMAND_ASK)
         answer_command(rig, c, &m->command_ask);
     else if (m->type == IPC_STATUS_ASK)
@@ -125,7 +220,9 @@ static void near_ended(struct ipc_handler *h, struct ipc_channel *c)
 {
     struct worker *w = CONTAINER_OF(h, struct worker, handler);
 
-    w->n_peers = 0;
+    for (size_t i = 0; i < w->n_peers; i++)
+        if (w->peers[i] == c)
+            w->peers[i] = w->peers[--w->n_peers];
     control_service.peer_down(w, c);
     ipc_channel_free(c);
 }
@@ -149,12 +246,18 @@ static socklen_t address_of(const struct rig *rig, struct sockaddr_un *sa)
 
 static int set_up(void **state)
 {
-    static struct rig rigs[16];
+    static struct rig rigs[32];
     static int used;
     struct rig *rig = &rigs[used++];
     struct sockaddr_un sa;
 
-    *rig = (struct rig){ .client = -1, .messages = QUEUE_MESSAGES, .got = BUF_INIT(8 << 20) };
+    *rig = (struct rig){
+        .client = -1,
+        .messages = QUEUE_MESSAGES,
+        .got = BUF_INIT(8 << 20),
+        .asked = BUF_INIT(8 << 20),
+        .generation = 7,
+    };
     rig->loop = io_loop_new(NULL);
     rig->far = (struct ipc_handler){ .message = far_message, .ended = far_ended };
     rig->worker = (struct worker){
@@ -166,7 +269,9 @@ static int set_up(void **state)
     };
     rig->worker.main = connect_pair(rig, PROCESS_MAIN, &rig->far_main);
     rig->worker.peers[0] = connect_pair(rig, PROCESS_QUEUE, &rig->far_queue);
-    rig->worker.n_peers = 1;
+    rig->worker.peers[1] = connect_pair(rig, PROCESS_LOOKUP, &rig->far_lookup);
+    rig->worker.peers[2] = connect_pair(rig, PROCESS_RESOLVE, &rig->far_resolve);
+    rig->worker.n_peers = 3;
     assert_true(control_service.start(&rig->worker, NULL));
 
     snprintf(rig->name, sizeof(rig->name), "veredus-test-%d-%d", (int)getpid(), used);
@@ -196,6 +301,9 @@ static int tear_down(void **state)
     ipc_channel_free(rig->worker.main);
     ipc_channel_free(rig->far_main);
     ipc_channel_free(rig->far_queue);
+    ipc_channel_free(rig->far_lookup);
+    ipc_channel_free(rig->far_resolve);
+    buf_done(&rig->asked);
     io_watch_done(&rig->watch);
     fd_close(&rig->client);
     buf_done(&rig->got);
@@ -410,9 +518,12 @@ static void an_endless_request_is_refused_and_closed(void **state)
 static void strangers_may_ask_for_nothing_that_matters(void **state)
 {
     static const struct str requests[] = {
-        STR_INIT("{\"command\":\"status\"}\n"),     STR_INIT("{\"command\":\"stop\"}\n"),
-        STR_INIT("{\"command\":\"reload\"}\n"),     STR_INIT("{\"command\":\"queue list\"}\n"),
-        STR_INIT("{\"command\":\"queue show\",\"id\":\"000000000007\"}\n"),
+        STR_INIT("{\"command\":\"status\"}\n"),
+        STR_INIT("{\"command\":\"stop\"}\n"),
+        STR_INIT("{\"command\":\"reload\"}\n"),
+        STR_INIT("{\"command\":\"queue flush\",\"all\":true}\n"),
+        STR_INIT("{\"command\":\"queue remove\",\"ids\":[\"000000000007\"]}\n"),
+        STR_INIT("{\"command\":\"explain\",\"address\":\"anna@example.org\"}\n"),
     };
     struct rig *rig = *state;
     struct control *control = rig->worker.state;
@@ -429,7 +540,15 @@ static void strangers_may_ask_for_nothing_that_matters(void **state)
     for (size_t i = 0; i < ARRAY_LEN(requests); i++)
         assert_true(str_ends(ask(rig, requests[i]), STR("{\"end\":true,\"exit\":77}\n")));
     assert_int_equal(rig->reloads, 0);
+    assert_int_equal(rig->asked.n, 0);
     assert_true(str_ends(ask(rig, STR("{\"command\":\"version\"}\n")), STR("{\"end\":true,\"exit\":0}\n")));
+    /* Of the queue they see what they gave to sendmail(1) themselves: it is asked for no more than that. */
+    uint32_t mine = me == 0 ? 65535 : me + 1;
+    assert_true(str_ends(ask(rig, STR("{\"command\":\"queue list\"}\n")), STR("{\"end\":true,\"exit\":0}\n")));
+    assert_int_equal(rig->uid_plus, mine);
+    rig->uid_plus = 0;
+    ask(rig, STR("{\"command\":\"queue show\",\"id\":\"000000000007\"}\n"));
+    assert_int_equal(rig->uid_plus, mine);
 }
 
 static void a_queue_that_dies_ends_the_wait(void **state)
@@ -465,7 +584,127 @@ static void admin_records_say_who_did_it(void **state)
     assert_true(n > 0);
     assert_true(str_contains(str_of(octets, (size_t)n), STR(" level=info event=admin account=")));
     assert_true(str_contains(str_of(octets, (size_t)n), STR(" action=reload\n")));
+    /* A count alone is no change. */
+    rig->messages = 2;
+    ask(rig, STR("{\"command\":\"queue hold\",\"all\":true,\"dry\":true}\n"));
+    assert_true(read(fds[0], octets, sizeof(octets)) < 0);
+    ask(rig, STR("{\"command\":\"queue hold\",\"ids\":[\"000000000007\"],\"note\":\"see ticket 4411\"}\n"));
+    n = read(fds[0], octets, sizeof(octets));
+    assert_true(n > 0);
+    assert_true(str_ends(str_of(octets, (size_t)n),
+                         STR(" action=hold id=000000000007 count=1 note=\"see ticket 4411\"\n")));
     close(fds[0]);
+}
+
+/* ---- queue verbs ---- */
+
+static void select_reaches_the_queue_as_it_was_said(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->messages = 3;
+    ask(rig, STR("{\"command\":\"queue list\",\"ids\":[\"000000000002\",\"000000000003\"],\"from\":\"<>\",\"to\":\".example.net\","
+                 "\"site\":\"example.net\",\"state\":\"deferred\",\"reason\":\"timed out\",\"older_msec\":7200000}\n"));
+    assert_str_is(buf_str(&rig->asked), STR("2 ids <> .example.net example.net deferred timed out 7200000"));
+    ask(rig, STR("{\"command\":\"queue hold\",\"from\":\"a@example.org\",\"dry\":true,\"note\":\"why\"}\n"));
+    assert_str_is(buf_str(&rig->asked), STR("1 1 0 ids a@example.org  0 why"));
+    ask(rig, STR("{\"command\":\"queue remove\",\"ids\":[\"000000000002\"],\"bounce\":true}\n"));
+    assert_str_is(buf_str(&rig->asked), STR("4 0 1 ids   0 "));
+    ask(rig, STR("{\"command\":\"queue flush\",\"state\":\"held\",\"bounce\":true}\n"));
+    assert_str_is(buf_str(&rig->asked), STR("0 0 0 ids  held 0 "));
+}
+
+static void a_verb_goes_over_all_pages_and_says_what_was_done(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->messages = 500;
+    assert_str_is(ask(rig, STR("{\"command\":\"queue flush\",\"all\":true,\"dry\":true}\n")),
+                  STR("{\"count\":500,\"done\":0}\n{\"end\":true,\"exit\":0}\n"));
+    assert_int_equal(rig->pages, 3);
+    assert_str_is(ask(rig, STR("{\"command\":\"queue flush\",\"all\":true}\n")),
+                  STR("{\"count\":500,\"done\":250}\n{\"end\":true,\"exit\":0}\n"));
+}
+
+static void a_verb_without_a_choice_does_nothing(void **state)
+{
+    static const struct str requests[] = {
+        STR_INIT("{\"command\":\"queue remove\"}\n"),
+        STR_INIT("{\"command\":\"queue remove\",\"all\":false,\"ids\":[],\"from\":\"\",\"older_msec\":0}\n"),
+        STR_INIT("{\"command\":\"queue remove\",\"ids\":[\"?\"]}\n"),
+        STR_INIT("{\"command\":\"queue remove\",\"ids\":[7]}\n"),
+        STR_INIT("{\"command\":\"queue remove\",\"state\":\"asleep\"}\n"),
+        STR_INIT("{\"command\":\"queue list\",\"state\":\"asleep\"}\n"),
+    };
+    struct rig *rig = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        assert_true(str_ends(ask(rig, requests[i]), STR("{\"end\":true,\"exit\":64}\n")));
+    assert_int_equal(rig->pages, 0);
+}
+
+/* ---- explain ---- */
+
+static void explain_asks_lookup_and_then_where_mail_would_go(void **state)
+{
+    static const char want[] =
+        "{\"event\":\"host\",\"site\":\"example.net\",\"host\":\"mx1.example.net\",\"preference\":10,"
+        "\"peer\":[\"203.0.113.10\",\"[2001::]:2525\"],\"secure\":false}\n"
+        "{\"event\":\"host\",\"site\":\"example.net\",\"host\":\"mx2.example.net\",\"preference\":20,"
+        "\"peer\":[\"203.0.113.11\"],\"secure\":true}\n"
+        "{\"event\":\"host\",\"site\":\"null.example\",\"status\":\"5.1.10\",\"error\":\"null.example takes no mail\"}\n"
+        "{\"end\":true,\"exit\":0}\n";
+    struct rig *rig = *state;
+    struct str got = ask(rig, STR("{\"command\":\"explain\",\"address\":\"\\\"a b\\\"@Example.ORG\",\"client\":\"203.0.113.7\","
+                                  "\"sender\":\"Carol@EXAMPLE.net\",\"size\":4122}\n"));
+
+    assert_str_is(buf_str(&rig->asked), STR("a b@example.org from Carol@example.net, 16, 4122"));
+    assert_int_equal(lines_in(got), 6);
+    assert_true(str_starts(got, STR("{\"event\":\"verdict\"")));
+    assert_true(str_ends(got, str_from_c(want)));
+    ask(rig, STR("{\"command\":\"explain\",\"address\":\"anna@example.org\",\"sender\":\"<>\"}\n"));
+    assert_str_is(buf_str(&rig->asked), STR("anna@example.org from , 0, 0"));
+}
+
+static void plans_of_another_configuration_are_not_shown(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->generation = 8;
+    struct str got = ask(rig, STR("{\"command\":\"explain\",\"address\":\"anna@example.org\"}\n"));
+    assert_false(str_contains(got, STR("mx1.example.net")));
+    assert_true(str_contains(got, STR("is being changed just now")));
+    assert_true(str_ends(got, STR("{\"end\":true,\"exit\":0}\n")));
+}
+
+static void what_cannot_be_explained_ends_in_64(void **state)
+{
+    static const struct str requests[] = {
+        STR_INIT("{\"command\":\"explain\"}\n"),
+        STR_INIT("{\"command\":\"explain\",\"address\":\"anna\"}\n"),
+        STR_INIT("{\"command\":\"explain\",\"address\":\"<>\"}\n"),
+        STR_INIT("{\"command\":\"explain\",\"address\":\"anna@example.org\",\"sender\":\"carol\"}\n"),
+        STR_INIT("{\"command\":\"explain\",\"address\":\"anna@example.org\",\"client\":\"localhost\"}\n"),
+    };
+    struct rig *rig = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(requests); i++)
+        assert_true(str_ends(ask(rig, requests[i]), STR("{\"end\":true,\"exit\":64}\n")));
+    assert_int_equal(rig->asked.n, 0);
+}
+
+static void a_lookup_that_dies_ends_the_wait(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = { 0 };
+
+    rig->lookup_is_silent = true;
+    client_connect(rig);
+    assert_true(send(rig->client, "{\"command\":\"explain\",\"address\":\"anna@example.org\"}\n", 51, 0) == 51);
+    ipc_channel_free(rig->far_lookup);
+    rig->far_lookup = NULL;
+    assert_true(io_loop_run(rig->loop, &err));
+    assert_true(str_ends(buf_str(&rig->got), STR("{\"end\":true,\"exit\":69}\n")));
 }
 
 int main(void)
@@ -484,6 +723,13 @@ int main(void)
         CASE(strangers_may_ask_for_nothing_that_matters),
         CASE(a_queue_that_dies_ends_the_wait),
         CASE(admin_records_say_who_did_it),
+        CASE(select_reaches_the_queue_as_it_was_said),
+        CASE(a_verb_goes_over_all_pages_and_says_what_was_done),
+        CASE(a_verb_without_a_choice_does_nothing),
+        CASE(explain_asks_lookup_and_then_where_mail_would_go),
+        CASE(plans_of_another_configuration_are_not_shown),
+        CASE(what_cannot_be_explained_ends_in_64),
+        CASE(a_lookup_that_dies_ends_the_wait),
     };
 
     return cmocka_run_group_tests_name("control/service", tests, NULL, NULL);
