@@ -225,7 +225,7 @@ void job_answer_outage(struct job *j)
                 .reason = LOG_REASON_DNS,
                 .keep_msec = RESOLVE_OUTAGE_KEEP_MSEC,
                 .code = STR("4.4.3"),
-                .text = STR("no DNS server answers"),
+                .text = str_from_c(j->resolve->trouble.text),
             });
 }
 

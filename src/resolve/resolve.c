@@ -192,6 +192,7 @@ static void answer_waiting(struct resolve *r)
 static void say(struct resolve *r, enum resolve_step step, const struct dns_answer *answer)
 {
     if (step == RESOLVE_SAY_FAILING) {
+        err_temp(&r->trouble, "the DNS as a whole fails: %.*s", STR_ARG(answer->error));
         record(r, "failing", answer->error);
         answer_waiting(r);
     } else if (step == RESOLVE_SAY_WELL) {

@@ -21,7 +21,7 @@ struct resolve {
     const struct config *config;
     uint32_t generation;
     struct dns_resolver *dns; /* NULL: TROUBLE says why, and only what needs no DNS has a plan */
-    struct err trouble;
+    struct err trouble;       /* that, or the last outage */
     struct str *names; /* our host names */
     size_t n_names;
     struct ip own_found[RESOLVE_OWN_MAX];

@@ -77,11 +77,9 @@ static void on_status(struct worker *w, struct buf *rows)
     log_number(&row, LOG_INSTANCE, w->instance);
     if (r->dns)
         log_text(&row, LOG_SERVER, dns_resolver_servers(r->dns));
-    else
-        log_text_c(&row, LOG_ERROR, r->trouble.text);
     log_number(&row, LOG_WAITING, (int64_t)(r->n_active + r->n_waiting));
-    if (r->health.state == RESOLVE_FAILING)
-        log_text_c(&row, LOG_ERROR, "gets no answer from any DNS server");
+    if (!r->dns || r->health.state == RESOLVE_FAILING)
+        log_text_c(&row, LOG_ERROR, r->trouble.text);
     worker_row_add(rows, &row);
 }
 

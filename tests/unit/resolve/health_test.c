@@ -4,7 +4,7 @@
 #include "core/bug.h"
 #include "resolve/health.h"
 
-/* Each step: a name that failed (a letter), one that was answered ("+"), the probe failed ("!") or was answered ("?"). */
+/* Steps: a name that failed (a letter), one that was answered ("+"), the probe failed ("!") or was answered ("?"). */
 static void play(const char *steps, char said[32], struct resolve_health *h)
 {
     static const char words[] = { [RESOLVE_NOTHING] = '.', [RESOLVE_PROBE] = 'P', [RESOLVE_SAY_FAILING] = 'F',

@@ -399,7 +399,8 @@ static void an_outage_is_said_once_and_its_end(void **state)
 
     fall_silent(r);
     assert_int_equal(notes.failing, 1);
-    assert_answer(r, ROUTE_MX, "h1.example", IPC_PLAN_OUTAGE, LOG_REASON_DNS, "4.4.3 no DNS server answers");
+    assert_answer(r, ROUTE_MX, "h1.example", IPC_PLAN_OUTAGE, LOG_REASON_DNS,
+                  "4.4.3 the DNS as a whole fails: no server gave an answer");
     assert_int_equal(r->last.keep_msec, RESOLVE_OUTAGE_KEEP_MSEC);
     assert_int_equal(notes.failing, 1);
     /* What needs no DNS goes on. */
