@@ -1,6 +1,7 @@
 """The subcommands, as people and programs call them."""
 import json
 import os
+import pty
 import signal
 import subprocess
 
@@ -69,6 +70,189 @@ def test_queue_show_tells_of_one_message(waiting):
     assert name in text and "ada@example.test" in text and "deferred" in text
     assert veredus(server, "queue", "show", name.lower()) == text
     veredus(server, "queue", "show", "ZZZZZZZZZZZZ", status=None)
+
+
+@pytest.fixture
+def several(server):
+    """A server with three deferred messages, and their ids."""
+    os.chmod(server.path("mail"), 0o500)
+    ids = [server.send(LETTER, sender=f"carol{i}@example.net").id for i in range(3)]
+    for name in ids:
+        server.wait_record("defer", id=name)
+    yield server, ids
+    os.chmod(server.path("mail"), 0o755)
+
+
+def listed(server, *select):
+    return [row["id"] for row in rows(veredus(server, "queue", "--json", *select))]
+
+
+def test_select_chooses_what_is_listed(several):
+    server, ids = several
+    assert listed(server) == ids
+    assert listed(server, ids[1], ids[2].lower()) == ids[1:]
+    assert listed(server, "--from", "carol1@example.net") == ids[1:2]
+    assert listed(server, "--from", "example.net") == ids
+    assert not listed(server, "--from", "<>")
+    assert listed(server, "--to", "ada@example.test") == ids
+    assert listed(server, "--state", "deferred") == ids
+    assert not listed(server, "--state", "held")
+    assert not listed(server, "--older", "1h")
+    assert listed(server, "--reason", "no right to it") == ids
+    assert listed(server, "--all") == ids
+    assert "carol1" in veredus(server, "queue", ids[1])
+    assert "0 messages are like that" in veredus(server, "queue", "--state", "held")
+
+
+def test_hold_and_release_and_what_the_log_says_of_it(several):
+    server, ids = several
+    assert veredus(server, "queue", "hold", ids[0], "--note", "see ticket 4411") == "1 message is held\n"
+    text = veredus(server, "queue", "--state", "held")
+    assert ids[0] in text and "see ticket 4411" in text and "1 held" in text
+    assert "see ticket 4411" in veredus(server, "queue", "show", ids[0])
+    record = server.wait_record("admin", action="hold")
+    assert (record["id"], record["count"], record["note"]) == (ids[0], 1, "see ticket 4411") and record["account"]
+    assert "1 was held already" in veredus(server, "queue", "hold", ids[0])
+    veredus(server, "queue", "release", ids[0])
+    assert not listed(server, "--state", "held")
+    server.wait_record("admin", action="release")
+
+
+def test_what_is_held_stays_over_a_restart(several):
+    server, ids = several
+    veredus(server, "queue", "hold", ids[1], "--note", "not now")
+    server.stop()
+    server.start()
+    assert listed(server, "--state", "held") == ids[1:2]
+    os.chmod(server.path("mail"), 0o755)
+    veredus(server, "queue", "flush", "--state", "deferred", "-y")
+    assert len(server.wait_mail("ada", 2)) == 2
+    veredus(server, "queue", "release", ids[1])
+    assert len(server.wait_mail("ada", 3)) == 3
+    server.wait_queue_empty()
+
+
+def test_flush_tries_now(several):
+    server, ids = several
+    os.chmod(server.path("mail"), 0o755)
+    assert "3 messages are tried now" in veredus(server, "queue", "flush", "--from", "example.net", "-y")
+    assert len(server.wait_mail("ada", 3)) == 3
+    server.wait_queue_empty()
+    assert server.wait_record("admin", action="flush")["count"] == 3
+
+
+def test_more_than_one_message_is_asked_about(several):
+    server, ids = several
+    text = veredus(server, "queue", "remove", "--all", status=64)
+    assert "3 messages" in text and "-y" in text
+    assert listed(server) == ids
+    assert not server.records("admin")
+
+
+def on_a_terminal(server, answer, *arguments):
+    """(exit code, what was shown) of a subcommand that is asked on a terminal."""
+    control, terminal = pty.openpty()
+    with subprocess.Popen([PROGRAM, *arguments], stdin=terminal, stdout=terminal, stderr=terminal, close_fds=True,
+                          env={**os.environ, "VEREDUS_CONFIG": server.path("veredus.conf"), "TERM": "dumb"}) as child:
+        os.close(terminal)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(control, 1024)
+        os.write(control, answer)
+        try:
+            while octets := os.read(control, 1024):
+                shown += octets
+        except OSError:
+            pass  # the terminal is closed
+        code = child.wait(timeout=30)
+    os.close(control)
+    return code, shown.decode()
+
+
+def test_a_terminal_is_asked_and_may_say_no(several):
+    server, ids = several
+    code, shown = on_a_terminal(server, b"n\n", "queue", "remove", "--all")
+    assert code == 1 and "remove 3 messages? [y/N]" in shown and "nothing was done" in shown
+    assert listed(server) == ids
+    code, shown = on_a_terminal(server, b"y\n", "queue", "remove", "--all")
+    assert code == 0 and "3 messages are removed" in shown
+    until(lambda: not listed(server), "the end of three messages")
+
+
+def test_remove_deletes_and_says_nothing_to_the_sender(several):
+    server, ids = several
+    veredus(server, "queue", "remove", ids[0])
+    until(lambda: listed(server) == ids[1:], "the end of a message")
+    assert not server.records("report")
+    assert "no such message" in veredus(server, "queue", "remove", ids[0], status=1)
+    assert json.loads(veredus(server, "queue", "remove", "-y", "--json", *ids[1:])) == {"count": 2, "done": 2}
+    until(lambda: not listed(server), "the end of the others")
+
+
+def test_bounce_tells_the_sender(waiting):
+    server, _ = waiting
+    name = server.send(LETTER, sender="bob@example.test").id
+    server.wait_record("defer", id=name)
+    veredus(server, "queue", "hold", name)
+    os.chmod(server.path("mail"), 0o755)
+    assert "1 message is returned to its sender" in veredus(server, "queue", "remove", "--bounce", name)
+    report = server.wait_mail("bob")[0]
+    assert b"Subject: Not delivered: x\n" in report and b"Action: failed" in report and b"ada@example.test" in report
+    until(lambda: name not in listed(server), "the end of the message")
+    assert server.wait_record("admin", action="bounce")["id"] == name
+
+
+def explained(server, *arguments):
+    return json.loads(veredus(server, "explain", "--json", *arguments))
+
+
+def decisions(explanation):
+    return {row["name"]: (row["value"], row["text"]) for row in explanation["decisions"]}
+
+
+def test_explain_tells_of_a_mailbox(server):
+    text = veredus(server, "explain", "ada@example.test", "--client", "203.0.113.7", "--sender", "carol@example.net")
+    assert text.startswith("RCPT TO:<ada@example.test> on ") and "would get 250 2.1.5\n" in text
+    assert "a stranger: not in relay-from" in text and "maildir:" in text
+    found = explained(server, "nobody@example.test")
+    assert (found["verdict"]["code"], found["verdict"]["status"]) == (550, "5.1.1")
+    assert decisions(found)["user"][1] == "does not exist"
+    assert found["hosts"] == []
+    assert "550 5.1.1 nobody@example.test: no such mailbox" in veredus(server, "explain", "nobody@example.test")
+
+
+def test_explain_tells_where_mail_would_go(make_server):
+    server = make_server(top="relay-from 127.0.0.1;\nroute elsewhere.example smtp://127.0.0.1:2525;")
+    found = explained(server, "x@elsewhere.example", "--client", "127.0.0.1")
+    assert found["verdict"]["code"] == 250 and decisions(found)["relay"][0] == "allowed"
+    assert [(row["site"], row["peer"]) for row in found["hosts"]] == [("elsewhere.example", ["127.0.0.1:2525"])]
+    text = veredus(server, "explain", "x@elsewhere.example", "--client", "127.0.0.1")
+    assert "smtp://127.0.0.1:2525" in text and "127.0.0.1:2525\n" in text
+    refused = explained(server, "x@elsewhere.example", "--client", "203.0.113.7")
+    assert refused["verdict"]["status"] == "5.7.1" and refused["hosts"] == []
+
+
+def test_explain_is_what_a_session_says(make_server):
+    server = make_server(aliases={"info": "ada", "all": "ada, bob", "loop": "loop2", "loop2": "loop"})
+    with server.wire() as wire:
+        wire.ehlo()
+        wire.cmd("MAIL FROM:<carol@example.net>")
+        for name in ["ada", "bob", "info", "all", "nobody", "loop", "postmaster", "ADA"]:
+            reply = wire.cmd(f"RCPT TO:<{name}@example.test>")
+            found = explained(server, f"{name}@example.test", "--client", "127.0.0.1", "--sender", "carol@example.net")
+            assert (reply == found["verdict"]["code"]) and found["verdict"]["reply"] in reply.text, (name, reply, found)
+
+
+def test_explain_looks_at_a_message(server):
+    with open(server.path("letter"), "wb") as out:
+        out.write(LETTER + b".dot\r\n")
+    found = explained(server, "ada@example.test", "--message", server.path("letter"))
+    assert found["message"] == "taken" and decisions(found)["size"][0] == f"{len(LETTER) + 6} octets"
+    with open(server.path("letter"), "wb") as out:
+        out.write(LETTER + b"bare\nline\r\n")
+    text = veredus(server, "explain", "ada@example.test", "--message", server.path("letter"))
+    assert "but the message would be refused" in text and "line 5 ends in a bare LF" in text
+    veredus(server, "explain", "ada@example.test", "--message", server.path("missing"), status=65)
 
 
 def test_an_empty_queue_says_so(server):
