@@ -48,7 +48,8 @@ static int usage(const struct cmd_call *call, struct explanation *e)
     if (!e->address)
         return cmd_usage(call, NULL);
     if (!strchr(e->address, '@'))
-        return cmd_fail(CMD_USAGE, "of a message: veredus queue show ID", "explain: '%s' is not an address", e->address);
+        return cmd_fail(CMD_USAGE, "of a message: veredus queue show ID", "explain: '%s' is not an address",
+                        e->address);
     return CMD_OK;
 }
 
@@ -82,8 +83,12 @@ static int look_at_message(const struct cmd_call *call, struct explanation *e)
 static void take_row(struct explanation *e, json_t *row)
 {
     struct str event = row_text(row, "event");
-    json_t *list = str_eq(event, STR("decision")) ? e->decisions : str_eq(event, STR("host")) ? e->hosts : NULL;
+    json_t *list = NULL;
 
+    if (str_eq(event, STR("decision")))
+        list = e->decisions;
+    else if (str_eq(event, STR("host")))
+        list = e->hosts;
     if (str_eq(event, STR("verdict"))) {
         json_decref(e->verdict);
         e->verdict = json_incref(row);
@@ -95,8 +100,8 @@ static void take_row(struct explanation *e, json_t *row)
 
 static json_t *request_of(const struct explanation *e)
 {
-    json_t *request = json_pack("{s:s,s:s,s:I}", "command", "explain", "address", e->address, "size",
-                                (json_int_t)e->size);
+    json_t *request =
+        json_pack("{s:s,s:s,s:I}", "command", "explain", "address", e->address, "size", (json_int_t)e->size);
 
     if (request && e->client)
         json_object_set_new(request, "client", json_string(e->client));
@@ -173,7 +178,8 @@ static size_t value_width(const struct explanation *e)
     return width;
 }
 
-static void print_line(const struct text_screen *screen, size_t width, struct str name, struct str value, struct str text)
+static void print_line(const struct text_screen *screen, size_t width, struct str name, struct str value,
+                       struct str text)
 {
     struct buf out = BUF_INIT(TEXT_MAX);
 
@@ -209,15 +215,19 @@ static void put_host(struct buf *words, const json_t *row)
         return;
     }
     /* A literal and a socket are where they say they are. */
-    bool found = !str_starts(row_text(row, "host"), STR("[")) && !str_starts(row_text(row, "host"), STR("unix:"));
+    bool found =
+        !str_starts(row_text(row, "host"), STR("[")) && !str_starts(row_text(row, "host"), STR("unix:"));
     if (found)
         buf_add(words, row_text(row, "host"));
     if (row_number(row, "preference"))
         buf_printf(words, " %" PRIu64, row_number(row, "preference"));
-    json_array_foreach(peers, i, peer)
-        buf_printf(words, "%s%s", i ? ", " : found ? ": " : "", json_string_value(peer) ? json_string_value(peer) : "");
+    json_array_foreach(peers, i, peer) {
+        const char *mark = i ? ", " : found ? ": " : "";
+        buf_printf(words, "%s%s", mark, json_string_value(peer) ? json_string_value(peer) : "");
+    }
     if (found)
-        buf_printf(words, ", DNSSEC %s", json_is_true(json_object_get(row, "secure")) ? "secure" : "insecure");
+        buf_printf(words, ", DNSSEC %s",
+                   json_is_true(json_object_get(row, "secure")) ? "secure" : "insecure");
 }
 
 static void print_hosts(const struct explanation *e, const struct text_screen *screen, size_t width)
@@ -247,13 +257,14 @@ static void print_all(const struct explanation *e)
         print_decision(&screen, width, row);
     print_hosts(e, &screen, width);
     if (!e->message)
-        print_line(&screen, width, STR("not asked"), STR("message"), STR("its size and form: give one with --message FILE"));
+        print_line(&screen, width, STR("not asked"), STR("message"),
+                   STR("its size and form: give one with --message FILE"));
 }
 
 static void print_json(const struct explanation *e)
 {
-    json_t *all = json_pack("{s:s,s:O,s:O,s:O}", "address", e->address, "verdict", e->verdict, "decisions", e->decisions,
-                            "hosts", e->hosts);
+    json_t *all = json_pack("{s:s,s:O,s:O,s:O}", "address", e->address, "verdict", e->verdict, "decisions",
+                            e->decisions, "hosts", e->hosts);
 
     if (all && e->message)
         json_object_set_new(all, "message", json_string(e->message_good ? "taken" : "refused"));

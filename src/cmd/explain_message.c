@@ -58,19 +58,22 @@ static void feed_all(struct look *l, struct str octets)
 
 /* ---- what it says ---- */
 
-static void say(struct look *l, const char *name, const char *value, const char *text, struct config_place place)
+static void say(struct look *l, const char *name, const char *value, const char *text,
+                struct config_place place)
 {
-    json_array_append_new(l->decisions, json_pack("{s:s,s:s,s:s,s:s}", "name", name, "value", value, "text", text, "rule",
-                                                  config_rule(l->config, place).c));
+    json_array_append_new(l->decisions, json_pack("{s:s,s:s,s:s,s:s}", "name", name, "value", value, "text",
+                                                  text, "rule", config_rule(l->config, place).c));
 }
 
-static void say_bound(struct look *l, const char *name, uint64_t value, const char *unit, struct config_number most)
+static void say_bound(struct look *l, const char *name, uint64_t value, const char *unit,
+                      struct config_number most)
 {
     char number[TEXT_ROOM], text[TEXT_ROOM];
     bool good = value <= most.n;
 
     snprintf(number, sizeof(number), "%s%s", text_count(value).c, unit);
-    snprintf(text, sizeof(text), good ? "at most %s are taken" : "refused: more than %s", text_count(most.n).c);
+    snprintf(text, sizeof(text), good ? "at most %s are taken" : "refused: more than %s",
+             text_count(most.n).c);
     say(l, name, number, text, most.place);
     l->good = l->good && good;
 }
@@ -117,7 +120,8 @@ static void say_lines(struct look *l)
         say(l, "lines", "repaired", text, l->session->bare_newlines.place);
     } else {
         say(l, "lines", l->unix_lines ? "LF" : "CRLF",
-            l->unix_lines ? "as in a file; a client has to send CRLF" : "as SMTP wants", l->session->bare_newlines.place);
+            l->unix_lines ? "as in a file; a client has to send CRLF" : "as SMTP wants",
+            l->session->bare_newlines.place);
     }
     say_bound(l, "longest", facts->longest_line, " octets", l->session->max_line_length);
 }
@@ -150,7 +154,8 @@ bool explain_message(const struct config *config, struct str octets, struct str 
     const struct smtp_content_limits limits = {
         .size_max = l.session->max_message_size.n,
         .line_max = l.session->max_line_length.n,
-        .newlines = l.session->bare_newlines.value == CONFIG_BARE_REPAIR ? SMTP_NEWLINES_REPAIR : SMTP_NEWLINES_REJECT,
+        .newlines = l.session->bare_newlines.value == CONFIG_BARE_REPAIR ? SMTP_NEWLINES_REPAIR
+                                                                         : SMTP_NEWLINES_REJECT,
     };
 
     *size = 0;

@@ -16,7 +16,8 @@ struct outcome {
     bool told;
 };
 
-/* One question, answered by counts and lines for people; REQUEST stays the caller's. The exit code is the server's. */
+/* One question, answered by counts and lines for people; REQUEST stays the caller's. The exit code is the
+ * server's. */
 static int ask(const struct cmd_call *call, json_t *request, struct outcome *o, bool print)
 {
     struct server s;
@@ -76,7 +77,8 @@ static void print(const struct queue_act *act, const struct outcome *o)
 {
     uint64_t rest = o->count > o->done ? o->count - o->done : 0;
 
-    printf("%s message%s %s", text_count(o->done).c, o->done == 1 ? "" : "s", o->done == 1 ? act->one : act->many);
+    printf("%s message%s %s", text_count(o->done).c, o->done == 1 ? "" : "s",
+           o->done == 1 ? act->one : act->many);
     if (rest)
         printf("; %s %s %s", text_count(rest).c, rest == 1 ? "was" : "were", act->rest);
     printf("\n");

@@ -135,7 +135,8 @@ int select_read(struct select *s, const struct cmd_call *call, const char *comma
         static const char *const others[] = { "ids", "from", "to", "site", "reason", "state", "older_msec" };
         for (size_t i = 0; i < ARRAY_LEN(others); i++)
             if (json_object_get(s->request, others[i]))
-                return cmd_fail(CMD_USAGE, NULL, "%s: --all, and a choice beside it: which is meant?", call->words);
+                return cmd_fail(CMD_USAGE, NULL, "%s: --all, and a choice beside it: which is meant?",
+                                call->words);
     }
     return status;
 }

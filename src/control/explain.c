@@ -1,4 +1,5 @@
-/* control/explain.c -- explain ADDRESS: lookup says what it decides, resolve where mail would go now (FACE 2.3). */
+/* control/explain.c -- explain ADDRESS: lookup says what it decides, resolve where mail would go now
+ * (FACE 2.3). */
 #include <string.h>
 
 #include "control/commands.h"
@@ -66,7 +67,8 @@ static void explain_ask(struct control_client *c, const struct smtp_path *to, co
         if (lookup && ipc_send_explain_ask(lookup, &ask))
             client_patience(c, QUEUE_PATIENCE_MSEC);
         else
-            client_fail(c, COMMAND_NO_SERVER, "the lookup process is away; it is being started again", "try again");
+            client_fail(c, COMMAND_NO_SERVER, "the lookup process is away; it is being started again",
+                        "try again");
     } else {
         client_fail(c, COMMAND_USAGE, "the sender is too long", "");
     }
@@ -86,7 +88,8 @@ static void explain_begin(struct control_client *c, json_t *request)
     else if (!take_path(a, request_text(c, "address"), false, &to))
         client_fail(c, COMMAND_USAGE, "not an address", "veredus explain anna@example.org");
     else if (!take_path(a, request_text(c, "sender"), true, &from))
-        client_fail(c, COMMAND_USAGE, "the sender is not an address", "--sender carol@example.net, or --sender '<>'");
+        client_fail(c, COMMAND_USAGE, "the sender is not an address",
+                    "--sender carol@example.net, or --sender '<>'");
     else if (!take_client(request_text(c, "client"), octets, &client))
         client_fail(c, COMMAND_USAGE, "the client is not an IP address", "--client 203.0.113.7");
     else
@@ -133,7 +136,8 @@ static void next_hop(struct control_client *c)
     if (!first_hop(c, &ask.route, &ask.domain))
         client_end(c, COMMAND_OK);
     else if (!resolve || !ipc_send_plan_ask(resolve, &ask))
-        client_fail(c, COMMAND_NO_SERVER, "the resolve process is away; it is being started again", "try again");
+        client_fail(c, COMMAND_NO_SERVER, "the resolve process is away; it is being started again",
+                    "try again");
     else
         client_patience(c, QUEUE_PATIENCE_MSEC);
 }
@@ -157,8 +161,8 @@ static struct str peer_text(struct arena *a, const struct route_plan_address *at
 }
 
 /* A row for each host; addresses of one host stand together. Returns how many of them there are. */
-static size_t say_host(struct control_client *c, struct arena *a, struct str domain, const struct route_plan *plan,
-                       size_t at)
+static size_t say_host(struct control_client *c, struct arena *a, struct str domain,
+                       const struct route_plan *plan, size_t at)
 {
     const struct route_plan_address *first = &plan->addresses[at];
     struct str peers[PEERS_MAX];
@@ -231,7 +235,8 @@ static void explain_answer(struct control_client *c, struct ipc_channel *from, c
 static void explain_down(struct control_client *c, struct ipc_channel *peer)
 {
     if (peer->peer == (c->hops.n ? PROCESS_RESOLVE : PROCESS_LOOKUP))
-        client_fail(c, COMMAND_NO_SERVER, "a process that was asked ended; it is being started again", "try again");
+        client_fail(c, COMMAND_NO_SERVER, "a process that was asked ended; it is being started again",
+                    "try again");
 }
 
 static void explain_too_late(struct control_client *c)
@@ -243,7 +248,10 @@ static void explain_too_late(struct control_client *c)
 }
 
 const struct command command_explain[] = {
-    { .name = "explain", .begin = explain_begin, .answer = explain_answer, .peer_down = explain_down,
+    { .name = "explain",
+      .begin = explain_begin,
+      .answer = explain_answer,
+      .peer_down = explain_down,
       .too_late = explain_too_late },
     { .name = NULL },
 };
