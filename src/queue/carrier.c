@@ -102,12 +102,14 @@ static void carrier_free(struct carrier *c)
     free(c);
 }
 
-/* System accounts each have a process of their own; a block with deliver-as has one for all its users. */
+/* System accounts each have a process of their own; one account for all has one for all users. */
 static struct str carrier_user(const struct queue *q, const struct recipient *r)
 {
     const struct config *config = q->worker->config;
 
-    if (r->domain_index < config->n_domains && config->domains[r->domain_index].deliver_as.text.n)
+    if (kind_of(r) != IPC_DELIVERY_TARGET)
+        return STR("");
+    if (r->route < config->n_routes && config_route_account(config, &config->routes[r->route]).text.n)
         return STR("");
     return str_from_c(r->user);
 }
@@ -192,10 +194,14 @@ static void carry_again(struct list *rest)
         carrier_add(CONTAINER_OF(node, struct recipient, node));
 }
 
-static void defer_all(struct list *rest, struct str text)
+/* Main does not start a process for them: not now, or (what an alias may not do) not ever. */
+static void fail_all(struct list *rest, uint8_t status, struct str text)
 {
+    bool for_good = status == IPC_PERM;
+
     while (!list_empty(rest))
-        attempt_fails(CONTAINER_OF(rest->next, struct recipient, node), IPC_TEMP, LOG_REASON_LOOKUP, "4.3.0", text);
+        attempt_fails(CONTAINER_OF(rest->next, struct recipient, node), for_good ? IPC_PERM : IPC_TEMP,
+                      for_good ? LOG_REASON_POLICY : LOG_REASON_LOOKUP, for_good ? "5.7.1" : "4.3.0", text);
 }
 
 void carrier_answer(struct queue *q, const struct ipc_deliver_answer *a)
@@ -215,7 +221,7 @@ void carrier_answer(struct queue *q, const struct ipc_deliver_answer *a)
         if (a->status == IPC_OK)
             carry_again(&rest);
         else
-            defer_all(&rest, a->text);
+            fail_all(&rest, a->status, a->text);
         return;
     }
 }

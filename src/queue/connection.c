@@ -563,12 +563,30 @@ static void open_failed(struct connection *c, const struct ipc_open_answer *a)
     site_failed(site, &why);
 }
 
+/* The send process ends, or lacks memory: nobody is charged, and another one is asked in a moment. */
+static void open_put_off(struct connection *c)
+{
+    struct site *site = c->site;
+
+    while (!list_empty(&c->transfers)) {
+        struct transfer *t = CONTAINER_OF(c->transfers.next, struct transfer, node);
+        back_in_line(t);
+        transfer_free(t);
+    }
+    connection_free(c);
+    site_pause(site);
+}
+
 static void on_open_answer(struct queue *q, struct ipc_channel *from, const struct ipc_open_answer *a)
 {
     struct connection *c = connection_by_id(q, a->connection, from->instance);
 
     if (!c || c->state != CONNECTION_OPENING)
         return;
+    if (a->status == IPC_AGAIN) {
+        open_put_off(c);
+        return;
+    }
     if (a->status != IPC_OK) {
         open_failed(c, a);
         return;
@@ -682,18 +700,11 @@ void connection_message(struct queue *q, struct ipc_channel *from, struct ipc_me
 static void transfer_lost(struct transfer *t)
 {
     struct message *m = t->message;
-    struct outcome o = {
-        .result = IPC_TEMP,
-        .reason = LOG_REASON_LOST,
-        .status = STR("4.3.0"),
-        .text = STR("the send process ended before it was done"),
-        .site = str_from_c(t->connection->site->name),
-    };
+    struct str site = str_from_c(t->connection->site->name);
 
     for (struct list *node; (node = list_take(&t->recipients));) {
         struct recipient *r = CONTAINER_OF(node, struct recipient, node);
-        r->lease = 0;
-        recipient_outcome(r, &o);
+        recipient_interrupted(r, STR("the send process ended before it was done"), site);
         record_duplicate(m, r, "the send process ended with it in hand");
     }
     transfer_free(t);

@@ -278,6 +278,11 @@ const struct config_sending *attempt_sending(const struct recipient *r);
 /* ---- settle.c: from outcome to disk ---- */
 /* The attempt at R ended; message_settle() follows when all that came with it are told. */
 void recipient_outcome(struct recipient *r, const struct outcome *o);
+/*
+ * The process that had it ended: nobody is to blame, so no attempt is charged, and it is tried again in a moment (a
+ * message that kills processes is found by its deaths). message_settle() follows.
+ */
+void recipient_interrupted(struct recipient *r, struct str text, struct str site);
 /* Write what is not written; when nothing is under way also reports, holds, and the end. */
 void message_settle(struct message *m);
 /* One outcome alone. */

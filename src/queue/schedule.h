@@ -74,7 +74,7 @@ struct site {
     double window;         /* connections at once, by what the peer bears */
     double window_said;    /* in the last record */
     int64_t dead_until_msec; /* 0: not dead. Then one probe may go */
-    bool probing;
+    bool dead_said;         /* in the log */
     struct wheel_node wake; /* the end of its rest; or, unused for long, to be forgotten */
     char *trouble;          /* the last failure, for people */
     enum log_reason reason;
@@ -198,6 +198,8 @@ void site_retire(struct site *site);
 /* A connection could not be opened; or could. */
 void site_failed(struct site *site, const struct outcome *why);
 void site_opened(struct site *site);
+/* Not now, through no fault of the site. */
+void site_pause(struct site *site);
 /* A transfer went well, or met a 4yz. */
 void site_well(struct site *site);
 void site_slow(struct site *site, const char *cause, struct str reply);

@@ -340,15 +340,7 @@ void queue_leases_of(struct queue *q, uint32_t instance, const char *text)
             struct recipient *r = &m->recipients[k];
             if (r->state != RECIPIENT_LEASED || r->carrier != instance)
                 continue;
-            r->lease = 0;
-            r->kept = false;
-            recipient_outcome(r, &(struct outcome){
-                                     .result = IPC_TEMP,
-                                     .reason = LOG_REASON_LOST,
-                                     .status = STR("4.3.0"),
-                                     .text = str_from_c(text),
-                                     .site = STR("local"),
-                                 });
+            recipient_interrupted(r, str_from_c(text), STR("local"));
             any = true;
         }
         if (any)

@@ -120,6 +120,30 @@ void recipient_outcome(struct recipient *r, const struct outcome *told)
     m->dirty = true;
 }
 
+void recipient_interrupted(struct recipient *r, struct str text, struct str site)
+{
+    struct message *m = r->message;
+    struct outcome o = {
+        .result = IPC_TEMP,
+        .reason = LOG_REASON_LOST,
+        .status = STR("4.3.0"),
+        .text = text,
+        .site = site,
+    };
+
+    list_remove(&r->node);
+    recipient_unpin(r);
+    r->lease = 0;
+    r->kept = false;
+    r->reason = o.reason;
+    r->due_msec = queue_now(m->queue) + QUEUE_MOMENT_MSEC;
+    r->next_msec = io_wall_msec() + QUEUE_MOMENT_MSEC;
+    record_outcome(r, &o, o.reason);
+    if (r->state != RECIPIENT_IDLE)
+        m->active--;
+    r->state = RECIPIENT_IDLE;
+}
+
 void attempt_outcome(struct recipient *r, const struct outcome *o)
 {
     struct message *m = r->message;
@@ -221,7 +245,9 @@ static void on_settled(struct spool_commit *commit, const struct spool_result *r
     m->recovered = false;
     tell_settled(m);
     report_stands(m);
-    select_settled(m);
+    /* What was asked for after this was begun is in the next one. */
+    if (m->state == MESSAGE_ENDING || !m->dirty)
+        select_settled(m);
     record_spool(q);
     if (m->state == MESSAGE_ENDING) {
         record_done(m);

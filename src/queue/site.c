@@ -12,7 +12,7 @@
 
 #include "queue/queue.h"
 
-enum { KEY_MAX = 16 << 10, QUANTUM = 8 };
+enum { KEY_MAX = 16 << 10, QUANTUM = 8, PAUSE_MSEC = 1000 };
 
 static const struct config_sending *sending(const struct site *site)
 {
@@ -467,15 +467,15 @@ static void expire_parked(struct site *site, const struct outcome *why)
 
 static void mark_dead(struct site *site, const struct outcome *why)
 {
-    bool news = !site->dead_until_msec;
     int64_t rest = (int64_t)sending(site)->dead_host.msec;
 
     site->dead_until_msec = queue_now(site->queue) + (rest ? rest : 1);
     free(site->trouble);
     site->trouble = text_copy(why->text);
     site->reason = why->reason;
-    if (news)
+    if (!site->dead_said)
         say(site, "dead", log_reason_text(why->reason), why->text);
+    site->dead_said = true;
     queue_wait(site->queue, &site->wake, site->dead_until_msec);
     expire_parked(site, why);
     park(site);
@@ -494,6 +494,19 @@ void site_failed(struct site *site, const struct outcome *why)
     site_post(site);
 }
 
+void site_pause(struct site *site)
+{
+    if (site->retired) {
+        forget_later(site);
+        return;
+    }
+    if (!site->n_connections && !site->dead_until_msec) {
+        site->dead_until_msec = queue_now(site->queue) + PAUSE_MSEC;
+        queue_wait(site->queue, &site->wake, site->dead_until_msec);
+    }
+    site_post(site);
+}
+
 void site_opened(struct site *site)
 {
     if (!site->dead_until_msec)
@@ -502,7 +515,9 @@ void site_opened(struct site *site)
     site->window = (double)sending(site)->connections.start;
     wheel_unset(&site->queue->wheel, &site->wake);
     unpark(site);
-    say(site, "open", "it answers again", STR_NONE);
+    if (site->dead_said)
+        say(site, "open", "it answers again", STR_NONE);
+    site->dead_said = false;
     site_post(site);
 }
 
