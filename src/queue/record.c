@@ -14,7 +14,7 @@ void record_address(struct log_record *r, enum log_field f, const struct envelop
 
 static enum log_reason reason_of_stage(const struct outcome *o)
 {
-    if (str_contains(o->text, STR("timed out")))
+    if (!o->from_peer && str_contains(o->text, STR("timed out")))
         return LOG_REASON_TIMEOUT;
     if (!o->from_peer && o->stage == SMTP_STAGE_CONNECT)
         return LOG_REASON_CONNECT;

@@ -181,27 +181,28 @@ void connection_ready(struct io_watch *w, unsigned what)
     hand_clear(c->send);
 }
 
+/* "timed out" is what the log knows the reason by (queue/record.c). */
 static const char *late_words(enum smtp_stage stage)
 {
     switch (stage) {
     case SMTP_STAGE_CONNECT:
         return "connection timed out";
     case SMTP_STAGE_GREETING:
-        return "no greeting in time";
+        return "timed out waiting for the greeting";
     case SMTP_STAGE_EHLO:
-        return "no reply to EHLO in time";
+        return "timed out waiting for the reply to EHLO";
     case SMTP_STAGE_MAIL:
-        return "no reply to MAIL in time";
+        return "timed out waiting for the reply to MAIL";
     case SMTP_STAGE_RCPT:
-        return "no reply to RCPT in time";
+        return "timed out waiting for the reply to RCPT";
     case SMTP_STAGE_DATA:
-        return "no reply to DATA in time";
+        return "timed out waiting for the reply to DATA";
     case SMTP_STAGE_CONTENT:
-        return "the content was not taken in time";
+        return "timed out: the content was not taken";
     case SMTP_STAGE_FINAL:
-        return "no reply to the final dot in time";
+        return "timed out waiting for the reply to the final dot";
     default:
-        return "no reply in time";
+        return "timed out waiting for a reply";
     }
 }
 
