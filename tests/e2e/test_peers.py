@@ -1,0 +1,327 @@
+"""Hosts that misbehave, one for each way of it, and what becomes of the mail for them (RFC 5321 4.2, 4.5.3.2, 4.5.4)."""
+import dataclasses
+import email
+import json
+import os
+import re
+import socket
+
+import pytest
+
+from harness import Server, record_of, until
+from scripted_peer import DROP, OFFERS, STALL, Endless, FullPeer, Raw, ScriptedPeer, Slowly
+
+LETTER = b"From: ada@example.test\r\nSubject: x\r\n\r\nhello\r\n"
+LARGE = LETTER + b"eighty octets a line, as many as fill what the kernels keep between two hosts.\r\n" * 65536
+EIGHT_BIT = b"Subject: x\r\n\r\ngr\xc3\xbcn\r\n"
+
+NO_PIPELINING = tuple(word for word in OFFERS if word != "PIPELINING")
+
+
+@dataclasses.dataclass
+class Case:
+    """Mail for NAME.example, and the peers that its route has. EXPECTED: fields of the record of its first outcome."""
+    name: str
+    peers: list
+    options: str = ""
+    expected: dict = dataclasses.field(default_factory=dict)
+    octets: bytes = LETTER
+    parameters: str = ""
+    to: tuple = ("Kim",)
+    scheme: str = "smtp"
+    in_doubt: bool = False
+
+    def addresses(self):
+        return [f"{local}@{self.name}.example" for local in self.to]
+
+    @property
+    def sender(self):
+        return f"ada+{self.name}@example.test"
+
+    def route(self):
+        targets = " ".join(f"{self.scheme}://127.0.0.1:{peer if isinstance(peer, int) else peer.port}"
+                           for peer in self.peers)
+        return f"route {self.name}.example {targets}" + (f" {{ {self.options} }}\n" if self.options else ";\n")
+
+
+CASES = {}
+
+
+def case(name, script=None, options="", peer=None, octets=LETTER, parameters="", to=("Kim",), in_doubt=False,
+         offers=OFFERS, lmtp=False, **expected):
+    """A case whose first connection goes as SCRIPT says, and all others well."""
+    def make():
+        peers = peer() if peer else ScriptedPeer(script or {}, offers=offers, lmtp=lmtp)
+        return Case(name, peers if isinstance(peers, list) else [peers], options, expected, octets, parameters, to,
+                    "lmtp" if lmtp else "smtp", in_doubt)
+    CASES[name] = make
+    return name
+
+
+# ---- what is tried again: first the outcome that is recorded, then, from a host that does better, all of it ----
+
+TRIED_AGAIN = [
+    # Silence at each stage (C153): the time-out that applies is the one of that stage alone.
+    case("stall-connect", options="timeout connect 1s;", peer=FullPeer, stage="connect", reason="timeout"),
+    case("stall-greeting", {"greeting": STALL}, "timeout greeting 1s;", stage="greeting", reason="timeout"),
+    case("stall-ehlo", {"EHLO": STALL}, "timeout ehlo 1s;", stage="ehlo", reason="timeout"),
+    case("stall-mail", {"MAIL": STALL}, "timeout mail 1s;", stage="mail", reason="timeout"),
+    case("stall-rcpt", {"RCPT": STALL}, "timeout rcpt 1s;", stage="rcpt", reason="timeout"),
+    case("stall-data", {"DATA": STALL}, "timeout data 1s;", stage="data", reason="timeout"),
+    case("stall-content", {"content": STALL}, "timeout block 1s;", octets=LARGE, stage="content", reason="timeout"),
+    case("stall-dot", {".": STALL}, "timeout final 1s;", in_doubt=True, stage="final", reason="timeout"),
+    # Not now, at each stage (C159). What a greeting or EHLO says concerns the host, not the mail.
+    case("greeting-421", {"greeting": "421 4.3.2 not now"}, stage="greeting", code=421, status="4.3.2"),
+    case("greeting-554", {"greeting": "554 no service"}, stage="greeting", code=554, reply="no service"),
+    case("ehlo-450", {"EHLO": "450 4.7.0 not now"}, stage="ehlo", code=450, status="4.7.0"),
+    case("ehlo-550", {"EHLO": "550 5.7.1 no"}, stage="ehlo", code=550, status="4.7.1"),
+    case("helo-550", {"EHLO": "500 what", "HELO": "550 5.7.1 no"}, stage="ehlo", code=550, status="4.7.1"),
+    case("mail-451", {"MAIL": ["451 4.3.5 later"]}, stage="mail", code=451, status="4.3.5", reply="later"),
+    case("rcpt-450", {"RCPT": ["450 4.2.1 busy"]}, stage="rcpt", code=450, status="4.2.1", reply="busy"),
+    case("rcpt-452", {"RCPT": ["452 4.2.2 over quota"]}, stage="rcpt", code=452, status="4.2.2", reason="mailbox-full"),
+    case("data-451", {"DATA": ["451 4.3.0 later"]}, stage="data", code=451, status="4.3.0"),
+    case("dot-451", {".": ["451 4.3.0 later"]}, stage="final", code=451, status="4.3.0"),
+    case("unknown-4yz", {"MAIL": ["477 strange"]}, stage="mail", code=477, status="4.0.0", reply="strange"),
+    case("class-of-the-code", {"RCPT": ["450 5.2.1 busy"]}, stage="rcpt", code=450, status="4.2.1"),
+    # The end of a connection at each stage (C154).
+    case("drop-greeting", {"greeting": DROP}, stage="greeting", reason="lost"),
+    case("drop-ehlo", {"EHLO": DROP}, stage="ehlo", reason="lost"),
+    case("drop-mail", {"MAIL": DROP}, stage="mail", reason="lost", status="4.4.2"),
+    case("drop-rcpt", {"RCPT": DROP}, stage="rcpt", reason="lost", status="4.4.2"),
+    case("drop-data", {"DATA": DROP}, stage="data", reason="lost", status="4.4.2"),
+    case("drop-content", {"content": DROP}, octets=LARGE, stage="content", reason="lost", status="4.4.2"),
+    case("drop-dot", {".": DROP}, in_doubt=True, stage="final", reason="lost", status="4.4.2"),
+    # 421 may be said at any time (RFC 5321 3.8).
+    case("421-ehlo", {"EHLO": "421 4.3.2 closing"}, stage="ehlo", code=421, status="4.3.2"),
+    case("421-mail", {"MAIL": "421 4.3.2 closing"}, stage="mail", code=421, status="4.3.2"),
+    case("421-rcpt", {"RCPT": "421 4.3.2 closing"}, stage="rcpt", code=421, status="4.3.2"),
+    case("421-data", {"DATA": "421 4.3.2 closing"}, stage="data", code=421, status="4.3.2"),
+    case("421-content", {"content": "421 4.3.2 closing"}, octets=LARGE, code=421, status="4.3.2"),
+    case("421-dot", {".": "421 4.3.2 closing"}, stage="final", code=421, status="4.3.2"),
+    # What is no SMTP.
+    case("no-reply-line", {"MAIL": "hello"}, stage="mail", status="4.5.0"),
+    case("http-greeting", {"greeting": "HTTP/1.1 400 Bad Request"}, stage="greeting"),
+    case("contradiction", {"MAIL": "250-yes\r\n550 no"}, stage="mail", status="4.5.0"),
+    case("third-kind", {"RCPT": "354 go on"}, stage="rcpt", status="4.5.0"),
+    case("endless-line", {"MAIL": Endless("x")}, stage="mail", status="4.5.0"),
+    case("endless-reply", {"EHLO": Endless("250-word\r\n")}, stage="ehlo"),
+    # Replies are counted (C087): where the count is wrong nobody knows what was meant.
+    case("one-too-many", {"MAIL": "250 ok\r\n250 ok"}, stage="data", status="4.5.0"),
+    case("one-too-many-alone", {"MAIL": "250 ok\r\n250 ok"}, offers=NO_PIPELINING, status="4.5.0"),
+    case("one-too-few", {"RCPT": ["250 ok", Raw("")]}, to=("Kim", "lea"), stage="rcpt", status="4.5.0"),
+    case("too-few-and-silence", {"RCPT": ["250 ok", Raw("")], "DATA": STALL}, "timeout rcpt 1s;", to=("Kim", "lea"),
+         stage="rcpt", reason="timeout"),
+    case("lmtp-lhlo", {"LHLO": "500 5.5.1 what"}, lmtp=True, stage="ehlo", code=500),
+]
+
+# ---- what is an answer, strange as it looks: taken at the first attempt ----
+
+EVERYTHING = ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."]
+TAKEN = [
+    case("octets", {"greeting": Slowly("220-peer\r\n220 test"), "EHLO": Slowly("250-peer.test\r\n250 PIPELINING"),
+                    "MAIL": Slowly("250-a\r\n250 b"), "RCPT": Slowly("250 2.1.5 ok"), "DATA": Slowly("354 go on"),
+                    ".": Slowly("250 2.0.0 ok")}),
+    case("codes-alone", {"greeting": "220", "EHLO": "250", "MAIL": "250", "RCPT": "250", "DATA": "354", ".": "250"}),
+    case("codes-and-blanks", {"greeting": "220 ", "MAIL": "250 ", "RCPT": "250-\r\n250 ", "DATA": "354 "}),
+    case("codes-unknown", {"greeting": "299 x", "EHLO": "277 x", "MAIL": "200 x", "RCPT": "259 x", ".": "266 x"}),
+    case("codes-alike", {"MAIL": "250-x\r\n251 y", "RCPT": "251-x\r\n250 y"}),
+    case("many-lines", {"greeting": "220-a\r\n220-b\r\n220 c", "EHLO": "250-a\r\n" + "250-X\r\n" * 100 + "250 Y",
+                        "MAIL": "250-a\r\n250-b\r\n250 c", "DATA": "354-a\r\n354 b", ".": "250-a\r\n250 b"}),
+    case("bare-lf", {"MAIL": Raw("250 ok\n"), "RCPT": Raw("250 ok\n"), ".": Raw("250 ok\n")}),
+    case("ehlo-500", {"EHLO": "500 what"}),
+    case("ehlo-502", {"EHLO": "502 5.5.1 not here"}),
+    case("pipelined", peer=lambda: ScriptedPeer(hold=True), to=("Kim", "lea", "max")),
+    case("one-by-one", offers=("8BITMIME",), to=("Kim", "lea", "max")),
+    case("8bit", octets=EIGHT_BIT, parameters=" BODY=8BITMIME"),
+    case("just-fits", offers=("SIZE 1000",)),
+    case("no-limit", offers=("SIZE 0",), octets=LARGE),
+    case("second-target", peer=lambda: [DOWN.port, ScriptedPeer()]),
+    case("second-greeting", peer=lambda: [ScriptedPeer(always={"greeting": "554 5.3.2 not here"}), ScriptedPeer()]),
+    case("lmtp", lmtp=True, to=("Kim", "lea")),
+]
+
+# ---- what is refused for good: one attempt, and a report to the sender ----
+
+REFUSED = [
+    case("greeting-521", {"greeting": "521 5.3.2 no mail here, ever"}, stage="greeting", code=521, status="5.3.2"),
+    case("mail-550", {"MAIL": "550 5.7.1 not from you"}, stage="mail", code=550, status="5.7.1", reply="not from you"),
+    case("rcpt-550", {"RCPT": "550 5.1.1 no such user"}, stage="rcpt", code=550, status="5.1.1", reason="no-user"),
+    case("rcpt-551", {"RCPT": "551 5.1.6 moved"}, stage="rcpt", code=551, status="5.1.6", reply="moved"),
+    case("rcpt-552", {"RCPT": "552 5.2.2 full"}, stage="rcpt", code=552, status="5.2.2", reason="mailbox-full"),
+    case("data-554", {"DATA": "554 5.7.1 no"}, stage="data", code=554, status="5.7.1"),
+    case("dot-554", {".": "554 5.6.0 not like this"}, stage="final", code=554, status="5.6.0", reply="not like this"),
+    case("dot-552", {".": "552 too much"}, stage="final", code=552, status="5.3.4", reply="too much"),
+    case("code-alone-550", {"RCPT": "550"}, stage="rcpt", code=550, status="5.0.0"),
+    case("unknown-5yz", {"MAIL": "599 strange"}, stage="mail", code=599, status="5.0.0"),
+    case("class-of-5yz", {"RCPT": "550 4.1.1 who"}, stage="rcpt", code=550, status="5.1.1"),
+    case("several-lines", {"RCPT": "550-5.1.1 who\r\n550 5.1.1 is that"}, stage="rcpt", status="5.1.1",
+         reply="who is that"),
+    # C086: a lone dot ends what the server begins though nobody is left.
+    case("354-for-nobody", {"RCPT": "550 5.1.1 no", "DATA": "354 go on"}, stage="rcpt", code=550, status="5.1.1"),
+    # What a peer cannot take is not given to it.
+    case("too-big", offers=("SIZE 1000",), octets=LETTER + b"x" * 900 + b"\r\n" + b"y" * 900 + b"\r\n", status="5.3.4", reason="too-big"),
+    case("no-8bit", offers=("PIPELINING",), octets=EIGHT_BIT, parameters=" BODY=8BITMIME", status="5.6.3",
+         reason="conversion"),
+    case("utf8-address", to=("gr\u00fcn",), parameters=" SMTPUTF8", status="5.6.7", reason="no-extension"),
+    case("utf8-header", octets=b"Subject: gr\xc3\xbcn\r\n\r\nhello\r\n", parameters=" SMTPUTF8 BODY=8BITMIME",
+         status="5.6.9", reason="no-extension"),
+]
+
+TOP = """\
+relay-from 127.0.0.1;
+postmaster bob@example.test;
+retry 1s 2s;
+dead-host 1s;
+max-messages 10000;
+"""
+
+
+class Closed:
+    """A port that nobody listens on, for as long as it lives."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+
+
+DOWN = Closed()
+
+
+class World:
+    """One server, and all the peers. Its log and its mailboxes are read once, as they grow."""
+
+    def __init__(self, cases, routes):
+        self.cases = cases
+        self.server = Server(users=["ada", "bob", "eve"], top=TOP + routes + "".join(c.route() for c in cases.values()))
+        self.offset = 0
+        self.known = []
+        self.reports = {}
+        self.paths = set()
+
+    def read_log(self):
+        with open(self.server.log_path, "rb") as log:
+            log.seek(self.offset)
+            octets = log.read()
+        whole = octets[:octets.rfind(b"\n") + 1]
+        self.offset += len(whole)
+        for line in whole.decode("utf-8", "replace").splitlines():
+            record = record_of(line)
+            if record:
+                self.known.append(record)
+
+    def records(self, event, **fields):
+        self.read_log()
+        return [record for record in self.known
+                if record["event"] == event and all(record.get(name) == value for name, value in fields.items())]
+
+    def wait(self, event, **fields):
+        return until(lambda: self.records(event, **fields), lambda: f"{event} {fields}; there is\n" + "\n".join(
+            json.dumps(r) for r in self.known if fields.get("to") in (r.get("to"), None))[-4000:])
+
+    def send(self, octets, **options):
+        reply = self.server.send(octets, **options)
+        assert reply == 250, reply
+        return reply.id
+
+    def mail(self, user):
+        """Messages in the mailbox of USER; each is read once."""
+        for path in self.server.mail_paths(user):
+            if path not in self.reports:
+                with open(path, "rb") as octets:
+                    self.reports[path] = email.message_from_bytes(octets.read())
+        return [message for path, message in self.reports.items() if f"/{user}/" in path]
+
+    def reports_to(self, address, user="ada"):
+        """The reports in the mailbox of USER that are for ADDRESS."""
+        return [Report(message) for message in self.mail(user) if message["To"].strip("<>") == address]
+
+    def wait_report(self, address, user="ada"):
+        found = until(lambda: self.reports_to(address, user), f"a report to {address}")
+        assert len(found) == 1
+        return found[0]
+
+
+class Report:
+    """A delivery status notification, taken apart (RFC 3464)."""
+
+    def __init__(self, message):
+        self.message = message
+        assert message.get_content_type() == "multipart/report"
+        blocks = message.get_payload()[1].get_payload()
+        self.recipients = {block["Final-Recipient"].partition(";")[2].strip(): block for block in blocks[1:]}
+
+
+@pytest.fixture(scope="module")
+def world():
+    cases = {name: make() for name, make in CASES.items()}
+    built = World(cases, "")
+    try:
+        built.server.start()
+        with built.server.wire() as wire:
+            wire.ehlo()
+            for one in cases.values():
+                reply = wire.transaction(one.octets, to=one.addresses(), sender=one.sender, parameters=one.parameters)
+                assert reply == 250, (one.name, reply)
+        yield built
+    finally:
+        built.server.close()
+        for one in cases.values():
+            for peer in one.peers:
+                if not isinstance(peer, int):
+                    peer.close()
+
+
+def check_first(world, one, event):
+    """The first outcome of each recipient is as expected."""
+    for address in one.addresses():
+        first = world.wait(event, to=address)[0]
+        assert first["attempt"] == 1
+        assert {name: first.get(name) for name in one.expected} == one.expected, first
+
+
+@pytest.mark.parametrize("name", TRIED_AGAIN)
+def test_c153_c154_c159_it_is_deferred_and_tried_again(world, name):
+    one = world.cases[name]
+    peer = one.peers[0]
+    check_first(world, one, "defer")
+    if isinstance(peer, FullPeer):
+        peer.open()
+    for address in one.addresses():
+        assert len(world.wait("deliver", to=address)) == 1
+        assert not world.records("fail", to=address)
+    # Where the host may have taken it, that is said (C154): it may arrive twice. Elsewhere it arrived once.
+    assert bool(world.records("duplicate", to=one.addresses()[0])) == one.in_doubt
+    assert peer.arrived() == sorted(one.addresses())
+    assert all(content.endswith(one.octets) for _, _, content in peer.messages)
+    assert not world.reports_to(one.sender)
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_c147_it_is_taken_at_once(world, name):
+    one = world.cases[name]
+    for address in one.addresses():
+        assert world.wait("deliver", to=address)[0]["attempt"] == 1
+        assert not world.records("defer", to=address)
+    peer = one.peers[-1]
+    assert peer.arrived() == sorted(one.addresses())
+    assert all(content.endswith(one.octets) for _, _, content in peer.messages)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_c159_c160_it_fails_and_the_sender_is_told(world, name):
+    one = world.cases[name]
+    check_first(world, one, "fail")
+    report = world.wait_report(one.sender)
+    assert list(report.recipients) == one.addresses() or name == "utf8-address"
+    for block in report.recipients.values():
+        assert block["Action"] == "failed"
+        assert block["Status"] == one.expected["status"]
+        if "code" in one.expected:
+            assert block["Remote-MTA"].startswith("dns;")
+            assert block["Diagnostic-Code"].startswith(f"smtp; {one.expected['code']}")
+    assert not world.records("defer", to=one.addresses()[0])
+    # Nobody asked twice, and nothing was taken.
+    peer = one.peers[0]
+    assert len(peer.conversations) == 1
+    assert not peer.messages
