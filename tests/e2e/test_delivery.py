@@ -2,9 +2,17 @@
 import os
 import re
 
+import pytest
+
 from harness import below_trace, field
 
 LETTER = b"From: carol@example.net\r\nSubject: x\r\n\r\nhello\r\n"
+
+
+@pytest.fixture
+def server(make_server):
+    """What is put off is tried again soon."""
+    return make_server(top="retry 1s;")
 
 
 def shut(server):
