@@ -14,6 +14,10 @@ class Slowly(str):
     """A reply that comes in segments of one octet."""
 
 
+class Dripping(str):
+    """Its octets again and again, with a pause before each: never a whole reply."""
+
+
 class Endless(str):
     """Said again and again, as long as it is taken."""
 
@@ -28,9 +32,9 @@ class Over(Exception):
 
 class Conversation:
     """
-    One connection. SCRIPT says for a stage (greeting, EHLO, ..., DATA, content, "." for the final dot) a reply, one of
-    the above, or a list of them: for the first time, the second, ..., and then as usual. A function is asked, with
-    the line. What was not said of is done well.
+    One connection. SCRIPT says for a stage (greeting, EHLO, ..., DATA, content, "." for the final dot) a reply, or one
+    of the above; a tuple of them, one after the other; or a list of such: for the first time, the second, ..., and
+    then as usual. A function is asked, with the conversation and the line. What nothing is said of is done well.
     """
 
     def __init__(self, peer, client, script):
@@ -71,13 +75,19 @@ class Conversation:
     # ---- to speak ----
 
     def say(self, reply):
-        if reply == DROP:
+        if isinstance(reply, tuple):
+            for one in reply:
+                self.say(one)
+        elif reply == DROP:
             raise Over
-        if reply == STALL:
+        elif reply == STALL:
             self.wait()
         elif isinstance(reply, Slowly):
             for octet in reply.encode() + b"\r\n":
                 self.client.sendall(bytes([octet]))
+        elif isinstance(reply, Dripping):
+            while not self.peer.over.wait(0.05):
+                self.client.sendall(reply.encode())
         elif isinstance(reply, Endless):
             while True:
                 self.client.sendall(reply.encode() * 100)
@@ -94,22 +104,23 @@ class Conversation:
     def scripted(self, stage, line):
         what = self.script.get(stage)
         if callable(what):
-            what = what(line)
+            what = what(self, line)
         if isinstance(what, list):
             what = what.pop(0) if what else None
         return what
 
-    def answer(self, stage, line, usual):
-        """Says it, and returns what it was."""
+    def answer(self, stage, line, usual, taken=None):
+        """Says it, and returns what it was. TAKEN is called before that, if it is a 2yz."""
         reply = self.scripted(stage, line)
         if reply is None:
             reply = usual
+        if taken and (reply[0] if isinstance(reply, tuple) else reply).startswith("2"):
+            taken()
         self.held.append(reply)
-        if self.peer.hold and stage in ("MAIL", "RCPT", "RSET"):
-            return reply
-        held, self.held = self.held, []
-        for one in held:
-            self.say(one)
+        if not self.peer.hold or stage not in ("MAIL", "RCPT", "RSET"):
+            held, self.held = self.held, []
+            for one in held:
+                self.say(one)
         return reply
 
     # ---- the dialogue ----
@@ -143,12 +154,13 @@ class Conversation:
         self.answer(verb, line, "250 2.0.0 ok")
 
     def on_mail(self, verb, line):
-        if self.answer(verb, line, "250 2.1.0 ok").startswith("2"):
+        def taken():
             self.sender, self.recipients = line[line.index("<") + 1:line.rindex(">")], []
+        self.answer(verb, line, "250 2.1.0 ok", taken)
 
     def on_rcpt(self, verb, line):
-        if self.answer(verb, line, "250 2.1.5 ok").startswith("2"):
-            self.recipients.append(line[line.index("<") + 1:line.rindex(">")])
+        self.answer(verb, line, "250 2.1.5 ok",
+                    lambda: self.recipients.append(line[line.index("<") + 1:line.rindex(">")]))
 
     def on_data(self, verb, line):
         usual = "354 go on" if self.recipients else "503 5.5.1 nobody is here"
@@ -160,17 +172,11 @@ class Conversation:
             self.say(during)
         content = self.content()
         self.contents.append(content)
-        if self.peer.lmtp:
-            self.end_of_lmtp(content)
-        elif self.answer(".", content, "250 2.0.0 taken" if self.recipients else "554 5.5.1 for nobody").startswith("2"):
-            self.peer.take(self.sender, self.recipients, content)
+        # RFC 2033 4.2: LMTP has a reply for each recipient.
+        for group in [[one] for one in self.recipients] if self.peer.lmtp else [self.recipients]:
+            self.answer(".", line, "250 2.0.0 taken" if group else "554 5.5.1 for nobody",
+                        lambda group=group: self.peer.take(self.sender, group, content))
         self.sender, self.recipients = None, []
-
-    def end_of_lmtp(self, content):
-        """RFC 2033 4.2."""
-        for recipient in self.recipients:
-            if self.answer(".", recipient, "250 2.0.0 taken").startswith("2"):
-                self.peer.take(self.sender, [recipient], content)
 
 
 class ScriptedPeer(Peer):

@@ -9,7 +9,7 @@ import socket
 import pytest
 
 from harness import Server, record_of, until
-from scripted_peer import DROP, OFFERS, STALL, Endless, FullPeer, Raw, ScriptedPeer, Slowly
+from scripted_peer import DROP, OFFERS, STALL, Dripping, Endless, FullPeer, Raw, ScriptedPeer, Slowly
 
 LETTER = b"From: ada@example.test\r\nSubject: x\r\n\r\nhello\r\n"
 LARGE = LETTER + b"eighty octets a line, as many as fill what the kernels keep between two hosts.\r\n" * 65536
@@ -70,6 +70,8 @@ TRIED_AGAIN = [
     case("stall-data", {"DATA": STALL}, "timeout data 1s;", stage="data", reason="timeout"),
     case("stall-content", {"content": STALL}, "timeout block 1s;", octets=LARGE, stage="content", reason="timeout"),
     case("stall-dot", {".": STALL}, "timeout final 1s;", in_doubt=True, stage="final", reason="timeout"),
+    case("drip-greeting", {"greeting": Dripping("220-\r\n")}, "timeout greeting 1s;", stage="greeting", reason="timeout"),
+    case("drip-mail", {"MAIL": Dripping("2")}, "timeout mail 1s;", stage="mail", reason="timeout"),
     # Not now, at each stage (C159). What a greeting or EHLO says concerns the host, not the mail.
     case("greeting-421", {"greeting": "421 4.3.2 not now"}, stage="greeting", code=421, status="4.3.2"),
     case("greeting-554", {"greeting": "554 no service"}, stage="greeting", code=554, reply="no service"),
@@ -167,6 +169,45 @@ REFUSED = [
          status="5.6.9", reason="no-extension"),
 ]
 
+# ---- cases that have tests of their own, which send their mail ----
+
+
+def own(name, *scripts, options="", **how):
+    """A case without mail: its first connections go as SCRIPTS say."""
+    OWN[name] = lambda: Case(name, [ScriptedPeer(*scripts, **how)], options, scheme="lmtp" if how.get("lmtp") else "smtp")
+
+
+def at_most(count, reply):
+    return lambda talk, line: reply if len(talk.recipients) >= count else None
+
+
+def refuses(**replies):
+    """A reply for each local part."""
+    return lambda talk, line: replies.get(re.search("<([^@]*)@", line)[1])
+
+
+OWN = {}
+own("limit-452", always={"RCPT": at_most(3, "452 4.5.3 too many recipients")})
+own("limit-552", always={"RCPT": at_most(3, "552 too many recipients")})
+own("hundreds")
+own("lmtp-each", {".": ["250 2.0.0 ok", "450 4.2.1 busy", "550 5.2.1 closed"]}, lmtp=True)
+own("lmtp-missing", {".": ["250 2.0.0 ok", DROP]}, lmtp=True)
+own("lmtp-silent", {".": ["250 2.0.0 ok", STALL]}, lmtp=True, options="timeout final 1s;")
+own("content")
+own("paths")
+own("returned", always={"RCPT": "550 5.1.1 no such user"})
+own("one-message", options="reuse 1;")
+own("confirmed", {".": ["250 2.0.0 ok", DROP]}, options="connections 1 start 1;")
+own("enough", {"MAIL": ["250 2.1.0 ok", "421 4.7.0 enough"]}, options="connections 1 start 1;")
+own("goes-after", {".": ("250 2.0.0 ok", DROP)}, options="connections 1 start 1;")
+own("dead", always={"greeting": DROP}, options="dead-host 1h; retry 1h;")
+own("lively")
+own("null", always={"RCPT": "550 5.1.1 no such user"})
+own("not-you", always={"MAIL": lambda talk, line: "550 5.7.1 not you" if "<eve" in line else None})
+own("fates", always={"RCPT": refuses(lea="550 5.1.1 no lea", max="550 5.2.1 not max")})
+own("fates2", {"RCPT": ["450 4.2.1 busy", "553 5.1.3 no noa"]})
+own("late", always={"RCPT": "450 4.2.1 busy"}, options="delay-warning 1s; expire 3s;")
+
 TOP = """\
 relay-from 127.0.0.1;
 postmaster bob@example.test;
@@ -191,13 +232,12 @@ DOWN = Closed()
 class World:
     """One server, and all the peers. Its log and its mailboxes are read once, as they grow."""
 
-    def __init__(self, cases, routes):
+    def __init__(self, cases):
         self.cases = cases
-        self.server = Server(users=["ada", "bob", "eve"], top=TOP + routes + "".join(c.route() for c in cases.values()))
+        self.server = Server(users=["ada", "bob", "eve"], top=TOP + "".join(c.route() for c in cases.values()))
         self.offset = 0
         self.known = []
         self.reports = {}
-        self.paths = set()
 
     def read_log(self):
         with open(self.server.log_path, "rb") as log:
@@ -254,13 +294,13 @@ class Report:
 
 @pytest.fixture(scope="module")
 def world():
-    cases = {name: make() for name, make in CASES.items()}
-    built = World(cases, "")
+    cases = {name: make() for name, make in {**CASES, **OWN}.items()}
+    built = World(cases)
     try:
         built.server.start()
         with built.server.wire() as wire:
             wire.ehlo()
-            for one in cases.values():
+            for one in [cases[name] for name in CASES]:
                 reply = wire.transaction(one.octets, to=one.addresses(), sender=one.sender, parameters=one.parameters)
                 assert reply == 250, (one.name, reply)
         yield built
@@ -270,6 +310,10 @@ def world():
             for peer in one.peers:
                 if not isinstance(peer, int):
                     peer.close()
+
+
+def address(name, local="Kim"):
+    return f"{local}@{name}.example"
 
 
 def check_first(world, one, event):
@@ -325,3 +369,240 @@ def test_c159_c160_it_fails_and_the_sender_is_told(world, name):
     peer = one.peers[0]
     assert len(peer.conversations) == 1
     assert not peer.messages
+
+
+# ---- how it is said ----
+
+def test_c087_a_peer_with_pipelining_gets_groups(world):
+    one = world.cases["pipelined"]
+    world.wait("deliver", to=one.addresses()[0])
+    talk = one.peers[0].conversations[0]
+    # It said nothing before DATA had come; nothing came behind the last of a group.
+    assert [line.split(" ")[0] for line in talk.lines[:6]] == ["EHLO", "MAIL", "RCPT", "RCPT", "RCPT", "DATA"]
+    assert "EHLO" not in talk.ahead and "DATA" not in talk.ahead
+
+
+def test_c087_a_peer_without_pipelining_gets_one_command_at_a_time(world):
+    for name in ["one-by-one", "ehlo-500"]:
+        one = world.cases[name]
+        world.wait("deliver", to=one.addresses()[0])
+        assert one.peers[0].conversations[0].ahead == []
+
+
+@pytest.mark.parametrize("name", ["ehlo-500", "ehlo-502"])
+def test_c146_c150_where_ehlo_is_unknown_helo_follows_and_nothing_is_taken_as_offered(world, name):
+    one = world.cases[name]
+    world.wait("deliver", to=one.addresses()[0])
+    assert one.peers[0].conversations[0].lines[:5] == ["EHLO mail.example.test", "HELO mail.example.test",
+                                                       f"MAIL FROM:<{one.sender}>",
+                                                       f"RCPT TO:<{one.addresses()[0]}>", "DATA"]
+
+
+@pytest.mark.parametrize("name, words", [("8bit", " BODY=8BITMIME"), ("codes-alone", ""), ("one-by-one", "")])
+def test_c150_no_parameter_is_sent_that_was_not_offered(world, name, words):
+    one = world.cases[name]
+    world.wait("deliver", to=one.addresses()[0])
+    assert re.sub(r" SIZE=\d+", "", one.peers[0].said("MAIL")[0]) == f"MAIL FROM:<{one.sender}>{words}"
+    assert (" SIZE=" in one.peers[0].said("MAIL")[0]) == (name == "8bit")
+
+
+@pytest.mark.parametrize("name", ["too-big", "no-8bit", "utf8-address", "utf8-header"])
+def test_c081_c183_what_a_peer_cannot_take_is_not_begun(world, name):
+    one = world.cases[name]
+    world.wait_report(one.sender)
+    assert one.peers[0].said("RCPT") == [] and one.peers[0].said("DATA") == []
+
+
+def test_c148_c086_content_goes_only_behind_354_and_none_of_it_to_nobody(world):
+    for name, contents in [("data-554", []), ("rcpt-550", []), ("354-for-nobody", [b""])]:
+        one = world.cases[name]
+        world.wait_report(one.sender)
+        until(lambda: one.peers[0].conversations[0].contents == contents, f"{contents} of {name}")
+
+
+def test_c155_the_last_word_is_quit(world):
+    world.send(LETTER, to=address("one-message"), sender="ada@example.test")
+    world.send(LETTER, to=address("one-message"), sender="ada@example.test")
+    peer = world.cases["one-message"].peers[0]
+    until(lambda: [talk.lines[-1] for talk in peer.conversations if talk.lines] == ["QUIT", "QUIT"], "two QUITs")
+    assert len(peer.arrived()) == 2
+
+
+LETTERS = [
+    b"Subject: dots\r\n\r\n.\r\n..\r\n.x\r\n...\r\n x.\r\n.\r\n",
+    b".Subject: a dot first\r\n\r\n.\r\n",
+    b"Subject: no body\r\n",
+    b"Subject: empty body\r\n\r\n",
+    b"Subject: empty lines\r\n\r\n\r\n\r\n\r\n",
+    b"\r\nno header\r\n",
+    b"Return-Path: <of@another.test>\r\nReturn-Path: <x@y.test>\r\nSubject: C069\r\n\r\nx\r\n",
+    b"subject:no blank\r\nX:  two \r\n\tfolded \r\nNoColon\r\n\r\n" + b"x" * 998 + b"\r\n\t \r\n",
+    b"Subject: large\r\n\r\n" + b".a line of content\r\n" * 20000 + b".\r\n",
+    b"Subject: large without dots\r\n\r\n" + b"a line of content\r\n" * 20000 + b"\r\n",
+]
+
+
+def test_c052_c069_c149_content_goes_on_octet_by_octet_below_one_received_field(world):
+    for octets in LETTERS:
+        world.send(octets, to=address("content"), sender="ada@example.test")
+    peer = world.cases["content"].peers[0]
+    until(lambda: len(peer.arrived()) == len(LETTERS), "the letters")
+    trace = rb"Received: [^\r]*\r\n(?:\t[^\r]*\r\n)*"
+    found = [re.sub(rb"\A" + trace, b"", content, count=1) for _, _, content in peer.messages]
+    assert sorted(found) == sorted(LETTERS)
+    assert all(re.match(trace, content) for _, _, content in peer.messages)
+
+
+def test_c024_c030_c032_paths_go_on_as_they_are_meant(world):
+    given = ["KiM.X@paths.example", '"lea"@paths.example', '"a b"@paths.example', '"ma\\x"@paths.example',
+             "@hop.test,@example.test:noa@paths.example", '"do\\"t"@paths.example', '"two..dots"@paths.example']
+    assert world.send(LETTER, to=given, sender="@a.test,@b.test:ada+paths@example.test")
+    peer = world.cases["paths"].peers[0]
+    until(lambda: len(peer.arrived()) == len(given), "all of them")
+    assert peer.said("RCPT") == [f"RCPT TO:<{local}@paths.example>" for local in
+                                 ["KiM.X", "lea", '"a b"', "max", "noa", '"do\\"t"', '"two..dots"']]
+    assert peer.said("MAIL")[0].split(" SIZE")[0] == "MAIL FROM:<ada+paths@example.test>"
+
+
+def test_c031_c024_a_failure_goes_to_the_address_and_not_by_the_route(world):
+    world.send(LETTER, to=address("returned", "KiM"), sender="@a.test,@b.test:ada+returned@example.test")
+    report = world.wait_report("ada+returned@example.test")
+    assert list(report.recipients) == [address("returned", "KiM")]
+
+
+# ---- many recipients ----
+
+@pytest.mark.parametrize("name", ["limit-452", "limit-552"])
+def test_c152_too_many_recipients_go_in_later_transactions(world, name):
+    to = [address(name, f"kim{i}") for i in range(8)]
+    world.send(LETTER, to=to, sender="ada@example.test")
+    for one in to:
+        assert world.wait("deliver", to=one)[0]["attempt"] == 1
+        assert not world.records("defer", to=one)
+    peer = world.cases[name].peers[0]
+    assert peer.arrived() == to
+    assert [len(recipients) for _, recipients, _ in peer.messages] == [3, 3, 2]
+
+
+def test_c151_a_transaction_has_at_most_a_hundred_recipients(world):
+    to = sorted(address("hundreds", f"kim{i}") for i in range(250))
+    world.send(LETTER, to=to, sender="ada@example.test")
+    peer = world.cases["hundreds"].peers[0]
+    until(lambda: len(peer.arrived()) >= 250, "all of them")
+    assert peer.arrived() == to
+    assert sorted(len(recipients) for _, recipients, _ in peer.messages) == [50, 100, 100]
+
+
+def test_c058_c181_one_report_lists_those_that_failed(world):
+    to = [address("fates"), address("fates", "lea"), address("fates", "max"), address("fates2"),
+          address("fates2", "noa")]
+    world.send(LETTER, to=to, sender="ada+fates@example.test")
+    report = world.wait_report("ada+fates@example.test")
+    assert {name: block["Status"] for name, block in report.recipients.items()} == {
+        to[1]: "5.1.1", to[2]: "5.2.1", to[4]: "5.1.3"}
+    for one in [to[0], to[3]]:
+        world.wait("deliver", to=one)
+    assert len(world.reports_to("ada+fates@example.test")) == 1
+
+
+# ---- LMTP (RFC 2033 4.2) ----
+
+def test_c134_each_recipient_of_lmtp_has_its_own_reply(world):
+    to = [address("lmtp-each", local) for local in ["kim", "lea", "max"]]
+    world.send(LETTER, to=to, sender="ada+lmtp-each@example.test")
+    assert world.wait("deliver", to=to[0])[0]["attempt"] == 1
+    assert world.wait("defer", to=to[1])[0]["code"] == 450
+    assert world.wait("fail", to=to[2])[0]["code"] == 550
+    assert list(world.wait_report("ada+lmtp-each@example.test").recipients) == [to[2]]
+    world.wait("deliver", to=to[1])
+    assert world.cases["lmtp-each"].peers[0].arrived() == to[:2]
+
+
+@pytest.mark.parametrize("name, reason", [("lmtp-missing", "lost"), ("lmtp-silent", "timeout")])
+def test_c134_a_missing_reply_concerns_its_recipient_alone(world, name, reason):
+    to = [address(name, local) for local in ["kim", "lea", "max"]]
+    world.send(LETTER, to=to, sender="ada@example.test")
+    assert world.wait("deliver", to=to[0])[0]["attempt"] == 1
+    for one in to[1:]:
+        deferred = world.wait("defer", to=one)[0]
+        assert (deferred["stage"], deferred["reason"]) == ("final", reason)
+        assert world.wait("deliver", to=one)
+        assert world.wait("duplicate", to=one)
+    assert not world.records("duplicate", to=to[0])
+    assert world.cases[name].peers[0].arrived() == to
+
+
+# ---- one message after the other ----
+
+@pytest.mark.parametrize("name, charged", [("confirmed", True), ("enough", False), ("goes-after", None)])
+def test_c154_what_was_confirmed_is_not_sent_again(world, name, charged):
+    to = [address(name, local) for local in ["kim", "lea"]]
+    world.send(LETTER, to=to[0], sender="ada@example.test")
+    world.wait("deliver", to=to[0])
+    world.send(LETTER, to=to[1], sender="ada@example.test")
+    last = world.wait("deliver", to=to[1])[0]
+    assert world.cases[name].peers[0].arrived() == to
+    assert not world.records("defer", to=to[0])
+    # 421 to MAIL behind a transaction that was made: it had enough of the connection, not of this message.
+    if charged is not None:
+        assert (last["attempt"], len(world.records("defer", to=to[1]))) == ((2, 1) if charged else (1, 0))
+
+
+def test_c159_a_refused_sender_is_not_remembered_against_others(world):
+    peer = world.cases["not-you"].peers[0]
+    for sender, local in [("eve", "kim"), ("ada", "lea"), ("eve", "max"), ("ada", "noa")]:
+        world.send(LETTER, to=address("not-you", local), sender=f"{sender}@example.test")
+    for local in ["kim", "max"]:
+        assert world.wait("fail", to=address("not-you", local))[0]["code"] == 550
+    for local in ["lea", "noa"]:
+        assert world.wait("deliver", to=address("not-you", local))[0]["attempt"] == 1
+    assert len(peer.said("MAIL FROM:<eve")) == 2
+
+
+def test_c158_a_thousand_messages_do_not_make_a_thousand_connections(world):
+    with world.server.wire() as wire:
+        wire.ehlo()
+        for _ in range(1000):
+            wire.send(f"MAIL FROM:<ada@example.test>\r\nRCPT TO:<{address('dead')}>\r\nDATA\r\n")
+            assert [wire.reply().code for _ in range(3)] == [250, 250, 354]
+            wire.send(LETTER + b".\r\n")
+            assert wire.reply() == 250
+    # What came later went on meanwhile; nothing of it waits behind the dead.
+    world.send(LETTER, to=address("lively"), sender="ada@example.test")
+    world.wait("deliver", to=address("lively"))
+    assert 1 <= len(world.cases["dead"].peers[0].conversations) <= 5
+    assert any(record["state"] == "dead" for record in world.records("site"))
+
+
+# ---- who is told ----
+
+def test_c161_of_a_failure_of_a_null_reverse_path_the_postmaster_alone_is_told(world):
+    before = len(world.mail("bob"))
+    world.send(LETTER, to=address("null"), sender="")
+    world.wait("fail", to=address("null"))
+    until(lambda: len(world.mail("bob")) > before, "mail for the postmaster")
+    told = world.mail("bob")[before:]
+    assert len(told) == 1 and address("null") in told[0].as_string()
+    assert [record["to"] for record in world.records("report", about=world.records("fail", to=address("null"))[0]["id"])
+            ] == ["bob@example.test"]
+
+
+def test_c156_c157_c178_of_a_delay_and_then_of_its_end_the_sender_is_told(world):
+    sender = "ada+late@example.test"
+    world.send(LETTER, to=address("late"), sender=sender)
+    until(lambda: len(world.reports_to(sender)) == 2, "two reports")
+    told = {report.recipients[address("late")]["Action"]: report.recipients[address("late")]
+            for report in world.reports_to(sender)}
+    assert told["delayed"]["Status"] == "4.2.1" and told["delayed"]["Will-Retry-Until"]
+    assert told["failed"]["Status"] == "5.4.7" and not told["failed"]["Will-Retry-Until"]
+    failed = world.wait("fail", to=address("late"))[0]
+    assert failed["reason"] == "expired"
+    assert failed["attempt"] > 1
+
+
+def test_c162_every_message_has_its_end(world):
+    """Delivered, or returned: nothing is dropped in silence."""
+    for name in CASES:
+        for one in world.cases[name].addresses():
+            last = until(lambda one=one: world.records("deliver", to=one) or world.records("fail", to=one), one)[0]
+            assert world.wait("done", id=last["id"])
