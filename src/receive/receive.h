@@ -15,6 +15,7 @@ enum {
     RECEIVE_MEMORY_ALL = 64 * 1024 * 1024, /* content of all sessions in memory; when short, the bound shrinks */
     RECEIVE_IDS_BLOCK = 512,
     RECEIVE_LISTENERS_MAX = 256,
+    RECEIVE_LOTS = 256, /* what one getrandom() gives without fail (getrandom(2)) */
     RECEIVE_ACCEPT_REST_MSEC = 100,
 };
 
@@ -44,6 +45,8 @@ struct receive {
     uint32_t max_sessions;
     uint32_t in_content; /* sessions between DATA and their commit */
     uint64_t session_next;
+    char lots[RECEIVE_LOTS]; /* random octets for tokens, drawn many at a time */
+    size_t lots_left;
     /* ids in hand */
     uint64_t id_next;
     uint32_t ids_left;

@@ -183,6 +183,19 @@ static bool keep_recipients(struct transaction *tx)
     return true;
 }
 
+/* A system call for each token would cost more than the token. */
+static bool draw_token(struct receive *r, char *token, size_t n)
+{
+    if (r->lots_left < n) {
+        if (getrandom(r->lots, sizeof(r->lots), 0) != (ssize_t)sizeof(r->lots))
+            return false;
+        r->lots_left = sizeof(r->lots);
+    }
+    r->lots_left -= n;
+    memcpy(token, r->lots + r->lots_left, n);
+    return true;
+}
+
 static void commit(struct session *s)
 {
     /* While its recipients were expanded the queue that lent its file died. */
@@ -192,7 +205,7 @@ static void commit(struct session *s)
     }
     if (s->has_token) {
         memcpy(s->tx->token, s->token, sizeof(s->token));
-    } else if (getrandom(s->tx->token, sizeof(s->tx->token), 0) != (ssize_t)sizeof(s->tx->token)) {
+    } else if (!draw_token(s->receive, (char *)s->tx->token, sizeof(s->tx->token))) {
         refuse_storage(s, false);
         return;
     }
