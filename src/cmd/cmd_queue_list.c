@@ -76,6 +76,14 @@ static void put_state(const struct listing *l, const json_t *row, struct buf *ou
         buf_printf(out, " by %s", row_text_c(row, "account"));
 }
 
+/* Of an address literal: WORDS name it already, "203.0.113.99: connection timed out". */
+static bool says_host(struct str host, struct str words)
+{
+    struct str inside = host.n > 2 && host.p[0] == '[' ? str_slice(host, 1, host.n - 1) : STR_NONE;
+
+    return inside.n && str_starts(words, inside) && str_starts(str_skip(words, inside.n), STR(": "));
+}
+
 /*
  * What stands below: "mx1.example.net: 451 4.7.1 greylisted, try again later (6 attempts)"; of a held one why it is held.
  */
@@ -86,10 +94,12 @@ static void put_reason(const json_t *row, struct buf *out)
     struct str words = reply.n ? reply : row_text(row, "error");
 
     if (note.n || !words.n) {
+        if (note.n && str_eq(row_text(row, "reason"), STR("route")))
+            buf_add(out, STR("by the route of "));
         buf_add(out, note.n ? note : row_text(row, "reason"));
         return;
     }
-    if (host.n)
+    if (host.n && !says_host(host, words))
         buf_printf(out, "%.*s: ", STR_ARG(host));
     if (reply.n && row_has(row, "code"))
         buf_printf(out, "%" PRIu64 " ", row_number(row, "code"));

@@ -78,8 +78,11 @@ static void print_recipient(const json_t *row, const struct text_screen *screen,
         return;
     label(out, screen, "");
     piece(out, screen, "", row_text(row, "host"));
-    piece(out, screen, row_has(row, "host") ? "  " : "", row_text(row, "status"));
-    piece(out, screen, row_has(row, "status") || row_has(row, "host") ? " " : "", words);
+    buf_add_c(out, row_has(row, "host") ? "  " : "");
+    if (reply.n && row_has(row, "code"))
+        buf_printf(out, "%" PRIu64 " ", row_number(row, "code"));
+    piece(out, screen, "", row_text(row, "status"));
+    piece(out, screen, row_has(row, "status") ? " " : "", words);
     text_print(out, screen);
 }
 
