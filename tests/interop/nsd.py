@@ -13,7 +13,7 @@ from postfix import Unavailable, cache_folder
 
 CONFIG = """\
 server:
-    ip-address: 127.0.0.1
+    ip-address: {address}
     port: {port}
     username: ""
     zonesdir: "{folder}"
@@ -65,14 +65,15 @@ def free_port():
 
 
 class Nsd:
-    """Serves ZONES (name: file) on loopback until stop(). FOLDER is its to write in."""
+    """Serves ZONES (name: file) on a free port of loopback, or elsewhere, until stop(). FOLDER is its to write in."""
 
-    def __init__(self, folder, zones):
-        self.port = free_port()
+    def __init__(self, folder, zones, address="127.0.0.1", port=None):
+        self.address = address
+        self.port = port or free_port()
         self.log = os.path.join(folder, "nsd.log")
         config = os.path.join(folder, "nsd.conf")
         with open(config, "w", encoding="ascii") as out:
-            out.write(CONFIG.format(port=self.port, folder=folder))
+            out.write(CONFIG.format(address=address, port=self.port, folder=folder))
             for zone, path in zones.items():
                 out.write(f'zone:\n    name: "{zone}"\n    zonefile: "{path}"\n')
         with open(self.log, "wb") as log:
@@ -83,7 +84,7 @@ class Nsd:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.address, self.port), timeout=1).close()
                 return
             except OSError:
                 time.sleep(0.05)

@@ -16,7 +16,7 @@ import time
 FOLDERS = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "saved", "trace"]
 
 MASTER = """\
-127.0.0.1:{port} inet n - n - - smtpd
+{address}:{port} inet n - n - - smtpd
 pickup    unix n - n 60 1 pickup
 cleanup   unix n - n - 0 cleanup
 qmgr      unix n - n 300 1 qmgr
@@ -58,14 +58,14 @@ import_environment = LD_LIBRARY_PATH={package}/usr/lib/postfix MAIL_CONFIG TZ
 export_environment = LD_LIBRARY_PATH={package}/usr/lib/postfix MAIL_CONFIG TZ
 maillog_file = {work}/log/postfix.log
 maillog_file_prefixes = {work}
-inet_interfaces = 127.0.0.1
+inet_interfaces = {address}
 inet_protocols = ipv4
 myhostname = postfix.example.test
 mydestination =
 alias_maps =
 alias_database =
 local_recipient_maps =
-mynetworks = 127.0.0.0/8
+mynetworks = 127.0.0.0/8 10.99.0.0/24
 smtpd_peername_lookup = no
 smtpd_client_connection_count_limit = 0
 in_flow_delay = 0
@@ -167,16 +167,20 @@ class Accounts:
 
 
 class Postfix:
-    """A running Postfix on a port of 127.0.0.1. MORE is added to main.cf; {work} in it is its folder."""
+    """
+    A running Postfix on a free port of 127.0.0.1, or at another ADDRESS and PORT. MORE is added to main.cf; {work} in
+    it is its folder.
+    """
 
-    def __init__(self, more=""):
+    def __init__(self, more="", address="127.0.0.1", port=None):
         if os.getuid() != 0:
             raise Unavailable("a Postfix server needs root")
         self.package = fetch()
         self.accounts = Accounts()
         self.work = tempfile.mkdtemp(prefix="veredus-postfix-")
         os.chmod(self.work, 0o755)
-        self.port = free_port()
+        self.address = address
+        self.port = port or free_port()
         self.process = None
         self.make_folders()
         self.write_config(more)
@@ -195,7 +199,8 @@ class Postfix:
             os.chmod(path, mode)
 
     def write_config(self, more):
-        values = {"work": self.work, "package": self.package, "port": self.port}
+        values = {"work": self.work, "package": self.package, "address": self.address,
+                  "port": self.port}
         self.write("conf/master.cf", MASTER.format(**values))
         self.write("conf/main.cf", MAIN.format(more=more.format(**values), **values))
 
@@ -211,7 +216,7 @@ class Postfix:
         until = time.monotonic() + 20
         while time.monotonic() < until:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), 2) as probe:
+                with socket.create_connection((self.address, self.port), 2) as probe:
                     if probe.recv(3) == b"220":
                         return self
             except OSError:
