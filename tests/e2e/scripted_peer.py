@@ -159,7 +159,8 @@ class Conversation:
         self.answer(verb, line, "250 2.1.0 ok", taken)
 
     def on_rcpt(self, verb, line):
-        self.answer(verb, line, "250 2.1.5 ok",
+        usual = "503 5.5.1 MAIL first" if self.sender is None else "250 2.1.5 ok"
+        self.answer(verb, line, usual,
                     lambda: self.recipients.append(line[line.index("<") + 1:line.rindex(">")]))
 
     def on_data(self, verb, line):
@@ -192,6 +193,7 @@ class ScriptedPeer(Peer):
         self.lmtp = lmtp
         self.hold = hold
         self.conversations = []
+        self.faults = []  # of this peer itself: the test is wrong
         self.over = threading.Event()
         self.lock = threading.Lock()
         super().__init__()
@@ -215,6 +217,9 @@ class ScriptedPeer(Peer):
                 conversation.run()
             except (Over, OSError):
                 pass
+            except Exception as fault:
+                self.faults.append(fault)
+                raise
 
     def arrived(self):
         """Addresses that mail was taken for, one by one."""

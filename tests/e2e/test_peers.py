@@ -1,4 +1,4 @@
-"""Hosts that misbehave, one for each way of it, and what becomes of the mail for them (RFC 5321 4.2, 4.5.3.2, 4.5.4)."""
+"""Hosts that misbehave, one for each way of it, and what becomes of mail for them (RFC 5321 4.2, 4.5.3.2, 4.5.4)."""
 import dataclasses
 import email
 import json
@@ -70,9 +70,11 @@ TRIED_AGAIN = [
     case("stall-rcpt", {"RCPT": STALL}, "timeout rcpt 1s;", stage="rcpt", reason="timeout"),
     case("stall-data", {"DATA": STALL}, "timeout data 1s;", stage="data", reason="timeout"),
     case("stall-content", {"content": STALL}, "timeout block 1s;", octets=LARGE, stage="content", reason="timeout"),
-    case("stall-content-dots", {"content": STALL}, "timeout block 1s;", octets=DOTTED, stage="content", reason="timeout"),
+    case("stall-content-dots", {"content": STALL}, "timeout block 1s;", octets=DOTTED, stage="content",
+         reason="timeout"),
     case("stall-dot", {".": STALL}, "timeout final 1s;", in_doubt=True, stage="final", reason="timeout"),
-    case("drip-greeting", {"greeting": Dripping("220-\r\n")}, "timeout greeting 1s;", stage="greeting", reason="timeout"),
+    case("drip-greeting", {"greeting": Dripping("220-\r\n")}, "timeout greeting 1s;", stage="greeting",
+         reason="timeout"),
     case("drip-mail", {"MAIL": Dripping("2")}, "timeout mail 1s;", stage="mail", reason="timeout"),
     # Not now, at each stage (C159). What a greeting or EHLO says concerns the host, not the mail.
     case("greeting-421", {"greeting": "421 4.3.2 not now"}, stage="greeting", code=421, status="4.3.2"),
@@ -177,7 +179,7 @@ REFUSED = [
     # C086: a lone dot ends what the server begins though nobody is left.
     case("354-for-nobody", {"RCPT": "550 5.1.1 no", "DATA": "354 go on"}, stage="rcpt", code=550, status="5.1.1"),
     # What a peer cannot take is not given to it.
-    case("too-big", offers=("SIZE 1000",), octets=LETTER + b"x" * 900 + b"\r\n" + b"y" * 900 + b"\r\n", status="5.3.4", reason="too-big"),
+    case("too-big", offers=("SIZE 1000",), octets=LETTER + b"a line\r\n" * 200, status="5.3.4", reason="too-big"),
     case("no-8bit", offers=("PIPELINING",), octets=EIGHT_BIT, parameters=" BODY=8BITMIME", status="5.6.3",
          reason="conversion"),
     case("utf8-address", to=("gr\u00fcn",), parameters=" SMTPUTF8", status="5.6.7", reason="no-extension"),
@@ -190,7 +192,8 @@ REFUSED = [
 
 def own(name, *scripts, options="", **how):
     """A case without mail: its first connections go as SCRIPTS say."""
-    OWN[name] = lambda: Case(name, [ScriptedPeer(*scripts, **how)], options, scheme="lmtp" if how.get("lmtp") else "smtp")
+    scheme = "lmtp" if how.get("lmtp") else "smtp"
+    OWN[name] = lambda: Case(name, [ScriptedPeer(*scripts, **how)], options, scheme=scheme)
 
 
 def at_most(count, reply):
@@ -202,8 +205,32 @@ def refuses(**replies):
     return lambda talk, line: replies.get(re.search("<([^@]*)@", line)[1])
 
 
+def moody():
+    """
+    What is said is in the addresses: <ada+DATA-451.7@...> gets 451 to DATA, <x.RCPT-450.7@...> 450 to RCPT. 4yz is said
+    once to each address, 5yz always.
+    """
+    said = set()
+
+    def says(stage):
+        def reply(talk, line):
+            address = re.search("<([^>]*)>", line)[1] if "<" in line else talk.sender or ""
+            found = re.search(stage + r"-(\d+)\.", address)
+            if not found or (found[1][0] == "4" and address in said):
+                return None
+            said.add(address)
+            return f"{found[1]} as you wish"
+        return reply
+
+    return {"MAIL": says("MAIL"), "RCPT": says("RCPT"), "DATA": says("DATA"), ".": says("DOT")}
+
+
 OWN = {}
 LATE = "ada+late@example.test"
+MOODY = ["moody", "moody-one-by-one", "moody-lmtp"]
+own("moody", always=moody(), options="connections 2 start 2;")
+own("moody-one-by-one", always=moody(), offers=NO_PIPELINING, options="connections 2 start 2;")
+own("moody-lmtp", always=moody(), lmtp=True, options="connections 2 start 2;")
 own("limit-452", always={"RCPT": at_most(3, "452 4.5.3 too many recipients")})
 own("limit-552", always={"RCPT": at_most(3, "552 too many recipients")})
 own("hundreds")
@@ -256,6 +283,9 @@ class World:
         self.offset = 0
         self.known = []
         self.reports = {}
+
+    def peers(self):
+        return [peer for one in self.cases.values() for peer in one.peers if not isinstance(peer, int)]
 
     def read_log(self):
         with open(self.server.log_path, "rb") as log:
@@ -326,10 +356,9 @@ def world():
         yield built
     finally:
         built.server.close()
-        for one in cases.values():
-            for peer in one.peers:
-                if not isinstance(peer, int):
-                    peer.close()
+        for peer in built.peers():
+            peer.close()
+    assert not [fault for peer in built.peers() for fault in peer.faults]
 
 
 def address(name, local="Kim"):
@@ -607,6 +636,26 @@ def test_c158_a_thousand_messages_do_not_make_a_thousand_connections(world):
     assert any(record["state"] == "dead" for record in world.records("site"))
 
 
+@pytest.mark.parametrize("name", MOODY)
+def test_c087_c159_replies_are_for_those_that_they_were_said_of(world, name):
+    """Many messages on few connections, refused here and there: each arrives once, or fails, as was said of it."""
+    well, badly, ids = [], [], []
+    with world.server.wire() as wire:
+        wire.ehlo()
+        for number in range(42):
+            mood = ["x", "MAIL-451", "DATA-451", "DOT-451", "MAIL-550", "DATA-554", "DOT-554"][number % 7]
+            to = [address(name, f"{local}.{number}") for local in ["kim", "x.RCPT-450", "x.RCPT-550", "lea"]]
+            reply = wire.transaction(LETTER, to=to, sender=f"ada+{mood}.{number}@example.test")
+            assert reply == 250
+            ids.append(reply.id)
+            (badly if "-5" in mood else well).extend(to[:2] + to[3:])
+            badly.append(to[2])
+    until(lambda: set(ids) <= {record["id"] for record in world.records("done")}, "the end of all")
+    assert world.cases[name].peers[0].arrived() == sorted(well)
+    for event, expected in [("deliver", well), ("fail", badly)]:
+        assert sorted(r["to"] for r in world.records(event) if r["to"].endswith(f"@{name}.example")) == sorted(expected)
+
+
 # ---- who is told ----
 
 def test_c161_of_a_failure_of_a_null_reverse_path_the_postmaster_alone_is_told(world):
@@ -633,6 +682,8 @@ def test_c156_c157_c178_of_a_delay_and_then_of_its_end_the_sender_is_told(world)
 
 def test_c162_every_message_has_its_end(world):
     """Delivered, or returned: nothing is dropped in silence."""
+    world.wait("defer", to=address("stall-connect"))
+    world.cases["stall-connect"].peers[0].open()
     for name in CASES:
         for one in world.cases[name].addresses():
             last = until(lambda one=one: world.records("deliver", to=one) or world.records("fail", to=one), one)[0]
