@@ -54,6 +54,7 @@ static void its_end_is_a_QUIT_whose_reply_is_awaited_C155(void **state)
     go_on();
     assert_int_equal(seen(IPC_CONNECTION_CLOSED)->name, 1);
     assert_true(seen(IPC_CONNECTION_CLOSED)->flag);
+    /* C143: by the name of the configuration, which is a full one or an error (config/values_test). */
     assert_heard(0, "EHLO mail.example.org\r\n|MAIL FROM:<carol@example.org> SIZE=27\r\n"
                     "RCPT TO:<anna1@example.net>\r\nDATA\r\n||QUIT\r\n|");
     play_close();
