@@ -301,7 +301,7 @@ void report_begin(struct message *m)
     struct queue *q = m->queue;
     struct reporting *rep;
 
-    if (!m->content || !m->content->arena) {
+    if (!message_has_content(m)) {
         message_ready(m);
         return;
     }
@@ -314,6 +314,7 @@ void report_begin(struct message *m)
             wait_for_digest(m);
             return;
         }
+        postmaster_is_told(q);
     }
     rep = calloc(1, sizeof(*rep));
     if (rep) {
@@ -708,8 +709,6 @@ static void stands(struct message *m, const struct draft *d)
     };
 
     m->queue->reports++;
-    if (d->kind == MESSAGE_REPORT_DOUBLE)
-        postmaster_is_told(m->queue);
     record_report(d->report, m, "dsn", actions[d->kind], d->n_numbers, str_from_c(d->to));
     message_ready(d->report);
 }

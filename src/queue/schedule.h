@@ -88,6 +88,7 @@ struct turn {
     char *key;
     struct list entries;
     long deficit; /* recipients it may still send before the next has its turn */
+    bool served;  /* it is its turn, and it has had its share of this round */
 };
 
 /* One message at one next hop. */

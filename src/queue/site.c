@@ -177,7 +177,7 @@ static struct turn *turn_new(struct site *site, struct str key)
 /* Who sends: the domain of the reverse-path; without one the client (DESIGN 6: fair). */
 static struct str sender_of(const struct message *m)
 {
-    const struct envelope *e = m->content && m->content->arena ? &m->content->envelope : NULL;
+    const struct envelope *e = message_has_content(m) ? &m->content->envelope : NULL;
     const char *at = e && e->sender.n ? memrchr(e->sender.p, '@', e->sender.n) : NULL;
 
     if (at)
@@ -230,9 +230,12 @@ static struct entry *next_entry(struct site *site, size_t max)
     while (!list_empty(&site->turns)) {
         struct turn *t = CONTAINER_OF(site->turns.next, struct turn, of_site);
         struct entry *e = CONTAINER_OF(t->entries.next, struct entry, node);
+        if (!t->served)
+            t->deficit += QUANTUM;
+        t->served = true;
         if (t->deficit >= (long)least(e->n, max))
             return e;
-        t->deficit += QUANTUM;
+        t->served = false;
         list_remove(&t->of_site);
         list_append(&site->turns, &t->of_site);
     }
@@ -369,7 +372,7 @@ void site_pump(struct site *site)
         return;
     }
     while ((e = next_entry(site, max ? max : 1))) {
-        if (!e->message->content)
+        if (!message_has_content(e->message))
             read_back(e);
         else if (!lease_next(site, e, max ? max : 1))
             break;

@@ -1,0 +1,718 @@
+/*
+ * tests/simulate/schedule.c -- the schedule on a simulated clock: who is tried when, and who waits for whom (DESIGN 6).
+ *
+ * The real queue and spool; receive, lookup, resolve and one send process are played, and answer at once as each test
+ * tells them to.
+ */
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/parse.h"
+#include "core/num.h"
+#include "queue/queue.h"
+#include "spool/engine.h"
+#include "tests/simulate/disk.h"
+#include "tests/simulate/loop.h"
+#include "tests/simulate/wire.h"
+
+enum { CONNECTIONS_MAX = 256, SEEN_MAX = 30000, HOUR = 3600 * 1000, MINUTE = 60 * 1000 };
+
+/* What was sent, in order. */
+struct seen {
+    uint64_t id;
+    uint32_t count; /* recipients of the transfer */
+    int64_t at_msec;
+    bool report;
+    char sender[40];
+    char to[40];
+};
+
+static struct {
+    struct sim_disk *disk;
+    struct spool_clock clock;
+    struct io_loop *loop;
+    struct arena *arena;
+    struct config_bundle bundle;
+    struct worker worker;
+    struct ipc_channel *receive, *lookup, *resolve, *send;
+    uint64_t connections[CONNECTIONS_MAX];
+    size_t open_most;
+    /* how they answer */
+    bool host_is_dead;
+    enum ipc_plan plan;
+    enum ipc_result result;
+    bool holds_back; /* transfers are not answered until asked for */
+    struct {
+        uint64_t lease, id;
+        uint32_t numbers[300];
+        size_t n;
+    } open[64];
+    size_t n_open;
+    /* what was seen */
+    struct seen seen[SEEN_MAX];
+    size_t n_seen;
+    unsigned opens, plans;
+    uint64_t committed;
+    char body[1 << 16]; /* of the last report */
+} play;
+
+static struct queue *queue(void)
+{
+    return play.worker.state;
+}
+
+/* ---- the spool by hand ---- */
+
+static int64_t play_utc(const struct spool_clock *clock)
+{
+    (void)clock;
+    return io_wall_msec();
+}
+
+static int64_t play_boot(const struct spool_clock *clock)
+{
+    (void)clock;
+    return io_now_msec(play.loop) * 1000;
+}
+
+struct spool *__real_spool_open(const struct spool_options *options, struct err *err);
+struct spool *__wrap_spool_open(const struct spool_options *options, struct err *err);
+struct spool *__wrap_spool_open(const struct spool_options *options, struct err *err)
+{
+    struct spool_options small = *options;
+
+    small.segment_octets = 1 << 22;
+    small.min_free_percent = 0;
+    small.ride_msec = 1;
+    small.manual = true;
+    small.disk = &play.disk->disk;
+    small.clock = &play.clock;
+    return __real_spool_open(&small, err);
+}
+
+struct spool_disk *__wrap_spool_disk_open(const char *path, struct err *err);
+struct spool_disk *__wrap_spool_disk_open(const char *path, struct err *err)
+{
+    (void)path;
+    (void)err;
+    return &play.disk->disk;
+}
+
+/* ---- the others ---- */
+
+static void lookup_hears(const struct ipc_message *m)
+{
+    if (m->type == IPC_EXPAND_ASK) {
+        wire_say(&play.worker, play.lookup, IPC_EXPAND_ANSWER,
+                 &(struct ipc_expand_answer){ .ticket = m->expand_ask.ticket, .refused = 1 });
+        return;
+    }
+    bool ours = str_eq(m->route_ask.domain, STR("ours.example"));
+    bool held = str_eq(m->route_ask.domain, STR("held.example")) && !m->route_ask.released;
+    wire_say(&play.worker, play.lookup, IPC_ROUTE_ANSWER,
+             &(struct ipc_route_answer){
+                 .ticket = m->route_ask.ticket,
+                 .generation = play.worker.generation,
+                 .route = ours ? 0 : held ? 1 : (uint32_t)play.worker.config->n_routes - 1,
+                 .domain_index = ours ? 0 : IPC_NO_DOMAIN,
+                 .user = m->route_ask.local,
+                 .domain = m->route_ask.domain,
+                 .rule = STR("default"),
+             });
+}
+
+static void resolve_hears(const struct ipc_message *m)
+{
+    struct buf octets = BUF_INIT(4096);
+    char name[300];
+    struct route_plan_address address = { .port = 25, .address = { .family = IP_V4 } };
+    struct route_plan plan = { .addresses = &address, .n = 1 };
+
+    play.plans++;
+    snprintf(name, sizeof(name), "mx.%.*s", STR_ARG(m->plan_ask.domain));
+    address.host = str_from_c(name);
+    assert_true(route_plan_encode(&octets, &plan));
+    wire_say(&play.worker, play.resolve, IPC_PLAN_ANSWER,
+             &(struct ipc_plan_answer){
+                 .ticket = m->plan_ask.ticket,
+                 .status = (uint8_t)play.plan,
+                 .generation = play.worker.generation,
+                 .reason = LOG_REASON_DNS,
+                 .keep_msec = HOUR,
+                 .plan = buf_str(&octets),
+                 .code = STR("4.4.3"),
+                 .text = STR("no answer from DNS"),
+             });
+    buf_done(&octets);
+}
+
+static size_t connection_place(uint64_t id)
+{
+    size_t i = 0;
+
+    while (i < CONNECTIONS_MAX && play.connections[i] != id)
+        i++;
+    return i;
+}
+
+static size_t connections_open(void)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+        n += play.connections[i] != 0;
+    return n;
+}
+
+static void opened(const struct ipc_open_ask *ask)
+{
+    struct ipc_open_answer a = { .connection = ask->connection };
+
+    play.opens++;
+    if (play.host_is_dead) {
+        a.status = IPC_TEMP;
+        a.stage = SMTP_STAGE_CONNECT;
+        a.reason = LOG_REASON_CONNECT;
+        a.text = STR("192.0.2.1: connection timed out");
+    } else {
+        play.connections[connection_place(0)] = ask->connection;
+        play.open_most = connections_open() > play.open_most ? connections_open() : play.open_most;
+    }
+    wire_say(&play.worker, play.send, IPC_OPEN_ANSWER, &a);
+}
+
+static void tell(uint64_t lease, uint64_t id, const uint32_t *numbers, size_t n, uint8_t result)
+{
+    struct buf results = BUF_INIT(1 << 16);
+
+    for (size_t i = 0; i < n; i++) {
+        char fixed[13] = { 0 };
+        le32_put(fixed, numbers[i]);
+        fixed[4] = (char)result;
+        fixed[5] = SMTP_STAGE_FINAL;
+        buf_add(&results, str_of(fixed, sizeof(fixed)));
+    }
+    wire_say(&play.worker, play.send, IPC_TRANSFERRED,
+             &(struct ipc_transferred){ .lease = lease, .id = id, .count = (uint32_t)n, .results = buf_str(&results) });
+    buf_done(&results);
+}
+
+static void see(const struct ipc_transfer *t)
+{
+    struct seen *s = &play.seen[play.n_seen++];
+    struct str first = str_slice(t->recipients, 6, 6 + (size_t)le16_get(t->recipients.p + 4));
+
+    assert_true(play.n_seen < SEEN_MAX);
+    *s = (struct seen){ .id = t->id, .count = t->count, .at_msec = io_now_msec(play.loop), .report = !t->sender.n };
+    snprintf(s->sender, sizeof(s->sender), "%.*s", STR_ARG(t->sender));
+    snprintf(s->to, sizeof(s->to), "%.*s", STR_ARG(first));
+    if (!t->sender.n)
+        snprintf(play.body, sizeof(play.body), "%.*s", STR_ARG(t->body));
+}
+
+static void transferred(const struct ipc_transfer *t)
+{
+    uint32_t numbers[300];
+    struct str rest = t->recipients;
+    size_t n = 0;
+
+    if (connection_place(t->connection) == CONNECTIONS_MAX) {
+        wire_say(&play.worker, play.send, IPC_TRANSFERRED, &(struct ipc_transferred){ .lease = t->lease, .id = t->id });
+        return;
+    }
+    see(t);
+    for (; n < t->count; n++) {
+        numbers[n] = le32_get(rest.p);
+        rest = str_skip(rest, 6 + (size_t)le16_get(rest.p + 4));
+    }
+    if (!play.holds_back) {
+        tell(t->lease, t->id, numbers, n, (uint8_t)play.result);
+        return;
+    }
+    assert_true(play.n_open < ARRAY_LEN(play.open));
+    play.open[play.n_open].lease = t->lease;
+    play.open[play.n_open].id = t->id;
+    play.open[play.n_open].n = n;
+    memcpy(play.open[play.n_open++].numbers, numbers, n * sizeof(*numbers));
+}
+
+static void send_hears(const struct ipc_message *m)
+{
+    if (m->type == IPC_OPEN_ASK) {
+        opened(&m->open_ask);
+    } else if (m->type == IPC_TRANSFER) {
+        transferred(&m->transfer);
+    } else if (m->type == IPC_CLOSE_CONNECTION) {
+        play.connections[connection_place(m->close_connection.connection)] = 0;
+        wire_say(&play.worker, play.send, IPC_CONNECTION_CLOSED,
+                 &(struct ipc_connection_closed){ .connection = m->close_connection.connection, .orderly = 1 });
+    }
+}
+
+static void receive_hears(const struct ipc_message *m)
+{
+    if (m->type == IPC_COMMIT_ANSWER) {
+        assert_int_equal(m->commit_answer.status, IPC_STORED);
+        play.committed++;
+    }
+}
+
+static void nobody_hears(const struct ipc_message *m)
+{
+    (void)m;
+}
+
+static bool hear(struct ipc_channel *c, void (*hears)(const struct ipc_message *m))
+{
+    struct ipc_message m;
+    bool any = false;
+
+    while (wire_next(c, &m)) {
+        hears(&m);
+        wire_took(c);
+        any = true;
+    }
+    return any;
+}
+
+static bool spool_moves(void)
+{
+    int64_t until = 0;
+    bool moved = spool_step_content(queue()->spool) == SPOOL_STEP_DONE;
+    enum spool_step step = spool_step_commit(queue()->spool, &until);
+
+    moved = spool_step_upkeep(queue()->spool, &until) == SPOOL_STEP_DONE || moved || step == SPOOL_STEP_DONE;
+    if (step == SPOOL_STEP_WAIT) {
+        sim_loop_pass(play.loop, 1);
+        moved = true;
+    }
+    return moved;
+}
+
+/* Until nobody has anything to do at this time. */
+static void settle(void)
+{
+    bool moved = true;
+
+    for (unsigned i = 0; moved && i < 1000000; i++) {
+        sim_loop_turn(play.loop);
+        moved = hear(play.receive, receive_hears);
+        moved = hear(play.lookup, lookup_hears) || moved;
+        moved = hear(play.resolve, resolve_hears) || moved;
+        moved = hear(play.send, send_hears) || moved;
+        moved = hear(play.worker.main, nobody_hears) || moved;
+        moved = spool_moves() || moved;
+    }
+    assert_false(moved);
+}
+
+static void pass(int64_t msec)
+{
+    int64_t end = io_now_msec(play.loop) + msec;
+
+    for (int64_t next; (next = sim_loop_next(play.loop)) >= 0 && next <= end;) {
+        sim_loop_pass(play.loop, next > io_now_msec(play.loop) ? next - io_now_msec(play.loop) : 0);
+        settle();
+    }
+    if (end > io_now_msec(play.loop))
+        sim_loop_pass(play.loop, end - io_now_msec(play.loop));
+    settle();
+}
+
+/* ---- messages ---- */
+
+static uint64_t give(const char *sender, const char *domain, size_t n)
+{
+    struct arena *a = arena_new(8 << 20);
+    struct envelope_recipient *r = ARENA_NEW_ARRAY(a, n, struct envelope_recipient);
+    struct buf envelope = BUF_INIT(4 << 20);
+    struct queue_id id;
+    char token[SPOOL_TOKEN_OCTETS] = { 0 };
+
+    assert_true(spool_take_ids(queue()->spool, 1, &id));
+    memcpy(token, &id, sizeof(id));
+    for (size_t i = 0; i < n; i++) {
+        r[i] = (struct envelope_recipient){ .number = (uint32_t)i + 1, .domain = str_from_c(domain) };
+        r[i].local = arena_printf(a, "r%zu", i);
+        r[i].original = arena_printf(a, "r%zu@%s", i, domain);
+    }
+    assert_true(envelope_encode(&envelope, &(struct envelope){ .sender = str_from_c(sender),
+                                                               .header_octets = 14,
+                                                               .recipients = r,
+                                                               .n_recipients = n }));
+    wire_say(&play.worker, play.receive, IPC_COMMIT_ASK,
+             &(struct ipc_commit_ask){
+                 .id = id.n,
+                 .token = str_of(token, sizeof(token)),
+                 .envelope = buf_str(&envelope),
+                 .head = STR("Received: x\r\n"),
+                 .body = STR("Subject: y\r\n\r\nz\r\n"),
+             });
+    buf_done(&envelope);
+    arena_free(a);
+    return id.n;
+}
+
+static struct message *message_of(uint64_t id)
+{
+    return message_find(queue(), (struct queue_id){ id });
+}
+
+static size_t seen_of(uint64_t id)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < play.n_seen; i++)
+        n += play.seen[i].id == id;
+    return n;
+}
+
+static size_t reports_seen(void)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < play.n_seen; i++)
+        n += play.seen[i].report;
+    return n;
+}
+
+/* ---- begin and end ---- */
+
+static void queue_begins(void)
+{
+    struct err err = { 0 };
+
+    play.worker.n_peers = 0;
+    play.worker.state = NULL;
+    if (!queue_service.start(&play.worker, &err) || !queue_service.run(&play.worker, &err))
+        fail_msg("%s", err.text);
+    play.worker.main = wire_new(&play.worker, PROCESS_MAIN, 0);
+    play.receive = wire_new(&play.worker, PROCESS_RECEIVE, 1);
+    play.lookup = wire_new(&play.worker, PROCESS_LOOKUP, 2);
+    play.resolve = wire_new(&play.worker, PROCESS_RESOLVE, 3);
+    play.send = wire_new(&play.worker, PROCESS_SEND, 4);
+    wire_say(&play.worker, play.send, IPC_KEPT_END, &(struct ipc_kept_end){ 0 });
+    settle();
+}
+
+static void begin(const char *more)
+{
+    static const struct config_reader reader = { .facts = { .fqdn = STR_INIT("mail.example.org") } };
+    struct config_source source = { .n_overrides = 1 };
+    struct config_diagnostics diag = { 0 };
+    struct err err = { 0 };
+    struct str text;
+
+    memset(&play, 0, sizeof(play));
+    play.arena = arena_new(64 << 20);
+    text = arena_printf(play.arena,
+                        "hostname mail.example.org; spool /nowhere; min-free 0; postmaster post@ours.example;"
+                        "domain ours.example { users any; deliver lmtp://10.0.0.2:24; } route held.example hold; %s",
+                        more);
+    source.overrides = &text;
+    play.loop = io_loop_new(&err);
+    sim_loop_set_utc(play.loop, 1795340000000);
+    play.clock = (struct spool_clock){ .utc_msec = play_utc, .boot_usec = play_boot };
+    play.disk = sim_disk_new(1);
+    play.worker = (struct worker){ .service = &queue_service, .loop = play.loop, .generation = 1, .instance = 5 };
+    if (!config_bundle_record(&play.bundle, &source, &reader, play.arena) ||
+        !config_parse_bundle(&play.bundle, play.arena, &play.worker.config, &diag)) {
+        struct buf words = BUF_INIT(4096);
+        config_diagnostics_render(&diag, &words);
+        fail_msg("%.*s", STR_ARG(buf_str(&words)));
+    }
+    queue_begins();
+}
+
+static void end(void)
+{
+    sim_loop_forget(play.loop);
+    spool_die(queue()->spool);
+    sim_disk_end(play.disk, SIM_END_PROCESS);
+}
+
+/* ---- promises ---- */
+
+static void attempts_follow_the_schedule_and_the_last_is_at_the_deadline(void **state)
+{
+    static const int64_t waits[] = { MINUTE, 5 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 4 * HOUR, 4 * HOUR };
+
+    begin("");
+    play.result = IPC_TEMP;
+    uint64_t id = give("s@sender.example", "d.example", 1);
+    settle();
+    assert_int_equal(seen_of(id), 1);
+    int64_t began = play.seen[0].at_msec;
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        if (seen_of(id) == i + 1)
+            pass(waits[i] * 12 / 10);
+        assert_true(seen_of(id) >= i + 2);
+        /* C156: not before its time, nor long after it; a tenth to either side. */
+        int64_t waited = play.seen[i + 1].at_msec - play.seen[i].at_msec;
+        assert_true(waited >= waits[i] * 9 / 10 && waited <= waits[i] * 11 / 10 + 1000);
+    }
+    /* C157: given up after five days, by an attempt that failed then, and its sender is told (C160). */
+    play.n_seen = 0;
+    pass(5 * 24 * (int64_t)HOUR);
+    assert_null(message_of(id));
+    assert_true(reports_seen() > 0);
+    int64_t last = 0;
+    for (size_t i = 0; i < play.n_seen; i++)
+        if (play.seen[i].id == id)
+            last = play.seen[i].at_msec;
+    assert_true(last >= began + 5 * 24 * (int64_t)HOUR - MINUTE && last <= began + 5 * 24 * (int64_t)HOUR + MINUTE);
+    assert_non_null(strstr(play.body, "Status: 5.4.7"));
+    end();
+}
+
+static void a_clock_that_leaps_bounces_nothing(void **state)
+{
+    begin("");
+    play.result = IPC_TEMP;
+    uint64_t id = give("s@sender.example", "d.example", 1);
+    settle();
+    sim_loop_set_utc(play.loop, io_wall_msec() + 30 * 24 * (int64_t)HOUR);
+    pass(2 * HOUR);
+    assert_non_null(message_of(id));
+    assert_int_equal(reports_seen(), 0);
+    /* Nor over a restart: a first failure ends nothing that came from disk. */
+    sim_loop_forget(play.loop);
+    spool_die(queue()->spool);
+    sim_disk_end(play.disk, SIM_END_PROCESS);
+    queue_begins();
+    pass(10 * MINUTE);
+    assert_non_null(message_of(id));
+    assert_int_equal(reports_seen(), 0);
+    end();
+}
+
+/* C158: a thousand messages for a dead host are a probe each dead-host time, and no record and no attempt each. */
+static void a_dead_host_with_a_thousand_messages_costs_a_probe(void **state)
+{
+    begin("");
+    play.host_is_dead = true;
+    for (int i = 0; i < 1000; i++)
+        give("s@sender.example", "d.example", 1);
+    settle();
+    unsigned first = play.opens;
+    assert_true(first <= 5);
+    pass(HOUR);
+    assert_true(play.opens - first <= 13);
+    size_t tried = 0;
+    for (size_t i = 0; i < queue()->index_room; i++)
+        tried += queue()->index[i] && queue()->index[i]->recipients[0].attempts > 0;
+    assert_true(tried <= play.opens);
+    assert_int_equal(queue()->n_messages, 1000);
+    /* It comes back: the next probe finds it, and all go. */
+    play.host_is_dead = false;
+    pass(6 * MINUTE);
+    assert_true(play.n_seen > 900);
+    pass(HOUR);
+    assert_int_equal(queue()->n_messages, 0);
+    end();
+}
+
+/* The probe that fails is the attempt of all that waited too long; expiry without one there is not. */
+static void what_waits_at_a_dead_host_is_given_up_by_a_probe(void **state)
+{
+    begin("expire 1h; delay-warning off;");
+    play.host_is_dead = true;
+    for (int i = 0; i < 50; i++)
+        give("", "d.example", 1);
+    settle();
+    pass(HOUR - 10 * MINUTE);
+    assert_int_equal(queue()->n_messages, 50);
+    pass(30 * MINUTE);
+    size_t waiting = 0;
+    for (size_t i = 0; i < queue()->index_room; i++)
+        if (queue()->index[i])
+            waiting += message_count(queue()->index[i], PROGRESS_WAITING) &&
+                       queue()->index[i]->content && !queue()->index[i]->content->envelope.report;
+    assert_true(waiting <= 1);
+    end();
+}
+
+static void dns_that_is_away_charges_nobody(void **state)
+{
+    begin("");
+    play.plan = IPC_PLAN_OUTAGE;
+    uint64_t id = give("s@sender.example", "d.example", 1);
+    settle();
+    pass(24 * (int64_t)HOUR);
+    assert_int_equal(message_of(id)->recipients[0].attempts, 0);
+    assert_true(play.plans <= 24 * 3600 / 15 + 2);
+    play.plan = IPC_PLAN_OK;
+    pass(MINUTE);
+    assert_null(message_of(id));
+    assert_int_equal(seen_of(id), 1);
+    end();
+}
+
+static size_t place_of(uint64_t id)
+{
+    size_t i = 0;
+
+    while (i < play.n_seen && play.seen[i].id != id)
+        i++;
+    return i;
+}
+
+static void answer_one(void)
+{
+    assert_true(play.n_open > 0);
+    uint64_t lease = play.open[0].lease, id = play.open[0].id;
+    uint32_t numbers[300];
+    size_t n = play.open[0].n;
+    memcpy(numbers, play.open[0].numbers, n * sizeof(*numbers));
+    memmove(&play.open[0], &play.open[1], --play.n_open * sizeof(play.open[0]));
+    tell(lease, id, numbers, n, IPC_OK);
+    settle();
+}
+
+static void one_message_is_not_behind_thousands_of_another_sender(void **state)
+{
+    begin("connections 2 start 2;");
+    play.holds_back = true;
+    for (int i = 0; i < 3000; i++)
+        give("bulk@many.example", "d.example", 1);
+    settle();
+    for (int i = 0; i < 20; i++)
+        answer_one();
+    uint64_t id = give("anna@few.example", "d.example", 1);
+    settle();
+    size_t before = play.n_seen;
+    for (int i = 0; i < 20; i++)
+        answer_one();
+    assert_true(place_of(id) < before + 12);
+    end();
+}
+
+static void one_recipient_is_not_behind_ten_thousand(void **state)
+{
+    begin("connections 2 start 2;");
+    play.holds_back = true;
+    give("list@same.example", "d.example", 10000);
+    settle();
+    uint64_t id = give("anna@same.example", "d.example", 1);
+    settle();
+    for (int i = 0; i < 4; i++)
+        answer_one();
+    assert_true(place_of(id) < 12);
+    /* C151: a hundred recipients a transaction. */
+    assert_int_equal(play.seen[0].count, 100);
+    end();
+}
+
+static void no_more_connections_than_the_window_and_they_are_used_again(void **state)
+{
+    begin("connections 20 start 5; reuse 50 10s;");
+    play.holds_back = true;
+    for (int i = 0; i < 40; i++)
+        give("s@sender.example", "d.example", 1);
+    settle();
+    assert_int_equal(connections_open(), 5);
+    play.holds_back = false;
+    while (play.n_open)
+        answer_one();
+    for (int i = 0; i < 2000; i++)
+        give("s@sender.example", "d.example", 1);
+    settle();
+    assert_int_equal(queue()->n_messages, 0);
+    assert_true(play.open_most <= 20 && play.opens >= 2040 / 50 && play.opens <= 2040 / 50 + 25);
+    pass(11000);
+    assert_int_equal(connections_open(), 0);
+    end();
+}
+
+/* C170 and FACE: our own users are told after four hours, once; strangers are not. */
+static void our_users_are_told_of_a_delay_once(void **state)
+{
+    begin("");
+    play.host_is_dead = true;
+    give("anna@ours.example", "d.example", 1);
+    give("s@sender.example", "e.example", 1);
+    settle();
+    pass(4 * HOUR - MINUTE);
+    assert_int_equal(play.n_seen, 0);
+    play.host_is_dead = false;
+    play.plan = IPC_PLAN_OK;
+    queue()->schedule.next_send = 0;
+    play.result = IPC_TEMP;
+    pass(3 * MINUTE);
+    assert_int_equal(reports_seen() > 0, 1);
+    assert_non_null(strstr(play.body, "Action: delayed"));
+    assert_non_null(strstr(play.body, "anna@ours.example"));
+    size_t reports = 0;
+    for (size_t i = 0; i < play.n_seen; i++)
+        reports += play.seen[i].report && strstr(play.seen[i].to, "s@sender") != NULL;
+    assert_int_equal(reports, 0);
+    end();
+}
+
+static size_t with_word(const char *to)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < play.n_seen; i++)
+        n += play.seen[i].report && strstr(play.seen[i].to, to);
+    return n;
+}
+
+/* C161: what cannot be returned is told to the postmaster, twenty in an hour, and then in one digest. */
+static void reports_that_cannot_be_returned_become_a_digest(void **state)
+{
+    begin("");
+    play.result = IPC_PERM;
+    for (int i = 0; i < 30; i++)
+        give("", "d.example", 1);
+    for (int i = 0; i < 60; i++) {
+        settle();
+        /* What goes to the postmaster arrives. */
+        play.result = queue()->n_messages <= 40 ? IPC_OK : IPC_PERM;
+    }
+    assert_int_equal(with_word("post@ours.example"), QUEUE_POSTMASTER_HOUR);
+    assert_int_equal(queue()->n_messages, 30 - QUEUE_POSTMASTER_HOUR);
+    play.result = IPC_OK;
+    pass(HOUR + MINUTE);
+    assert_int_equal(with_word("post@ours.example"), QUEUE_POSTMASTER_HOUR + 1);
+    assert_int_equal(queue()->n_messages, 0);
+    end();
+}
+
+static void what_a_route_holds_waits_until_it_is_released(void **state)
+{
+    begin("");
+    uint64_t id = give("s@sender.example", "held.example", 1);
+    settle();
+    pass(6 * 24 * (int64_t)HOUR);
+    assert_int_equal(message_of(id)->state, MESSAGE_HELD);
+    assert_int_equal(play.n_seen, 0);
+    struct ipc_channel *control = wire_new(&play.worker, PROCESS_CONTROL, 9);
+    wire_say(&play.worker, control, IPC_QUEUE_ACT_ASK, &(struct ipc_queue_act_ask){ .verb = IPC_ACT_RELEASE });
+    settle();
+    assert_int_equal(seen_of(id), 1);
+    assert_null(message_of(id));
+    end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attempts_follow_the_schedule_and_the_last_is_at_the_deadline),
+        cmocka_unit_test(a_clock_that_leaps_bounces_nothing),
+        cmocka_unit_test(a_dead_host_with_a_thousand_messages_costs_a_probe),
+        cmocka_unit_test(what_waits_at_a_dead_host_is_given_up_by_a_probe),
+        cmocka_unit_test(dns_that_is_away_charges_nobody),
+        cmocka_unit_test(one_message_is_not_behind_thousands_of_another_sender),
+        cmocka_unit_test(one_recipient_is_not_behind_ten_thousand),
+        cmocka_unit_test(no_more_connections_than_the_window_and_they_are_used_again),
+        cmocka_unit_test(our_users_are_told_of_a_delay_once),
+        cmocka_unit_test(reports_that_cannot_be_returned_become_a_digest),
+        cmocka_unit_test(what_a_route_holds_waits_until_it_is_released),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
