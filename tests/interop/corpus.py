@@ -72,14 +72,11 @@ def check(sent, arrived, hops, control=None):
     what a peer that mends what it gets makes of that message when it has it from nobody but its author. The number
     of messages that the peer changed.
     """
-    def missing():
-        return [name for number, (name, _) in enumerate(sent) if not arrived(number)]
-    until(lambda: not missing(), lambda: f"the arrival of {missing()}", 60)
-    twice = [name for number, (name, _) in enumerate(sent) if len(arrived(number)) != 1]
-    assert not twice, twice
+    found = [until(lambda n=number: arrived(n), f"the arrival of {name}", 60) for number, (name, _) in enumerate(sent)]
+    counts = {name: len(got) for (name, _), got in zip(sent, found)}
+    assert set(counts.values()) == {1}, counts
     changed = []
-    for number, (name, octets) in enumerate(sent):
-        got = arrived(number)[0]
+    for number, ((name, octets), (got,)) in enumerate(zip(sent, found)):
         if not is_exact(octets, got, hops):
             changed.append(name)
             made = control and control(number)[0]

@@ -65,13 +65,20 @@ class Network:
         ip("link set cable up")
 
     @contextlib.contextmanager
-    def on_the_other_side(self):
-        """What is started and opened in here belongs to the other host."""
-        call("setns", self.there, CLONE_NEWNET)
+    def inside(self, namespace):
+        call("setns", namespace, CLONE_NEWNET)
         try:
             yield
         finally:
             call("setns", self.here, CLONE_NEWNET)
+
+    def on_the_other_side(self):
+        """What is started and opened in here belongs to the other host."""
+        return self.inside(self.there)
+
+    def outside(self):
+        """Where the package archive is."""
+        return self.inside(self.home)
 
     def close(self):
         call("setns", self.home, CLONE_NEWNET)

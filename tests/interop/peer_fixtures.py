@@ -48,9 +48,10 @@ def start_peer(network):
     made = []
 
     def start(make):
-        with network.on_the_other_side():
+        with network.outside():
             peer = or_skip(make)
             made.append(peer)
+        with network.on_the_other_side():
             return or_skip(peer.start)
 
     yield start
@@ -68,6 +69,8 @@ def serve(network, tmp_path_factory):
         path = os.path.join(folder, "test")
         with open(path, "w", encoding="ascii") as out:
             out.write(ZONE.format(names=NAMES, more=more))
+        with network.outside():
+            or_skip(nsd.program)
         with network.on_the_other_side():
             servers.append(or_skip(lambda: nsd.Nsd(folder, {"test": path, **zones}, NAMES, 53)))
 

@@ -86,21 +86,31 @@ def cache_folder():
     return folder
 
 
+def unpack(name, packages, program):
+    """The folder NAME with PROGRAM in it, of Debian's PACKAGES; downloads them once."""
+    try:
+        folder = os.path.join(cache_folder(), name)
+        if not os.path.exists(os.path.join(folder, program)):
+            with tempfile.TemporaryDirectory() as load:
+                subprocess.run(["apt-get", "download", *packages], cwd=load, check=True, timeout=120,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                unpacked = os.path.join(load, "unpacked")
+                os.mkdir(unpacked)
+                for archive in sorted(os.listdir(load)):
+                    if archive.endswith(".deb"):
+                        subprocess.run(["dpkg", "-x", archive, unpacked], cwd=load, check=True, timeout=60)
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.move(unpacked, folder)
+    except (OSError, subprocess.SubprocessError) as bad:
+        raise Unavailable(f"the {name} package cannot be had") from bad
+    if not os.path.exists(os.path.join(folder, program)):
+        raise Unavailable(f"there is no {program} in {' '.join(packages)}")
+    return folder
+
+
 def fetch():
     """The folder of the unpacked package; downloads it once."""
-    try:
-        folder = os.path.join(cache_folder(), "postfix")
-        if os.path.exists(os.path.join(folder, "usr/sbin/smtp-source")):
-            check_libraries(folder)
-            return folder
-        with tempfile.TemporaryDirectory() as load:
-            subprocess.run(["apt-get", "download", "postfix"], cwd=load, check=True, timeout=120,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            archive = os.path.join(load, os.listdir(load)[0])
-            subprocess.run(["dpkg", "-x", archive, folder + ".new"], check=True, timeout=60)
-        os.replace(folder + ".new", folder)
-    except (OSError, subprocess.SubprocessError, IndexError) as bad:
-        raise Unavailable("the postfix package cannot be had") from bad
+    folder = unpack("postfix", ["postfix"], "usr/sbin/smtp-source")
     check_libraries(folder)
     return folder
 
