@@ -94,6 +94,20 @@ static void add_addresses(struct log_record *rec, const struct recipient *r)
     log_text(rec, LOG_ORIGINAL, er->original);
 }
 
+/* What the peer said is a reply as it would stand in a session; all else is told by us. */
+static void add_words(struct log_record *rec, const struct outcome *o)
+{
+    struct buf words = BUF_INIT(2048);
+
+    if (!o->from_peer && o->result != IPC_OK) {
+        log_text(rec, LOG_ERROR, o->text);
+        return;
+    }
+    buf_printf(&words, "%.*s %.*s", STR_ARG(o->status), STR_ARG(o->text));
+    log_text(rec, LOG_REPLY, str_trim(buf_str(&words)));
+    buf_done(&words);
+}
+
 static void record_discard(const struct recipient *r)
 {
     struct log_record rec;
@@ -130,7 +144,7 @@ void record_outcome(const struct recipient *r, const struct outcome *o, enum log
     if (c && c->arena)
         log_number(&rec, LOG_SIZE, (int64_t)c->envelope.size);
     add_addresses(&rec, r);
-    log_text(&rec, o->from_peer || o->result == IPC_OK ? LOG_REPLY : LOG_ERROR, o->text);
+    add_words(&rec, o);
     log_send(&rec);
 }
 

@@ -45,12 +45,17 @@ static void set_next(struct recipient *r)
 
 static struct str expired_text(const struct recipient *r, const struct outcome *o, struct buf *out)
 {
-    int64_t hours = message_age(r->message) / 3600000;
+    static const struct {
+        int64_t msec;
+        const char *name;
+    } units[] = { { 86400000, "days" }, { 3600000, "hours" }, { 60000, "minutes" }, { 1000, "seconds" } };
+    int64_t age = message_age(r->message);
+    size_t i = 0;
 
-    if (hours >= 48)
-        buf_printf(out, "not delivered for %d days; last: %.*s", (int)(hours / 24), STR_ARG(o->text));
-    else
-        buf_printf(out, "not delivered for %d hours; last: %.*s", (int)hours, STR_ARG(o->text));
+    while (i + 1 < ARRAY_LEN(units) && age < 2 * units[i].msec)
+        i++;
+    buf_printf(out, "not delivered for %d %s; last: %.*s", (int)(age / units[i].msec), units[i].name,
+               STR_ARG(o->text));
     return buf_str(out);
 }
 
