@@ -104,7 +104,7 @@ void attempt_reroute(struct recipient *r)
 {
     struct message *m = r->message;
 
-    if (m->content) {
+    if (message_has_content(m)) {
         recipient_pin(r);
         route_again(m->queue, r);
         return;

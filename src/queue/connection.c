@@ -620,7 +620,10 @@ static void on_closed(struct queue *q, struct ipc_channel *from, const struct ip
     }
     bool vain = c->used && !c->made;
     connection_free(c);
-    /* A host that opens and takes nothing is as good as dead: it is not called again at once. */
+    if (!vain && !closed->orderly && !site->retired)
+        site_slow(site, closed->code ? "421" : "connection lost", closed->text);
+    site_post(site);
+    /* A host that opens and takes nothing is as good as dead: it is not called again at once. Frees what is retired. */
     if (vain)
         site_failed(site, &(struct outcome){
                               .result = IPC_TEMP,
@@ -631,9 +634,6 @@ static void on_closed(struct queue *q, struct ipc_channel *from, const struct ip
                               .text = closed->text.n ? closed->text : STR("the host closed the connection at once"),
                               .site = str_from_c(site->name),
                           });
-    else if (!closed->orderly && !site->retired)
-        site_slow(site, closed->code ? "421" : "connection lost", closed->text);
-    site_post(site);
 }
 
 static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_transfer_kept *k)

@@ -106,6 +106,11 @@ void message_drop_content(struct message *m)
     m->content = NULL;
 }
 
+bool message_has_content(const struct message *m)
+{
+    return m->content && m->content->arena;
+}
+
 void message_pin(struct message *m)
 {
     m->pins++;

@@ -240,6 +240,8 @@ struct content *content_copy(struct queue *q, struct str envelope, struct str he
 void content_free(struct queue *q, struct content *c);
 MUST_USE bool content_decode(struct content *c, struct err *err);
 void message_drop_content(struct message *m);
+/* Its content is in memory, and not just on its way there. */
+bool message_has_content(const struct message *m);
 /* Its content is needed, or no more: what nobody needs may be dropped when memory runs short. */
 void message_pin(struct message *m);
 void message_unpin(struct message *m);
