@@ -283,6 +283,10 @@ static void start(struct message *m)
 {
     m->state = MESSAGE_LIVE;
     /* In progress since before this queue began: their outcomes will come. */
+    if (m->bouncing) {
+        select_bounce(m);
+        return;
+    }
     if (m->removing || (m->held != LOG_REASON_NONE && !m->active)) {
         message_settle(m);
         return;

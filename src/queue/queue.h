@@ -114,6 +114,7 @@ struct message {
     struct list entries;
     struct content *content;
     char *hold_reason;
+    char *written_reason; /* the one in what is being written: the spool borrows it until then */
     enum log_reason held; /* why it is held, or will be when nothing is under way */
     struct spool_commit commit;
     struct buf state_octets; /* of the outcome being written */
@@ -122,6 +123,7 @@ struct message {
     bool recovered; /* from disk: may have been attempted before without a trace, until its first outcome */
     bool tried;     /* an attempt in this run has failed: from then on its age may end it */
     bool released;  /* routes that say hold are passed over */
+    bool bouncing;  /* by the administrator: its recipients fail as soon as its content is there */
     bool removing;  /* by the administrator: ends when nothing is under way */
     bool releasing; /* the hold on disk is to be taken back */
     struct selecting *acting; /* who waits for what is being written */
@@ -340,6 +342,8 @@ void queue_leases_of(struct queue *q, uint32_t instance, const char *text);
 /* ---- select.c: what is asked for by SELECT ---- */
 void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_queue_list_ask *ask);
 void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queue_act_ask *ask);
+/* The content of one that is to be returned to its sender is there. */
+void select_bounce(struct message *m);
 /* What was being written of M is durable. */
 void select_settled(struct message *m);
 

@@ -194,14 +194,9 @@ static bool remove_message(struct message *m)
 }
 
 /* What is with a host just now may still arrive there: its outcome counts. */
-static bool bounce(struct message *m)
+void select_bounce(struct message *m)
 {
-    bool any = false;
-
-    if (m->state == MESSAGE_ENDING || m->removing)
-        return false;
-    if (m->held != LOG_REASON_NONE)
-        let_go(m);
+    m->bouncing = false;
     for (uint32_t i = 0; i < m->n_recipients; i++) {
         struct recipient *r = &m->recipients[i];
         if (r->progress != PROGRESS_WAITING || r->state == RECIPIENT_LEASED)
@@ -213,10 +208,20 @@ static bool bounce(struct message *m)
                                  .status = STR("5.7.1"),
                                  .text = STR("taken out of the queue by the administrator of this server"),
                              });
-        any = true;
     }
     message_settle(m);
-    return any;
+}
+
+/* Its envelope is wanted, for the log and for the report. */
+static bool bounce(struct message *m)
+{
+    if (m->state == MESSAGE_ENDING || m->removing || m->bouncing || !message_count(m, PROGRESS_WAITING))
+        return false;
+    if (m->held != LOG_REASON_NONE)
+        let_go(m);
+    m->bouncing = true;
+    message_ready(m);
+    return true;
 }
 
 static bool act(struct selecting *s, struct message *m)
@@ -282,7 +287,7 @@ static void take(struct selecting *s, struct message *m, const struct envelope *
     s->done++;
     /* It may be gone already; what waits for the end of an attempt is not waited for. */
     m = message_find(s->queue, (struct queue_id){ id });
-    if (m && m->writing && !m->acting) {
+    if (m && (m->writing || m->bouncing) && !m->acting) {
         m->acting = s;
         s->pending++;
     }
