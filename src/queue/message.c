@@ -81,6 +81,7 @@ void message_free(struct message *m)
     free(m->recipients);
     message_drop_content(m);
     free(m->hold_reason);
+    free(m->written_reason);
     buf_done(&m->state_octets);
     free(m);
 }

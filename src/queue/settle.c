@@ -288,7 +288,9 @@ static bool fill_batch(struct message *m, struct spool_batch *batch, bool rest)
     if (!rest || m->held == LOG_REASON_NONE)
         return true;
     m->state = MESSAGE_HELD;
-    return spool_batch_hold(batch, m->id, str_from_c(m->hold_reason));
+    free(m->written_reason);
+    m->written_reason = text_copy(str_from_c(m->hold_reason));
+    return m->written_reason && spool_batch_hold(batch, m->id, str_from_c(m->written_reason));
 }
 
 /* Nothing is lost: the spool knows the former state, and whoever had the lease keeps the outcome until told. */
