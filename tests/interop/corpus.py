@@ -1,4 +1,5 @@
 """Messages of many kinds, and whether they arrived: each once, octet for octet below the trace fields."""
+import os
 import re
 
 import test_mime
@@ -59,6 +60,23 @@ def send(port, sent, domain, host="127.0.0.1", sender="ada@example.test"):
             reply = wire.transaction(octets, f"m{number}@{domain}", sender, body)
             assert reply == 250, (name, reply)
         wire.cmd("QUIT")
+
+
+def maildirs(folder):
+    """What check() asks, of the mailboxes in FOLDER, each with the name of its user."""
+    def arrived(number):
+        new, found = os.path.join(folder, f"m{number}", "new"), []
+        for name in os.listdir(new) if os.path.exists(new) else []:
+            with open(os.path.join(new, name), "rb") as message:
+                found.append(message.read().replace(b"\n", b"\r\n"))
+        return found
+    return arrived
+
+
+def wait_all(sent, arrived, log):
+    """Until each of SENT has come; LOG() is what the peer says when one does not."""
+    until(lambda: all(arrived(number) for number in range(len(sent))), lambda: "mail; it says\n" + log()[-3000:], 60)
+    return arrived
 
 
 def is_exact(octets, got, hops):

@@ -100,4 +100,4 @@ def settled(server, count):
 
 
 def in_our_mailboxes(server):
-    return lambda number: [got.replace(b"\n", b"\r\n") for got in server.mail(f"m{number}")]
+    return corpus.maildirs(server.path("mail", "example.test"))

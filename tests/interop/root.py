@@ -1,6 +1,7 @@
 """Programs of Debian packages that are not installed, run as if they were.
 
-The packages are unpacked into a folder; a private mount namespace shows it over /usr, with accounts that only it has.
+The packages are unpacked into a folder; a private mount namespace shows it over /usr, and another over /etc, with
+accounts that only this program sees.
 Nothing of the system is touched, and nothing is left when the program ends. Needs root.
 """
 import os
@@ -14,8 +15,7 @@ from postfix import Unavailable, unpack
 
 MOUNTS = """\
 mount -t overlay overlay -o lowerdir={package}/usr:/usr /usr
-mount --bind {work}/passwd /etc/passwd
-mount --bind {work}/group /etc/group
+mount -t overlay overlay -o lowerdir={work}/etc:/etc /etc
 {more}
 exec "$@"
 """
@@ -23,15 +23,12 @@ exec "$@"
 
 class Peer:
     """
-    A server in a root of its own; WORK is its folder. A subclass gives the commands. ACCOUNTS: names to make; MOUNTS:
-    more lines of shell, before the program.
+    A server in a root of its own; WORK is its folder, what is in WORK/etc is seen in /etc. A subclass gives the
+    commands. ACCOUNTS: names to make; MOUNTS: more lines of shell, before the program.
     """
 
-    name = ""
-    packages = []
-    program = ""
-    accounts = []
-    mounts = ""
+    name = program = mounts = ""
+    packages = accounts = ()
 
     def __init__(self):
         if os.getuid() != 0:
@@ -40,6 +37,7 @@ class Peer:
         self.work = tempfile.mkdtemp(prefix=f"veredus-{self.name}-")
         os.chmod(self.work, 0o755)
         self.process = None
+        self.folder("etc")
         self.write_accounts()
         self.mailboxes = self.folder("mail", 65534)
         self.script = MOUNTS.format(package=self.package, work=self.work, more=self.mounts.format(work=self.work))
@@ -59,8 +57,8 @@ class Peer:
         for number, account in enumerate(self.accounts):
             users += f"{account}:x:{64000 + number}:{64000 + number}::/nonexistent:/usr/sbin/nologin\n"
             groups += f"{account}:x:{64000 + number}:\n"
-        self.write("passwd", users)
-        self.write("group", groups)
+        self.write("etc/passwd", users)
+        self.write("etc/group", groups)
 
     def path(self, *names):
         return os.path.join(self.work, *names)
@@ -115,10 +113,3 @@ class Peer:
         shutil.rmtree(self.work, ignore_errors=True)
 
 
-def read_maildir(folder):
-    """The messages in it, with the line ends of SMTP."""
-    found = []
-    for name in os.listdir(os.path.join(folder, "new")) if os.path.exists(os.path.join(folder, "new")) else []:
-        with open(os.path.join(folder, "new", name), "rb") as message:
-            found.append(message.read().replace(b"\n", b"\r\n"))
-    return found

@@ -3,12 +3,10 @@ import os
 
 import pytest
 
-from peer_fixtures import *  # noqa: F401,F403
-from peer_fixtures import in_our_mailboxes, settled
+from both_ways import *  # noqa: F401,F403
 
 import corpus
 import postfix
-from harness import until
 from namespaces import HERE, there
 
 # It would fold long lines, drop fields and mend headers of its own accord.
@@ -39,47 +37,10 @@ class Peer(postfix.Postfix):
         os.chown(os.path.join(self.work, "mail"), 65534, 65534)
 
     def arrived(self, domain):
-        def mailbox(number):
-            folder = os.path.join(self.work, "mail", domain, f"m{number}", "new")
-            found = []
-            for name in os.listdir(folder) if os.path.exists(folder) else []:
-                with open(os.path.join(folder, name), "rb") as message:
-                    found.append(message.read().replace(b"\n", b"\r\n"))
-            return found
-        return mailbox
+        return corpus.maildirs(os.path.join(self.work, "mail", domain))
 
 
 @pytest.fixture(scope="module")
 def peer(start_peer, serve):
     serve()
     return start_peer(Peer)
-
-
-@pytest.fixture(scope="module")
-def given_directly(peer):
-    """What Postfix makes of the messages when nobody is between."""
-    sent = corpus.messages()
-    corpus.send(25, sent, "direct.test", there(2))
-    arrived = peer.arrived("direct.test")
-    until(lambda: all(arrived(number) for number in range(len(sent))),
-          lambda: "Postfix; it says\n" + peer.log()[-3000:], 60)
-    return arrived
-
-
-@pytest.mark.parametrize("route, domain", [("mx", "peer.test"), (f"smtp://{there(2)}", "smart.test")])
-def test_c052_to_postfix(make_host, peer, given_directly, route, domain):
-    sent = corpus.messages()
-    server = make_host(f"route * {route};")
-    corpus.send(server.port, sent, domain)
-    settled(server, len(sent))
-    changed = corpus.check(sent, peer.arrived(domain), 2, given_directly)
-    assert changed <= len(sent) // 20
-
-
-def test_c052_from_postfix(make_host, peer, given_directly):
-    sent = corpus.messages()
-    server = make_host()
-    corpus.send(25, sent, "example.test", there(2), "kim@peer.test")
-    settled(server, len(sent))
-    changed = corpus.check(sent, in_our_mailboxes(server), 2, given_directly)
-    assert changed <= len(sent) // 20
