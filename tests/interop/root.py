@@ -28,7 +28,7 @@ class Peer:
     """
 
     name = program = mounts = ""
-    packages = accounts = ()
+    packages = accounts = folders = ()
 
     def __init__(self):
         if os.getuid() != 0:
@@ -37,7 +37,8 @@ class Peer:
         self.work = tempfile.mkdtemp(prefix=f"veredus-{self.name}-")
         os.chmod(self.work, 0o755)
         self.process = None
-        self.folder("etc")
+        for name in ["etc", *self.folders]:
+            self.folder(name)
         self.write_accounts()
         self.mailboxes = self.folder("mail", 65534)
         self.script = MOUNTS.format(package=self.package, work=self.work, more=self.mounts.format(work=self.work))
