@@ -2,11 +2,11 @@
 import glob
 import os
 import shutil
-import subprocess
 
 import pytest
 
 import nsd
+import zones
 
 ASK = os.path.join(os.environ["VEREDUS_BUILD"], "tests", "interop", "ask-dns")
 
@@ -22,34 +22,8 @@ alias IN CNAME mx
 """
 
 
-def run(*arguments, cwd):
-    done = subprocess.run(arguments, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False)
-    assert done.returncode == 0, done.stdout.decode("utf-8", "replace")
-    return done.stdout.decode()
-
-
-def write_zone(folder, zone):
-    with open(os.path.join(folder, zone), "w", encoding="ascii") as out:
-        out.write(ZONE.format(zone=zone))
-
-
 def sign(folder, zone, *options):
-    """Writes ZONE.signed, by a key of its own; its trust anchor, a line."""
-    write_zone(folder, zone)
-    key = run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", zone, cwd=folder).strip()
-    run("ldns-signzone", *options, zone, key, cwd=folder)
-    with open(os.path.join(folder, key + ".ds"), encoding="ascii") as anchor:
-        return anchor.read()
-
-
-def change(folder, zone, former, new):
-    """As somebody does who has the zone and not its key."""
-    path = os.path.join(folder, zone + ".signed")
-    with open(path, encoding="ascii") as signed:
-        text = signed.read()
-    assert former in text
-    with open(path, "w", encoding="ascii") as out:
-        out.write(text.replace(former, new))
+    return zones.sign(folder, zone, ZONE.format(zone=zone), *options)
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +38,11 @@ def served(tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("zones"))
     anchors = sign(folder, "good.example") + sign(folder, "changed.example")
     anchors += sign(folder, "expired.example", "-i", "20200101", "-e", "20200201")
-    change(folder, "changed.example", "192.0.2.1", "192.0.2.66")
-    write_zone(folder, "plain.example")
-    with open(os.path.join(folder, "anchors"), "w", encoding="ascii") as out:
-        out.write(anchors)
-    zones = {os.path.basename(p)[:-len(".signed")]: p for p in glob.glob(os.path.join(folder, "*.signed"))}
-    server = nsd.Nsd(folder, {**zones, "plain.example": os.path.join(folder, "plain.example")})
+    zones.change(folder, "changed.example", "192.0.2.1", "192.0.2.66")
+    zones.write(folder, "plain.example", ZONE.format(zone="plain.example"))
+    zones.write(folder, "anchors", anchors)
+    served_zones = {os.path.basename(p)[:-len(".signed")]: p for p in glob.glob(os.path.join(folder, "*.signed"))}
+    server = nsd.Nsd(folder, {**served_zones, "plain.example": os.path.join(folder, "plain.example")})
     yield server.port, os.path.join(folder, "anchors")
     server.stop()
 
@@ -77,7 +50,7 @@ def served(tmp_path_factory):
 def ask(served, *questions):
     port, anchors = served
     words = [word for question in questions for word in question.split()]
-    return run(ASK, str(port), anchors, *words, cwd="/").splitlines()
+    return zones.run(ASK, str(port), anchors, *words, cwd="/").splitlines()
 
 
 def test_a_signed_zone_is_secure(served):
