@@ -4,7 +4,7 @@
 #include "core/num.h"
 #include "queue/queue.h"
 
-enum { SLOT_BITS = 16, RESULT_FIXED = 9, ADDRESSES_MAX = 3 << 20 };
+enum { SLOT_BITS = 16, RESULT_FIXED = 9, ADDRESSES_MAX = 3 << 20, CODE_CLOSING = 421 };
 
 _Static_assert((int)SCHEDULE_CONNECTIONS_MAX <= 1 << SLOT_BITS && (int)SCHEDULE_TRANSFERS_MAX <= 1 << SLOT_BITS,
                "a place fits into its id");
@@ -180,9 +180,7 @@ void connection_close(struct connection *c)
 static void connection_free_again(struct connection *c)
 {
     struct queue *q = c->site->queue;
-    const struct config *config = q->worker->config;
-    const struct config_sending *s =
-        !c->site->retired && c->site->route < config->n_routes ? &config->routes[c->site->route].sending : &config->sending;
+    const struct config_sending *s = site_sending(c->site);
 
     if (c->state == CONNECTION_OPEN && (c->used >= s->reuse.count || (c->site->retired && !c->n_transfers)))
         connection_close(c);
@@ -418,9 +416,19 @@ static void back_in_line(struct transfer *t)
     }
 }
 
-static void doubt(const struct recipient *r, const struct ipc_transferred *told)
+/* Of LMTP some may have had a reply of their own before; 421 may stand for those behind it (RFC 2033 4.2). */
+static void transfer_returns(struct transfer *t)
 {
-    if (told->in_doubt)
+    struct message *m = t->message;
+
+    back_in_line(t);
+    transfer_free(t);
+    message_settle(m);
+}
+
+static void doubt(const struct recipient *r, const struct ipc_transferred *told, const struct outcome *o)
+{
+    if (told->in_doubt && (!o->from_peer || o->code == CODE_CLOSING))
         record_duplicate(r->message, r, "the connection was lost before the reply to the content");
 }
 
@@ -447,7 +455,7 @@ static void take_results(struct transfer *t, const struct ipc_transferred *told)
         heard = true;
         recipient_outcome(r, &o);
         if (o.result == IPC_TEMP)
-            doubt(r, told);
+            doubt(r, told, &o);
     }
 }
 
@@ -517,8 +525,8 @@ static void on_transferred(struct queue *q, struct ipc_channel *from, const stru
     transfer_free(t);
     if (again)
         ipc_send_settled(from, &(struct ipc_settled){ .lease = told->lease });
-    else
-        message_settle(m);
+    /* Held or removed meanwhile, or in a line where it is not under way: then there is something to write, too. */
+    message_settle(m);
     c->made += !again;
     connection_free_again(c);
 }
@@ -570,8 +578,7 @@ static void open_put_off(struct connection *c)
 
     while (!list_empty(&c->transfers)) {
         struct transfer *t = CONTAINER_OF(c->transfers.next, struct transfer, node);
-        back_in_line(t);
-        transfer_free(t);
+        transfer_returns(t);
     }
     connection_free(c);
     site_pause(site);
@@ -600,8 +607,7 @@ static void on_open_answer(struct queue *q, struct ipc_channel *from, const stru
         next = node->next;
         if (!t->refused)
             continue;
-        back_in_line(t);
-        transfer_free(t);
+        transfer_returns(t);
     }
     connection_free_again(c);
 }
@@ -615,8 +621,7 @@ static void on_closed(struct queue *q, struct ipc_channel *from, const struct ip
     struct site *site = c->site;
     while (!list_empty(&c->transfers)) {
         struct transfer *t = CONTAINER_OF(c->transfers.next, struct transfer, node);
-        back_in_line(t);
-        transfer_free(t);
+        transfer_returns(t);
     }
     bool vain = c->used && !c->made;
     connection_free(c);

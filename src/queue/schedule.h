@@ -188,6 +188,8 @@ void entry_outcome(struct entry *entry, const struct outcome *o);
 /* The site of that plan; NULL without memory. */
 struct site *site_have(struct hop *hop, const struct route_plan *plan, struct str octets);
 void site_release(struct site *site);
+/* What its route says of sending; what the top says once it is of a former configuration. */
+const struct config_sending *site_sending(const struct site *site);
 /* ENTRY waits there; FIRST: before the others of its sender. False without memory: it is where it was. */
 MUST_USE bool site_line(struct site *site, struct entry *entry, bool first);
 void site_unline(struct entry *entry);

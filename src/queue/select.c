@@ -81,7 +81,9 @@ static bool reason_matches(struct str wanted, const struct message *m)
         return true;
     for (uint32_t i = 0; i < m->n_recipients; i++) {
         const struct recipient *r = &m->recipients[i];
-        if (str_eq(wanted, str_from_c(log_reason_text(r->reason))) || (r->text && str_contains(str_from_c(r->text), wanted)))
+        if (str_eq(wanted, str_from_c(log_reason_text(r->reason))))
+            return true;
+        if (r->text && str_contains(str_from_c(r->text), wanted))
             return true;
     }
     return false;

@@ -14,7 +14,7 @@
 
 enum { KEY_MAX = 16 << 10, QUANTUM = 8, PAUSE_MSEC = 1000 };
 
-static const struct config_sending *sending(const struct site *site)
+const struct config_sending *site_sending(const struct site *site)
 {
     const struct config *config = site->queue->worker->config;
 
@@ -25,7 +25,7 @@ static const struct config_sending *sending(const struct site *site)
 
 static double window_max(const struct site *site)
 {
-    return (double)sending(site)->connections.max;
+    return (double)site_sending(site)->connections.max;
 }
 
 /* ---- sites ---- */
@@ -97,7 +97,7 @@ static struct site *site_new(struct hop *hop, const struct route_plan *plan, str
     list_init(&site->reading);
     list_init(&site->connections);
     wheel_node_init(&site->wake, on_wake);
-    site->window = site->window_said = (double)sending(site)->connections.start;
+    site->window = site->window_said = (double)site_sending(site)->connections.start;
     if (site->key && site->name && map_insert(&q->schedule.sites, &site->node, str_from_c(site->key)))
         return site;
     free(site->key);
@@ -211,6 +211,8 @@ void site_unline(struct entry *entry)
 
     list_remove(&entry->node);
     entry_unpark(entry);
+    if (!t && entry->site)
+        site_post(entry->site); /* it was being read back: another one may be */
     if (!t)
         return;
     entry->site->waiting -= entry->n;
@@ -337,6 +339,16 @@ static void read_back(struct entry *e)
     message_ready(e->message);
 }
 
+/* No more is read back than its connections could take soon: it would only be dropped again. */
+static bool reads_enough(const struct site *site)
+{
+    size_t n = 0, enough = ((size_t)site->window + 1) * SCHEDULE_DEPTH;
+
+    for (const struct list *node = site->reading.next; node != &site->reading && n < enough; node = node->next)
+        n++;
+    return n == enough;
+}
+
 static bool lease_next(struct site *site, struct entry *e, size_t max)
 {
     struct connection *c = connection_for(site);
@@ -362,7 +374,7 @@ static bool lease_next(struct site *site, struct entry *e, size_t max)
 void site_pump(struct site *site)
 {
     struct queue *q = site->queue;
-    size_t max = sending(site)->recipients_per_transaction.n;
+    size_t max = site_sending(site)->recipients_per_transaction.n;
     struct entry *e;
 
     if (q->stopping || q->health == SPOOL_HEALTH_REFUSING)
@@ -372,6 +384,8 @@ void site_pump(struct site *site)
         return;
     }
     while ((e = next_entry(site, max ? max : 1))) {
+        if (!message_has_content(e->message) && reads_enough(site))
+            break;
         if (!message_has_content(e->message))
             read_back(e);
         else if (!lease_next(site, e, max ? max : 1))
@@ -515,7 +529,7 @@ void site_opened(struct site *site)
     if (!site->dead_until_msec)
         return;
     site->dead_until_msec = 0;
-    site->window = (double)sending(site)->connections.start;
+    site->window = (double)site_sending(site)->connections.start;
     wheel_unset(&site->queue->wheel, &site->wake);
     unpark(site);
     if (site->dead_said)

@@ -97,7 +97,8 @@ static void what_is_too_large_is_named(void **state)
     repeated(&text, "", "X: 0123456789\r\n", 100);
     buf_add_c(&text, "\r\n");
     assert_says(TOP, buf_str(&text), false, 1502,
-                "size 1,502 octets: at most 5,000 are taken; lines CRLF: as SMTP wants; longest 13 octets: at most 1,000 are taken; "
+                "size 1,502 octets: at most 5,000 are taken; lines CRLF: as SMTP wants; longest 13 octets: "
+                "at most 1,000 are taken; "
                 "header 1,502 octets: refused: more than 1,024; received 0 fields: at most 2 are taken");
     buf_done(&text);
 }

@@ -603,7 +603,8 @@ static void select_reaches_the_queue_as_it_was_said(void **state)
     struct rig *rig = *state;
 
     rig->messages = 3;
-    ask(rig, STR("{\"command\":\"queue list\",\"ids\":[\"000000000002\",\"000000000003\"],\"from\":\"<>\",\"to\":\".example.net\","
+    ask(rig, STR("{\"command\":\"queue list\",\"ids\":[\"000000000002\",\"000000000003\"],\"from\":\"<>\","
+                  "\"to\":\".example.net\","
                  "\"site\":\"example.net\",\"state\":\"deferred\",\"reason\":\"timed out\",\"older_msec\":7200000}\n"));
     assert_str_is(buf_str(&rig->asked), STR("2 ids <> .example.net example.net deferred timed out 7200000"));
     ask(rig, STR("{\"command\":\"queue hold\",\"from\":\"a@example.org\",\"dry\":true,\"note\":\"why\"}\n"));

@@ -1,6 +1,8 @@
 /* Times are met when they are due, never before, whatever is set, moved and taken out (DESIGN 6: one timer wheel). */
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+
 #include "core/bug.h"
 #include "core/map.h"
 #include "core/wheel.h"
