@@ -484,7 +484,7 @@ static void expire_parked(struct site *site, const struct outcome *why)
 
 static void mark_dead(struct site *site, const struct outcome *why)
 {
-    int64_t rest = (int64_t)sending(site)->dead_host.msec;
+    int64_t rest = (int64_t)site_sending(site)->dead_host.msec;
 
     site->dead_until_msec = queue_now(site->queue) + (rest ? rest : 1);
     free(site->trouble);
