@@ -20,7 +20,7 @@ int cmd_queue_remove(const struct cmd_call *call)
         .verb = "remove",
         .one = "is removed",
         .many = "are removed",
-        .rest = "all but delivered",
+        .rest = "done already",
         .options = SELECT_BOUNCE,
     };
     static const struct queue_act bounce = {
@@ -28,7 +28,7 @@ int cmd_queue_remove(const struct cmd_call *call)
         .verb = "return to the sender",
         .one = "is returned to its sender",
         .many = "are returned to their senders",
-        .rest = "all but delivered",
+        .rest = "done already",
         .options = SELECT_BOUNCE,
     };
 
