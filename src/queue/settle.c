@@ -77,6 +77,9 @@ static void keep_outcome(struct recipient *r, const struct outcome *o)
         r->first_msec = r->last_msec;
     r->code = o->code;
     r->from_peer = o->from_peer;
+    /* Its message ends with it: nobody reads the words any more. */
+    if (o->result == IPC_OK && r->message->n_recipients == 1)
+        return;
     r->status = text_kept(r->status, o->status);
     r->text = text_kept(r->text, o->text);
     r->host = text_kept(r->host, o->host);
@@ -263,6 +266,8 @@ static void on_settled(struct spool_commit *commit, const struct spool_result *r
             record_hold(m, m->held, str_from_c(m->hold_reason));
         if (m->dirty || report_wanted(m))
             message_settle(m);
+        else
+            message_wait(m);
     }
     io_task_post(&q->pump);
 }
@@ -306,7 +311,7 @@ static void write_failed(struct message *m, enum message_state former, const str
     queue_wait(q, &m->due, queue_now(q) + QUEUE_MOMENT_MSEC);
 }
 
-static void write_state(struct message *m, bool rest)
+static bool write_state(struct message *m, bool rest)
 {
     struct spool_submit how = { .urgency = SPOOL_RIDES, .owed = true };
     struct spool_batch *batch = spool_batch_new();
@@ -328,35 +333,37 @@ static void write_state(struct message *m, bool rest)
     /* Held, or at its end: nobody looks at it any more. */
     if (m->state != former)
         list_remove(&m->node);
-    return;
+    return true;
 fail:
     spool_batch_free(batch);
     write_failed(m, former, &err);
+    return false;
 }
 
-/* Those in line somewhere leave it: the message is held, or ends. */
+/* The message is held, or ends: what no process has in hand yet goes nowhere. */
 static void leave_lines(struct message *m)
 {
     for (uint32_t i = 0; i < m->n_recipients; i++)
-        if (m->recipients[i].state == RECIPIENT_LINED)
-            schedule_remove(&m->recipients[i]);
+        if (m->recipients[i].state != RECIPIENT_IDLE && m->recipients[i].state != RECIPIENT_LEASED)
+            queue_withdraw(&m->recipients[i]);
 }
 
 void message_settle(struct message *m)
 {
     if (m->state == MESSAGE_TAKING || m->state == MESSAGE_ENDING || m->state == MESSAGE_READING)
         return;
+    if (m->held != LOG_REASON_NONE || m->removing)
+        leave_lines(m);
     if (m->writing) {
         m->dirty = true;
         return;
     }
-    if (m->held != LOG_REASON_NONE || m->removing)
-        leave_lines(m);
     if (!m->reporting && report_wanted(m))
         report_begin(m);
     if (m->reporting && !report_is_ready(m))
         return;
-    if (m->dirty || m->reporting || (!m->active && is_over(m)))
-        write_state(m, !m->active);
+    /* What could not be written has its time to be tried again. */
+    if ((m->dirty || m->reporting || (!m->active && is_over(m))) && !write_state(m, !m->active))
+        return;
     message_wait(m);
 }
