@@ -10,7 +10,7 @@ int cmd_queue_hold(const struct cmd_call *call)
         .verb = "hold",
         .one = "is held",
         .many = "are held",
-        .rest = "held or done already",
+        .rest = "held already, or done",
         .options = SELECT_NOTE,
     };
 
