@@ -17,21 +17,27 @@ void message_ready(struct message *m)
     io_task_post(&q->pump);
 }
 
+/* Not while its outcome is being written: the lease that will be called settled then is the former one. */
+static bool waits(const struct recipient *r)
+{
+    return r->progress == PROGRESS_WAITING && r->state == RECIPIENT_IDLE && !r->lease;
+}
+
 static bool is_due(const struct recipient *r, int64_t now)
 {
-    return r->progress == PROGRESS_WAITING && r->state == RECIPIENT_IDLE && r->due_msec <= now;
+    return waits(r) && r->due_msec <= now;
 }
 
 void message_wait(struct message *m)
 {
     struct queue *q = m->queue;
-    int64_t due = report_warning_due(m);
+    int64_t due = report_due(m);
 
     if (m->state == MESSAGE_HELD || m->state == MESSAGE_ENDING || m->state == MESSAGE_READY)
         return;
     for (uint32_t i = 0; i < m->n_recipients; i++) {
         const struct recipient *r = &m->recipients[i];
-        if (r->progress == PROGRESS_WAITING && r->state == RECIPIENT_IDLE && (due < 0 || r->due_msec < due))
+        if (waits(r) && (due < 0 || r->due_msec < due))
             due = r->due_msec;
     }
     if (due >= 0)
@@ -282,12 +288,11 @@ static void start_due(struct message *m)
 static void start(struct message *m)
 {
     m->state = MESSAGE_LIVE;
-    /* In progress since before this queue began: their outcomes will come. */
     if (m->bouncing) {
         select_bounce(m);
         return;
     }
-    if (m->removing || (m->held != LOG_REASON_NONE && !m->active)) {
+    if (m->removing || m->held != LOG_REASON_NONE) {
         message_settle(m);
         return;
     }
@@ -329,6 +334,8 @@ static void on_read(struct spool_read *read)
     struct err err = { 0 };
 
     BUG_ON(!m);
+    c->queue->n_reading--;
+    io_task_post(&c->queue->pump);
     take_read(c);
     m->state = MESSAGE_LIVE;
     if (read->status == SPOOL_READ_OK && content_decode(c, &err)) {
@@ -366,6 +373,7 @@ static void begin(struct message *m)
     }
     m->state = MESSAGE_READING;
     message_pin(m);
+    q->n_reading++;
     m->content->read.done = on_read;
     spool_read(q->spool, m->id, SPOOL_READ_ENVELOPE | SPOOL_READ_CONTENT, &m->content->read);
 }
@@ -377,16 +385,27 @@ static void drop_unpinned(struct queue *q)
         message_drop_content(CONTAINER_OF(q->unpinned.next, struct message, unpinned));
 }
 
+/* Those that are in memory first: they are what makes room for the others. */
+static struct message *next_ready(struct queue *q)
+{
+    while (!list_empty(&q->ready)) {
+        struct message *m = CONTAINER_OF(q->ready.next, struct message, node);
+        if (m->content)
+            return m;
+        list_remove(&m->node);
+        list_append(&q->unread, &m->node);
+    }
+    if (list_empty(&q->unread) || q->n_reading >= QUEUE_READING_MAX || q->content_memory > QUEUE_MEMORY_MAX)
+        return NULL;
+    return CONTAINER_OF(q->unread.next, struct message, node);
+}
+
 void attempts_pump(struct queue *q)
 {
     /* A spool that cannot write could not keep an outcome: nothing is leased (DESIGN 5). */
     if (q->stopping || q->health == SPOOL_HEALTH_REFUSING)
         return;
     drop_unpinned(q);
-    while (!list_empty(&q->ready)) {
-        struct message *m = CONTAINER_OF(q->ready.next, struct message, node);
-        if (!m->content && q->content_memory > QUEUE_MEMORY_MAX)
-            return;
+    for (struct message *m; (m = next_ready(q));)
         begin(m);
-    }
 }

@@ -121,8 +121,12 @@ void message_pin(struct message *m)
 void message_unpin(struct message *m)
 {
     BUG_ON(!m->pins);
-    if (--m->pins == 0 && m->content)
-        list_append(&m->queue->unpinned, &m->unpinned);
+    if (--m->pins > 0 || !m->content)
+        return;
+    list_append(&m->queue->unpinned, &m->unpinned);
+    /* Somebody may wait for the room that it takes. */
+    if (!list_empty(&m->queue->unread))
+        io_task_post(&m->queue->pump);
 }
 
 static struct recipient *recipient_numbered(struct message *m, uint32_t number)
@@ -257,6 +261,8 @@ void content_free(struct queue *q, struct content *c)
     fd_close(&c->file);
     arena_free(c->arena);
     q->content_memory -= c->n;
+    if (!list_empty(&q->unread))
+        io_task_post(&q->pump);
     free(c->octets);
     free(c);
 }

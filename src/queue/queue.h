@@ -21,6 +21,7 @@ enum {
     QUEUE_LENT_MAX = 4096,
     QUEUE_ROUTING_MAX = 2048, /* questions to lookup at once */
     QUEUE_DEATHS_HELD = 2, /* a message in hand at so many deaths is held */
+    QUEUE_READING_MAX = 256, /* contents on their way back from the disk */
     QUEUE_MOMENT_MSEC = 5000, /* until what this process could not do for want of memory or ids is tried again */
     QUEUE_POSTMASTER_HOUR = 20, /* reports that could not be returned, told one by one in an hour; then a digest */
 };
@@ -128,6 +129,7 @@ struct message {
     bool releasing; /* the hold on disk is to be taken back */
     struct selecting *acting; /* who waits for what is being written */
     bool digest;    /* waits for the postmaster's digest */
+    int64_t report_msec; /* not before: a report could not be made */
     bool warnable;  /* its sender is one of ours, and is told of delays */
     uint32_t uid_plus;
     struct reporting *reporting; /* a report in the making, or written and not yet durable */
@@ -167,6 +169,8 @@ struct queue {
     size_t index_room;
     size_t n_messages;
     struct list ready;
+    struct list unread; /* ready, too, but their content has to be read: as far as memory allows */
+    size_t n_reading;
     struct list unpinned; /* messages with content that nothing needs now, the oldest first */
     struct list carriers;
     struct list takings;      /* commits on their way to the disk, the oldest first */
@@ -313,8 +317,8 @@ void report_stands(struct message *m);
 /* What is being written will not be: ids and memory are given up, recipients are as before. */
 void report_drop(struct message *m);
 void report_digest_due(struct wheel_node *node);
-/* When the sender is told next that it still waits; io_now_msec, -1: no more. */
-int64_t report_warning_due(const struct message *m);
+/* When there may be something to tell of what waits; io_now_msec, -1: by time alone never. */
+int64_t report_due(const struct message *m);
 
 /* ---- carrier.c: mailboxes and commands ---- */
 /* Lease it to the deliver process of its route, as soon as there is one. */

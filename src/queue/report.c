@@ -62,7 +62,7 @@ static bool warning_is_due(const struct recipient *r)
 
 bool report_wanted(const struct message *m)
 {
-    if (m->active || m->digest || m->removing || m->state == MESSAGE_HELD)
+    if (m->active || m->digest || m->removing || m->state == MESSAGE_HELD || m->report_msec > queue_now(m->queue))
         return false;
     for (uint32_t i = 0; i < m->n_recipients; i++)
         if (is_unreported(&m->recipients[i]) || warning_is_due(&m->recipients[i]))
@@ -70,9 +70,14 @@ bool report_wanted(const struct message *m)
     return false;
 }
 
-int64_t report_warning_due(const struct message *m)
+int64_t report_due(const struct message *m)
 {
-    int64_t due = -1;
+    int64_t due = -1, now = queue_now(m->queue);
+
+    if (m->digest || m->removing)
+        return -1;
+    if (m->report_msec > now)
+        return m->report_msec;
 
     for (uint32_t i = 0; m->warnable && i < m->n_recipients; i++) {
         const struct recipient *r = &m->recipients[i];
@@ -83,7 +88,8 @@ int64_t report_warning_due(const struct message *m)
         if (due < 0 || at < due)
             due = at;
     }
-    return due;
+    /* Told when the attempt under way is over. */
+    return m->active && due <= now ? -1 : due;
 }
 
 static struct str sender_of(const struct envelope *e, const struct recipient *r)
@@ -330,8 +336,7 @@ void report_begin(struct message *m)
         }
         reporting_free(rep);
     }
-    m->dirty = true;
-    queue_wait(q, &m->due, queue_now(q) + QUEUE_MOMENT_MSEC);
+    m->report_msec = queue_now(q) + QUEUE_MOMENT_MSEC;
 }
 
 /* ---- lookup ---- */

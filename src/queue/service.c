@@ -183,6 +183,7 @@ static struct queue *queue_new(struct worker *w)
     q->worker = w;
     q->started_wall_msec = io_wall_msec();
     list_init(&q->ready);
+    list_init(&q->unread);
     list_init(&q->unpinned);
     list_init(&q->carriers);
     list_init(&q->unrouted);
