@@ -136,7 +136,7 @@ struct smtp_client_tx {
     bool utf8_header;    /* of it: the header (X.6.9 rather than X.6.7) */
     bool probe;          /* MAIL and RCPT alone: OK is 2yz to RCPT, of stage RCPT; there is no content */
     bool begun;          /* set by the machine: the first octet of content was given out */
-    bool in_doubt;       /* set by the machine: the dot was given out and no reply to it came */
+    bool in_doubt;       /* set by the machine: the dot was given out, and somebody has no reply to it */
 
     struct smtp_client_tx *next;      /* the rest is the machine's */
     struct smtp_client_place written; /* the next command to write */

@@ -237,6 +237,21 @@ void smtp_client_refuse(struct smtp_client *c, struct smtp_client_tx *tx)
     smtp_client_finish(c, tx);
 }
 
+/* The dot is out and unanswered. 421 answers; of LMTP for the next recipient alone (RFC 2033 4.2). */
+static bool leaves_doubt(const struct smtp_client *c, const struct smtp_client_tx *tx,
+                         const struct smtp_client_result *r)
+{
+    size_t unanswered = 0;
+
+    if (r->stage != SMTP_STAGE_FINAL)
+        return false;
+    for (size_t i = 0; i < tx->n_recipients; i++)
+        unanswered += tx->recipients[i].accepted && tx->recipients[i].result.kind == SMTP_RESULT_NONE;
+    if (r->from_peer)
+        return c->flags & SMTP_CLIENT_LMTP && unanswered > 1;
+    return unanswered > 0;
+}
+
 /* RFC 5321 3.8, C154: what was in hand as after 451; of what was not begun the session says nothing. */
 static void cut_short(struct smtp_client *c, struct smtp_client_tx *tx, bool in_hand)
 {
@@ -245,7 +260,7 @@ static void cut_short(struct smtp_client *c, struct smtp_client_tx *tx, bool in_
     r.stage = in_hand ? smtp_client_place_stage(tx) : SMTP_STAGE_NONE;
     if (r.stage == SMTP_STAGE_NONE || (r.stage == SMTP_STAGE_MAIL && c->made))
         r.kind = SMTP_RESULT_AGAIN;
-    tx->in_doubt = r.stage == SMTP_STAGE_FINAL && tx->accepted && !r.from_peer;
+    tx->in_doubt = leaves_doubt(c, tx, &r);
     smtp_client_settle(tx, &r);
     smtp_client_finish(c, tx);
 }

@@ -344,9 +344,15 @@ static void lmtp_replies_for_each(void **state)
           "= g@h temp final 0 4.4.2 own: timed out\n= i@j again - 0 4.4.2 own: timed out\n"
           "! close temp final 0 4.4.2 own: timed out\n? doubt\n",
           SMTP_CLIENT_LMTP },
-        { "421 among them",
+        { "421 among them: of those behind it nothing is known",
           LMTP_THREE "S: 250\nS: 250\nS: 250\nS: 354\n! content\nC: hi\nC: .\nS: 250 one\nS: 421 4.3.2 stop\n"
                      "= c@d ok final 250 2.0.0 peer: one\n= e@f temp final 421 4.3.2 peer: stop\n"
+                     "= g@h temp final 421 4.3.2 peer: stop\n= i@j again - 421 4.3.2 peer: stop\n"
+                     "! close temp final 421 4.3.2 peer: stop\n? doubt\n",
+          SMTP_CLIENT_LMTP },
+        { "421 for the last of them",
+          LMTP_THREE "S: 250\nS: 550 no\nS: 250\nS: 354\n! content\nC: hi\nC: .\nS: 250 one\n"
+                     "S: 421 4.3.2 stop\n= c@d ok final 250 2.0.0 peer: one\n= e@f perm rcpt 550 5.0.0 peer: no\n"
                      "= g@h temp final 421 4.3.2 peer: stop\n= i@j again - 421 4.3.2 peer: stop\n"
                      "! close temp final 421 4.3.2 peer: stop\n? sure\n",
           SMTP_CLIENT_LMTP },
