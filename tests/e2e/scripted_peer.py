@@ -173,6 +173,10 @@ class Conversation:
             self.say(during)
         content = self.content()
         self.contents.append(content)
+        # A refusal in the middle is the reply; the rest is taken and thrown away.
+        if during:
+            self.sender, self.recipients = None, []
+            return
         # RFC 2033 4.2: LMTP has a reply for each recipient.
         for group in [[one] for one in self.recipients] if self.peer.lmtp else [self.recipients]:
             self.answer(".", line, "250 2.0.0 taken" if group else "554 5.5.1 for nobody",
