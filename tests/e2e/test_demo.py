@@ -41,6 +41,18 @@ class Demo:
     def wire(self):
         return Wire(int(re.search(r"send to\s+127\.0\.0\.1:(\d+)", self.text())[1]))
 
+    def send(self, to, subject="hello", sender="bob@example.test", body=b"It works.\r\n"):
+        """One message to TO; the content as it was sent."""
+        content = b"From: bob@example.test\r\nSubject: " + subject.encode() + b"\r\n\r\n" + body
+        with self.wire() as wire:
+            wire.ehlo()
+            assert wire.transaction(content, to=to, sender=sender) == 250
+        return content
+
+    def kept(self, domain, user):
+        """The files of elsewhere for USER, oldest first."""
+        return [open(path, "rb").read() for path in sorted(glob.glob(f"{self.folder}/elsewhere/{domain}/{user}/*.eml"))]
+
     def end(self, number=signal.SIGINT):
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -167,6 +179,111 @@ def test_each_message_is_a_line(demo):
     assert "2 messages in, 2 delivered." in demo.text()
 
 
+def test_other_domains_are_elsewhere_octet_by_octet(demo):
+    body = b".\r\n..two\r\nGr\xc3\xbc\xc3\x9fe  \r\n" + b"x" * 998 + b"\r\n\r\n"
+    sent = demo.send("kim@Customer.example", "Your invoice 4411", body=body)
+    line = demo.wait_line(r"  bob@example\.test → kim@customer\.example +Your invoice 4411 +elsewhere +([\d.]+)\n")
+    assert float(line[1]) > 0
+    kept, = demo.kept("customer.example", "kim")
+    # Received on top (RFC 5321 4.4), below it what was sent.
+    assert re.fullmatch(rb"Received: [^\n]*\r\n(?:[ \t][^\n]*\r\n)+", kept[:-len(sent)])
+    assert kept.endswith(sent)
+    with demo.wire() as wire:
+        wire.ehlo()
+        assert wire.transaction(LETTER, to=["a@one.example", "b@one.example", "ada@example.test"]) == 250
+    for to, where in [("a@one", "elsewhere"), ("b@one", "elsewhere"), ("ada@example", "in the mailbox")]:
+        demo.wait_line(re.escape(to) + rf"\S+ +hello there +{where} ")
+    assert len(demo.kept("one.example", "a")) == len(demo.kept("one.example", "b")) == 1
+    assert demo.end() == 0
+    assert "2 messages in, 2 delivered." in demo.text()
+
+
+def test_no_name_leads_out_of_elsewhere(demo):
+    names = ['"../../../../x"', '".."', '"."', '"a/b"', '""', '"%2F"', '".hidden"', '"a\\\\b c"', "x" * 200]
+    for name in names:
+        demo.send(name + "@hostile.example", "named")
+    until(lambda: demo.text().count("elsewhere  ") + demo.text().count("named") >= 2 * len(names) and
+          len(glob.glob(demo.folder + "/elsewhere/hostile.example/*/*.eml")) == len(names), demo.text)
+    users = os.listdir(demo.folder + "/elsewhere/hostile.example")
+    assert len(users) == len(names)
+    assert all(re.fullmatch(r"[\w%=+@:\[\]-][\w.%=+@:\[\]-]*", user) for user in users), users
+    assert os.listdir(demo.folder + "/elsewhere") == ["hostile.example"]
+    assert "no folder there has it" not in demo.text()
+
+
+def test_codes_are_answered_and_the_report_is_in_the_mailbox(demo):
+    demo.send("550@elsewhere.test", "never")
+    demo.wait_line(r"bob@example\.test → 550@elsewhere\.test +never +failed: 550 5\.1\.1 unknown\n")
+    demo.wait_line(r"report → bob@example\.test +Not delivered: never +in the mailbox +[\d.]+\n")
+    demo.send("data-552+x@elsewhere.test", "large", sender="carol@sender.example")
+    demo.wait_line(r"carol@sender\.example → data-552\+x@elsewhere\.test +large +failed: 552 5\.2\.2 mailbox is full\n")
+    demo.wait_line(r"report → carol@sender\.example +Not delivered: large +elsewhere +[\d.]+\n")
+    demo.send("5501@elsewhere.test", "no code")
+    demo.wait_line(r"→ 5501@elsewhere\.test +no code +elsewhere ")
+    demo.send("rcpt-554@elsewhere.test", "unwanted", sender="")
+    demo.wait_line(r"report → rcpt-554@elsewhere\.test +unwanted +failed: 554 5\.7\.1 not wanted here\n")
+    # A report that cannot be returned to anyone is the postmaster's, who is ada here.
+    demo.wait_line(r"report → ada@example\.test +Could not be returned: unwanted +in the mailbox ")
+    assert demo.end() == 0
+    assert "7 messages in, 4 delivered, 3 failed." in demo.text()
+
+
+def test_what_is_deferred_is_tried_again(demo, folder):
+    sent = [("451@elsewhere.test", "later", "451 4.7.1 busy"), ("full@elsewhere.test", "no room", "452 4.2.2 mailbox is full"),
+            ("421@elsewhere.test", "down", "421 4.3.2 going down"), ("drop@elsewhere.test", "cut", "4.4.2 the connection was lost")]
+    for to, subject, _ in sent:
+        demo.send(to, subject)
+    for to, subject, words in sent:
+        demo.wait_line(rf"bob@example\.test → {to} +{subject} +deferred: {re.escape(words)}; again in \d+ s\n")
+    demo.send("greylist@elsewhere.test", "grey")
+    demo.wait_line(r"greylist@elsewhere\.test +grey +deferred: 451 4\.7\.1 greylisted")
+    demo.wait_line(r"greylist@elsewhere\.test +grey +elsewhere +[\d.]+\n")
+    until(lambda: demo.text().count("451@elsewhere.test  ") >= 3, demo.text)  # and the line that says how
+    queue = subprocess.run([PROGRAM, "queue", "-c", demo.folder + "/veredus.conf"], capture_output=True, text=True,
+                           timeout=30, check=False)
+    assert "451@elsewhere.test" in queue.stdout and re.search("^[45] messages", queue.stdout, re.M), queue.stdout
+    assert demo.end() == 0
+    assert "5 messages in, 1 delivered, 4 wait in" in demo.text()
+    again = Demo(folder, LC_ALL="C.UTF-8").wait_ready()
+    assert "4 messages wait from an earlier demonstration." in again.text()
+    again.wait_line(r"451@elsewhere\.test +later +deferred: 451")
+    assert again.end() == 0
+
+
+def test_a_slow_host_slows_nobody_else(demo):
+    demo.send("slow@elsewhere.test", "slowly")
+    for n in range(8):
+        demo.send(f"kim{n}@customer.example", "fast")
+    until(lambda: demo.text().count(" fast ") == 8, demo.text)
+    assert "slowly" not in demo.text()
+    line = demo.wait_line(r"slow@elsewhere\.test +slowly +elsewhere +([\d.]+)\n")
+    assert float(line[1]) >= 15000
+
+
+def test_a_report_that_comes_later_is_mail_like_any(demo):
+    demo.send("bounce@elsewhere.test", "there and back")
+    demo.wait_line(r"bounce@elsewhere\.test +there and back +elsewhere ")
+    demo.wait_line(r"report → bob@example\.test +Returned by the other side +in the mailbox ")
+    mail, = [open(path, "rb").read() for path in glob.glob(demo.folder + "/mail/example.test/bob/new/*")]
+    assert b"Final-Recipient: rfc822; bounce@elsewhere.test" in mail and b"Subject: there and back" in mail
+
+
+def test_a_folder_of_the_former_version_is_continued(folder):
+    """0.1 had no elsewhere and no routes: what it wrote, word by word where it matters."""
+    os.makedirs(folder + "/demo/mail")
+    with open(folder + "/demo/veredus.conf", "w", encoding="utf-8") as config:
+        config.write("# Written by veredus demo, and written again each time it starts. Copy it to begin one of your own.\n"
+                     "hostname mail.example.test;\n")
+    with open(folder + "/demo/users", "w", encoding="utf-8") as users:
+        users.write("ada\nbob\nkim\n")
+    assert "same octets" in run("once", "--dir", folder + "/demo")
+    with open(folder + "/demo/veredus.conf", encoding="utf-8") as config:
+        assert "relay-from 127.0.0.1 ::1;" in config.read()
+    with open(folder + "/demo/users", encoding="utf-8") as users:
+        assert "kim" in users.read()
+    assert os.path.isdir(folder + "/demo/elsewhere")
+
+
 def test_what_is_refused_is_a_line(demo):
     with demo.wire() as wire:
         wire.ehlo()
@@ -187,7 +304,7 @@ def test_what_waits_is_counted_and_there_next_time(demo, folder):
     with demo.wire() as wire:
         wire.ehlo()
         assert wire.transaction(LETTER) == 250
-    demo.wait_line(r"carol@example\.net → ada@example\.test +deferred: 4\.")
+    demo.wait_line(r"carol@example\.net → ada@example\.test +hello there +deferred: 4\.")
     assert demo.end() == 0
     assert "1 message in, 0 delivered, 1 waits in" in demo.text()
     os.remove(demo.folder + "/mail/example.test/ada")
@@ -210,17 +327,39 @@ def test_commands_on_the_screen_work_as_printed(demo):
 
 def test_no_server_outlives_it(demo):
     server = children(demo.process.pid)
-    assert len(server) == 1
-    everyone = server + children(server[0])
-    assert len(everyone) > 3
+    assert len(server) == 2  # and elsewhere
+    everyone = server + [pid for main in server for pid in children(main)]
+    assert len(everyone) > 4
     demo.end(signal.SIGKILL)
     until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in everyone), "the end of the server")
 
 
+def child(demo, name):
+    for pid in children(demo.process.pid):
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
+            if comm.read().strip() == name:
+                return pid
+    raise AssertionError(name)
+
+
 def test_a_server_that_ends_is_said(demo):
-    os.kill(children(demo.process.pid)[0], signal.SIGKILL)
+    os.kill(child(demo, "veredus"), signal.SIGKILL)
     assert demo.process.wait(60) == 1
     assert "signal 9" in demo.text()
+
+
+def test_elsewhere_that_ends_is_said(demo):
+    os.kill(child(demo, "elsewhere"), signal.SIGKILL)
+    assert demo.process.wait(60) == 1
+    assert "every other domain has ended" in demo.text()
+
+
+def test_started_by_root_elsewhere_has_no_rights_of_root(demo):
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    with open(f"/proc/{child(demo, 'elsewhere')}/status", encoding="utf-8") as status:
+        ids = re.search(r"^Uid:\s+(.*)$", status.read(), re.M)[1].split()
+    assert "0" not in ids
 
 
 def test_a_server_that_does_not_start_is_said(folder):

@@ -53,7 +53,8 @@ static bool start(struct demo *demo, struct err *err)
 
 static bool run(struct demo *demo, const struct options *o, struct err *err)
 {
-    if (!demo_records_open(&demo->records, &demo->place, err) || !start(demo, err))
+    if (!demo_records_open(&demo->records, &demo->place, err) || !start(demo, err) ||
+        !demo_elsewhere_start(&demo->elsewhere, &demo->place, err))
         return false;
     if (o->form == FORM_CRASH)
         return demo_crash(demo, err);
@@ -72,11 +73,12 @@ static bool open_place(struct demo *demo, const struct options *o, struct err *e
     bool fresh = o->fresh || o->form == FORM_CRASH;
     struct demo_place base;
 
-    if (!demo_place_choose(&base, o->dir, err))
+    if (!demo_place_choose(&base, o->dir, err) || !demo_elsewhere_open(&demo->elsewhere, err))
         return false;
     demo->place = base;
     if (o->form == FORM_CRASH && !demo_place_inside(&demo->place, &base, "crash", err))
         return false;
+    demo->place.elsewhere = demo->elsewhere.port;
     /* Ten thousand files of the last time are not gone in a moment. */
     bool tell = fresh && demo->show.screen.width;
     if (tell)
@@ -91,7 +93,8 @@ static bool open_place(struct demo *demo, const struct options *o, struct err *e
 int demo_main(const struct cmd_call *call)
 {
     struct options options = { .form = FORM_WATCH };
-    struct demo demo = { .place.fd = -1, .server = DEMO_SERVER_NONE };
+    struct demo demo = { .place.fd = -1, .server = DEMO_SERVER_NONE,
+                         .elsewhere = DEMO_ELSEWHERE_NONE };
     const char *wrong = read_options(call, &options);
     struct err err = { 0 };
 
@@ -107,6 +110,7 @@ int demo_main(const struct cmd_call *call)
     demo_show_init(&demo.show, call->argv[0]);
     bool ok = open_place(&demo, &options, &err) && run(&demo, &options, &err);
     demo_server_stop(&demo.server, &demo.records);
+    demo_elsewhere_stop(&demo.elsewhere);
     if (!ok)
         demo_server_print_said(&demo.server);
     demo_records_close(&demo.records);

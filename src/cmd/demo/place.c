@@ -184,8 +184,8 @@ static bool remove_crash(struct demo_place *place, struct err *err)
 static bool remove_former(struct demo_place *place, struct err *err)
 {
     /* The configuration last: until then the folder is known as ours. */
-    static const char *const names[] = { "mail", "spool", "log", "control", "public",
-                                         "users", "aliases", "ledger", "veredus.conf" };
+    static const char *const names[] = { "mail",  "elsewhere", "spool",  "log",          "control", "public",
+                                         "users", "aliases",   "ledger", "veredus.conf" };
 
     if (!remove_crash(place, err))
         return err_wrap(err, "%s", place->shown);
@@ -251,11 +251,18 @@ static const char config_text[] = "%s, and written again each time it starts. Co
     "\n"
     "hostname mail.example.test;                # our name, in greetings and in Received fields\n"
     "%-42s # takes mail here; the port of real mail is 25\n"
+    "relay-from 127.0.0.1 ::1;                  # programs on this machine may send to anyone, nobody else may\n"
     "\n"
     "spool spool;                               # the queue: what was taken and is not delivered yet\n"
     "control control;                           # where veredus status, queue and the others ask\n"
     "log file:log json debug;                   # one line for each event\n"
     "%s"
+    "\n"
+    "%-42s # all other mail; without this line it goes to the hosts of its domains\n"
+    "route slow@elsewhere.test smtp://127.0.0.1:%u; # the nearest pattern decides; what is slow here delays no other\n"
+    "retry 2s 5s 10s;                           # waits before it is tried again; usually 1m 5m 15m 30m 1h 2h 4h\n"
+    "dead-host 2s;                              # how long to leave a host alone that is not there; usually 5m\n"
+    "expire 1h;                                 # when to give up and tell the sender; usually 5d\n"
     "\n"
     "domain example.test {                      # mail for this domain is ours\n"
     "    users file:users;                      # its mailboxes, a name on each line\n"
@@ -268,33 +275,41 @@ static const char run_as_nobody[] =
 static bool write_config(struct demo_place *place, struct err *err)
 {
     struct buf text = BUF_INIT(CONFIG_MAX);
-    char listen[64];
+    char listen[64], route[64];
     bool nobody = geteuid() == 0 && !accounts_are_there();
 
     if (place->ipv6)
         snprintf(listen, sizeof(listen), "listen 127.0.0.1:%u [::1]:%u;", place->port, place->port);
     else
         snprintf(listen, sizeof(listen), "listen 127.0.0.1:%u;", place->port);
-    bool ok = buf_printf(&text, config_text, mark, listen, nobody ? run_as_nobody : "")
+    snprintf(route, sizeof(route), "route * smtp://127.0.0.1:%u;", place->elsewhere);
+    bool ok = buf_printf(&text, config_text, mark, listen, nobody ? run_as_nobody : "", route,
+                         place->elsewhere)
                   ? write_file(place, "veredus.conf", O_TRUNC, buf_str(&text), err)
                   : err_temp(err, "out of memory");
     buf_done(&text);
     return ok;
 }
 
-static bool make_mail_folder(struct demo_place *place, struct err *err)
+const struct passwd *demo_place_account(void)
+{
+    return getpwnam(accounts_are_there() ? "vmail" : "nobody");
+}
+
+/* One for mail: that of deliveries, that of all other hosts. */
+static bool make_mail_folder(struct demo_place *place, const char *name, struct err *err)
 {
     const struct passwd *account;
 
-    if (mkdirat(place->fd, "mail", 0700) < 0 && errno != EEXIST)
-        return err_sys(err, errno, "cannot make %s/mail", place->shown);
+    if (mkdirat(place->fd, name, 0700) < 0 && errno != EEXIST)
+        return err_sys(err, errno, "cannot make %s/%s", place->shown, name);
     if (geteuid() != 0)
         return true;
-    account = getpwnam(accounts_are_there() ? "vmail" : "nobody");
+    account = demo_place_account();
     if (!account)
         return err_perm(err, "there is no account nobody on this machine");
-    return fchownat(place->fd, "mail", account->pw_uid, account->pw_gid, AT_SYMLINK_NOFOLLOW) == 0 ||
-           err_sys(err, errno, "cannot give %s/mail to %s", place->shown, account->pw_name);
+    return fchownat(place->fd, name, account->pw_uid, account->pw_gid, AT_SYMLINK_NOFOLLOW) == 0 ||
+           err_sys(err, errno, "cannot give %s/%s to %s", place->shown, name, account->pw_name);
 }
 
 /* What a newcomer may have added to users and aliases stays. */
@@ -302,7 +317,8 @@ static bool write_files(struct demo_place *place, struct err *err)
 {
     return write_config(place, err) && write_file(place, "users", O_EXCL, STR("ada\nbob\n"), err) &&
            write_file(place, "aliases", O_EXCL, STR("# name: address, address\npostmaster: ada\n"), err) &&
-           write_file(place, "log", O_APPEND, STR_NONE, err) && make_mail_folder(place, err);
+           write_file(place, "log", O_APPEND, STR_NONE, err) && make_mail_folder(place, "mail", err) &&
+           make_mail_folder(place, "elsewhere", err);
 }
 
 bool demo_place_open(struct demo_place *place, bool fresh, struct err *err)

@@ -2,6 +2,7 @@
 #ifndef CMD_DEMO_PLACE_H
 #define CMD_DEMO_PLACE_H
 
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct demo_place {
     bool named;               /* by --dir: subcommands do not look there by themselves */
     bool ipv6;                /* this machine has ::1 */
     uint16_t port;
+    uint16_t elsewhere; /* the port of every other domain: set before demo_place_open() */
     int fd; /* the folder, locked: two demonstrations never share one. -1: not open */
 };
 
@@ -36,6 +38,9 @@ MUST_USE bool demo_place_open(struct demo_place *place, bool fresh, struct err *
 /* Another port, after somebody else has taken ours since it was chosen. */
 MUST_USE bool demo_place_change_port(struct demo_place *place, struct err *err);
 void demo_place_close(struct demo_place *place);
+
+/* The account that mail belongs to when root started us; NULL: this machine does not have it. */
+const struct passwd *demo_place_account(void);
 
 /* NAME inside the folder, absolute. */
 void demo_place_path(const struct demo_place *place, const char *name, char path[DEMO_PATH_MAX]);

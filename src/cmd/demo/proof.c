@@ -97,7 +97,7 @@ static struct str next_field(struct str *rest)
     struct str all = *rest;
     size_t n = 0;
 
-    if (!all.n || all.p[0] == '\n')
+    if (!all.n || all.p[0] == '\n' || str_starts(all, STR("\r\n")))
         return STR_NONE;
     do {
         n += str_find(str_skip(all, n), '\n') + 1;
@@ -179,20 +179,25 @@ static void add_unfolded(struct buf *value, struct str lines)
     }
 }
 
-bool demo_proof_field(const struct demo_place *place, const char *path, const char *name, struct buf *value)
+bool demo_proof_header_field(struct str content, const char *name, struct buf *value)
 {
-    char octets[HEADER_MAX];
-    int fd = open_inside(place, path, 0);
-    ssize_t n = fd >= 0 ? read(fd, octets, sizeof(octets)) : -1;
-    struct str rest = n > 0 ? str_of(octets, (size_t)n) : STR_NONE;
     struct str field;
 
-    fd_close(&fd);
-    while ((field = next_field(&rest)).n) {
+    while ((field = next_field(&content)).n) {
         if (!is_field(field, str_from_c(name)))
             continue;
         add_unfolded(value, str_skip(field, str_find(field, ':') + 1));
         return true;
     }
     return false;
+}
+
+bool demo_proof_field(const struct demo_place *place, const char *path, const char *name, struct buf *value)
+{
+    char octets[HEADER_MAX];
+    int fd = open_inside(place, path, 0);
+    ssize_t n = fd >= 0 ? read(fd, octets, sizeof(octets)) : -1;
+
+    fd_close(&fd);
+    return n > 0 && demo_proof_header_field(str_of(octets, (size_t)n), name, value);
 }

@@ -115,6 +115,11 @@ static bool next_line(struct demo_records *r, struct str *line)
     return true;
 }
 
+bool demo_records_are_behind(const struct demo_records *r)
+{
+    return str_has(str_skip(buf_str(&r->in), r->eaten), '\n');
+}
+
 /* False: nothing more stands in the log now. */
 static bool read_more(struct demo_records *r)
 {

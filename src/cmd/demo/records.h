@@ -36,7 +36,9 @@ void demo_records_close(struct demo_records *r);
  * another reason to wake. With UNTIL_USEC in the past what stands in the log is still given.
  */
 enum demo_wake demo_records_next(struct demo_records *r, int64_t until_usec, json_t **record);
-/* The same, but reads no record. */
+/* The next record is here already: we are behind. */
+bool demo_records_are_behind(const struct demo_records *r);
+/* Waits as demo_records_next(), but reads no record. */
 enum demo_wake demo_records_sleep(struct demo_records *r, int64_t until_usec);
 /* What stands in the log unread is passed over. */
 void demo_records_skip(struct demo_records *r);

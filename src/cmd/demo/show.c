@@ -14,9 +14,9 @@ enum {
     WAY_WIDTH = 39,
     SUBJECT_WIDTH = 19,
     OUTCOME_WIDTH = 14,
-    MSEC_WIDTH = 7,
+    MSEC_WIDTH = 9, /* of a slow host: two blanks, 15026.1 */
     GAPS = 4,
-    HINTS = 5,
+    HINTS = 10,
     HINT_MAX = 4 * DEMO_PATH_MAX,
     LINE_MAX_OCTETS = 8192,
 };
@@ -45,7 +45,8 @@ void demo_show_head(const struct demo_show *show, const struct demo_place *place
     printf("\n  %sveredus %s%s %s demo of example.test %s nothing leaves this machine\n\n",
            paint(show, TEXT_LOUD), VEREDUS_VERSION, paint(show, TEXT_PLAIN), show->dot, show->dot);
     printf("  send to     127.0.0.1:%u      as your application does: no password, no TLS\n", place->port);
-    printf("  mailbox     %s/mail/example.test/ada/new/\n\n", place->shown);
+    printf("  mailbox     %s/mail/example.test/ada/new/\n", place->shown);
+    printf("  elsewhere   %s/elsewhere/    every other domain ends up here, whatever you send\n\n", place->shown);
     printf("  First, one message from here to ada:\n");
 }
 
@@ -135,19 +136,24 @@ void demo_show_hints(const struct demo_show *show, const struct demo_place *plac
     struct hint hints[HINTS];
     size_t width = 0;
 
-    hint(&hints[0], "--mail-rcpt nobody@example.test", "550 5.1.1: only ada and bob exist, with any +detail");
-    hint(&hints[1], "the same without --crlf", "550 5.6.0: a bare LF is refused, so nothing can be smuggled in");
-    hint_command(&hints[2], show, place, "status", "is it well, and who does the work");
-    hint_command(&hints[3], show, place, "queue", "what waits");
-    hint_command(&hints[4], show, place, "demo crash", "kill -9 in mid-load, and nothing lost");
+    hint(&hints[0], "kim@customer.example", "mail for another domain, passed on");
+    hint(&hints[1], "451@elsewhere.test", "a delivery put off, and tried again");
+    hint(&hints[2], "550@elsewhere.test", "one that fails, and the report in bob's mailbox");
+    hint(&hints[3], "slow@elsewhere.test", "a slow host that slows nobody else");
+    hint(&hints[4], "full@elsewhere.test", "what else hosts do; also greylist@, drop@, bounce@, data-550@, any code");
+    hint(&hints[5], "nobody@example.test", "550 5.1.1: only ada and bob exist, with any +detail");
+    hint(&hints[6], "the same without --crlf", "550 5.6.0: a bare LF is refused, so nothing can be smuggled in");
+    hint_command(&hints[7], show, place, "queue", "what waits, and why");
+    hint_command(&hints[8], show, place, "status", "is it well, and who does the work");
+    hint_command(&hints[9], show, place, "demo crash", "kill -9 in mid-load, and nothing lost");
     for (size_t i = 0; i < HINTS; i++)
         width = size_max(width, hints[i].what.n);
 
     printf("\n  Now you, from another terminal:\n\n"
            "    printf 'Subject: hello\\n\\nIt works.\\n' |\n"
            "      curl -sS --crlf smtp://127.0.0.1:%u --mail-from bob@example.test --mail-rcpt ada@example.test -T -\n"
-           "\n  %-*s    to see\n",
-           place->port, (int)width, "and then");
+           "\n  %-*s  to see\n",
+           place->port, (int)width + 2, "and then, as --mail-rcpt");
     for (size_t i = 0; i < HINTS; i++) {
         printf("    %.*s%*s  %s\n", STR_ARG(buf_str(&hints[i].what)), (int)(width - hints[i].what.n), "",
                hints[i].to_see);
@@ -216,6 +222,8 @@ void demo_show_line(const struct demo_show *show, const struct demo_line *line)
     text_paint(&out, &show->screen, line->colour);
     text_add(&out, &show->screen, line->outcome, 0);
     text_paint(&out, &show->screen, TEXT_PLAIN);
+    for (size_t n = line->outcome.n; line->msec >= 0 && n < OUTCOME_WIDTH; n++)
+        buf_add_char(&out, ' ');
     if (line->msec >= 0)
         buf_printf(&out, "%*.1f", MSEC_WIDTH, line->msec);
     text_print(&out, &show->screen);

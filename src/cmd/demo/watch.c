@@ -6,11 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/demo/kept.h"
+#include "cmd/demo/subject.h"
 #include "cmd/row.h"
 #include "core/id.h"
 #include "io/loop.h"
 
-enum { FIRST_PATIENCE_USEC = 60 * 1000000, TAKEN_SLOTS = 1 << 14, SUBJECT_MAX = 1024, OUTCOME_MAX = 2048 };
+enum {
+    FIRST_PATIENCE_USEC = 60 * 1000000,
+    TAKEN_SLOTS = 1 << 14,
+    SUBJECT_MAX = 1024,
+    SUBJECT_KEPT = 128,
+    OUTCOME_MAX = 2048,
+    DEFERRALS_SHOWN = 3,
+    LINGER_USEC = 250 * 1000,
+};
 
 static const char sender[] = "bob@example.test";
 static const char receiver[] = "ada@example.test";
@@ -81,7 +91,7 @@ static bool first_arrives(struct demo *demo, struct first *f, struct err *err)
             json_decref(record);
             break;
         case DEMO_WAKE_CHILD:
-            ok = !demo_server_has_ended(&demo->server, err);
+            ok = !demo_server_has_ended(&demo->server, err) && !demo_elsewhere_has_ended(&demo->elsewhere, err);
             break;
         case DEMO_WAKE_STOP:
             return err_temp(err, "stopped");
@@ -133,33 +143,60 @@ out:
 
 /* ---- what others send ---- */
 
-/* A message that was taken, until a later one needs its place. */
-struct taken {
+/* A message that was heard of, until a later one needs its place. */
+struct known {
     char id[QUEUE_ID_CHARS + 1];
-    int64_t wall_msec;
+    int64_t wall_msec; /* when it was taken; 0: before we came */
     double receive_seconds;
+    char subject[SUBJECT_KEPT];
+    bool deferred; /* that was shown */
 };
 
 struct watch {
     struct demo *demo;
-    struct taken *taken; /* TAKEN_SLOTS of them, each at the place its id says */
+    struct known *known; /* TAKEN_SLOTS of them, each at the place its id says */
     uint64_t in, delivered, failed;
 };
 
-static struct taken *slot_of(struct watch *w, const char *id)
+static struct known *known_of(struct watch *w, const json_t *record)
 {
-    return &w->taken[str_hash(str_from_c(id), 0) % TAKEN_SLOTS];
+    const char *id = row_text_c(record, "id");
+    struct known *m = &w->known[str_hash(str_from_c(id), 0) % TAKEN_SLOTS];
+
+    if (strcmp(m->id, id) != 0) {
+        *m = (struct known){ .deferred = false };
+        snprintf(m->id, sizeof(m->id), "%s", id);
+    }
+    return m;
+}
+
+/* As long as it is in the queue the server can be asked what it is about. */
+static void ask_subject(struct watch *w, struct known *m)
+{
+    struct buf subject = BUF_INIT(SUBJECT_MAX);
+
+    if (!m->subject[0] && demo_subject_ask(&w->demo->place, m->id, &subject))
+        snprintf(m->subject, sizeof(m->subject), "%.*s", STR_ARG(buf_str(&subject)));
+    buf_done(&subject);
 }
 
 static void on_accept(struct watch *w, const json_t *record)
 {
-    const char *id = row_text_c(record, "id");
-    struct taken *t = slot_of(w, id);
+    struct known *m = known_of(w, record);
 
     w->in++;
-    snprintf(t->id, sizeof(t->id), "%s", id);
-    t->wall_msec = time_of(record);
-    t->receive_seconds = seconds_of(record, "t_receive");
+    m->wall_msec = time_of(record);
+    m->receive_seconds = seconds_of(record, "t_receive");
+    /* What fails at once is soon gone. In a flood nobody reads subjects, and asking would make us late for all of them. */
+    if (!demo_records_are_behind(&w->demo->records))
+        ask_subject(w, m);
+}
+
+/* One of the server's own, about a message that failed; its subject is read where it arrives. */
+static void on_report(struct watch *w, const json_t *record)
+{
+    w->in++;
+    known_of(w, record)->wall_msec = time_of(record);
 }
 
 static struct demo_line line_of(const json_t *record)
@@ -172,27 +209,46 @@ static struct demo_line line_of(const json_t *record)
     };
 }
 
+/* In a mailbox of ours. */
+static bool find_here(const struct watch *w, const json_t *record, char path[DEMO_PATH_MAX])
+{
+    int64_t delay_msec = (int64_t)(seconds_of(record, "delay") * 1000);
+
+    return demo_proof_find(&w->demo->place, row_text_c(record, "id"), time_of(record) - delay_msec, path);
+}
+
+/* Where another host says that it kept it: "2.0.0 kept as NAME". */
+static bool find_elsewhere(const struct watch *w, const json_t *record, char path[DEMO_PATH_MAX])
+{
+    struct str reply = row_text(record, "reply"), name = str_skip(reply, str_rfind(reply, ' ') + 1);
+
+    return str_contains(reply, STR("kept as ")) &&
+           demo_kept_find(&w->demo->place, row_text(record, "to"), name, path);
+}
+
+/* What the server says is looked at: the line stands for a file that is there. */
 static void on_deliver(struct watch *w, const json_t *record)
 {
-    const char *id = row_text_c(record, "id");
-    const struct taken *t = slot_of(w, id);
-    bool known = !strcmp(t->id, id);
+    const struct known *m = known_of(w, record);
+    bool elsewhere = row_has(record, "peer");
     struct buf subject = BUF_INIT(SUBJECT_MAX);
     struct demo_line line = line_of(record);
-    double delay_msec = seconds_of(record, "delay") * 1000;
     char path[DEMO_PATH_MAX];
 
-    if (demo_proof_find(&w->demo->place, id, line.wall_msec - (int64_t)delay_msec, path)) {
+    if (elsewhere ? find_elsewhere(w, record, path) : find_here(w, record, path)) {
         demo_proof_field(&w->demo->place, path, "Subject", &subject);
         line.subject = buf_str(&subject);
-        line.outcome = STR("in the mailbox");
+        line.outcome = elsewhere ? STR("elsewhere") : STR("in the mailbox");
         line.colour = TEXT_GOOD;
     } else {
-        line.outcome = STR("said to be delivered, but no mailbox has it");
+        line.subject = str_from_c(m->subject);
+        line.outcome = elsewhere ? STR("said to be elsewhere, but no folder there has it") :
+                                   STR("said to be delivered, but no mailbox has it");
         line.colour = TEXT_BAD;
     }
-    /* From MAIL to the mailbox; of a message from before we came, since it was taken. */
-    line.msec = known ? t->receive_seconds * 1000 + (double)(line.wall_msec - t->wall_msec) : delay_msec;
+    /* From MAIL to the file; of a message from before we came, since it was taken. */
+    line.msec = m->wall_msec ? m->receive_seconds * 1000 + (double)(line.wall_msec - m->wall_msec) :
+                               seconds_of(record, "delay") * 1000;
     demo_show_line(&w->demo->show, &line);
     buf_done(&subject);
 }
@@ -209,6 +265,53 @@ static void say(struct watch *w, struct demo_line *line, enum text_colour colour
     line->outcome = str_from_c(text);
     line->colour = colour;
     demo_show_line(&w->demo->show, line);
+}
+
+/* "451 4.7.1 busy", as the other side said it; without a reply what we make of it. */
+static void add_reason(struct buf *out, const json_t *record)
+{
+    struct str reply = row_text(record, "reply"), words = reply.n ? reply : row_text(record, "error");
+    struct str status = row_text(record, "status");
+
+    if (row_number(record, "code"))
+        buf_printf(out, "%d ", (int)row_number(record, "code"));
+    if (!str_starts(words, status))
+        buf_printf(out, "%.*s ", STR_ARG(status));
+    buf_add(out, words);
+}
+
+static void on_defer(struct watch *w, const json_t *record)
+{
+    struct known *m = known_of(w, record);
+    struct demo_line line = line_of(record);
+    struct buf reason = BUF_INIT(OUTCOME_MAX);
+    uint64_t attempt = row_number(record, "attempt");
+    /* "next" has no milliseconds: on average half a second more. */
+    double wait = (double)(text_time_msec(row_text_c(record, "next")) + 500 - line.wall_msec) / 1000;
+
+    /* It goes on every ten seconds for an hour. */
+    if (attempt > DEFERRALS_SHOWN && m->deferred)
+        return;
+    m->deferred = true;
+    ask_subject(w, m);
+    line.subject = str_from_c(m->subject);
+    add_reason(&reason, record);
+    say(w, &line, TEXT_LOUD, "deferred: %.*s; again in %.0f s%s", STR_ARG(buf_str(&reason)), wait > 0 ? wait : 0,
+        attempt < DEFERRALS_SHOWN ? "" : ", and so on");
+    buf_done(&reason);
+}
+
+static void on_fail(struct watch *w, const json_t *record)
+{
+    struct known *m = known_of(w, record);
+    struct demo_line line = line_of(record);
+    struct buf reason = BUF_INIT(OUTCOME_MAX);
+
+    ask_subject(w, m);
+    line.subject = str_from_c(m->subject);
+    add_reason(&reason, record);
+    say(w, &line, TEXT_BAD, "failed: %.*s", STR_ARG(buf_str(&reason)));
+    buf_done(&reason);
 }
 
 static void on_reject(struct watch *w, const json_t *record)
@@ -233,12 +336,14 @@ static void on_record(struct watch *w, const json_t *record)
 
     if (is_event(record, "accept"))
         on_accept(w, record);
+    else if (is_event(record, "report"))
+        on_report(w, record);
     else if (is_event(record, "deliver"))
         on_deliver(w, record);
     else if (is_event(record, "defer"))
-        say(w, &line, TEXT_LOUD, "deferred: %s %s", row_text_c(record, "status"), row_text_c(record, "error"));
+        on_defer(w, record);
     else if (is_event(record, "fail"))
-        say(w, &line, TEXT_BAD, "failed: %s %s", row_text_c(record, "status"), row_text_c(record, "error"));
+        on_fail(w, record);
     else if (is_event(record, "hold"))
         say(w, &line, TEXT_BAD, "%s is held: %s", row_text_c(record, "id"), row_text_c(record, "error"));
     else if (is_event(record, "done"))
@@ -250,13 +355,13 @@ static void on_record(struct watch *w, const json_t *record)
             row_text_c(record, "error"));
 }
 
-/* What was written to the log while the server ended. */
-static void read_the_rest(struct watch *w)
+/* What is written to the log up to UNTIL_USEC, or stands there already. */
+static void read_the_rest(struct watch *w, int64_t until_usec)
 {
     enum demo_wake wake;
     json_t *record;
 
-    while ((wake = demo_records_next(&w->demo->records, 0, &record)) != DEMO_WAKE_TIME) {
+    while ((wake = demo_records_next(&w->demo->records, until_usec, &record)) != DEMO_WAKE_TIME) {
         if (wake != DEMO_WAKE_RECORD)
             continue;
         on_record(w, record);
@@ -264,13 +369,26 @@ static void read_the_rest(struct watch *w)
     }
 }
 
-static void sum_up(const struct watch *w)
+static uint64_t waiting(const struct watch *w)
 {
     uint64_t ended = w->delivered + w->failed, all = w->demo->server.queued + w->in;
-    uint64_t waiting = all > ended ? all - ended : 0;
+
+    return all > ended ? all - ended : 0;
+}
+
+/* What has arrived is off the queue a moment later only: outcomes are written down together. */
+static void await_ends(struct watch *w)
+{
+    if (waiting(w))
+        read_the_rest(w, io_clock_usec() + LINGER_USEC);
+}
+
+static void sum_up(const struct watch *w)
+{
+    uint64_t left = waiting(w);
     const char *folder = w->demo->place.shown;
 
-    if (!all) {
+    if (!w->in && !w->demo->server.queued) {
         printf("\n  No message came. Everything stays in %s.\n", folder);
         return;
     }
@@ -278,9 +396,9 @@ static void sum_up(const struct watch *w)
            text_count(w->delivered).c);
     if (w->failed)
         printf(", %s failed", text_count(w->failed).c);
-    if (waiting)
-        printf(", %s wait%s in %s/spool. %s there when you come back.\n", text_count(waiting).c,
-               waiting == 1 ? "s" : "", folder, waiting == 1 ? "It is" : "They are");
+    if (left)
+        printf(", %s wait%s in %s/spool. %s there when you come back.\n", text_count(left).c, left == 1 ? "s" : "",
+               folder, left == 1 ? "It is" : "They are");
     else
         printf(". Everything stays in %s.\n", folder);
 }
@@ -296,7 +414,8 @@ static bool watch_records(struct watch *w, struct err *err)
             json_decref(record);
             break;
         case DEMO_WAKE_CHILD:
-            if (demo_server_has_ended(&w->demo->server, err))
+            if (demo_server_has_ended(&w->demo->server, err) ||
+                demo_elsewhere_has_ended(&w->demo->elsewhere, err))
                 return false;
             break;
         case DEMO_WAKE_STOP:
@@ -309,14 +428,16 @@ static bool watch_records(struct watch *w, struct err *err)
 
 bool demo_watch(struct demo *demo, struct err *err)
 {
-    struct watch w = { .demo = demo, .taken = calloc(TAKEN_SLOTS, sizeof(*w.taken)) };
+    struct watch w = { .demo = demo, .known = calloc(TAKEN_SLOTS, sizeof(*w.known)) };
 
-    if (!w.taken)
+    if (!w.known)
         return err_temp(err, "out of memory");
     bool ok = watch_records(&w, err);
+    if (ok)
+        await_ends(&w);
     demo_server_stop(&demo->server, &demo->records);
-    read_the_rest(&w);
+    read_the_rest(&w, 0);
     sum_up(&w);
-    free(w.taken);
+    free(w.known);
     return ok;
 }

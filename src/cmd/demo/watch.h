@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "cmd/demo/elsewhere.h"
 #include "cmd/demo/records.h"
 #include "cmd/demo/server.h"
 #include "cmd/demo/show.h"
@@ -12,6 +13,7 @@ struct demo {
     struct demo_place place;
     struct demo_records records;
     struct demo_server server;
+    struct demo_elsewhere elsewhere;
     struct demo_show show;
     char first_id[16]; /* queue id of the first message */
 };
