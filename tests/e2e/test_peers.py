@@ -157,6 +157,7 @@ TAKEN = [
     case("second-greeting", peer=lambda: [ScriptedPeer(always={"greeting": "554 5.3.2 not here"}), ScriptedPeer()]),
     case("second-silence", peer=lambda: [ScriptedPeer(always={"greeting": STALL}), ScriptedPeer()],
          options="timeout greeting 1s;"),
+    case("second-of-a-full-one", peer=lambda: [FullPeer(), ScriptedPeer()], options="timeout connect 1s;"),
     case("second-ehlo", peer=lambda: [ScriptedPeer(always={"EHLO": DROP}), ScriptedPeer()]),
     case("lmtp", lmtp=True, to=("Kim", "lea")),
 ]
