@@ -39,6 +39,7 @@ static void print_time(const json_t *row)
     fputs(text, stdout);
 }
 
+/* "host mx1.example.net said: 451 4.7.1 greylisted, try again later"; of what no host said, the words alone. */
 static void print_reason(const json_t *row)
 {
     struct str reply = row_text(row, "reply"), error = row_text(row, "error"), note = row_text(row, "note");
@@ -47,8 +48,10 @@ static void print_reason(const json_t *row)
     if (!words.n)
         return;
     printf("\n%8s(", "");
-    if (row_has(row, "host"))
+    if (reply.n && row_has(row, "host"))
         printf("host %s said: ", row_text_c(row, "host"));
+    if (reply.n && row_has(row, "code"))
+        printf("%" PRIu64 " %s ", row_number(row, "code"), row_text_c(row, "status"));
     print_safe(words);
     putchar(')');
 }
