@@ -346,9 +346,7 @@ void schedule_content(struct message *m)
             continue;
         /* It was in front when it was found that it has to be read. */
         list_remove(&e->node);
-        if (site_line(e->site, e, true))
-            site_post(e->site);
-        else
+        if (!site_resume(e->site, e))
             list_append(&e->site->reading, &e->node);
     }
 }

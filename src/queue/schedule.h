@@ -192,6 +192,8 @@ void site_release(struct site *site);
 const struct config_sending *site_sending(const struct site *site);
 /* ENTRY waits there; FIRST: before the others of its sender. False without memory: it is where it was. */
 MUST_USE bool site_line(struct site *site, struct entry *entry, bool first);
+/* Its content is back: what it was read for comes first. */
+MUST_USE bool site_resume(struct site *site, struct entry *entry);
 void site_unline(struct entry *entry);
 void site_post(struct site *site);
 void sites_post(struct queue *q);

@@ -205,6 +205,18 @@ bool site_line(struct site *site, struct entry *entry, bool first)
     return true;
 }
 
+bool site_resume(struct site *site, struct entry *entry)
+{
+    if (!site_line(site, entry, true))
+        return false;
+    struct turn *t = entry->turn;
+    if (t->deficit < (long)entry->n)
+        t->deficit = (long)entry->n;
+    list_remove(&t->of_site);
+    list_prepend(&site->turns, &t->of_site);
+    return true;
+}
+
 void site_unline(struct entry *entry)
 {
     struct turn *t = entry->turn;
