@@ -27,10 +27,14 @@
 enum {
     TARGETS_MAX = 4000,
     MESSAGES_MAX = 1500,
-    SENDERS = 2,
+    CURRENT = 2, /* send processes of the configuration in force */
+    EXPIRE_MSEC = 2 * 24 * 3600 * 1000,
+    SENDERS = 4, /* and those of the former one, which end what they have */
     CONNECTIONS_MAX = 128,
     TRANSFERS_MAX = 1024,
     RECIPIENTS_MAX = 5,
+    RECIPIENTS_MANY = 150,
+    RECIPIENTS_LEASED = 100, /* to a transfer */
     DOMAINS = 6,
 };
 
@@ -41,6 +45,7 @@ struct target {
     unsigned delivered;
     bool may_twice;  /* an attempt ended of which nobody could say how */
     bool refused;    /* a peer said 5yz for good */
+    bool old_null;   /* its own reverse-path is the empty one: no report, at most the postmaster hears of it */
     uint64_t report; /* id of the message that tells of its failure */
 };
 
@@ -51,15 +56,16 @@ struct given {
     struct spool_token token;
     enum taken taken; /* UNKNOWN: the answer is not there, or got lost */
     bool late;        /* refused, though it stands: the queue died before it could take it back (docs/adr/0006) */
-    bool null_sender;
+    bool removed; /* or bounced: by the administrator */
+    int64_t since_msec;
     size_t first, n;
 };
 
 struct lent_out {
     bool used;
     uint64_t lease, id, connection;
-    uint32_t numbers[RECIPIENTS_MAX + 1];
-    uint8_t results[RECIPIENTS_MAX + 1];
+    uint32_t numbers[RECIPIENTS_LEASED];
+    uint8_t results[RECIPIENTS_LEASED];
     size_t n;
     bool finished; /* told, and not called settled */
     bool in_doubt;
@@ -81,9 +87,10 @@ static struct {
     struct spool_clock clock;
     struct io_loop *loop;
     struct arena *arena;
-    struct config_bundle bundle;
+    struct config_bundle bundles[2];
+    const struct config *configs[2]; /* a reload goes from one to the other */
     struct worker worker;
-    struct ipc_channel *receive, *lookup, *resolve;
+    struct ipc_channel *receive, *lookup, *resolve, *control;
     struct sender senders[SENDERS];
     uint32_t instances;
     struct given given[MESSAGES_MAX];
@@ -91,8 +98,10 @@ static struct {
     struct target targets[TARGETS_MAX];
     size_t n_targets;
     bool calm;
+    bool leapt;      /* the clock on the wall */
+    bool short_of_memory;
     bool duplicate_said;
-    unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports;
+    unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports, acts, reloads, expired;
     char wrong[400];
 } sim;
 
@@ -213,8 +222,11 @@ static struct lent_out *held_somewhere(uint64_t id, uint32_t number)
 
 /* ---- a message comes ---- */
 
-static void put_recipients(struct envelope_recipient *r, size_t n, struct arena *a)
+/* Recipients that came by a list have its owner as their sender, or nobody. */
+static void put_recipients(struct envelope_recipient *r, size_t n, bool null_sender, struct arena *a)
 {
+    bool listed = one_in(8);
+
     for (size_t i = 0; i < n; i++) {
         r[i] = (struct envelope_recipient){
             .number = (uint32_t)i + 1,
@@ -222,25 +234,33 @@ static void put_recipients(struct envelope_recipient *r, size_t n, struct arena 
             .domain = arena_printf(a, "d%u.example", (unsigned)below(DOMAINS)),
         };
         r[i].original = arena_printf(a, "%.*s@%.*s", STR_ARG(r[i].local), STR_ARG(r[i].domain));
-        sim.targets[sim.n_targets++] = (struct target){ .message = sim.n_given, .number = (uint32_t)i + 1 };
+        r[i].has_sender = listed && one_in(2);
+        if (r[i].has_sender && !one_in(4))
+            r[i].sender = arena_printf(a, "owner%u@%s.example", (unsigned)below(80), one_in(2) ? "ours" : "lists");
+        sim.targets[sim.n_targets++] = (struct target){
+            .message = sim.n_given,
+            .number = (uint32_t)i + 1,
+            .old_null = r[i].has_sender ? !r[i].sender.n : null_sender,
+        };
     }
 }
 
 static void give_message(void)
 {
-    size_t n = 1 + below(RECIPIENTS_MAX);
+    size_t n = one_in(200) ? RECIPIENTS_MANY : 1 + below(RECIPIENTS_MAX);
+    bool null_sender = one_in(12);
     struct queue_id id;
 
     if (sim.n_given == MESSAGES_MAX || sim.n_targets + n > TARGETS_MAX || !spool_take_ids(queue()->spool, 1, &id))
         return;
     struct arena *a = arena_new(1 << 20);
-    struct envelope_recipient recipients[RECIPIENTS_MAX];
+    struct envelope_recipient recipients[RECIPIENTS_MANY];
     struct given *g = &sim.given[sim.n_given];
-    *g = (struct given){ .id = id.n, .first = sim.n_targets, .n = n, .null_sender = one_in(12) };
+    *g = (struct given){ .id = id.n, .first = sim.n_targets, .n = n, .since_msec = io_now_msec(sim.loop) };
     for (size_t i = 0; i < sizeof(g->token.octet); i++)
         g->token.octet[i] = (unsigned char)random_next(&sim.random);
-    put_recipients(recipients, n, a);
-    struct str sender = g->null_sender ? STR_NONE : one_in(2) ? STR("s@sender.example") : STR("anna@ours.example");
+    put_recipients(recipients, n, null_sender, a);
+    struct str sender = null_sender ? STR_NONE : one_in(2) ? STR("s@sender.example") : STR("anna@ours.example");
     struct envelope e = { .sender = sender, .recipients = recipients, .n_recipients = n, .header_octets = 14, .size = 19 };
     struct buf envelope = BUF_INIT(1 << 16);
     if (!envelope_encode(&envelope, &e))
@@ -278,8 +298,8 @@ static void lookup_hears(const struct ipc_message *m)
     struct ipc_route_answer a = {
         .ticket = m->route_ask.ticket,
         .generation = sim.worker.generation,
-        .route = ours ? 0 : (uint32_t)sim.worker.config->n_routes - 1,
-        .domain_index = ours ? 0 : IPC_NO_DOMAIN,
+        .route = ours ? (uint32_t)sim.worker.config->n_routes - 2 : (uint32_t)sim.worker.config->n_routes - 1,
+        .domain_index = ours ? (uint32_t)sim.worker.config->n_domains - 1 : IPC_NO_DOMAIN,
         .user = m->route_ask.local,
         .domain = m->route_ask.domain,
         .rule = STR("default"),
@@ -392,7 +412,7 @@ static void lease_arrives(struct sender *s, const struct ipc_transfer *t)
 
     for (size_t i = 0; i < TRANSFERS_MAX && !slot; i++)
         slot = s->transfers[i].used ? NULL : &s->transfers[i];
-    if (!slot || t->count > RECIPIENTS_MAX)
+    if (!slot || t->count > RECIPIENTS_LEASED)
         abort();
     struct lent_out lent = { .lease = t->lease, .id = t->id, .connection = t->connection };
     bool comes_late = connection_at(s, t->connection) == CONNECTIONS_MAX; /* its connection was gone before it came */
@@ -426,7 +446,9 @@ static void lease_arrives(struct sender *s, const struct ipc_transfer *t)
 static void settled(struct sender *s, uint64_t lease)
 {
     for (size_t i = 0; i < TRANSFERS_MAX; i++)
-        if (s->transfers[i].used && s->transfers[i].lease == lease)
+        if (s->transfers[i].used && s->transfers[i].lease == lease && !s->transfers[i].finished)
+            wrong("a lease in progress is called settled");
+        else if (s->transfers[i].used && s->transfers[i].lease == lease)
             s->transfers[i].used = false;
 }
 
@@ -586,6 +608,8 @@ static void send_works(void)
     struct sender *s = &sim.senders[below(SENDERS)];
     size_t at = below(CONNECTIONS_MAX), first = at;
 
+    if (!s->channel)
+        return;
     while (!s->connections[at].id)
         if ((at = (at + 1) % CONNECTIONS_MAX) == first)
             return;
@@ -660,14 +684,8 @@ static void sender_forgets(struct sender *s)
     }
 }
 
-static void sender_dies(void)
+static void channel_ends(struct ipc_channel *c)
 {
-    struct sender *s = &sim.senders[below(SENDERS)];
-    struct ipc_channel *c = s->channel;
-
-    sim.deaths_send++;
-    sender_forgets(s);
-    s->channel = NULL;
     for (size_t i = 0; i < sim.worker.n_peers; i++)
         if (sim.worker.peers[i] == c)
             sim.worker.peers[i] = sim.worker.peers[--sim.worker.n_peers];
@@ -675,7 +693,99 @@ static void sender_dies(void)
     queue_service.peer_down(&sim.worker, c);
     wire_cut(&sim.worker, c);
     sim_loop_turn(sim.loop);
-    sender_is_born(s);
+}
+
+/* Those of a former configuration are not started again. */
+static void sender_ends(struct sender *s)
+{
+    struct ipc_channel *c = s->channel;
+
+    sender_forgets(s);
+    *s = (struct sender){ 0 };
+    channel_ends(c);
+}
+
+static void sender_dies(void)
+{
+    struct sender *s = &sim.senders[below(SENDERS)];
+
+    if (!s->channel)
+        return;
+    sim.deaths_send++;
+    sender_ends(s);
+    if (s < &sim.senders[CURRENT])
+        sender_is_born(s);
+}
+
+static struct ipc_channel *helper_is_born(enum process_kind kind)
+{
+    struct ipc_channel *c = wire_new(&sim.worker, kind, ++sim.instances);
+
+    queue_service.peer_up(&sim.worker, c);
+    return c;
+}
+
+static void helper_dies(void)
+{
+    bool lookup = one_in(2);
+
+    channel_ends(lookup ? sim.lookup : sim.resolve);
+    *(lookup ? &sim.lookup : &sim.resolve) = helper_is_born(lookup ? PROCESS_LOOKUP : PROCESS_RESOLVE);
+}
+
+/* ---- another configuration, and what the administrator does ---- */
+
+static void reload(void)
+{
+    sim.reloads++;
+    sim.worker.generation++;
+    sim.worker.config = sim.configs[sim.worker.generation % 2];
+    for (size_t i = 0; i < CURRENT; i++) {
+        if (sim.senders[CURRENT + i].channel)
+            sender_ends(&sim.senders[CURRENT + i]);
+        sim.senders[CURRENT + i] = sim.senders[i];
+    }
+    queue_service.reconfigured(&sim.worker);
+    sim_loop_turn(sim.loop);
+    for (size_t i = 0; i < CURRENT; i++)
+        sender_is_born(&sim.senders[i]);
+}
+
+static void act(enum ipc_act verb, const struct given *g)
+{
+    char id[8];
+
+    sim.acts++;
+    if (g)
+        le64_put(id, g->id);
+    wire_say(&sim.worker, sim.control, IPC_QUEUE_ACT_ASK,
+             &(struct ipc_queue_act_ask){
+                 .verb = (uint8_t)verb,
+                 .ids = g ? str_of(id, sizeof(id)) : STR_NONE,
+                 .account = STR("root"),
+                 .from = !sim.calm && one_in(4) ? STR("*") : STR_NONE,
+             });
+}
+
+static void administrator_acts(void)
+{
+    static const enum ipc_act verbs[] = { IPC_ACT_FLUSH,   IPC_ACT_HOLD,   IPC_ACT_HOLD,  IPC_ACT_RELEASE,
+                                          IPC_ACT_RELEASE, IPC_ACT_REMOVE, IPC_ACT_BOUNCE };
+    enum ipc_act verb = verbs[below(ARRAY_LEN(verbs))];
+    bool all = (verb == IPC_ACT_FLUSH || verb == IPC_ACT_RELEASE) && one_in(2);
+    struct given *g = NULL;
+
+    if (!all && sim.n_given) {
+        g = &sim.given[sim.n_given - 1 - below(sim.n_given < 60 ? sim.n_given : 60)];
+        g->removed = g->removed || verb == IPC_ACT_REMOVE || verb == IPC_ACT_BOUNCE;
+    }
+    act(verb, g);
+}
+
+static void clock_leaps(void)
+{
+    sim.leapt = true;
+    sim_loop_set_utc(sim.loop, io_wall_msec() + ((int64_t)below(20) - 10) * 24 * 3600 * 1000);
 }
 
 static void queue_is_born(void)
@@ -691,10 +801,11 @@ static void queue_is_born(void)
     }
     sim.worker.main = wire_new(&sim.worker, PROCESS_MAIN, 0);
     sim.receive = wire_new(&sim.worker, PROCESS_RECEIVE, ++sim.instances);
-    sim.lookup = wire_new(&sim.worker, PROCESS_LOOKUP, ++sim.instances);
-    queue_service.peer_up(&sim.worker, sim.lookup);
-    sim.resolve = wire_new(&sim.worker, PROCESS_RESOLVE, ++sim.instances);
-    queue_service.peer_up(&sim.worker, sim.resolve);
+    sim.control = wire_new(&sim.worker, PROCESS_CONTROL, ++sim.instances);
+    sim.lookup = helper_is_born(PROCESS_LOOKUP);
+    sim.resolve = helper_is_born(PROCESS_RESOLVE);
+    if (sim.short_of_memory)
+        queue()->content_memory += QUEUE_MEMORY_MAX - 30000;
 }
 
 /* Receive asks by token what became of the commits it has no answer to (DESIGN 3). */
@@ -729,7 +840,8 @@ static void queue_dies(void)
         return;
     ask_tokens();
     for (size_t i = 0; i < SENDERS; i++)
-        sender_up(&sim.senders[i]);
+        if (sim.senders[i].instance)
+            sender_up(&sim.senders[i]);
 }
 
 static void power_goes(void)
@@ -745,6 +857,8 @@ static void power_goes(void)
         return;
     ask_tokens();
     for (size_t i = 0; i < SENDERS; i++)
+        sim.senders[i] = (struct sender){ 0 };
+    for (size_t i = 0; i < CURRENT; i++)
         sender_is_born(&sim.senders[i]);
 }
 
@@ -782,12 +896,13 @@ static void somebody_hears(void)
         (void)hear(sim.resolve, resolve_hears);
         break;
     default:
-        if (wire_next(s->channel, &m)) {
+        if (s->channel && wire_next(s->channel, &m)) {
             send_hears(s, &m);
             wire_took(s->channel);
         }
     }
     (void)hear(sim.worker.main, nobody_hears);
+    (void)hear(sim.control, nobody_hears);
     sim_loop_turn(sim.loop);
 }
 
@@ -795,7 +910,9 @@ static void time_passes(void)
 {
     int64_t next = sim_loop_next(sim.loop), now = io_now_msec(sim.loop);
 
-    if (one_in(3) && next > now)
+    if (!sim.calm && one_in(30))
+        sim_loop_pass(sim.loop, (int64_t)below(8 * 3600) * 1000);
+    else if (one_in(3) && next > now)
         sim_loop_pass(sim.loop, next - now);
     else
         sim_loop_pass(sim.loop, 1 + (int64_t)below(50));
@@ -807,6 +924,8 @@ static void step(void)
 
     if (what < 120 && !sim.calm)
         give_message();
+    else if (what == 0 && sim.calm)
+        act(IPC_ACT_RELEASE, NULL);
     else if (what < 420)
         spool_step();
     else if (what < 700)
@@ -815,10 +934,18 @@ static void step(void)
         send_works();
     else if (what < 990 || sim.calm)
         time_passes();
-    else if (what < 995)
+    else if (what < 993)
         sender_dies();
+    else if (what < 994)
+        helper_dies();
+    else if (what < 995)
+        reload();
+    else if (what < 998)
+        administrator_acts();
     else if (what < 999)
         queue_dies();
+    else if (one_in(4))
+        clock_leaps();
     else
         power_goes();
     sim_loop_turn(sim.loop);
@@ -829,7 +956,9 @@ static void compare(void)
     for (size_t i = 0; i < sim.n_targets && !sim.wrong[0]; i++) {
         const struct target *t = &sim.targets[i];
         const struct given *g = &sim.given[t->message];
-        if (g->taken == TAKEN_YES && !t->delivered && !t->report && !g->null_sender)
+        /* Of an empty reverse-path the log alone tells what expired. */
+        bool untold = t->old_null && (t->refused || sim.leapt || io_now_msec(sim.loop) - g->since_msec > EXPIRE_MSEC);
+        if (g->taken == TAKEN_YES && !t->delivered && !t->report && !g->removed && !untold)
             wrong("message %zu recipient %u was acknowledged, and neither arrived nor is reported", t->message, t->number);
         if (t->report && t->delivered && !t->may_twice && t->refused)
             wrong("message %zu recipient %u arrived, and is reported as failed", t->message, t->number);
@@ -853,22 +982,48 @@ static void describe_rest(void)
             continue;
         const struct recipient *r = show_speaker(m);
         wrong("%zu messages never leave, such as %zu: state %d, active %u, pins %u, writing %d, dirty %d, reporting %d, "
-              "digest %d, held %d; recipient %u: state %d, progress %d, kept %d, in line %d, parked %d, due in %lld",
+              "digest %d, held %d, content %d, due %d; recipient %u: state %d, progress %d, kept %d, in line %d, parked %d, due in %lld; "
+              "short of memory %d by %lld, %zu asked of lookup, health %d",
               q->n_messages, given_by_id(m->id.n) ? (size_t)(given_by_id(m->id.n) - sim.given) : 9999, m->state,
-              m->active, m->pins, m->writing, m->dirty, m->reporting != NULL, m->digest, m->held, r->number, r->state,
-              r->progress, r->kept, r->entry != NULL, r->entry && r->entry->parked,
-              (long long)(r->due_msec - queue_now(q)));
+              m->active, m->pins, m->writing, m->dirty, m->reporting != NULL, m->digest, m->held, m->content != NULL,
+              wheel_is_set(&m->due), r->number, r->state, r->progress, r->kept, r->entry != NULL,
+              r->entry && r->entry->parked, (long long)(r->due_msec - queue_now(q)), sim.short_of_memory,
+              (long long)q->content_memory - QUEUE_MEMORY_MAX, q->n_routing, q->health);
     }
+}
+
+#define COMMON                                                                                                       \
+    "hostname mail.example.org; spool /nowhere; min-free 0; relay-from 10.0.0.0/8; expire 2d;"                         \
+    "postmaster post@ours.example;"
+
+/* The same routes have other places in the other one. */
+static bool configure(void)
+{
+    static const struct config_reader reader = { .facts = { .fqdn = STR_INIT("mail.example.org") } };
+    struct str texts[2] = {
+        STR_INIT(COMMON "retry 1m 5m; domain ours.example { users any; deliver lmtp://10.0.0.2:24; }"),
+        STR_INIT(COMMON "retry 2m 1h; domain new.example { users any; deliver lmtp://10.0.0.3:24; }"
+                        "domain ours.example { users any; deliver lmtp://10.0.0.2:24; }"),
+    };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct config_source source = { .overrides = &texts[i], .n_overrides = 1 };
+        struct config_diagnostics diag = { 0 };
+        const struct config *config = NULL;
+        if (!config_bundle_record(&sim.bundles[i], &source, &reader, sim.arena) ||
+            !config_parse_bundle(&sim.bundles[i], sim.arena, &config, &diag)) {
+            struct buf words = BUF_INIT(4096);
+            config_diagnostics_render(&diag, &words);
+            wrong("configuration: %.*s", STR_ARG(buf_str(&words)));
+            return false;
+        }
+        sim.configs[i] = config;
+    }
+    return true;
 }
 
 static void run(uint64_t seed)
 {
-    static const struct config_reader reader = { .facts = { .fqdn = STR_INIT("mail.example.org") } };
-    struct str text = STR("hostname mail.example.org; spool /nowhere; min-free 0; relay-from 10.0.0.0/8; retry 1m 5m;"
-                          "postmaster post@ours.example;"
-                          "domain ours.example { users any; deliver lmtp://10.0.0.2:24; }");
-    struct config_source source = { .overrides = &text, .n_overrides = 1 };
-    struct config_diagnostics diag = { 0 };
     struct err err = { 0 };
     unsigned long steps = 4000;
 
@@ -878,16 +1033,13 @@ static void run(uint64_t seed)
     sim_loop_set_utc(sim.loop, 1795340000000);
     sim.clock = (struct spool_clock){ .utc_msec = sim_utc, .boot_usec = sim_boot };
     sim.disk = sim_disk_new(seed);
-    sim.worker = (struct worker){ .service = &queue_service, .loop = sim.loop, .generation = 1 };
-    if (!config_bundle_record(&sim.bundle, &source, &reader, sim.arena) ||
-        !config_parse_bundle(&sim.bundle, sim.arena, &sim.worker.config, &diag)) {
-        struct buf words = BUF_INIT(4096);
-        config_diagnostics_render(&diag, &words);
-        wrong("configuration: %.*s", STR_ARG(buf_str(&words)));
+    sim.worker = (struct worker){ .service = &queue_service, .loop = sim.loop, .generation = 2 };
+    sim.short_of_memory = one_in(3);
+    if (!configure())
         return;
-    }
+    sim.worker.config = sim.configs[0];
     queue_is_born();
-    for (size_t i = 0; i < SENDERS && !sim.wrong[0]; i++)
+    for (size_t i = 0; i < CURRENT && !sim.wrong[0]; i++)
         sender_is_born(&sim.senders[i]);
     while (steps-- && !sim.wrong[0])
         step();
