@@ -9,6 +9,7 @@ from peer_fixtures import settled
 import corpus
 import root
 from namespaces import there
+from postfix import Unavailable
 
 CONFIG = """\
 base_dir = {work}/run
@@ -57,6 +58,9 @@ class Dovecot(root.Peer):
     program = "usr/sbin/dovecot"
 
     def start(self):
+        version = self.run("/usr/sbin/dovecot", "--version").stdout
+        if not version.startswith("2.3."):
+            raise Unavailable(f"dovecot {version.strip()} wants another configuration than 2.3")
         for name in ["run", "state"]:
             self.folder(name)
         self.write("dovecot.conf", CONFIG.format(work=self.work, address=there(3)))
