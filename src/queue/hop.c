@@ -116,18 +116,21 @@ static bool send_question(struct hop *hop)
     struct queue *q = hop->queue;
     struct schedule *s = &q->schedule;
     struct ipc_channel *resolve = worker_peer_of(q->worker, PROCESS_RESOLVE, q->worker->generation);
-    uint32_t slot = 0;
+    uint32_t slot = s->next_asking, tried = 0;
 
-    while (slot < SCHEDULE_ASKING_MAX && s->asking[slot])
-        slot++;
-    if (slot == SCHEDULE_ASKING_MAX || !resolve || !ipc_may_ask(resolve) ||
-        !ipc_send_plan_ask(resolve, &(struct ipc_plan_ask){
-                                        .ticket = ++s->serial * SCHEDULE_ASKING_MAX + slot,
-                                        .route = hop->route,
-                                        .domain = str_from_c(hop->domain),
-                                    }))
+    if (!resolve || !ipc_may_ask(resolve))
+        return false;
+    while (s->asking[slot] && tried++ < SCHEDULE_ASKING_MAX)
+        slot = (slot + 1) % SCHEDULE_ASKING_MAX;
+    struct ipc_plan_ask question = {
+        .ticket = ++s->serial * SCHEDULE_ASKING_MAX + slot,
+        .route = hop->route,
+        .domain = str_from_c(hop->domain),
+    };
+    if (s->asking[slot] || !ipc_send_plan_ask(resolve, &question))
         return false;
     s->asking[slot] = hop;
+    s->next_asking = (slot + 1) % SCHEDULE_ASKING_MAX;
     hop->slot = slot;
     hop->ticket = s->serial * SCHEDULE_ASKING_MAX + slot;
     return true;
@@ -145,13 +148,13 @@ static void ask(struct hop *hop)
 
 void schedule_ask(struct queue *q)
 {
-    struct list all;
-
-    list_init(&all);
-    for (struct list *node; (node = list_take(&q->schedule.unplanned));)
-        list_append(&all, node);
-    for (struct list *node; (node = list_take(&all));)
-        ask(CONTAINER_OF(node, struct hop, unplanned));
+    while (!list_empty(&q->schedule.unplanned)) {
+        struct hop *hop = CONTAINER_OF(q->schedule.unplanned.next, struct hop, unplanned);
+        hop->asked = send_question(hop);
+        if (!hop->asked)
+            return;
+        list_remove(&hop->unplanned);
+    }
 }
 
 void schedule_resolve_gone(struct queue *q)
@@ -340,14 +343,20 @@ void schedule_remove(struct recipient *r)
 
 void schedule_content(struct message *m)
 {
-    LIST_FOR(node, &m->entries) {
+    for (struct list *node = m->entries.next, *next; node != &m->entries; node = next) {
         struct entry *e = CONTAINER_OF(node, struct entry, of_message);
+        next = node->next;
         if (!e->site || e->turn)
             continue;
         /* It was in front when it was found that it has to be read. */
         list_remove(&e->node);
         if (!site_resume(e->site, e))
-            list_append(&e->site->reading, &e->node);
+            entry_outcome(e, &(struct outcome){
+                                 .result = IPC_TEMP,
+                                 .reason = LOG_REASON_STORAGE,
+                                 .status = STR("4.3.0"),
+                                 .text = STR("short of memory"),
+                             });
     }
 }
 

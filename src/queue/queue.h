@@ -335,6 +335,8 @@ void carriers_reconfigured(struct queue *q);
 /* NODE is due then; in place of what was set for it before. */
 void queue_wait(struct queue *q, struct wheel_node *node, int64_t due_msec);
 struct ipc_channel *queue_peer(struct queue *q, enum process_kind kind, uint32_t instance);
+/* How the spool does may have changed. */
+void queue_look_at_spool(struct queue *q);
 bool queue_has_told(const struct queue *q, uint32_t instance);
 struct recipient *queue_recipient(struct queue *q, uint64_t id, uint32_t number);
 void queue_died(struct queue *q, const struct ipc_died *died);

@@ -36,6 +36,7 @@ struct draft {
     uint64_t ticket; /* 0: not asked yet */
     uint32_t *numbers;
     size_t n_numbers;
+    bool told;              /* its recipients are marked so */
     struct message *report; /* once it is in a batch */
 };
 
@@ -168,17 +169,31 @@ static struct draft *draft_new(struct reporting *rep, enum message_report_kind k
     return NULL;
 }
 
-static struct draft *draft_for(struct reporting *rep, enum message_report_kind kind, struct str to)
+static struct draft *draft_of(struct reporting *rep, enum message_report_kind kind, struct str to, size_t *n)
 {
-    size_t n = 0;
-
+    *n = 0;
     LIST_FOR(node, &rep->drafts) {
         struct draft *d = CONTAINER_OF(node, struct draft, node);
         if (d->kind == kind && str_eq(str_from_c(d->to), to))
             return d;
-        n++;
+        ++*n;
     }
-    return n < DRAFTS_MAX ? draft_new(rep, kind, to) : NULL;
+    return NULL;
+}
+
+static bool has_room(struct reporting *rep, enum message_report_kind kind, struct str to)
+{
+    size_t n;
+
+    return draft_of(rep, kind, to, &n) || n < DRAFTS_MAX;
+}
+
+static struct draft *draft_for(struct reporting *rep, enum message_report_kind kind, struct str to)
+{
+    size_t n;
+    struct draft *d = draft_of(rep, kind, to, &n);
+
+    return d ? d : draft_new(rep, kind, to);
 }
 
 /* The address as written, in the parts that routing wants: local part without quotes, and domain. */
@@ -234,27 +249,31 @@ static void postmaster_is_told(struct queue *q)
     q->postmaster_told[0] = queue_now(q);
 }
 
+/* It ends with the digest: not before all of it is over. */
 static void wait_for_digest(struct message *m)
 {
     struct queue *q = m->queue;
 
+    if (message_count(m, PROGRESS_WAITING))
+        return;
     m->digest = true;
     if (!wheel_is_set(&q->digest_due))
         queue_wait(q, &q->digest_due, q->postmaster_told[QUEUE_POSTMASTER_HOUR - 1] + HOUR_MSEC);
 }
 
-/* Nobody is told: the log has said it. */
+/* Of those without a reverse-path nobody is told: the log has said it. */
 static void give_up(struct message *m)
 {
     for (uint32_t i = 0; i < m->n_recipients; i++)
-        if (is_unreported(&m->recipients[i]))
+        if (is_unreported(&m->recipients[i]) && !sender_of(&m->content->envelope, &m->recipients[i]).n)
             m->recipients[i].progress = PROGRESS_RETURNED;
     m->dirty = true;
 }
 
 /* ---- begin ---- */
 
-static bool tell_of(struct reporting *rep, const struct envelope *e, struct recipient *r)
+/* What is not told of now is told of when this is: by the digest, or in further reports. */
+static bool tell_of(struct reporting *rep, const struct envelope *e, struct recipient *r, bool to_postmaster)
 {
     struct queue *q = rep->message->queue;
     struct str to = sender_of(e, r);
@@ -263,12 +282,16 @@ static bool tell_of(struct reporting *rep, const struct envelope *e, struct reci
     struct draft *d = NULL;
     bool ok = true;
 
-    if (to.n) {
-        d = draft_for(rep, kind, to);
-        ok = d && draft_number(d, r->number);
-    } else if (is_unreported(r)) {
+    if (!to.n && is_unreported(r) && to_postmaster) {
         to = postmaster(q, &words);
-        d = draft_for(rep, MESSAGE_REPORT_DOUBLE, to);
+        kind = MESSAGE_REPORT_DOUBLE;
+    } else if (!to.n && !is_unreported(r)) {
+        /* Nobody is there to be warned. */
+        r->warned++;
+        rep->message->dirty = true;
+    }
+    if (to.n && has_room(rep, kind, to)) {
+        d = draft_for(rep, kind, to);
         ok = d && draft_number(d, r->number);
     }
     buf_done(&words);
@@ -283,14 +306,14 @@ static bool null_failures(const struct message *m, const struct envelope *e)
     return false;
 }
 
-static bool begin_drafts(struct reporting *rep)
+static bool begin_drafts(struct reporting *rep, bool to_postmaster)
 {
     struct message *m = rep->message;
     const struct envelope *e = &m->content->envelope;
 
     for (uint32_t i = 0; i < m->n_recipients; i++) {
         struct recipient *r = &m->recipients[i];
-        if ((is_unreported(r) || warning_is_due(r)) && !tell_of(rep, e, r))
+        if ((is_unreported(r) || warning_is_due(r)) && !tell_of(rep, e, r, to_postmaster))
             return false;
     }
     LIST_FOR(node, &rep->drafts) {
@@ -311,30 +334,35 @@ void report_begin(struct message *m)
         message_ready(m);
         return;
     }
-    if (null_failures(m, &m->content->envelope)) {
-        if (m->content->envelope.report == ENVELOPE_POSTMASTER_REPORT || !q->worker->config->postmaster.domain.n) {
-            give_up(m);
+    bool nulls = null_failures(m, &m->content->envelope);
+    if (nulls && (m->content->envelope.report == ENVELOPE_POSTMASTER_REPORT || !q->worker->config->postmaster.domain.n)) {
+        give_up(m);
+        nulls = false;
+        if (!report_wanted(m))
             return;
-        }
-        if (!postmaster_has_time(q)) {
-            wait_for_digest(m);
-            return;
-        }
-        postmaster_is_told(q);
     }
+    bool to_postmaster = nulls && postmaster_has_time(q);
+    if (to_postmaster)
+        postmaster_is_told(q);
     rep = calloc(1, sizeof(*rep));
     if (rep) {
         *rep = (struct reporting){ .message = m };
         list_init(&rep->node);
         list_init(&rep->drafts);
         m->reporting = rep;
-        if (begin_drafts(rep) && !list_empty(&rep->drafts)) {
+        bool begun = begin_drafts(rep, to_postmaster);
+        if (begun && !list_empty(&rep->drafts)) {
             message_pin(m);
-            list_append(&q->reportings, &rep->node);
+            if (!report_is_ready(m))
+                list_append(&q->reportings, &rep->node);
             reports_ask(q);
             return;
         }
         reporting_free(rep);
+        if (begun && nulls)
+            wait_for_digest(m);
+        if (begun)
+            return;
     }
     m->report_msec = queue_now(q) + QUEUE_MOMENT_MSEC;
 }
@@ -439,6 +467,8 @@ void report_expanded(struct queue *q, const struct ipc_expand_answer *a)
             if (!d->asks || !d->ticket || d->ticket != a->ticket)
                 continue;
             d->asks = false;
+            if (report_is_ready(rep->message))
+                list_remove(&rep->node);
             /* What cannot be expanded is tried as it is, and fails by itself. */
             if (!a->refused)
                 take_expansion(d, a);
@@ -680,6 +710,7 @@ bool report_add(struct message *m, struct spool_batch *batch)
         if (!add_draft(m, d, batch))
             return false;
         mark(m, d, true);
+        d->told = true;
     }
     return true;
 }
@@ -696,10 +727,10 @@ void report_drop(struct message *m)
         return;
     LIST_FOR(node, &m->reporting->drafts) {
         struct draft *d = CONTAINER_OF(node, struct draft, node);
-        if (!d->report)
-            continue;
-        mark(m, d, false);
-        message_undo(d->report);
+        if (d->told)
+            mark(m, d, false);
+        if (d->report)
+            message_undo(d->report);
     }
     reporting_free(m->reporting);
     message_unpin(m);

@@ -146,7 +146,7 @@ struct schedule {
     struct hop *asking[SCHEDULE_ASKING_MAX];
     struct connection *connections[SCHEDULE_CONNECTIONS_MAX];
     struct transfer *transfers[SCHEDULE_TRANSFERS_MAX];
-    uint32_t next_connection, next_transfer; /* where the search for a free place begins */
+    uint32_t next_asking, next_connection, next_transfer; /* where the search for a free place begins */
     uint64_t serial;
     size_t n_connections;
     uint32_t next_send; /* send processes take turns */

@@ -115,12 +115,22 @@ static void on_pump(struct io_task *t)
     attempts_pump(q);
 }
 
+/* A spool that writes again: what waits at sites goes on, too. */
+void queue_look_at_spool(struct queue *q)
+{
+    bool refused = q->health == SPOOL_HEALTH_REFUSING;
+
+    record_spool(q);
+    if (refused && q->health != SPOOL_HEALTH_REFUSING)
+        sites_post(q);
+}
+
 static void on_waker(struct io_waker *w)
 {
     struct queue *q = CONTAINER_OF(w, struct queue, waker);
 
     spool_poll(q->spool);
-    record_spool(q);
+    queue_look_at_spool(q);
     io_task_post(&q->pump);
 }
 
@@ -145,7 +155,7 @@ static void on_timer(struct io_timer *t)
 {
     struct queue *q = CONTAINER_OF(t, struct queue, timer);
 
-    record_spool(q);
+    queue_look_at_spool(q);
     wheel_turn(&q->wheel, queue_now(q));
     if (wheel_next_msec(&q->wheel) >= 0)
         set_timer(q, wheel_next_msec(&q->wheel));

@@ -256,7 +256,7 @@ static void on_settled(struct spool_commit *commit, const struct spool_result *r
     /* What was asked for after this was begun is in the next one. */
     if (m->state == MESSAGE_ENDING || !m->dirty)
         select_settled(m);
-    record_spool(q);
+    queue_look_at_spool(q);
     if (m->state == MESSAGE_ENDING) {
         record_done(m);
         message_remove(q, m);

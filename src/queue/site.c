@@ -389,8 +389,12 @@ void site_pump(struct site *site)
     size_t max = site_sending(site)->recipients_per_transaction.n;
     struct entry *e;
 
-    if (q->stopping || q->health == SPOOL_HEALTH_REFUSING)
+    if (q->stopping)
         return;
+    if (q->health == SPOOL_HEALTH_REFUSING) {
+        forget_later(site);
+        return;
+    }
     if (is_resting(site)) {
         park(site);
         return;
@@ -403,6 +407,9 @@ void site_pump(struct site *site)
         else if (!lease_next(site, e, max ? max : 1))
             break;
     }
+    /* Others have all connections that can be: nothing of its own would call it again. */
+    if (!site->n_connections && !list_empty(&site->turns) && !wheel_is_set(&site->wake))
+        queue_wait(q, &site->wake, queue_now(q) + QUEUE_MOMENT_MSEC);
     forget_later(site);
 }
 

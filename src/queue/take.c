@@ -134,7 +134,7 @@ static void on_durable(struct spool_commit *commit, const struct spool_result *r
         message_remove(q, t->message);
         message_free(t->message);
     }
-    record_spool(q);
+    queue_look_at_spool(q);
     free(t);
 }
 
