@@ -85,7 +85,8 @@ static bool says_host(struct str host, struct str words)
 }
 
 /*
- * What stands below: "mx1.example.net: 451 4.7.1 greylisted, try again later (6 attempts)"; of a held one why it is held.
+ * What stands below: "mx1.example.net: 451 4.7.1 greylisted, try again later (6 attempts)"; of a held one why it
+ * is held.
  */
 static void put_reason(const json_t *row, struct buf *out)
 {
