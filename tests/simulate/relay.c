@@ -99,7 +99,7 @@ static struct {
     size_t n_targets;
     bool calm;
     bool leapt;      /* the clock on the wall */
-    bool short_of_memory;
+    bool short_of_memory, postmaster_is_busy;
     bool duplicate_said;
     unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports, acts, reloads, expired;
     char wrong[400];
@@ -804,6 +804,9 @@ static void queue_is_born(void)
     sim.control = wire_new(&sim.worker, PROCESS_CONTROL, ++sim.instances);
     sim.lookup = helper_is_born(PROCESS_LOOKUP);
     sim.resolve = helper_is_born(PROCESS_RESOLVE);
+    /* He has heard of so many in this hour that the others wait for the digest. */
+    for (size_t i = 0; sim.postmaster_is_busy && i < QUEUE_POSTMASTER_HOUR; i++)
+        queue()->postmaster_told[i] = io_now_msec(sim.loop) + 1;
     if (sim.short_of_memory)
         queue()->content_memory += QUEUE_MEMORY_MAX - 30000;
 }
@@ -1035,6 +1038,7 @@ static void run(uint64_t seed)
     sim.disk = sim_disk_new(seed);
     sim.worker = (struct worker){ .service = &queue_service, .loop = sim.loop, .generation = 2 };
     sim.short_of_memory = one_in(3);
+    sim.postmaster_is_busy = one_in(3);
     if (!configure())
         return;
     sim.worker.config = sim.configs[0];
