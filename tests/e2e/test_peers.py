@@ -729,7 +729,7 @@ def test_c161_of_a_failure_of_a_null_reverse_path_the_postmaster_alone_is_told(w
             ] == ["bob@example.test"]
 
 
-def test_c156_c157_c178_of_a_delay_and_then_of_its_end_the_sender_is_told(world):
+def test_c160_c178_of_a_delay_and_then_of_its_end_the_sender_is_told(world):
     until(lambda: len(world.reports_to(LATE)) == 2, "two reports")
     told = {report.recipients[address("late")]["Action"]: report.recipients[address("late")]
             for report in world.reports_to(LATE)}
