@@ -2,7 +2,6 @@
 #include "cmd/demo/guest.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +24,7 @@ enum {
     RECIPIENTS_MAX = 100,
     MAIL_ROOM = 1 << 20,
     SLOW_USEC = 5 * 1000000,
-    /* A refusal is not instant: its message can still be asked for its subject before it has failed and is gone. */
+    /* A refusal is not instant: until then the server can be asked what the message is about. */
     REFUSE_USEC = 50 * 1000,
     REPORT_SECONDS = 1,
     HEADER_SHOWN = 4096,
@@ -161,8 +160,8 @@ static bool write_report(struct buf *out, const struct demo_mail *mail, const ch
 {
     const char *domain = strchr(to, '@') + 1;
 
-    buf_printf(out, "From: Mail system of %s <postmaster@%s>\r\nTo: %s\r\nDate: %s\r\n", domain, domain, mail->from,
-               message_date(io_wall_msec(), 0).c);
+    buf_printf(out, "From: Mail system of %s <postmaster@%s>\r\nTo: %s\r\n", domain, domain, mail->from);
+    buf_printf(out, "Date: %s\r\n", message_date(io_wall_msec(), 0).c);
     buf_printf(out, "Message-ID: <%lld.%d@%s>\r\n", (long long)io_wall_msec(), (int)getpid(), domain);
     buf_add_c(out, "Subject: Returned by the other side\r\n"
                    "Auto-Submitted: auto-replied\r\n"

@@ -13,8 +13,8 @@
 enum { DEMO_KEPT_PART_MAX = 201, DEMO_KEPT_NAME_MAX = 48 };
 
 /*
- * One of an address as the name of a folder. Whatever its owner, who may be anyone, put into it: a plain name that is not
- * hidden and leads nowhere else; other octets stand there as %2F.
+ * A local part or domain as the name of a folder. Whatever its owner, who may be anyone, put into it: a plain name that
+ * is not hidden and leads nowhere else. Other octets stand in it as %2F does; what is too long is cut.
  */
 struct demo_kept_part {
     char c[DEMO_KEPT_PART_MAX];

@@ -24,8 +24,8 @@ struct demo_manner {
 };
 
 /*
- * A code (4yz or 5yz) at the front of LOCAL, or `rcpt-` or `data-` and a code; or one of the words greylist, slow, drop,
- * bounce and full. What follows, up to a detail or a number of its own, may not go on with a letter or digit.
+ * A code (4yz or 5yz) at the front of LOCAL, or `rcpt-` or `data-` and a code; or one of the words greylist, slow,
+ * drop, bounce and full. What follows it, as in 451+later or slow-2, does not begin with a letter or digit.
  */
 struct demo_manner demo_manner_of(struct str local);
 /* "451 4.7.1 busy" and a line end. */

@@ -31,7 +31,7 @@ struct demo_compared {
 MUST_USE bool demo_proof_compare(const struct demo_place *place, const char *path, struct str sent,
                                  struct demo_compared *compared, struct err *err);
 
-/* The value of field NAME in the header at the front of CONTENT, unfolded; lines end in LF or CRLF. False without one. */
+/* The value of field NAME in the header at the front of CONTENT, whose lines end in LF or CRLF, unfolded; false without one. */
 bool demo_proof_header_field(struct str content, const char *name, struct buf *value);
 /* The same in the header of the file at PATH. */
 bool demo_proof_field(const struct demo_place *place, const char *path, const char *name, struct buf *value);

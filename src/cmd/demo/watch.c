@@ -187,7 +187,7 @@ static void on_accept(struct watch *w, const json_t *record)
     w->in++;
     m->wall_msec = time_of(record);
     m->receive_seconds = seconds_of(record, "t_receive");
-    /* What fails at once is soon gone. In a flood nobody reads subjects, and asking would make us late for all of them. */
+    /* What fails at once is soon gone. In a flood nobody reads subjects, and asking would make us late for all. */
     if (!demo_records_are_behind(&w->demo->records))
         ask_subject(w, m);
 }
@@ -280,14 +280,20 @@ static void add_reason(struct buf *out, const json_t *record)
     buf_add(out, words);
 }
 
+/* The record says it without milliseconds: on average it is half a second more. */
+static double seconds_to_next(const json_t *record, int64_t now_msec)
+{
+    int64_t msec = text_time_msec(row_text_c(record, "next")) + 500 - now_msec;
+
+    return msec > 0 ? (double)msec / 1000 : 0;
+}
+
 static void on_defer(struct watch *w, const json_t *record)
 {
     struct known *m = known_of(w, record);
     struct demo_line line = line_of(record);
     struct buf reason = BUF_INIT(OUTCOME_MAX);
     uint64_t attempt = row_number(record, "attempt");
-    /* "next" has no milliseconds: on average half a second more. */
-    double wait = (double)(text_time_msec(row_text_c(record, "next")) + 500 - line.wall_msec) / 1000;
 
     /* It goes on every ten seconds for an hour. */
     if (attempt > DEFERRALS_SHOWN && m->deferred)
@@ -296,8 +302,11 @@ static void on_defer(struct watch *w, const json_t *record)
     ask_subject(w, m);
     line.subject = str_from_c(m->subject);
     add_reason(&reason, record);
-    say(w, &line, TEXT_LOUD, "deferred: %.*s; again in %.0f s%s", STR_ARG(buf_str(&reason)), wait > 0 ? wait : 0,
-        attempt < DEFERRALS_SHOWN ? "" : ", and so on");
+    if (attempt < DEFERRALS_SHOWN)
+        say(w, &line, TEXT_LOUD, "deferred: %.*s; again in %.0f s", STR_ARG(buf_str(&reason)),
+            seconds_to_next(record, line.wall_msec));
+    else
+        say(w, &line, TEXT_LOUD, "deferred: %.*s, and so on", STR_ARG(buf_str(&reason)));
     buf_done(&reason);
 }
 
