@@ -229,8 +229,10 @@ def test_codes_are_answered_and_the_report_is_in_the_mailbox(demo):
 
 
 def test_what_is_deferred_is_tried_again(demo, folder):
-    sent = [("451@elsewhere.test", "later", "451 4.7.1 busy"), ("full@elsewhere.test", "no room", "452 4.2.2 mailbox is full"),
-            ("421@elsewhere.test", "down", "421 4.3.2 going down"), ("drop@elsewhere.test", "cut", "4.4.2 the connection was lost")]
+    sent = [("451@elsewhere.test", "later", "451 4.7.1 busy"),
+            ("full@elsewhere.test", "no room", "452 4.2.2 mailbox is full"),
+            ("421@elsewhere.test", "down", "421 4.3.2 going down"),
+            ("drop@elsewhere.test", "cut", "4.4.2 the connection was lost")]
     for to, subject, _ in sent:
         demo.send(to, subject)
     for to, subject, words in sent:
