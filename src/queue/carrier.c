@@ -268,7 +268,7 @@ static void on_outcome(struct queue *q, struct ipc_channel *from, const struct i
 
 static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_kept *k)
 {
-    struct recipient *r = queue_recipient(q, k->id, k->number);
+    struct recipient *r = queue_may_tell(q, from) ? queue_recipient(q, k->id, k->number) : NULL;
     bool waits = r && r->progress == PROGRESS_WAITING && r->state != RECIPIENT_LEASED;
 
     if (!waits || (k->finished && result_of(k->status) != IPC_OK)) {

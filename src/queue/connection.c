@@ -645,7 +645,11 @@ static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_
 {
     struct str rest = k->results;
     struct message *m = message_find(q, (struct queue_id){ k->id });
+    bool any = false;
 
+    /* A process that has been taken over says nothing of what it never had. */
+    if (!queue_may_tell(q, from))
+        return;
     if (k->finished) {
         /* Recipients whose outcome is not on disk yet have it now; for the others this is old news. */
         struct result got;
@@ -660,8 +664,9 @@ static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_
             r->lease = k->lease;
             r->carrier = from->instance;
             recipient_outcome(r, &o);
+            any = true;
         }
-        if (m && m->dirty)
+        if (any && m->state != MESSAGE_ENDING)
             message_settle(m);
         else
             ipc_send_settled(from, &(struct ipc_settled){ .lease = k->lease });

@@ -338,6 +338,8 @@ struct ipc_channel *queue_peer(struct queue *q, enum process_kind kind, uint32_t
 /* How the spool does may have changed. */
 void queue_look_at_spool(struct queue *q);
 bool queue_has_told(const struct queue *q, uint32_t instance);
+/* It was there before this queue, and has not ended telling what it kept. */
+bool queue_may_tell(const struct queue *q, const struct ipc_channel *from);
 struct recipient *queue_recipient(struct queue *q, uint64_t id, uint32_t number);
 void queue_died(struct queue *q, const struct ipc_died *died);
 /* It waits for nothing any more: a former queue's lease of it is known. */

@@ -302,6 +302,11 @@ bool queue_has_told(const struct queue *q, uint32_t instance)
     return false;
 }
 
+bool queue_may_tell(const struct queue *q, const struct ipc_channel *from)
+{
+    return from->instance < q->worker->instance && !queue_has_told(q, from->instance);
+}
+
 static void has_told(struct queue *q, struct ipc_channel *from)
 {
     if (!queue_has_told(q, from->instance) && q->n_told < WORKER_PEERS_MAX)

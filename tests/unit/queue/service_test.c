@@ -515,6 +515,7 @@ static void open_play(void)
         .handler = { .message = to_service, .ended = service_peer_ended, .credit = service_credit },
         .config = config_here(),
         .generation = 3,
+        .instance = 1000, /* the others were there before it */
     };
     assert_true(io_timer_init(&play.turn, play.worker.loop, on_turn, &err));
     queue_begins();
