@@ -161,6 +161,21 @@ struct spool *__wrap_spool_open(const struct spool_options *options, struct err 
     return __real_spool_open(&small, err);
 }
 
+/* Memory is out, now and then; not where a message is taken back, which then stays until the next queue. */
+bool __real_spool_submit(struct spool *spool, struct spool_batch *batch, struct spool_submit how,
+                         struct spool_commit *commit, struct err *err);
+bool __wrap_spool_submit(struct spool *spool, struct spool_batch *batch, struct spool_submit how,
+                         struct spool_commit *commit, struct err *err);
+bool __wrap_spool_submit(struct spool *spool, struct spool_batch *batch, struct spool_submit how,
+                         struct spool_commit *commit, struct err *err)
+{
+    bool takes_back = how.owed && how.urgency == SPOOL_URGENT;
+
+    if (!sim.calm && !takes_back && one_in(60))
+        return err_temp(err, "out of memory");
+    return __real_spool_submit(spool, batch, how, commit, err);
+}
+
 struct spool_disk *__wrap_spool_disk_open(const char *path, struct err *err);
 struct spool_disk *__wrap_spool_disk_open(const char *path, struct err *err)
 {
@@ -921,6 +936,26 @@ static void time_passes(void)
         sim_loop_pass(sim.loop, 1 + (int64_t)below(50));
 }
 
+/* What is held or removed is with nobody but those who had it before. */
+static void look_at_lines(void)
+{
+    const struct queue *q = queue();
+
+    for (size_t i = 0; i < q->index_room && !sim.wrong[0]; i++) {
+        const struct message *m = q->index[i];
+        bool stays = m && (m->held != LOG_REASON_NONE || m->removing) && m->state == MESSAGE_LIVE;
+        size_t active = 0;
+        for (uint32_t k = 0; m && k < m->n_recipients; k++) {
+            const struct recipient *r = &m->recipients[k];
+            active += r->state != RECIPIENT_IDLE && !(r->entry && r->entry->parked);
+            if (stays && r->state != RECIPIENT_IDLE && r->state != RECIPIENT_LEASED)
+                wrong("a message that is held or removed is on its way");
+        }
+        if (m && active != m->active)
+            wrong("%zu recipients are under way, and %u are counted", active, m->active);
+    }
+}
+
 static void step(void)
 {
     uint64_t what = below(1000);
@@ -952,6 +987,8 @@ static void step(void)
     else
         power_goes();
     sim_loop_turn(sim.loop);
+    if (one_in(50) && !sim.wrong[0])
+        look_at_lines();
 }
 
 static void compare(void)
