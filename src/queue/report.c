@@ -335,7 +335,8 @@ void report_begin(struct message *m)
         return;
     }
     bool nulls = null_failures(m, &m->content->envelope);
-    if (nulls && (m->content->envelope.report == ENVELOPE_POSTMASTER_REPORT || !q->worker->config->postmaster.domain.n)) {
+    bool is_last = m->content->envelope.report == ENVELOPE_POSTMASTER_REPORT;
+    if (nulls && (is_last || !q->worker->config->postmaster.domain.n)) {
         give_up(m);
         nulls = false;
         if (!report_wanted(m))

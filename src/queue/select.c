@@ -171,7 +171,7 @@ static void let_go(struct message *m)
     m->dirty = true;
 }
 
-/* What could not be read has no recipients here: let go, it would be over. It is removed, or read by another version. */
+/* What could not be read has no recipients here: let go, it would be over. It may be removed. */
 static bool release(struct message *m)
 {
     if (m->held == LOG_REASON_NONE || !m->n_recipients)

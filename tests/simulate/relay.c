@@ -1,10 +1,11 @@
 /*
  * tests/simulate/relay.c -- the real queue and spool, on a simulated disk and clock, between processes that the
- * simulation plays: receive, lookup, resolve and two send processes, which die like the queue itself (DESIGN 3, 5, 6).
+ * simulation plays: receive, lookup, resolve and send processes, which die like the queue itself (DESIGN 3, 5, 6).
  *
  * test-relay --runs N [--seed S]     N runs by chance; a seed gives the same run again
  *
- * In each run messages come, are leased, fail, are reported; send processes die, the queue dies, the power goes. At the
+ * In each run messages come, are leased, fail, are reported; send processes die, the queue dies, the power goes; the
+ * configuration changes, the administrator holds and removes, the clock leaps, memory is short. At the
  * end everything calms down, and then of every message that was acknowledged each recipient has it, or its sender has
  * one report about him. Nothing is leased twice at a time; nothing arrives twice but after an attempt of which nobody
  * could say how it ended (DESIGN 3, Twice).
@@ -161,7 +162,7 @@ struct spool *__wrap_spool_open(const struct spool_options *options, struct err 
     return __real_spool_open(&small, err);
 }
 
-/* Memory is out, now and then; not where a message is taken back, which then stays until the next queue. */
+/* Memory is out, now and then; not where a message is taken back: it would stay until the next queue. */
 bool __real_spool_submit(struct spool *spool, struct spool_batch *batch, struct spool_submit how,
                          struct spool_commit *commit, struct err *err);
 bool __wrap_spool_submit(struct spool *spool, struct spool_batch *batch, struct spool_submit how,
@@ -1022,7 +1023,8 @@ static void describe_rest(void)
             continue;
         const struct recipient *r = show_speaker(m);
         wrong("%zu messages never leave, such as %zu: state %d, active %u, pins %u, writing %d, dirty %d, reporting %d, "
-              "digest %d, held %d, content %d, due %d; recipient %u: state %d, progress %d, kept %d, in line %d, parked %d, due in %lld; "
+              "digest %d, held %d, content %d, due %d; recipient %u: state %d, progress %d, kept %d, in line %d, "
+              "parked %d, due in %lld; "
               "short of memory %d by %lld, %zu asked of lookup, health %d",
               q->n_messages, given_by_id(m->id.n) ? (size_t)(given_by_id(m->id.n) - sim.given) : 9999, m->state,
               m->active, m->pins, m->writing, m->dirty, m->reporting != NULL, m->digest, m->held, m->content != NULL,
