@@ -97,12 +97,17 @@ class Sinks:
         self.work = tempfile.TemporaryDirectory(prefix="veredus-sink-")
         os.chmod(self.work.name, 0o755)
         self.tools = postfix.Tools(self.work.name)
+        self.sinks, self.server = {}, None
+
+    def start(self):
         options = {name: what if isinstance(what, str) else what[0]
                    for name, what in [*TRIED_AGAIN.items(), *FAILED.items(), *TAKEN.items()]}
         self.ports = {name: postfix.free_port() for name in options}
-        self.sinks = {name: self.sink(name, words) for name, words in options.items()}
+        for name, words in options.items():
+            self.sinks[name] = self.sink(name, words)
         routes = "".join(f"route {name}.test smtp://127.0.0.1:{port};\n" for name, port in self.ports.items())
-        self.server = Server(top=f"relay-from 127.0.0.1; retry 1s; dead-host 1s; {routes}").start()
+        self.server = Server(top=f"relay-from 127.0.0.1; retry 1s; dead-host 1s; {routes}")
+        self.server.start()
 
     def sink(self, name, options, folder=None):
         return Sink(self.tools, os.path.join(self.work.name, folder or name), options, self.ports[name])
@@ -116,7 +121,8 @@ class Sinks:
 
     def close(self):
         try:
-            self.server.close()
+            if self.server:
+                self.server.close()
         finally:
             for sink in self.sinks.values():
                 sink.close()
@@ -126,8 +132,11 @@ class Sinks:
 @pytest.fixture(scope="module")
 def sinks():
     made = or_skip(Sinks)
-    yield made
-    made.close()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
 
 
 def first(sinks, event, name, expected):
