@@ -334,8 +334,7 @@ static void on_read(struct spool_read *read)
     struct err err = { 0 };
 
     BUG_ON(!m);
-    c->queue->n_reading--;
-    io_task_post(&c->queue->pump);
+    m->queue->n_reading--;
     take_read(c);
     m->state = MESSAGE_LIVE;
     if (read->status == SPOOL_READ_OK && content_decode(c, &err)) {
@@ -343,8 +342,11 @@ static void on_read(struct spool_read *read)
         m->queue->content_memory += c->n;
         message_unpin(m);
         start(m);
+        /* Behind the site's turn: where it is too large for what memory is left, it is sent before it is dropped. */
+        io_task_post(&m->queue->pump);
         return;
     }
+    io_task_post(&m->queue->pump);
     message_unpin(m);
     if (read->status == SPOOL_READ_DAMAGED)
         set_aside(m, "its octets on disk do not match their checksum");
