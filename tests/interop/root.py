@@ -42,7 +42,11 @@ class Peer:
         self.write_accounts()
         self.mailboxes = self.folder("mail", 65534)
         self.script = MOUNTS.format(package=self.package, work=self.work, more=self.mounts.format(work=self.work))
-        self.check_root()
+        try:
+            self.check_root()
+        except Unavailable:
+            self.close()
+            raise
 
     def check_root(self):
         done = self.run("ldd", "/" + self.program)
@@ -111,6 +115,9 @@ class Peer:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        shutil.rmtree(self.work, ignore_errors=True)
+        # Children that are still at it may put a file into a folder that was empty a moment ago.
+        end = time.monotonic() + 10
+        while os.path.exists(self.work) and time.monotonic() < end:
+            shutil.rmtree(self.work, ignore_errors=True)
 
 
