@@ -20,7 +20,7 @@ void message_ready(struct message *m)
 /* Not while its outcome is being written: the lease that will be called settled then is the former one. */
 static bool waits(const struct recipient *r)
 {
-    return r->progress == PROGRESS_WAITING && r->state == RECIPIENT_IDLE && !r->lease;
+    return r->progress == PROGRESS_WAITING && r->state == RECIPIENT_IDLE && !r->lease && !r->held;
 }
 
 static bool is_due(const struct recipient *r, int64_t now)
@@ -179,9 +179,8 @@ static void held_by_route(struct recipient *r)
 
     recipient_unpin(r);
     r->state = RECIPIENT_IDLE;
-    r->due_msec = queue_now(m->queue);
+    r->held = true;
     m->active--;
-    message_hold(m, LOG_REASON_ROUTE, str_from_c(r->rule));
     message_settle(m);
 }
 

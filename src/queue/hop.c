@@ -6,7 +6,7 @@
 
 #include "queue/queue.h"
 
-enum { KEY_MAX = 300, PLAN_ARENA_MAX = 1 << 20 };
+enum { KEY_MAX = 300, PLAN_ARENA_MAX = 1 << 20, PLAN_KEPT_MAX_MSEC = 24 * 3600 * 1000 };
 
 static void ask(struct hop *hop);
 
@@ -240,7 +240,7 @@ static void take_plan(struct hop *hop, const struct ipc_plan_answer *a)
     hop->site = site;
     if (former)
         site_release(former);
-    hop->until_msec = queue_now(q) + (int64_t)a->keep_msec;
+    hop->until_msec = queue_now(q) + (int64_t)(a->keep_msec < PLAN_KEPT_MAX_MSEC ? a->keep_msec : PLAN_KEPT_MAX_MSEC);
     queue_wait(q, &hop->wake, hop->until_msec);
     line_waiting(hop);
 }

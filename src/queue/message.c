@@ -64,6 +64,7 @@ static void recipient_done(struct recipient *r)
     free(r->text);
     free(r->host);
     free(r->peer);
+    free(r->site);
     free(r->user);
     free(r->detail);
     free(r->domain);
@@ -211,6 +212,7 @@ bool message_recipients(struct message *m, const struct envelope *e, struct str 
     }
     m->n_recipients = (uint32_t)e->n_recipients;
     m->uid_plus = e->uid_plus;
+    m->report = e->report != ENVELOPE_NO_REPORT;
     m->warnable = is_ours(m->queue, e->sender) && !e->report;
     return apply_progress(m, state, err);
 }

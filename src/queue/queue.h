@@ -83,11 +83,13 @@ struct recipient {
     char *peer;
     int64_t due_msec; /* io_now_msec, of next_msec */
     enum log_reason reason; /* of the last failure in this run */
+    char *site;             /* of the last attempt in this run */
     /* of this attempt */
     uint64_t lease;   /* until it is called settled; 0: none */
     uint32_t carrier; /* instance of the process that has it */
     uint32_t ticket;  /* of the question to lookup */
     bool kept;        /* LEASED by a former queue */
+    bool held;        /* its route says so: it waits until the others are done, and then its message is held */
     bool pinned;      /* it needs its message's content */
     bool writing;     /* its outcome is in what is being written */
     int64_t began_usec;
@@ -131,6 +133,7 @@ struct message {
     bool digest;    /* waits for the postmaster's digest */
     int64_t report_msec; /* not before: a report could not be made */
     bool warnable;  /* its sender is one of ours, and is told of delays */
+    bool report;    /* one of ours: given up after expire-bounces */
     uint32_t uid_plus;
     struct reporting *reporting; /* a report in the making, or written and not yet durable */
 };

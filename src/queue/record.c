@@ -203,7 +203,7 @@ void record_hold(const struct message *m, enum log_reason reason, struct str err
     log_id(&rec, m->id);
     log_reason(&rec, reason);
     log_number(&rec, LOG_RECIPIENTS, m->n_recipients);
-    log_text(&rec, LOG_ERROR, error);
+    log_text(&rec, reason == LOG_REASON_ROUTE ? LOG_RULE : LOG_ERROR, error);
     log_send(&rec);
 }
 

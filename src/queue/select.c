@@ -98,6 +98,12 @@ static bool site_matches(struct str wanted, const struct message *m)
         if (site && str_eq_nocase(str_from_c(site->name), wanted))
             return true;
     }
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        const struct recipient *r = &m->recipients[i];
+        if (r->progress == PROGRESS_WAITING && (str_eq_nocase(str_from_c(r->site), wanted) ||
+                                                str_eq_nocase(str_from_c(r->host), wanted)))
+            return true;
+    }
     return false;
 }
 
@@ -166,8 +172,10 @@ static void let_go(struct message *m)
     m->hold_reason = NULL;
     if (m->state == MESSAGE_HELD)
         m->state = MESSAGE_LIVE;
-    for (uint32_t i = 0; i < m->n_recipients; i++)
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
         m->recipients[i].deaths = 0;
+        m->recipients[i].held = false;
+    }
     m->dirty = true;
 }
 

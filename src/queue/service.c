@@ -347,6 +347,15 @@ void queue_withdraw(struct recipient *r)
     r->state = RECIPIENT_IDLE;
 }
 
+/* A Maildir finds what an earlier attempt left there; nothing else does (DESIGN 3, Twice). */
+static bool finds_itself(const struct queue *q, const struct recipient *r)
+{
+    const struct config *config = q->worker->config;
+
+    return r->rule && r->generation == q->worker->generation && r->route < config->n_routes &&
+           config->routes[r->route].targets[0].kind == CONFIG_TARGET_MAILDIR;
+}
+
 void queue_leases_of(struct queue *q, uint32_t instance, const char *text)
 {
     for (size_t i = 0; i < q->index_room; i++) {
@@ -357,6 +366,8 @@ void queue_leases_of(struct queue *q, uint32_t instance, const char *text)
             if (r->state != RECIPIENT_LEASED || r->carrier != instance)
                 continue;
             recipient_interrupted(r, str_from_c(text), STR("local"));
+            if (!finds_itself(q, r))
+                record_duplicate(m, r, text);
             any = true;
         }
         if (any)

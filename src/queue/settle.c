@@ -16,9 +16,7 @@ static bool has_expired(const struct recipient *r)
 {
     const struct message *m = r->message;
     const struct config *config = m->queue->worker->config;
-    const struct content *c = m->content;
-    bool ours = c && c->arena && c->envelope.report;
-    uint64_t limit = ours ? config->expire_bounces.msec : attempt_sending(r)->expire.msec;
+    uint64_t limit = m->report ? config->expire_bounces.msec : attempt_sending(r)->expire.msec;
 
     /*
      * From disk, a first failure in this run ends nothing: a clock that leapt while we were away would bounce all
@@ -35,7 +33,8 @@ static void set_next(struct recipient *r)
     struct message *m = r->message;
     const struct config_sending *s = attempt_sending(r);
     int64_t wait = route_retry_wait(s->retry.items, s->retry.n, r->attempts, m->id.n * 31 + r->attempts);
-    int64_t left = (int64_t)s->expire.msec - message_age(m);
+    uint64_t limit = m->report ? m->queue->worker->config->expire_bounces.msec : s->expire.msec;
+    int64_t left = (int64_t)limit - message_age(m);
 
     if (left > 0 && wait > left)
         wait = left;
@@ -84,6 +83,7 @@ static void keep_outcome(struct recipient *r, const struct outcome *o)
     r->text = text_kept(r->text, o->text);
     r->host = text_kept(r->host, o->host);
     r->peer = text_kept(r->peer, o->peer);
+    r->site = text_kept(r->site, o->site);
 }
 
 void recipient_outcome(struct recipient *r, const struct outcome *told)
@@ -348,10 +348,27 @@ static void leave_lines(struct message *m)
             queue_withdraw(&m->recipients[i]);
 }
 
+/* All that still waits is to be held, because a route says so. */
+static void hold_by_route(struct message *m)
+{
+    const struct recipient *held = NULL;
+
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        const struct recipient *r = &m->recipients[i];
+        if (r->progress == PROGRESS_WAITING && !r->held)
+            return;
+        if (r->progress == PROGRESS_WAITING)
+            held = r;
+    }
+    if (held && m->held == LOG_REASON_NONE && !m->removing)
+        message_hold(m, LOG_REASON_ROUTE, str_from_c(held->rule));
+}
+
 void message_settle(struct message *m)
 {
     if (m->state == MESSAGE_TAKING || m->state == MESSAGE_ENDING || m->state == MESSAGE_READING)
         return;
+    hold_by_route(m);
     if (m->held != LOG_REASON_NONE || m->removing)
         leave_lines(m);
     if (m->writing) {

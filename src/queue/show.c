@@ -53,7 +53,7 @@ static const char *recipient_state_name(const struct message *m, const struct re
     case PROGRESS_WAITING:
         break;
     }
-    if (m->state == MESSAGE_HELD)
+    if (m->state == MESSAGE_HELD || r->held)
         return "held";
     if (r->state == RECIPIENT_LEASED)
         return "sending";

@@ -12,7 +12,7 @@
 
 #include "queue/queue.h"
 
-enum { KEY_MAX = 16 << 10, QUANTUM = 8, PAUSE_MSEC = 1000 };
+enum { KEY_MAX = 16 << 10, QUANTUM = 8, PAUSE_MSEC = 1000, SMTP_PORT = 25 };
 
 const struct config_sending *site_sending(const struct site *site)
 {
@@ -72,9 +72,21 @@ static void forget_later(struct site *site)
         queue_wait(site->queue, &site->wake, queue_now(site->queue) + SCHEDULE_FORGET_MSEC);
 }
 
+/* What people see: the domain that was asked for its MX, else the host, with its port where it is not that of SMTP. */
 static char *name_of(const struct hop *hop, const struct route_plan *plan)
 {
-    return text_copy(hop->domain[0] ? str_from_c(hop->domain) : plan->addresses[0].host);
+    const struct route_plan_address *first = &plan->addresses[0];
+    struct buf name = BUF_INIT(KEY_MAX);
+    char *copy;
+
+    if (hop->domain[0])
+        return text_copy(str_from_c(hop->domain));
+    if (first->port == SMTP_PORT || first->path.n)
+        return text_copy(first->host);
+    buf_printf(&name, "%.*s:%u", STR_ARG(first->host), first->port);
+    copy = text_copy(buf_str(&name));
+    buf_done(&name);
+    return copy;
 }
 
 static struct site *site_new(struct hop *hop, const struct route_plan *plan, struct str key)

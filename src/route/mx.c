@@ -347,6 +347,7 @@ static void put_host(const struct route_hosts *hosts, const struct route_host *h
             .port = hosts->port,
             .preference = host->preference,
             .secure = is_secure(host),
+            .by_mx = hosts->domain.n > 0 && !hosts->implicit,
             .protocol = hosts->protocol,
         };
     if (host->path.n && *n < ROUTE_PLAN_ADDRESSES_MAX)

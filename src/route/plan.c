@@ -9,7 +9,7 @@
 #include "core/num.h"
 
 enum { FIXED = 22, TEXT_HEAD = 2, ADDRESS_AT = 2, PORT_AT = 18, PREFERENCE_AT = 20 };
-enum { FLAG_SECURE = 1, FLAG_LMTP = 2 };
+enum { FLAG_SECURE = 1, FLAG_LMTP = 2, FLAG_MX = 4 };
 
 static void put_text(struct buf *out, struct str s)
 {
@@ -25,7 +25,8 @@ static void put_address(struct buf *out, const struct route_plan_address *a)
 {
     char fixed[FIXED];
 
-    fixed[0] = (char)((a->secure ? FLAG_SECURE : 0) | (a->protocol == ROUTE_PLAN_LMTP ? FLAG_LMTP : 0));
+    fixed[0] = (char)((a->secure ? FLAG_SECURE : 0) | (a->protocol == ROUTE_PLAN_LMTP ? FLAG_LMTP : 0) |
+                      (a->by_mx ? FLAG_MX : 0));
     fixed[1] = (char)a->address.family;
     memcpy(fixed + ADDRESS_AT, a->address.octets, sizeof(a->address.octets));
     le16_put(fixed + PORT_AT, a->port);
@@ -90,9 +91,10 @@ static bool get_address(struct str *rest, struct route_plan_address *a)
         .port = le16_get(rest->p + PORT_AT),
         .preference = le16_get(rest->p + PREFERENCE_AT),
         .secure = flags & FLAG_SECURE,
+        .by_mx = flags & FLAG_MX,
         .protocol = flags & FLAG_LMTP ? ROUTE_PLAN_LMTP : ROUTE_PLAN_SMTP,
     };
-    if (flags & ~(unsigned)(FLAG_SECURE | FLAG_LMTP) || !get_ip(*rest, &a->address))
+    if (flags & ~(unsigned)(FLAG_SECURE | FLAG_LMTP | FLAG_MX) || !get_ip(*rest, &a->address))
         return false;
     *rest = str_skip(*rest, FIXED);
     return get_text(rest, &a->host) && get_text(rest, &a->path) && is_sane(a);
@@ -114,6 +116,57 @@ bool route_plan_decode(struct str in, struct arena *a, struct route_plan *plan)
             return false;
     *plan = (struct route_plan){ .secure = in.p[0] == FLAG_SECURE, .addresses = addresses, .n = n };
     return true;
+}
+
+/* The addresses from AT on that are of one host. */
+static size_t of_one_host(const struct route_plan *plan, size_t at)
+{
+    size_t n = 1;
+
+    while (at + n < plan->n && str_eq(plan->addresses[at + n].host, plan->addresses[at].host))
+        n++;
+    return n;
+}
+
+static size_t of_one_preference(const struct route_plan *plan, size_t at)
+{
+    const struct route_plan_address *first = &plan->addresses[at];
+    size_t n = 1;
+
+    while (at + n < plan->n && first->by_mx && plan->addresses[at + n].by_mx &&
+           plan->addresses[at + n].preference == first->preference)
+        n++;
+    return n;
+}
+
+/* The hosts of PLAN from AT to END into OUT, beginning with one by chance, and each next one by chance, too. */
+static void shuffle_hosts(const struct route_plan *plan, size_t at, size_t end, uint64_t *seed,
+                          struct route_plan_address *out)
+{
+    size_t starts[ROUTE_PLAN_ADDRESSES_MAX], n = 0;
+
+    for (size_t i = at; i < end; i += of_one_host(plan, i))
+        starts[n++] = i;
+    for (; n; n--) {
+        *seed = *seed * 6364136223846793005U + 1442695040888963407U;
+        size_t pick = (size_t)((*seed >> 33) % n), m = of_one_host(plan, starts[pick]);
+        memcpy(out, &plan->addresses[starts[pick]], m * sizeof(*out));
+        out += m;
+        starts[pick] = starts[n - 1];
+    }
+}
+
+void route_plan_shuffle(struct route_plan *plan, uint64_t seed, struct arena *a)
+{
+    struct route_plan_address *out = ARENA_NEW_ARRAY(a, plan->n, struct route_plan_address);
+
+    if (!out)
+        return;
+    for (size_t at = 0, n; at < plan->n; at += n) {
+        n = of_one_preference(plan, at);
+        shuffle_hosts(plan, at, at + n, &seed, out + at);
+    }
+    plan->addresses = out;
 }
 
 static int compare(const struct route_plan_address *a, const struct route_plan_address *b)

@@ -24,6 +24,7 @@ struct route_plan_address {
     uint16_t port;
     uint16_t preference;     /* of its MX; 0 else */
     bool secure;             /* host's addresses were validated by DNSSEC */
+    bool by_mx;              /* its host was found by MX: others of its preference may go first (RFC 5321 5.1) */
     enum route_plan_protocol protocol;
 };
 
@@ -40,6 +41,11 @@ MUST_USE bool route_plan_encode(struct buf *out, const struct route_plan *plan);
  * octets, and either a path or an address and a port.
  */
 MUST_USE bool route_plan_decode(struct str in, struct arena *a, struct route_plan *plan);
+/*
+ * Hosts of equal preference found by MX in another order, by SEED: for each connection anew, so that they share the
+ * load (RFC 5321 5.1). Addresses of a host stay together and in order. Without memory in A the order stays.
+ */
+void route_plan_shuffle(struct route_plan *plan, uint64_t seed, struct arena *a);
 /*
  * The set of hosts as one text: their names, each once, sorted, with port where it is not 25, parted by commas: the
  * same for all domains that share their MX hosts. "lmtp:" stands before one that is spoken to so, that no connection

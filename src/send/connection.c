@@ -290,7 +290,11 @@ static bool take_plan(struct connection *c, struct str octets)
 {
     struct str copy = arena_str(c->arena, octets);
 
-    return copy.p && route_plan_decode(copy, c->arena, &c->plan);
+    if (!copy.p || !route_plan_decode(copy, c->arena, &c->plan))
+        return false;
+    /* C140: hosts of equal preference share the load, connection by connection. */
+    route_plan_shuffle(&c->plan, c->send->lot += 0x9e3779b97f4a7c15U, c->arena);
+    return true;
 }
 
 struct connection *connection_open(struct send *s, struct str plan, const struct config_sending *sending,

@@ -29,6 +29,7 @@ struct send {
     size_t n_verifies;
     size_t running; /* transfers without results */
     size_t kept;    /* with results, not settled */
+    uint64_t lot;   /* for the order of hosts of equal preference */
     bool retiring;  /* takes nothing new */
     bool stopping;  /* and ends what has not begun */
     struct io_timer patience; /* of a stop */

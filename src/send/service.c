@@ -71,6 +71,7 @@ static bool start(struct worker *w, struct err *err)
     if (!s)
         return err_temp(err, "out of memory");
     *s = (struct send){ .worker = w, .read_room = malloc(SEND_READ_MAX), .out = BUF_INIT(SEND_OUT_MAX) };
+    s->lot = (uint64_t)io_clock_usec();
     w->state = s;
     list_init(&s->connections);
     list_init(&s->verifies);

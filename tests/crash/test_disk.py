@@ -212,7 +212,7 @@ def test_read_only_at_the_start_is_named(mounted):
     server.expect("*")
     server.start(ready=False)
     assert server.wait() == 75
-    assert re.search("veredus: queue: spool: .*Read-only file system", server.log_text())
+    assert re.search("veredus: .*spool.*: Read-only file system", server.log_text())
     subprocess.run(["mount", "-o", "remount,rw", server.path("spool")], check=True)
     server.start()
     ledger.send_until(250)

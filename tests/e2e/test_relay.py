@@ -207,6 +207,7 @@ def test_routes_refuse_in_the_administrators_words(make_server):
             reply = wire.cmd(f"RCPT TO:<{path}>")
             assert str(reply).strip() == words, reply
         assert wire.cmd("RCPT TO:<ada@example.test>") == 250
+    until(lambda: len(server.records("reject")) == 3, "three records")
     records = server.records("reject")
     assert [record["reason"] for record in records] == ["route"] * 3
     assert records[0]["reply"] == "5.1.6 moved to example.net"

@@ -5,9 +5,9 @@
 
 static const struct route_plan_address addresses[] = {
     { .host = STR_INIT("mx1.example.net"), .address = { IP_V4, { 192, 0, 2, 1 } }, .port = 25, .preference = 10,
-      .secure = true },
+      .secure = true, .by_mx = true },
     { .host = STR_INIT("mx1.example.net"), .address = { IP_V6, { 0x20, 1, 0xd, 0xb8, [15] = 1 } }, .port = 25,
-      .preference = 10, .secure = true },
+      .preference = 10, .secure = true, .by_mx = true },
     { .host = STR_INIT("[192.0.2.9]"), .address = { IP_V4, { 192, 0, 2, 9 } }, .port = UINT16_MAX,
       .preference = UINT16_MAX },
     { .host = STR_INIT("store.example.net"), .address = { IP_V4, { 198, 51, 100, 7 } }, .port = 24,
@@ -42,6 +42,7 @@ static void assert_same(const struct route_plan *got, const struct route_plan *w
         assert_int_equal(g->port, w->port);
         assert_int_equal(g->preference, w->preference);
         assert_int_equal(g->secure, w->secure);
+        assert_int_equal(g->by_mx, w->by_mx);
         assert_int_equal(g->protocol, w->protocol);
     }
 }
@@ -131,12 +132,46 @@ static void unknown_flags_and_families_are_refused(void **state)
     out.p[0] = 2;
     assert_false(decodes(buf_str(&out)));
     out.p[0] = 0;
-    out.p[1] = 4;
+    out.p[1] = 8;
     assert_false(decodes(buf_str(&out)));
     out.p[1] = 0;
     out.p[2] = 3;
     assert_false(decodes(buf_str(&out)));
     buf_done(&out);
+}
+
+/* C140: equal preferences in random order, for each connection; each host's addresses in the order of the resolver. */
+static void hosts_of_equal_preference_take_turns_and_nothing_else_moves(void **state)
+{
+    struct route_plan_address all[8];
+    unsigned first[3] = { 0 };
+
+    (void)state;
+    /* Three hosts of preference 10 with two addresses each, one of 20, and one that the configuration names. */
+    for (unsigned i = 0; i < 8; i++)
+        all[i] = (struct route_plan_address){
+            .host = i < 2 ? STR("a") : i < 4 ? STR("b") : i < 6 ? STR("c") : i < 7 ? STR("d") : STR("e"),
+            .address = { IP_V4, { 192, 0, 2, (unsigned char)i } },
+            .port = 25,
+            .preference = i < 6 ? 10 : i < 7 ? 20 : 0,
+            .by_mx = i < 7,
+        };
+    for (uint64_t seed = 1; seed <= 300; seed++) {
+        struct arena *a = arena_new(64 << 10);
+        struct route_plan got = { .addresses = all, .n = ARRAY_LEN(all) };
+        route_plan_shuffle(&got, seed * 0x9e3779b97f4a7c15U, a);
+        assert_int_equal(got.n, ARRAY_LEN(all));
+        first[got.addresses[0].host.p[0] - 'a']++;
+        for (size_t i = 0; i < 6; i += 2) {
+            assert_str_is(got.addresses[i].host, got.addresses[i + 1].host);
+            assert_true(got.addresses[i].address.octets[3] + 1 == got.addresses[i + 1].address.octets[3]);
+        }
+        assert_str_is(got.addresses[6].host, STR("d"));
+        assert_str_is(got.addresses[7].host, STR("e"));
+        arena_free(a);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(first); i++)
+        assert_true(first[i] > 60);
 }
 
 static void no_plan_has_more_addresses_than_the_maximum(void **state)
@@ -218,6 +253,7 @@ int main(void)
         cmocka_unit_test(plans_that_are_cut_are_refused),
         cmocka_unit_test(addresses_that_cannot_be_connected_to_are_refused),
         cmocka_unit_test(unknown_flags_and_families_are_refused),
+        cmocka_unit_test(hosts_of_equal_preference_take_turns_and_nothing_else_moves),
         cmocka_unit_test(no_plan_has_more_addresses_than_the_maximum),
         cmocka_unit_test(a_plan_needs_its_room),
         cmocka_unit_test(hosts_are_one_text_whatever_their_order),
