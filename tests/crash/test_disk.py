@@ -267,8 +267,7 @@ def test_slow_beyond_patience_451_within_a_minute_and_never_delivered(strace, ma
 # ---- the disk of the mailboxes ----
 
 def test_failing_mailboxes_defer_and_arrive_once(strace, make_server):
-    """Takes more than a minute: what failed is tried again after one."""
-    server = make_server()
+    server = make_server(top="retry 2s;")
     ledger = settle(server)
     faults = [("write:error=ENOSPC:when=1", "4.3.1", "writing into tmp"),
               ("fsync:error=EIO:when=1", "4.3.0", "writing into tmp"),

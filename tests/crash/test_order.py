@@ -26,7 +26,8 @@ class TracedServer(harness.Server):
     """A server whose queue is under strace; nothing can be delivered, so that all stays in the spool."""
 
     def __init__(self, program=harness.PROGRAM, inject=()):
-        super().__init__(users=["ada"])
+        # What was put off before the end is soon tried again after it.
+        super().__init__(users=["ada"], top="retry 1s;")
         self.program, self.inject = program, inject
         self.trace = self.path("trace")
         os.mkdir(self.trace)
