@@ -36,17 +36,28 @@ def test_workers_are_under_seccomp(server):
             assert status_of(pid)["Seccomp"] == "2", name
 
 
+def descriptors(pid):
+    """What the process has open; one that it closes meanwhile is none."""
+    held = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            held.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            pass
+    return held
+
+
 def test_receive_holds_nothing_of_the_spool_and_queue_no_socket_of_the_network(server):
     if os.getuid() != 0:
         pytest.skip("needs root")
     server.send(LETTER)
     workers = server.workers()
     for pid in workers["receive"]:
-        held = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        held = descriptors(pid)
         assert not [path for path in held if path.startswith(server.path("spool"))], held
     with open(f"/proc/{workers['queue'][0]}/net/tcp", encoding="ascii") as text:
         sockets = {line.split()[9] for line in text.readlines()[1:]}
-    held = [os.readlink(f"/proc/{workers['queue'][0]}/fd/{fd}") for fd in os.listdir(f"/proc/{workers['queue'][0]}/fd")]
+    held = descriptors(workers["queue"][0])
     assert not [path for path in held if path.startswith("socket:[") and path[8:-1] in sockets], held
 
 
