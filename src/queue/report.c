@@ -13,31 +13,15 @@
 #include "core/num.h"
 #include "message/report.h"
 #include "queue/queue.h"
+#include "queue/report.h"
 #include "smtp/address.h"
 
 enum {
     DRAFTS_MAX = 64,              /* reverse-paths of one message: the rest is told when these are */
     LISTED_MAX = 300,             /* recipients a report tells of one by one */
-    DIGEST_LISTED_MAX = 200,
     HEADER_MAX = 256 << 10,       /* of the header section that is returned */
-    REPORT_OCTETS_MAX = 64 << 20,
     ENVELOPE_MAX = 1 << 20,
     HOUR_MSEC = 3600 * 1000,
-};
-
-/* One report: to whom, about whom. */
-struct draft {
-    struct list node;
-    enum message_report_kind kind;
-    char *to;
-    char **locals, **domains; /* what TO becomes; one by itself unless lookup says otherwise */
-    size_t n_to;
-    bool asks;       /* lookup is to be asked, or is being asked */
-    uint64_t ticket; /* 0: not asked yet */
-    uint32_t *numbers;
-    size_t n_numbers;
-    bool told;              /* its recipients are marked so */
-    struct message *report; /* once it is in a batch */
 };
 
 struct reporting {
@@ -48,7 +32,7 @@ struct reporting {
 
 /* ---- who is told ---- */
 
-static bool is_unreported(const struct recipient *r)
+bool report_unreported(const struct recipient *r)
 {
     return r->progress == PROGRESS_FAILED;
 }
@@ -66,7 +50,7 @@ bool report_wanted(const struct message *m)
     if (m->active || m->digest || m->removing || m->state == MESSAGE_HELD || m->report_msec > queue_now(m->queue))
         return false;
     for (uint32_t i = 0; i < m->n_recipients; i++)
-        if (is_unreported(&m->recipients[i]) || warning_is_due(&m->recipients[i]))
+        if (report_unreported(&m->recipients[i]) || warning_is_due(&m->recipients[i]))
             return true;
     return false;
 }
@@ -208,7 +192,7 @@ static bool split(struct arena *a, struct str address, struct str *local, struct
     return true;
 }
 
-static bool address_draft(struct queue *q, struct draft *d)
+bool report_address(struct queue *q, struct draft *d)
 {
     struct arena *a = arena_new(1 << 16);
     struct str local, domain;
@@ -224,7 +208,7 @@ static bool address_draft(struct queue *q, struct draft *d)
 
 /* ---- the postmaster ---- */
 
-static struct str postmaster(const struct queue *q, struct buf *out)
+struct str report_postmaster(const struct queue *q, struct buf *out)
 {
     const struct config_address *p = &q->worker->config->postmaster;
 
@@ -265,7 +249,7 @@ static void wait_for_digest(struct message *m)
 static void give_up(struct message *m)
 {
     for (uint32_t i = 0; i < m->n_recipients; i++)
-        if (is_unreported(&m->recipients[i]) && !sender_of(&m->content->envelope, &m->recipients[i]).n)
+        if (report_unreported(&m->recipients[i]) && !sender_of(&m->content->envelope, &m->recipients[i]).n)
             m->recipients[i].progress = PROGRESS_RETURNED;
     m->dirty = true;
 }
@@ -278,14 +262,14 @@ static bool tell_of(struct reporting *rep, const struct envelope *e, struct reci
     struct queue *q = rep->message->queue;
     struct str to = sender_of(e, r);
     struct buf words = BUF_INIT(1024);
-    enum message_report_kind kind = is_unreported(r) ? MESSAGE_REPORT_FAILED : MESSAGE_REPORT_DELAYED;
+    enum message_report_kind kind = report_unreported(r) ? MESSAGE_REPORT_FAILED : MESSAGE_REPORT_DELAYED;
     struct draft *d = NULL;
     bool ok = true;
 
-    if (!to.n && is_unreported(r) && to_postmaster) {
-        to = postmaster(q, &words);
+    if (!to.n && report_unreported(r) && to_postmaster) {
+        to = report_postmaster(q, &words);
         kind = MESSAGE_REPORT_DOUBLE;
-    } else if (!to.n && !is_unreported(r)) {
+    } else if (!to.n && !report_unreported(r)) {
         /* Nobody is there to be warned. */
         r->warned++;
         rep->message->dirty = true;
@@ -301,7 +285,7 @@ static bool tell_of(struct reporting *rep, const struct envelope *e, struct reci
 static bool null_failures(const struct message *m, const struct envelope *e)
 {
     for (uint32_t i = 0; i < m->n_recipients; i++)
-        if (is_unreported(&m->recipients[i]) && !sender_of(e, &m->recipients[i]).n)
+        if (report_unreported(&m->recipients[i]) && !sender_of(e, &m->recipients[i]).n)
             return true;
     return false;
 }
@@ -313,13 +297,13 @@ static bool begin_drafts(struct reporting *rep, bool to_postmaster)
 
     for (uint32_t i = 0; i < m->n_recipients; i++) {
         struct recipient *r = &m->recipients[i];
-        if ((is_unreported(r) || warning_is_due(r)) && !tell_of(rep, e, r, to_postmaster))
+        if ((report_unreported(r) || warning_is_due(r)) && !tell_of(rep, e, r, to_postmaster))
             return false;
     }
     LIST_FOR(node, &rep->drafts) {
         struct draft *d = CONTAINER_OF(node, struct draft, node);
         /* A reverse-path that is no address cannot be told anything; the session would have refused it. */
-        if (!address_draft(m->queue, d))
+        if (!report_address(m->queue, d))
             return false;
     }
     return true;
@@ -566,7 +550,7 @@ static size_t fill_recipients(struct message *m, const struct draft *d, struct m
     return n;
 }
 
-static struct str own_address(const struct queue *q, struct arena *a)
+struct str report_own_address(const struct queue *q, struct arena *a)
 {
     const struct config *c = q->worker->config;
 
@@ -583,7 +567,7 @@ static bool write_text(struct message *m, const struct draft *d, struct queue_id
     struct message_report report = {
         .kind = d->kind,
         .hostname = q->worker->config->session.hostname.text,
-        .from = own_address(q, a),
+        .from = report_own_address(q, a),
         .to = str_from_c(d->to),
         .id = str_from_c(id_text.c),
         .about = str_from_c(about.c),
@@ -663,7 +647,7 @@ static bool put_in_batch(struct message *r, struct spool_batch *batch)
 }
 
 /* Two kinds of text: about a message, and the digest. */
-static bool draft_write(struct message *m, struct draft *d, struct spool_batch *batch, const struct buf *text,
+bool report_write(struct message *m, struct draft *d, struct spool_batch *batch, const struct buf *text,
                         bool eight_bit, struct queue_id id, struct arena *a)
 {
     struct buf envelope = BUF_INIT(ENVELOPE_MAX);
@@ -682,7 +666,7 @@ static bool add_draft(struct message *m, struct draft *d, struct spool_batch *ba
     struct queue_id id;
     bool eight_bit = false;
     bool ok = a && spool_take_ids(m->queue->spool, 1, &id) && write_text(m, d, id, a, &text, &eight_bit) &&
-              draft_write(m, d, batch, &text, eight_bit, id, a);
+              report_write(m, d, batch, &text, eight_bit, id, a);
 
     arena_free(a);
     buf_done(&text);
@@ -716,7 +700,7 @@ bool report_add(struct message *m, struct spool_batch *batch)
     return true;
 }
 
-static void message_undo(struct message *report)
+void report_undo(struct message *report)
 {
     message_remove(report->queue, report);
     message_free(report);
@@ -731,7 +715,7 @@ void report_drop(struct message *m)
         if (d->told)
             mark(m, d, false);
         if (d->report)
-            message_undo(d->report);
+            report_undo(d->report);
     }
     reporting_free(m->reporting);
     message_unpin(m);
@@ -759,168 +743,4 @@ void report_stands(struct message *m)
     }
     reporting_free(m->reporting);
     message_unpin(m);
-}
-
-/* ---- the digest ---- */
-
-/* Messages that end with the digest that tells of them: one frame. */
-struct digest {
-    struct spool_commit commit;
-    struct queue *queue;
-    struct message *report;
-    struct message **messages;
-    size_t n;
-    bool waiting; /* there are some, if only such that are being written just now */
-};
-
-static void digest_free(struct digest *g)
-{
-    free(g->messages);
-    free(g);
-}
-
-static void on_digest(struct spool_commit *commit, const struct spool_result *result)
-{
-    struct digest *g = CONTAINER_OF(commit, struct digest, commit);
-    struct queue *q = g->queue;
-
-    if (result->status != SPOOL_OK)
-        return;
-    record_report(g->report, NULL, "dsn", "failed", g->n, STR("postmaster"));
-    q->reports++;
-    for (size_t i = 0; i < g->n; i++) {
-        record_done(g->messages[i]);
-        message_remove(q, g->messages[i]);
-        message_free(g->messages[i]);
-    }
-    message_ready(g->report);
-    digest_free(g);
-}
-
-static bool collect(struct digest *g)
-{
-    struct queue *q = g->queue;
-
-    g->messages = calloc(q->n_messages ? q->n_messages : 1, sizeof(struct message *));
-    if (!g->messages)
-        return false;
-    for (size_t i = 0; i < q->index_room; i++) {
-        struct message *m = q->index[i];
-        if (!m || !m->digest)
-            continue;
-        g->waiting = true;
-        if (!m->writing && !m->active && m->state == MESSAGE_LIVE)
-            g->messages[g->n++] = m;
-    }
-    return g->n > 0;
-}
-
-static void list_failures(const struct digest *g, struct message_report *report,
-                          struct message_report_recipient *recipients, struct arena *a)
-{
-    for (size_t i = 0; i < g->n; i++) {
-        const struct message *m = g->messages[i];
-        struct queue_id_text id = queue_id_text(m->id);
-        for (uint32_t k = 0; k < m->n_recipients; k++) {
-            const struct recipient *r = &m->recipients[k];
-            if (!is_unreported(r))
-                continue;
-            if (report->n_recipients == DIGEST_LISTED_MAX) {
-                report->left_out++;
-                continue;
-            }
-            recipients[report->n_recipients++] = (struct message_report_recipient){
-                .about = arena_str(a, str_from_c(id.c)),
-                .status = str_from_c(r->status),
-                .code = r->code,
-                .reply = str_from_c(r->text),
-                .from_peer = r->from_peer,
-                .remote_mta = str_from_c(r->host),
-                .attempts = r->attempts,
-                .first_msec = m->accepted_msec,
-                .last_msec = r->last_msec,
-            };
-        }
-    }
-}
-
-static bool write_digest(struct digest *g, struct draft *d, struct spool_batch *batch)
-{
-    struct queue *q = g->queue;
-    struct arena *a = arena_new(REPORT_OCTETS_MAX);
-    struct buf text = BUF_INIT(REPORT_OCTETS_MAX);
-    struct message_report_recipient *recipients =
-        a ? ARENA_NEW_ARRAY(a, DIGEST_LISTED_MAX, struct message_report_recipient) : NULL;
-    struct queue_id id;
-    bool eight_bit = false, ok = recipients && spool_take_ids(q->spool, 1, &id);
-
-    if (ok) {
-        struct queue_id_text id_text = queue_id_text(id);
-        struct message_report report = {
-            .kind = MESSAGE_REPORT_DIGEST,
-            .hostname = q->worker->config->session.hostname.text,
-            .from = own_address(q, a),
-            .to = str_from_c(d->to),
-            .id = str_from_c(id_text.c),
-            .utc_msec = io_wall_msec(),
-            .recipients = recipients,
-        };
-        list_failures(g, &report, recipients, a);
-        ok = message_report_write(&text, &report, &eight_bit) &&
-             draft_write(g->messages[0], d, batch, &text, eight_bit, id, a);
-    }
-    for (size_t i = 0; ok && i < g->n; i++)
-        ok = spool_batch_gone(batch, g->messages[i]->id);
-    arena_free(a);
-    buf_done(&text);
-    return ok;
-}
-
-static bool submit_digest(struct digest *g, struct draft *d)
-{
-    struct spool_submit how = { .urgency = SPOOL_RIDES, .owed = true };
-    struct spool_batch *batch = spool_batch_new();
-    struct err err = { 0 };
-
-    g->commit.done = on_digest;
-    if (batch && write_digest(g, d, batch) && spool_submit(g->queue->spool, batch, how, &g->commit, &err))
-        return true;
-    spool_batch_free(batch);
-    if (d->report)
-        message_undo(d->report);
-    return false;
-}
-
-void report_digest_due(struct wheel_node *node)
-{
-    struct queue *q = CONTAINER_OF(node, struct queue, digest_due);
-    struct digest *g = calloc(1, sizeof(*g));
-    struct draft d = { .kind = MESSAGE_REPORT_DIGEST };
-    struct buf words = BUF_INIT(1024);
-    struct str to = postmaster(q, &words);
-    bool sent = false;
-
-    list_init(&d.node);
-    d.to = text_copy(to);
-    if (g)
-        g->queue = q;
-    if (g && d.to && to.n && collect(g) && address_draft(q, &d) && submit_digest(g, &d)) {
-        g->report = d.report;
-        for (size_t i = 0; i < g->n; i++)
-            g->messages[i]->state = MESSAGE_ENDING;
-        sent = true;
-    }
-    if (!sent && g) {
-        if (g->waiting)
-            queue_wait(q, &q->digest_due, queue_now(q) + QUEUE_MOMENT_MSEC);
-        digest_free(g);
-    }
-    for (size_t i = 0; i < d.n_to; i++) {
-        free(d.locals[i]);
-        free(d.domains[i]);
-    }
-    free(d.locals);
-    free(d.domains);
-    free(d.to);
-    buf_done(&words);
 }
