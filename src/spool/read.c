@@ -148,24 +148,41 @@ static struct str give(struct parts *parts, enum place place, char **owned)
     return text;
 }
 
+/* What is known of the message whatever was asked for. */
+static void know(const struct lease *lease, const struct parts *parts, struct spool_read *read)
+{
+    const struct spool_message_meta *meta = &parts->meta;
+
+    read->accepted_utc_msec = meta->accepted_utc_msec;
+    read->held = lease->row.flags & SPOOL_ENTRY_HELD;
+    read->own_file = meta->file != 0;
+    read->head_octets = meta->head_octets;
+    read->body_octets = meta->file ? meta->file_octets : parts->content_octets - meta->head_octets;
+    read->state_version = lease->row.version;
+}
+
 static int parts_for(struct spool *spool, struct reader *r, const struct lease *lease,
                      struct spool_read *read)
 {
     struct parts parts = { 0 };
-    int e = 0;
+    int e = part_read(r, lease, AT_MESSAGE, &parts);
 
-    if (read->parts & (SPOOL_READ_ENVELOPE | SPOOL_READ_CONTENT))
-        e = part_read(r, lease, AT_MESSAGE, &parts);
     if (!e && read->parts & SPOOL_READ_CONTENT)
         e = content_read(spool, r, lease, &parts, read);
     if (!e && read->parts & SPOOL_READ_ENVELOPE)
         e = part_read(r, lease, AT_EDIT, &parts);
     if (!e && read->parts & SPOOL_READ_STATE)
         e = part_read(r, lease, AT_OUTCOME, &parts);
+    if (!e && read->parts & SPOOL_READ_HOLD)
+        e = part_read(r, lease, AT_HOLD, &parts);
+    if (!e)
+        know(lease, &parts, read);
     if (!e && read->parts & SPOOL_READ_ENVELOPE)
         read->envelope = give(&parts, lease->at[AT_EDIT] ? AT_EDIT : AT_MESSAGE, &read->octets[0]);
     if (!e && read->parts & SPOOL_READ_STATE)
         read->state = give(&parts, AT_OUTCOME, &read->octets[1]);
+    if (!e && read->parts & SPOOL_READ_HOLD)
+        read->hold_reason = give(&parts, AT_HOLD, &read->octets[2]);
     parts_done(&parts);
     return e;
 }
@@ -174,11 +191,13 @@ static void drop(struct spool *spool, struct spool_read *read)
 {
     if (read->file >= 0)
         spool->disk->ops->close(spool->disk, read->file);
-    free(read->octets[0]);
-    free(read->octets[1]);
+    for (size_t i = 0; i < ARRAY_LEN(read->octets); i++) {
+        free(read->octets[i]);
+        read->octets[i] = NULL;
+    }
     free(read->content);
-    read->octets[0] = read->octets[1] = read->content = NULL;
-    read->envelope = read->state = read->head = read->body = STR_NONE;
+    read->content = NULL;
+    read->envelope = read->state = read->head = read->body = read->hold_reason = STR_NONE;
     read->file = -1;
     read->file_octets = 0;
 }
@@ -204,7 +223,6 @@ void read_run(struct spool *spool, struct spool_read *read)
     pthread_mutex_lock(&spool->lock);
     lease_settle(&lease);
     pthread_mutex_unlock(&spool->lock);
-    read->state_version = lease.row.version;
     if (e)
         drop(spool, read);
     read->status = !e ? SPOOL_READ_OK : e == EBADMSG ? SPOOL_READ_DAMAGED : SPOOL_READ_FAILED;

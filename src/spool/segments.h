@@ -21,6 +21,7 @@ struct segment {
     uint64_t refs;   /* newest messages, states, holds and edits in it */
     uint32_t readers;
     uint64_t dead_by; /* the first checkpoint that was begun when it was dead; 0: none */
+    uint32_t mark;    /* of spool_list() while it sorts */
 };
 
 struct segments {

@@ -101,6 +101,14 @@ struct spool_entry {
 MUST_USE bool spool_each(struct spool *spool, void (*visit)(void *ctx, const struct spool_entry *entry),
                          void *ctx, struct err *err);
 
+/*
+ * Visit every live message, from memory alone, in the order in which their message records stand in the log: to read
+ * them back in that order is to read the log from its beginning to its end. What ends while it goes on may or may
+ * not be visited. VISIT may call the spool, but spool_poll() and spool_close(). False when memory is out.
+ */
+MUST_USE bool spool_list(struct spool *spool,
+                         void (*visit)(void *ctx, struct queue_id id, bool held, bool damaged), void *ctx);
+
 /* Random octets by which a session knows its commit again after a death of the queue process (DESIGN 3). */
 enum { SPOOL_TOKEN_OCTETS = 16 };
 struct spool_token {
@@ -230,7 +238,7 @@ void spool_file_return(struct spool *spool, uint64_t number);
 
 /* ---- reading back ---- */
 
-enum { SPOOL_READ_ENVELOPE = 1, SPOOL_READ_STATE = 2, SPOOL_READ_CONTENT = 4 };
+enum { SPOOL_READ_ENVELOPE = 1, SPOOL_READ_STATE = 2, SPOOL_READ_CONTENT = 4, SPOOL_READ_HOLD = 8 };
 
 enum spool_read_status {
     SPOOL_READ_OK,
@@ -241,7 +249,8 @@ enum spool_read_status {
 
 /*
  * Embed it, set DONE, keep it until DONE ran; then everything below is set, and lives until
- * spool_read_done(), which the callback may call. Parts not asked for are empty.
+ * spool_read_done(), which the callback may call. Parts not asked for are empty; content is touched by
+ * SPOOL_READ_CONTENT alone.
  */
 struct spool_read {
     void (*done)(struct spool_read *read);
@@ -254,12 +263,20 @@ struct spool_read {
     struct str body; /* empty with an own file */
     int file;        /* the own file opened for reading, or -1; take it by setting -1 */
     uint64_t file_octets;
+    struct str hold_reason; /* empty when not held */
+
+    /* whatever parts were asked for */
+    int64_t accepted_utc_msec;
+    bool held;
+    bool own_file;        /* the body has one */
+    uint64_t head_octets; /* of the content: our own fields, then as received */
+    uint64_t body_octets;
 
     /* the spool's own */
     struct list node;
     struct queue_id id;
     unsigned parts;
-    char *octets[2];
+    char *octets[3];
     char *content;
 };
 

@@ -147,13 +147,18 @@ static void on_read(struct spool_read *read)
     CONTAINER_OF(read, struct read, read)->calls++;
 }
 
-static void read_it(struct fixture *f, struct queue_id id, struct read *r)
+static void read_parts(struct fixture *f, struct queue_id id, unsigned parts, struct read *r)
 {
     *r = (struct read){ .read.done = on_read };
-    spool_read(f->spool, id, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_CONTENT, &r->read);
+    spool_read(f->spool, id, parts, &r->read);
     assert_int_equal(r->calls, 0);
     while (!r->calls)
         wait_for_it(f);
+}
+
+static void read_it(struct fixture *f, struct queue_id id, struct read *r)
+{
+    read_parts(f, id, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_CONTENT, r);
 }
 
 /* ---- promises ---- */
@@ -244,6 +249,79 @@ static void the_newest_state_hold_and_envelope_rule(void **state)
     assert_true(v.held);
     assert_string_equal(v.reason, "limit");
     assert_string_equal(v.envelope, "edited");
+}
+
+static void what_is_known_of_a_message_comes_with_every_part_of_it(void **state)
+{
+    static const unsigned parts[] = { 0, SPOOL_READ_ENVELOPE, SPOOL_READ_STATE, SPOOL_READ_HOLD };
+    struct fixture *f = *state;
+    struct read r;
+
+    open_it(f);
+    struct queue_id id = accept_one(f, STR("hello\r\n"));
+    struct spool_batch *batch = spool_batch_new();
+    assert_true(spool_batch_outcome(batch, id, 3, STR("third")) &&
+                spool_batch_hold(batch, id, STR("limit")));
+    assert_int_equal(submit(f, batch), SPOOL_OK);
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        read_parts(f, id, parts[i], &r);
+        assert_int_equal(r.read.status, SPOOL_READ_OK);
+        assert_int_equal(r.read.accepted_utc_msec, 42);
+        assert_true(r.read.held);
+        assert_false(r.read.own_file);
+        assert_int_equal(r.read.head_octets, 13);
+        assert_int_equal(r.read.body_octets, 7);
+        assert_int_equal(r.read.state_version, 3);
+        assert_str_is(r.read.envelope, parts[i] == SPOOL_READ_ENVELOPE ? STR("envelope") : STR_NONE);
+        assert_str_is(r.read.state, parts[i] == SPOOL_READ_STATE ? STR("third") : STR_NONE);
+        assert_str_is(r.read.hold_reason, parts[i] == SPOOL_READ_HOLD ? STR("limit") : STR_NONE);
+        assert_int_equal(r.read.head.n + r.read.body.n, 0);
+        spool_read_done(f->spool, &r.read);
+    }
+}
+
+enum { LISTED_MAX = 64 };
+
+struct listed {
+    struct queue_id id[LISTED_MAX];
+    unsigned count, held;
+};
+
+static void on_listed(void *ctx, struct queue_id id, bool held, bool damaged)
+{
+    struct listed *l = ctx;
+
+    assert_false(damaged);
+    assert_true(l->count < LISTED_MAX);
+    l->id[l->count++] = id;
+    l->held += held;
+}
+
+static void all_are_listed_in_the_order_of_the_log(void **state)
+{
+    enum { COUNT = 40, OCTETS = 30000 };
+    struct fixture *f = *state;
+    struct queue_id id[COUNT];
+    char *body = calloc(1, OCTETS);
+
+    f->options.segment_octets = 64 << 10; /* one or two a segment */
+    open_it(f);
+    for (int i = 0; i < COUNT; i++)
+        id[i] = accept_one(f, str_of(body, OCTETS));
+    struct spool_batch *batch = spool_batch_new();
+    assert_true(spool_batch_hold(batch, id[7], STR("limit")) && spool_batch_gone(batch, id[5]));
+    assert_int_equal(submit(f, batch), SPOOL_OK);
+    for (int turn = 0; turn < 2; turn++) {
+        struct listed l = { 0 };
+        assert_true(spool_list(f->spool, on_listed, &l));
+        assert_int_equal(l.count, COUNT - 1);
+        assert_int_equal(l.held, 1);
+        for (unsigned i = 0; i < l.count; i++)
+            assert_true(queue_id_eq(l.id[i], id[i < 5 ? i : i + 1]));
+        close_it(f);
+        open_it(f);
+    }
+    free(body);
 }
 
 static void a_large_body_has_its_own_file_until_it_is_gone(void **state)
@@ -507,6 +585,8 @@ int main(void)
         WITH_FOLDER(a_message_is_read_back_also_after_a_restart),
         WITH_FOLDER(a_token_stands_after_a_restart_and_when_its_message_is_done),
         WITH_FOLDER(the_newest_state_hold_and_envelope_rule),
+        WITH_FOLDER(what_is_known_of_a_message_comes_with_every_part_of_it),
+        WITH_FOLDER(all_are_listed_in_the_order_of_the_log),
         WITH_FOLDER(a_large_body_has_its_own_file_until_it_is_gone),
         WITH_FOLDER(an_own_file_that_is_not_what_was_said_is_refused),
         WITH_FOLDER(a_bad_batch_is_not_taken),
