@@ -81,6 +81,16 @@ const struct cmd_command cmd_commands[] = {
         .details = "  --content      also the first lines of what it says\n",
     },
     {
+        .words = "queue shape",
+        .run = cmd_queue_shape,
+        .values = SELECT_VALUES "--rows ",
+        .usage = "[SELECT] [--sender|--sites] [--rows COUNT]",
+        .summary = "number by age and destination",
+        .details = "  --sender       by who sends, instead of by the recipients' domains\n"
+                   "  --sites        by sites: domains that share their hosts count as one\n"
+                   "  --rows COUNT   so many of the largest (30); with --json all\n" SELECT_HELP,
+    },
+    {
         .words = "queue flush",
         .run = cmd_queue_flush,
         .values = SELECT_VALUES,
@@ -154,7 +164,6 @@ const struct cmd_command cmd_commands[] = {
         .usage = "[COMMAND]",
         .summary = "this, or more of one subcommand",
     },
-    LATER("queue shape", "number by age and destination"),
     LATER("queue edit", "other addresses or another route"),
     LATER("trace", "what happened"),
     LATER("site", "destinations, their windows, what slows them"),

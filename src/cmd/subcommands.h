@@ -13,6 +13,7 @@ int cmd_config_check(const struct cmd_call *call);
 int cmd_config_show(const struct cmd_call *call);
 int cmd_config_help(const struct cmd_call *call);
 int cmd_queue_list(const struct cmd_call *call);
+int cmd_queue_shape(const struct cmd_call *call);
 int cmd_queue_show(const struct cmd_call *call);
 int cmd_queue_flush(const struct cmd_call *call);
 int cmd_queue_hold(const struct cmd_call *call);

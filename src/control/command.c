@@ -240,6 +240,12 @@ static uint64_t ticket_of(const struct ipc_message *m)
         return m->queue_show_answer.ticket;
     case IPC_QUEUE_ACT_ANSWER:
         return m->queue_act_answer.ticket;
+    case IPC_QUEUE_SHAPE_ANSWER:
+        return m->queue_shape_answer.ticket;
+    case IPC_QUEUE_EXPLAIN_ANSWER:
+        return m->queue_explain_answer.ticket;
+    case IPC_QUEUE_EDIT_ANSWER:
+        return m->queue_edit_answer.ticket;
     case IPC_EXPLAIN_ANSWER:
         return m->explain_answer.ticket;
     case IPC_PLAN_ANSWER:

@@ -1,8 +1,8 @@
-/* control/queue.c -- queue list, show, flush, hold, release, remove: by SELECT, page by page (FACE 2.2). */
+/* control/queue.c -- queue list, shape, show, flush, hold, release, remove: by SELECT, page by page (FACE 2.2). */
 #include "control/commands.h"
 #include "core/num.h"
 
-enum { QUEUE_PAGE = 200, IDS_MAX = CLIENT_REQUEST_MAX };
+enum { QUEUE_PAGE = 200, IDS_MAX = CLIENT_REQUEST_MAX, SHAPE_ROWS_MAX = 10000 };
 
 static void no_queue(struct control_client *c)
 {
@@ -149,6 +149,63 @@ static void list_answer(struct control_client *c, struct ipc_channel *from, cons
         client_end(c, COMMAND_OK);
     else if (c->out.n < CLIENT_OUT_LOW)
         list_ask(c);
+}
+
+/* ---- queue shape ---- */
+
+static bool shape_by(const struct control_client *c, uint8_t *by)
+{
+    static const char *const names[] = {
+        [IPC_SHAPE_DOMAIN] = "domain", [IPC_SHAPE_SITE] = "site", [IPC_SHAPE_SENDER] = "sender"
+    };
+    struct str wanted = request_text(c, "by");
+
+    *by = IPC_SHAPE_DOMAIN;
+    for (uint8_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!str_eq(wanted, str_from_c(names[i])))
+            continue;
+        *by = i;
+        return true;
+    }
+    return !wanted.n;
+}
+
+static void shape_begin(struct control_client *c, json_t *request)
+{
+    struct ipc_channel *queue = worker_peer(worker_of(c), PROCESS_QUEUE);
+    json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+    struct ipc_queue_shape_ask ask = {
+        .ticket = c->ticket,
+        .limit = limit > 0 && limit < SHAPE_ROWS_MAX ? (uint32_t)limit : SHAPE_ROWS_MAX,
+        .from = request_text(c, "from"),
+        .to = request_text(c, "to"),
+        .site = request_text(c, "site"),
+        .state = request_text(c, "state"),
+        .reason = request_text(c, "reason"),
+        .older_msec = select_older(c),
+    };
+
+    if (!shape_by(c, &ask.by))
+        client_fail(c, COMMAND_USAGE, "not what rows can stand for", "domain, site or sender");
+    else if (ask.state.n && !is_state(ask.state))
+        client_fail(c, COMMAND_USAGE, "no such state", "ready, sending, deferred or held");
+    else if (!queue || !ipc_send_queue_shape_ask(queue, &ask))
+        no_queue(c);
+    else
+        client_patience(c, QUEUE_PATIENCE_MSEC);
+}
+
+static void shape_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
+{
+    (void)from;
+    if (m->type != IPC_QUEUE_SHAPE_ANSWER)
+        return;
+    if (!m->queue_shape_answer.records.n)
+        client_fail(c, COMMAND_LATER, "the queue is short of memory", "try again");
+    else if (!client_rows(c, m->queue_shape_answer.records))
+        nonsense(c);
+    else
+        client_end(c, COMMAND_OK);
 }
 
 /* ---- queue show ---- */
@@ -330,6 +387,8 @@ const struct command command_queue[] = {
     { .name = "queue list", .everyone = true, .begin = list_begin, .answer = list_answer, .peer_down = queue_down,
       .go_on = list_go_on, .too_late = queue_too_late },
     { .name = "queue show", .everyone = true, .begin = show_begin, .answer = show_answer, .peer_down = queue_down,
+      .too_late = queue_too_late },
+    { .name = "queue shape", .begin = shape_begin, .answer = shape_answer, .peer_down = queue_down,
       .too_late = queue_too_late },
     ACT("queue flush"),
     ACT("queue hold"),

@@ -41,6 +41,10 @@ enum ipc_transfer_flag {
 enum ipc_delivery { IPC_DELIVERY_TARGET, IPC_DELIVERY_COMMAND, IPC_DELIVERY_FILE };
 /* What may be done to messages in the queue. */
 enum ipc_act { IPC_ACT_FLUSH, IPC_ACT_HOLD, IPC_ACT_RELEASE, IPC_ACT_REMOVE, IPC_ACT_BOUNCE };
+/* What rows of `veredus queue shape` stand for. */
+enum ipc_shape { IPC_SHAPE_DOMAIN, IPC_SHAPE_SITE, IPC_SHAPE_SENDER };
+/* What became of an edit: done; wrong in itself; not now; no such message. */
+enum ipc_edit { IPC_EDIT_DONE, IPC_EDIT_WRONG, IPC_EDIT_LATER, IPC_EDIT_UNKNOWN };
 
 enum ipc_class { IPC_NOTICE, IPC_QUESTION, IPC_ANSWER };
 
