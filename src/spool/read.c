@@ -222,10 +222,15 @@ void read_run(struct spool *spool, struct spool_read *read)
 
     pthread_mutex_lock(&spool->lock);
     lease_settle(&lease);
+    /* Its own file goes when it ends, also from under who reads it. */
+    bool gone = e && !spool_index_find(spool->index, read->id);
     pthread_mutex_unlock(&spool->lock);
     if (e)
         drop(spool, read);
-    read->status = !e ? SPOOL_READ_OK : e == EBADMSG ? SPOOL_READ_DAMAGED : SPOOL_READ_FAILED;
+    read->status = !e             ? SPOOL_READ_OK
+                   : gone         ? SPOOL_READ_GONE
+                   : e == EBADMSG ? SPOOL_READ_DAMAGED
+                                  : SPOOL_READ_FAILED;
 }
 
 void spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read)
@@ -235,6 +240,12 @@ void spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct 
     list_append(&spool->reading, &read->node);
     pthread_cond_signal(&spool->content_cond);
     pthread_mutex_unlock(&spool->lock);
+}
+
+void spool_read_now(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read)
+{
+    *read = (struct spool_read){ .file = -1, .id = id, .parts = parts };
+    read_run(spool, read);
 }
 
 void spool_read_done(struct spool *spool, struct spool_read *read)
