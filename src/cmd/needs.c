@@ -436,6 +436,7 @@ static void check_need(struct needs_report *r, const struct config *config, cons
         (void)check_folder(r, need->place, need->what, false, &st);
         break;
     case CONFIG_NEED_SPOOL:
+    case CONFIG_NEED_STATE:
         (void)check_folder(r, need->place, need->what, true, &st);
         break;
     case CONFIG_NEED_RELAY_FILE:

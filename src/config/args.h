@@ -35,6 +35,7 @@ enum { CONFIG_LIMIT_WORDS = 3 };
 
 extern const struct config_words config_limit_words[CONFIG_LIMIT_WORDS];
 extern const struct config_words config_timeout_words;
+extern const struct config_words config_reply_words;
 extern const struct config_words config_target_words;
 extern const struct config_words config_pattern_words;
 
@@ -76,6 +77,8 @@ bool config_args_domain(struct config_args *a, const struct config_word *w, stru
 bool config_args_time(struct config_args *a, const struct config_word *w, uint64_t *msec);
 /* A size or a count, within the bounds of the directive. */
 bool config_args_number(struct config_args *a, const struct config_word *w, uint64_t *n);
+/* A rate: so many in so many milliseconds. */
+bool config_args_rate(struct config_args *a, const struct config_word *w, uint64_t *count, uint64_t *msec);
 /* A path seen from its file; complains of an empty one and of one that is too long. */
 bool config_args_path(struct config_args *a, const struct config_word *w, struct str path, struct str *out);
 
@@ -83,19 +86,23 @@ bool config_args_path(struct config_args *a, const struct config_word *w, struct
 bool config_target_takes_words(const struct config_word *w);
 
 /* value_mail.c */
-config_value_reader config_value_listen, config_value_users, config_value_aliases, config_value_log;
+config_value_reader config_value_listen, config_value_users, config_value_aliases, config_value_log,
+    config_value_history;
 /* value_net.c */
 config_value_reader config_value_domains, config_value_networks, config_value_relay, config_value_ips,
     config_value_address, config_value_resolver;
 /* value_limit.c */
 config_value_reader config_value_limit;
 /* value_target.c; FIRST is the one where they begin */
-config_value_reader config_value_target;
+config_value_reader config_value_target, config_value_fallback;
 bool config_targets_read(struct config_args *a, const struct config_word *first, union config_value *out);
 bool config_word_is_target(const struct config_word *w);
 /* value_route.c */
-config_value_reader config_value_route, config_value_patterns, config_value_listeners;
+config_value_reader config_value_route, config_value_patterns, config_value_members, config_value_listeners;
 /* value_send.c */
-config_value_reader config_value_window, config_value_reuse, config_value_times, config_value_bounce;
+config_value_reader config_value_window, config_value_rate, config_value_reuse, config_value_times,
+    config_value_bounce;
+/* value_reply.c */
+config_value_reader config_value_on_reply;
 
 #endif

@@ -395,8 +395,10 @@ static void top(struct config_builder *b)
     struct config *c = b->c;
 
     c->spool = config_said_value(b, NULL, CONFIG_DIRECTIVE_SPOOL)->text;
+    c->state = config_said_value(b, NULL, CONFIG_DIRECTIVE_STATE)->text;
     c->control = config_said_value(b, NULL, CONFIG_DIRECTIVE_CONTROL)->socket;
     c->min_free = config_said_value(b, NULL, CONFIG_DIRECTIVE_MIN_FREE)->share;
+    c->max_memory = config_said_value(b, NULL, CONFIG_DIRECTIVE_MAX_MEMORY)->count;
     c->max_received = config_said_value(b, NULL, CONFIG_DIRECTIVE_MAX_RECEIVED)->number;
     if (addresses)
         c->public_address = addresses->value.ips;
@@ -404,6 +406,7 @@ static void top(struct config_builder *b)
         c->run_as = run_as->value.text;
     c->expire_bounces = config_said_value(b, NULL, CONFIG_DIRECTIVE_EXPIRE_BOUNCES)->time;
     c->bounce_content = config_said_value(b, NULL, CONFIG_DIRECTIVE_BOUNCE_CONTENT)->bounce;
+    c->history = config_said_value(b, NULL, CONFIG_DIRECTIVE_HISTORY)->history;
     if (anchor)
         c->trust_anchor = anchor->value.text;
     read_workers(b, b->tree->defaults);
@@ -427,7 +430,7 @@ const struct config *config_build(struct config_reading *r, const struct config_
     top(&b);
     if (!session(&b, NULL, &b.c->session) || !listeners(&b) || !resolvers(&b) || !logs(&b))
         return NULL;
-    if (!config_routes_begin(&b) || !domains(&b) || !config_routes_end(&b))
+    if (!config_routes_begin(&b) || !domains(&b) || !config_routes_end(&b) || !config_build_sites(&b))
         return NULL;
     if (!config_index_domains(r, b.c))
         return NULL;

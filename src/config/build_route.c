@@ -3,33 +3,6 @@
 
 #include "config/routes.h"
 
-/* ---- how it goes ---- */
-
-static struct config_sending sending(const struct config_builder *b, const struct config_block *block)
-{
-    return (struct config_sending){
-        .port = config_said_value(b, block, CONFIG_DIRECTIVE_PORT)->number,
-        .address_family = config_said_value(b, block, CONFIG_DIRECTIVE_ADDRESS_FAMILY)->choice,
-        .connections = config_said_value(b, block, CONFIG_DIRECTIVE_CONNECTIONS)->window,
-        .reuse = config_said_value(b, block, CONFIG_DIRECTIVE_REUSE)->reuse,
-        .recipients_per_transaction =
-            config_said_value(b, block, CONFIG_DIRECTIVE_RECIPIENTS_PER_TRANSACTION)->number,
-        .dead_host = config_said_value(b, block, CONFIG_DIRECTIVE_DEAD_HOST)->time,
-        .retry = config_said_value(b, block, CONFIG_DIRECTIVE_RETRY)->times,
-        .expire = config_said_value(b, block, CONFIG_DIRECTIVE_EXPIRE)->time,
-        .delay_warning = config_said_value(b, block, CONFIG_DIRECTIVE_DELAY_WARNING)->times,
-        .timeout_connect = config_said_timeout(b, block, CONFIG_TIMEOUT_CONNECT),
-        .timeout_greeting = config_said_timeout(b, block, CONFIG_TIMEOUT_GREETING),
-        .timeout_ehlo = config_said_timeout(b, block, CONFIG_TIMEOUT_EHLO),
-        .timeout_mail = config_said_timeout(b, block, CONFIG_TIMEOUT_MAIL),
-        .timeout_rcpt = config_said_timeout(b, block, CONFIG_TIMEOUT_RCPT),
-        .timeout_data = config_said_timeout(b, block, CONFIG_TIMEOUT_DATA),
-        .timeout_block = config_said_timeout(b, block, CONFIG_TIMEOUT_BLOCK),
-        .timeout_final = config_said_timeout(b, block, CONFIG_TIMEOUT_FINAL),
-        .timeout_quit = config_said_timeout(b, block, CONFIG_TIMEOUT_QUIT),
-    };
-}
-
 /* ---- which there are ---- */
 
 static const struct config_statement *first_of(const struct config_builder *b, enum config_directive_id id)
@@ -54,8 +27,7 @@ bool config_routes_begin(struct config_builder *b)
     if (!b->routes)
         return config_exhausted(b->r);
     b->c->routes = b->routes;
-    b->c->sending = sending(b, NULL);
-    return true;
+    return config_build_sending(b, NULL, &b->c->sending);
 }
 
 static struct config_route *new_route(struct config_builder *b)
@@ -64,6 +36,21 @@ static struct config_route *new_route(struct config_builder *b)
 
     *route = (struct config_route){ .index = b->c->n_routes++ };
     return route;
+}
+
+/* Only a host can be out of reach. */
+static bool fallback(struct config_builder *b, const struct config_block *block, struct config_route *route)
+{
+    const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_FALLBACK);
+    struct config_mark mark = { .cure = STR("leave it out, or let mail go to a host first") };
+
+    if (!s)
+        return true;
+    route->fallback = s->value.route.targets;
+    route->n_fallback = s->value.route.n;
+    mark.place = config_statement_place(s);
+    return config_target_is_remote(route->targets[0].kind) ||
+           config_complain(b->r, mark, "'fallback' is for mail to hosts, and this goes to none");
 }
 
 bool config_routes_deliver(struct config_builder *b, const struct config_statement *s,
@@ -85,12 +72,11 @@ bool config_routes_deliver(struct config_builder *b, const struct config_stateme
         (struct config_patterns){ .items = patterns, .n = d->n_names, .place = d->names[0].place };
     route->targets = deliver->value.route.targets;
     route->n_targets = deliver->value.route.n;
-    route->sending = sending(b, s->block);
     d->route = route;
-    return true;
+    return config_build_sending(b, s->block, &route->sending) && fallback(b, s->block, route);
 }
 
-static void written_route(struct config_builder *b, const struct config_statement *s)
+static bool written_route(struct config_builder *b, const struct config_statement *s)
 {
     const struct config_statement *senders = config_block_find(s->block, CONFIG_DIRECTIVE_SENDERS);
     const struct config_statement *listeners = config_block_find(s->block, CONFIG_DIRECTIVE_LISTENERS);
@@ -100,13 +86,13 @@ static void written_route(struct config_builder *b, const struct config_statemen
     route->patterns = s->value.route.patterns;
     route->targets = s->value.route.targets;
     route->n_targets = s->value.route.n;
-    route->sending = sending(b, s->block);
     if (senders)
         route->senders = senders->value.patterns;
     if (listeners) {
         route->listeners = listeners->value.texts.items;
         route->n_listeners = listeners->value.texts.n;
     }
+    return config_build_sending(b, s->block, &route->sending) && fallback(b, s->block, route);
 }
 
 static bool is_for_all(const struct config_route *route)
@@ -203,7 +189,8 @@ static void warn_of_deliver_as(struct config_builder *b)
 bool config_routes_end(struct config_builder *b)
 {
     for (const struct config_statement *s = first_of(b, CONFIG_DIRECTIVE_ROUTE); s; s = s->same)
-        written_route(b, s);
+        if (!written_route(b, s))
+            return false;
     check_listeners(b);
     warn_of_deliver_as(b);
     return last_route(b) && config_check_routes(b->r, b->c);

@@ -36,6 +36,13 @@ const union config_value *config_said_value(const struct config_builder *b, cons
 struct config_time config_said_timeout(const struct config_builder *b, const struct config_block *block,
                                        enum config_timeout_kind kind);
 
+/* What BLOCK says of sending (NULL: the top, which is the first to be built), else the top, else by default. */
+MUST_USE bool config_build_sending(struct config_builder *b, const struct config_block *block,
+                                   struct config_sending *out);
+
+/* c->sites and the names of their members. False without memory, or after a complaint. */
+MUST_USE bool config_build_sites(struct config_builder *b);
+
 /* The elements of c->routes: `deliver` of each domain as it is built, then `route`s, then the last one. */
 MUST_USE bool config_routes_begin(struct config_builder *b);
 /* Of the domain block S, whose names D has already; fills d->route. */

@@ -128,17 +128,17 @@ static bool refuse_equals(struct config_reading *r, const struct config_statemen
 static bool check_block_mark(struct config_reading *r, const struct config_statement *s)
 {
     struct config_mark mark = { .place = config_statement_place(s) };
-    bool wants = s->directive->grammar == CONFIG_GRAMMAR_DOMAINS;
-    bool may =
-        s->directive->grammar == CONFIG_GRAMMAR_LISTEN || s->directive->grammar == CONFIG_GRAMMAR_ROUTE;
+    enum config_grammar grammar = s->directive->grammar;
+    struct str name = s->directive->name;
+    bool wants = grammar == CONFIG_GRAMMAR_DOMAINS || grammar == CONFIG_GRAMMAR_SITE;
+    bool may = grammar == CONFIG_GRAMMAR_LISTEN || grammar == CONFIG_GRAMMAR_ROUTE;
 
     if (s->block && !wants && !may)
-        return config_complain(r, mark, "'%.*s' takes no block", STR_ARG(s->directive->name));
+        return config_complain(r, mark, "'%.*s' takes no block", STR_ARG(name));
     if (s->block || !wants)
         return true;
-    mark.cure = STR("write it like this: domain example.org { users file:PATH; deliver "
-                    "maildir:/var/mail/{domain}/{user}; }");
-    return config_complain(r, mark, "'domain' needs a block");
+    mark.cure = config_say(r, "write it like this: %.*s", STR_ARG(s->directive->example));
+    return config_complain(r, mark, "'%.*s' needs a block", STR_ARG(name));
 }
 
 static void check_required(struct config_reading *r, const struct config_statement *s,
@@ -289,7 +289,7 @@ static void check_domain_limits(struct config_reading *r, struct config_block *b
 static void check_timeouts(struct config_reading *r, struct config_block *block, bool of_sending)
 {
     struct config_mark mark = { .cure = of_sending ? STR("write it in 'listen' or at the top")
-                                                   : STR("write it in 'route', 'domain' or at the top") };
+                                                   : STR("write it in 'route', 'domain', 'site' or at the top") };
 
     for (struct config_statement *s = block->first; s; s = s->next) {
         if (!s->directive || s->directive->id != CONFIG_DIRECTIVE_TIMEOUT || s->wrong ||
@@ -301,6 +301,16 @@ static void check_timeouts(struct config_reading *r, struct config_block *block,
     }
 }
 
+static void check_members(struct config_reading *r, const struct config_statement *s, const struct seen *seen)
+{
+    struct config_mark mark = { .place = config_statement_place(s) };
+
+    if (seen->meant[CONFIG_DIRECTIVE_HOSTS] || seen->meant[CONFIG_DIRECTIVE_DOMAINS])
+        return;
+    mark.cure = STR("say who belongs to it, such as: hosts .google.com; or: domains example.net;");
+    config_complain(r, mark, "this site has neither 'hosts' nor 'domains'");
+}
+
 static void check_inner(struct config_reading *r, struct config_statement *s)
 {
     struct seen seen = { 0 };
@@ -310,6 +320,10 @@ static void check_inner(struct config_reading *r, struct config_statement *s)
         check_timeouts(r, s->block, false);
     } else if (s->directive->grammar == CONFIG_GRAMMAR_ROUTE) {
         check_statements(r, s->block, 1U << CONFIG_CONTEXT_ROUTE, &seen);
+        check_timeouts(r, s->block, true);
+    } else if (s->directive->grammar == CONFIG_GRAMMAR_SITE) {
+        check_statements(r, s->block, 1U << CONFIG_CONTEXT_SITE, &seen);
+        check_members(r, s, &seen);
         check_timeouts(r, s->block, true);
     } else if (s->directive->grammar == CONFIG_GRAMMAR_DOMAINS) {
         check_statements(r, s->block, 1U << CONFIG_CONTEXT_DOMAIN, &seen);

@@ -54,6 +54,14 @@ struct config_address {
     struct config_place place;
 };
 
+/* For how long, and how much: OFF says nothing is kept. */
+struct config_history {
+    uint64_t msec;
+    uint64_t octets;
+    bool off;
+    struct config_place place;
+};
+
 struct config_ips {
     const struct ip *items;
     size_t n;
@@ -288,14 +296,76 @@ struct config_reuse {
     struct config_place place;
 };
 
-/* How mail goes along a route: what the route says, else what the top says (for a domain's deliver: the domain). */
+/* COUNT messages in each MSEC, a token bucket as deep as COUNT; COUNT 0: no bound. */
+struct config_rate {
+    uint64_t count;
+    uint64_t msec;
+    struct config_place place;
+};
+
+enum config_reply_action {
+    CONFIG_REPLY_DEFER, /* as a 4yz, whatever it is */
+    CONFIG_REPLY_FAIL,  /* as a 5yz */
+    CONFIG_REPLY_SLOW,  /* the site's window shrinks */
+    CONFIG_REPLY_HOLD,  /* until somebody releases it */
+    CONFIG_REPLY_PAUSE, /* nothing goes there for MSEC */
+};
+
+/* In place of a number of a status: any. */
+enum { CONFIG_STATUS_ANY = 1000 };
+
+/* An `on-reply`. */
+struct config_on_reply {
+    unsigned code;      /* 421; 0: STATUS is what is looked for */
+    unsigned status[3]; /* 4.7.28; the second and the third may be CONFIG_STATUS_ANY */
+    struct str text;    /* that the reply contains, in upper or lower case; empty: any */
+    enum config_reply_action action;
+    uint64_t msec; /* of PAUSE */
+    struct config_place place;
+};
+
+/* The more exact ones come first (longer text, then status, code, `5.7.*`, `5.*.*`): the first that fits decides. */
+struct config_on_replies {
+    const struct config_on_reply *items;
+    size_t n;
+};
+
+/* What the block of a config_sending says itself; bits. What is no bit, a site cannot say. */
+enum config_said {
+    CONFIG_SAID_ADDRESS_FAMILY = 1 << 0,
+    CONFIG_SAID_CONNECTIONS = 1 << 1,
+    CONFIG_SAID_RATE = 1 << 2,
+    CONFIG_SAID_REUSE = 1 << 3,
+    CONFIG_SAID_RECIPIENTS_PER_TRANSACTION = 1 << 4,
+    CONFIG_SAID_DEAD_HOST = 1 << 5,
+    CONFIG_SAID_ON_REPLY = 1 << 6,
+    CONFIG_SAID_RETRY = 1 << 7,
+    CONFIG_SAID_EXPIRE = 1 << 8,
+    CONFIG_SAID_TIMEOUT_CONNECT = 1 << 9, /* the waits follow in the order of enum config_timeout_kind */
+    CONFIG_SAID_TIMEOUT_GREETING = 1 << 10,
+    CONFIG_SAID_TIMEOUT_EHLO = 1 << 11,
+    CONFIG_SAID_TIMEOUT_MAIL = 1 << 12,
+    CONFIG_SAID_TIMEOUT_RCPT = 1 << 13,
+    CONFIG_SAID_TIMEOUT_DATA = 1 << 14,
+    CONFIG_SAID_TIMEOUT_BLOCK = 1 << 15,
+    CONFIG_SAID_TIMEOUT_FINAL = 1 << 16,
+    CONFIG_SAID_TIMEOUT_QUIT = 1 << 17,
+};
+
+/*
+ * How mail goes along a route or to a site: what its block says, else what the top says (for a domain's deliver: the
+ * block is the domain's). Where a route leads to a site: config_sending_merge().
+ */
 struct config_sending {
+    unsigned said;                       /* enum config_said; of the top: none */
     struct config_number port;           /* of hosts found by MX */
     struct config_choice address_family; /* enum config_family */
     struct config_window connections;
+    struct config_rate rate;
     struct config_reuse reuse;
     struct config_number recipients_per_transaction;
     struct config_time dead_host;
+    struct config_on_replies on_replies;
     struct config_times retry; /* at least one */
     struct config_time expire;
     struct config_times delay_warning;
@@ -320,10 +390,22 @@ struct config_route {
     struct config_patterns patterns;
     const struct config_target *targets; /* in the order tried; several only of hosts (MX, SMTP, LMTP*) */
     size_t n_targets;
+    const struct config_target *fallback; /* hosts, for when none of TARGETS can be reached; none: n_fallback == 0 */
+    size_t n_fallback;
     struct config_patterns senders;      /* conditions; n == 0: all */
     const struct config_text *listeners; /* names; n == 0: all */
     size_t n_listeners;
     struct config_sending sending;
+};
+
+/* A `site`: destinations with values of their own. */
+struct config_site {
+    size_t index; /* in config->sites: how processes name it */
+    struct config_place place;
+    struct config_text name;
+    struct config_patterns hosts;   /* by MX host: DOMAIN, BELOW, ALL */
+    struct config_patterns domains; /* by recipient domain: the same */
+    struct config_sending sending;  /* complete, as if no route said anything */
 };
 
 /* May mail for it be left to a `send` process (MX, SMTP, LMTP*)? Else to a deliver process, or nowhere. */
@@ -422,6 +504,7 @@ enum config_need_kind {
     CONFIG_NEED_SOCKET_FOLDER, /* folder of a unix socket */
     CONFIG_NEED_LOG_FOLDER,
     CONFIG_NEED_SPOOL,
+    CONFIG_NEED_STATE,
     CONFIG_NEED_RELAY_FILE,
     CONFIG_NEED_COMMAND,       /* of pipe: */
     CONFIG_NEED_TARGET_SOCKET, /* of lmtp:unix: */
@@ -436,6 +519,7 @@ struct config_need {
 
 struct config_tree;       /* all statements, for config_show() */
 struct config_name_index; /* domain name -> domain */
+struct config_site_index; /* domain or host -> site */
 
 struct config {
     struct config_files files;
@@ -443,11 +527,13 @@ struct config {
     struct config_address postmaster; /* none only without any domain */
     struct config_ips public_address; /* n == 0: the addresses of the interfaces */
     struct config_text spool;
+    struct config_text state; /* folder of what veredus makes itself */
     struct config_socket control;
     struct config_text run_as; /* empty: one account a process */
     struct config_count receive_workers;
     struct config_count send_workers;
     struct config_share min_free;
+    struct config_count max_memory; /* octets */
     struct config_number max_received;
     struct config_session session; /* what stands at the top; its hostname is ours */
     const struct config_listener *listeners;
@@ -456,6 +542,8 @@ struct config {
     size_t n_domains;
     const struct config_route *routes; /* each `deliver`, each `route`, and `* mx` unless one is written */
     size_t n_routes;
+    const struct config_site *sites; /* in the order written */
+    size_t n_sites;
     struct config_sending sending;           /* what stands at the top */
     const struct config_resolver *resolvers; /* the one for everything first */
     size_t n_resolvers;
@@ -467,14 +555,25 @@ struct config {
     size_t n_limits;
     const struct config_log *logs;
     size_t n_logs;
+    struct config_history history;
     const struct config_need *needs; /* of the top, the listeners, the domains, the routes, the logs */
     size_t n_needs;
     const struct config_name_index *names;
+    const struct config_site_index *site_names;
     const struct config_tree *tree;
 };
 
 /* The domain block that names DOMAIN (lower case, A-labels), NULL when we do not serve it. */
 const struct config_domain *config_find_domain(const struct config *c, struct str domain);
+/*
+ * The site that mail for DOMAIN belongs to which leaves for HOSTS (all lower case, A-labels; none: not known, or a
+ * socket): one that has DOMAIN, else one that has any of HOSTS; of several the first in the file. NULL for none.
+ */
+const struct config_site *config_find_site(const struct config *c, struct str domain, const struct str *hosts,
+                                           size_t n_hosts);
+/* What holds on the way out: what the route says itself, else the site, else the top. SITE may be NULL. */
+void config_sending_merge(const struct config_sending *route, const struct config_sending *site,
+                          struct config_sending *out);
 /*
  * As whom R delivers into mailboxes and to commands: as the `deliver-as` of its domain, or of that which its first
  * pattern names; else vmail. Empty: the user that is delivered to.
@@ -491,5 +590,7 @@ struct config_place_text config_rule(const struct config *c, struct config_place
 struct str config_limit_key_name(enum config_limit_key key);
 struct str config_limit_measure_name(enum config_limit_measure measure);
 struct str config_limit_action_name(enum config_limit_action action);
+/* "defer", "fail", "slow", "hold", "pause" */
+struct str config_reply_action_name(enum config_reply_action action);
 
 #endif

@@ -54,8 +54,11 @@ static void add_all_words(struct buf *out, enum config_grammar grammar)
         add_words(out, &config_timeout_words);
     if (grammar == CONFIG_GRAMMAR_ROUTE || grammar == CONFIG_GRAMMAR_PATTERNS)
         add_words(out, &config_pattern_words);
-    if (grammar == CONFIG_GRAMMAR_ROUTE || grammar == CONFIG_GRAMMAR_TARGET)
+    if (grammar == CONFIG_GRAMMAR_ROUTE || grammar == CONFIG_GRAMMAR_TARGET ||
+        grammar == CONFIG_GRAMMAR_FALLBACK)
         add_words(out, &config_target_words);
+    if (grammar == CONFIG_GRAMMAR_ON_REPLY)
+        add_words(out, &config_reply_words);
     for (size_t i = 0; grammar == CONFIG_GRAMMAR_LIMIT && i < CONFIG_LIMIT_WORDS; i++)
         add_words(out, &config_limit_words[i]);
 }

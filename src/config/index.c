@@ -183,13 +183,31 @@ static bool check_zones(struct config_reading *r, const struct config_statement 
     return true;
 }
 
+/* Names show in queue, log and metrics, and `veredus site` takes them. */
+static bool check_sites(struct config_reading *r, const struct config_statement *first)
+{
+    size_t n = 0, at = 0;
+
+    for (const struct config_statement *s = first; s; s = s->same)
+        n += !s->wrong;
+    struct entry *items = ARENA_NEW_ARRAY(r->arena, n, struct entry);
+    if (!items)
+        return config_exhausted(r);
+    for (const struct config_statement *s = first; s; s = s->same)
+        if (!s->wrong)
+            items[at++] = (struct entry){ s->value.text.text, s->value.text.place, NULL };
+    complain_of_twins(r, items, n, "site");
+    return true;
+}
+
 bool config_check_unique(struct config_reading *r, const struct config_tree *tree)
 {
     const struct config_statement *listen = config_block_find(tree->written, CONFIG_DIRECTIVE_LISTEN);
 
     return check_domains(r, config_block_find(tree->written, CONFIG_DIRECTIVE_DOMAIN)) &&
            check_endpoints(r, listen) && check_listener_names(r, listen) &&
-           check_zones(r, config_block_find(tree->written, CONFIG_DIRECTIVE_RESOLVER));
+           check_zones(r, config_block_find(tree->written, CONFIG_DIRECTIVE_RESOLVER)) &&
+           check_sites(r, config_block_find(tree->written, CONFIG_DIRECTIVE_SITE));
 }
 
 bool config_index_domains(struct config_reading *r, struct config *c)
@@ -251,14 +269,14 @@ static struct str folder_of(struct str path)
 
 static size_t needs_most(const struct config *c)
 {
-    size_t n = 5 + c->n_logs + c->session.n_relay_tables;
+    size_t n = 6 + c->n_logs + c->session.n_relay_tables;
 
     for (size_t i = 0; i < c->n_listeners; i++)
         n += 1 + c->listeners[i].n_endpoints + c->listeners[i].session.n_relay_tables;
     for (size_t i = 0; i < c->n_domains; i++)
         n += 1 + c->domains[i].n_users + c->domains[i].n_aliases;
     for (size_t i = 0; i < c->n_routes; i++)
-        n += 1 + c->routes[i].n_targets;
+        n += 1 + c->routes[i].n_targets + c->routes[i].n_fallback;
     return n;
 }
 
@@ -321,6 +339,8 @@ static void route_needs(const struct config *c, const struct config_route *r, st
         need(list, CONFIG_NEED_ACCOUNT, account.text, account.place);
     for (size_t i = 0; i < r->n_targets; i++)
         target_needs(&r->targets[i], list);
+    for (size_t i = 0; i < r->n_fallback; i++)
+        target_needs(&r->fallback[i], list);
 }
 
 bool config_list_needs(struct config_reading *r, struct config *c)
@@ -330,6 +350,7 @@ bool config_list_needs(struct config_reading *r, struct config *c)
     if (!list.items)
         return config_exhausted(r);
     need(&list, CONFIG_NEED_SPOOL, c->spool.text, c->spool.place);
+    need(&list, CONFIG_NEED_STATE, c->state.text, c->state.place);
     need(&list, CONFIG_NEED_SOCKET_FOLDER, folder_of(c->control.path), c->control.place);
     need(&list, CONFIG_NEED_GROUP, c->control.group, c->control.place);
     need(&list, CONFIG_NEED_ACCOUNT, c->run_as.text, c->run_as.place);

@@ -171,7 +171,7 @@ static bool show_said(struct shower *s, const struct scopes *scopes, const struc
 static bool is_wanted(const struct shower *s, const struct config_directive *d, enum config_context context)
 {
     bool is_block = d->grammar == CONFIG_GRAMMAR_LISTEN || d->grammar == CONFIG_GRAMMAR_DOMAINS ||
-                    d->grammar == CONFIG_GRAMMAR_ROUTE;
+                    d->grammar == CONFIG_GRAMMAR_ROUTE || d->grammar == CONFIG_GRAMMAR_SITE;
 
     return d->built && config_directive_may_stand(d, 1U << context) && d->grammar != CONFIG_GRAMMAR_INCLUDE &&
            !is_block && (!s->only || s->only == d);
@@ -218,14 +218,22 @@ static void show_inner_computed(struct shower *s, const struct config_directive 
         show_fallback(s, d);
 }
 
+/* Does a site say D, so that what B does not say itself depends on where mail goes? Then it is shown there. */
+static bool is_left_to_sites(const struct shower *s, const struct shown_block *b, const struct config_directive *d)
+{
+    return s->c->n_sites && (b->route || b->domain) && (d->contexts & 1U << CONFIG_CONTEXT_SITE);
+}
+
 /* Is D about hosts, and B not, or about accounts here, and B not? Then it holds there no more than it is written. */
-static bool is_idle(const struct shown_block *b, const struct config_directive *d)
+static bool is_idle(const struct shower *s, const struct shown_block *b, const struct config_directive *d)
 {
     const struct config_route *route = b->domain ? b->domain->route : b->route;
     bool is_condition = d->id == CONFIG_DIRECTIVE_SENDERS || d->id == CONFIG_DIRECTIVE_LISTENERS;
 
     if (!route || is_condition)
         return false;
+    if (is_left_to_sites(s, b, d))
+        return true;
     if (config_target_is_remote(route->targets[0].kind))
         return d->id == CONFIG_DIRECTIVE_DELIVER_AS && !b->domain->alias_commands.on;
     return (d->contexts & 1U << CONFIG_CONTEXT_ROUTE) && !(d->contexts & 1U << CONFIG_CONTEXT_DOMAIN);
@@ -237,7 +245,7 @@ static struct scopes scopes_of(const struct shower *s, const struct shown_block 
 {
     struct scopes scopes = { .of = { b->statement->block }, .n = 1 };
 
-    if ((b->domain && d->id == CONFIG_DIRECTIVE_LIMIT) || is_idle(b, d))
+    if ((b->domain && d->id == CONFIG_DIRECTIVE_LIMIT) || is_idle(s, b, d))
         return scopes;
     if (d->contexts & 1U << CONFIG_CONTEXT_TOP)
         scopes.of[scopes.n++] = s->c->tree->written;
@@ -268,7 +276,7 @@ static void show_block(struct shower *s, const struct shown_block *b)
         if (!is_wanted(s, d, b->context))
             continue;
         struct scopes scopes = scopes_of(s, b, d);
-        if (!show_said(s, &scopes, d, b->context) && d->id != CONFIG_DIRECTIVE_LIMIT && !is_idle(b, d))
+        if (!show_said(s, &scopes, d, b->context) && d->id != CONFIG_DIRECTIVE_LIMIT && !is_idle(s, b, d))
             show_inner_computed(s, d, b);
     }
     s->indent = false;
@@ -284,7 +292,7 @@ static struct shown_block block_of(const struct shower *s, const struct config_s
         b.listener = &s->c->listeners[at];
     else if (context == CONFIG_CONTEXT_DOMAIN)
         b.domain = &s->c->domains[at];
-    else
+    else if (context == CONFIG_CONTEXT_ROUTE)
         b.route = &s->c->routes[s->c->n_domains + at];
     return b;
 }
@@ -328,5 +336,6 @@ bool config_show(const struct config *c, struct str name, struct buf *out)
     show_blocks(&s, CONFIG_DIRECTIVE_DOMAIN, CONFIG_CONTEXT_DOMAIN);
     show_blocks(&s, CONFIG_DIRECTIVE_ROUTE, CONFIG_CONTEXT_ROUTE);
     show_last_route(&s);
+    show_blocks(&s, CONFIG_DIRECTIVE_SITE, CONFIG_CONTEXT_SITE);
     return !out->failed;
 }

@@ -309,7 +309,7 @@ static const struct config_scheme timeout_kinds[] = {
     { STR_INIT("command"), true, "last reply to end of the next command, or between reads of content" },
     { STR_INIT("transaction"), true, "MAIL to final dot" },
     { STR_INIT("lookup"), true, "an answer from the tables" },
-    { STR_INIT("connect"), true, "a connection to a host; from here on in 'route' and 'domain' too" },
+    { STR_INIT("connect"), true, "a connection to a host; from here on in 'route', 'domain' and 'site' too" },
     { STR_INIT("greeting"), true, "the peer's 220" },
     { STR_INIT("ehlo"), true, "its reply to EHLO" },
     { STR_INIT("mail"), true, "its reply to MAIL" },
@@ -362,15 +362,21 @@ static config_value_reader *reader_of(enum config_grammar grammar)
         [CONFIG_GRAMMAR_SEPARATORS] = read_separators,
         [CONFIG_GRAMMAR_TARGET] = config_value_target,
         [CONFIG_GRAMMAR_ROUTE] = config_value_route,
+        [CONFIG_GRAMMAR_FALLBACK] = config_value_fallback,
+        [CONFIG_GRAMMAR_SITE] = read_word,
+        [CONFIG_GRAMMAR_MEMBERS] = config_value_members,
         [CONFIG_GRAMMAR_PATTERNS] = config_value_patterns,
         [CONFIG_GRAMMAR_LISTENERS] = config_value_listeners,
         [CONFIG_GRAMMAR_RELAY] = config_value_relay,
         [CONFIG_GRAMMAR_RESOLVER] = config_value_resolver,
         [CONFIG_GRAMMAR_WINDOW] = config_value_window,
+        [CONFIG_GRAMMAR_RATE] = config_value_rate,
         [CONFIG_GRAMMAR_REUSE] = config_value_reuse,
+        [CONFIG_GRAMMAR_ON_REPLY] = config_value_on_reply,
         [CONFIG_GRAMMAR_TIMES] = config_value_times,
         [CONFIG_GRAMMAR_BOUNCE] = config_value_bounce,
         [CONFIG_GRAMMAR_LOG] = config_value_log,
+        [CONFIG_GRAMMAR_HISTORY] = config_value_history,
     };
 
     BUG_ON((size_t)grammar >= ARRAY_LEN(readers) || !readers[grammar]);
@@ -383,7 +389,7 @@ static bool is_list(enum config_grammar grammar)
         CONFIG_GRAMMAR_IPS,   CONFIG_GRAMMAR_NETWORKS, CONFIG_GRAMMAR_RELAY,    CONFIG_GRAMMAR_LISTEN,
         CONFIG_GRAMMAR_USERS, CONFIG_GRAMMAR_ALIASES,  CONFIG_GRAMMAR_DOMAINS,  CONFIG_GRAMMAR_TARGET,
         CONFIG_GRAMMAR_ROUTE, CONFIG_GRAMMAR_PATTERNS, CONFIG_GRAMMAR_RESOLVER, CONFIG_GRAMMAR_LISTENERS,
-        CONFIG_GRAMMAR_TIMES,
+        CONFIG_GRAMMAR_TIMES, CONFIG_GRAMMAR_MEMBERS,  CONFIG_GRAMMAR_FALLBACK,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
@@ -394,7 +400,8 @@ static bool is_list(enum config_grammar grammar)
 
 static bool has_targets(enum config_grammar grammar)
 {
-    return grammar == CONFIG_GRAMMAR_TARGET || grammar == CONFIG_GRAMMAR_ROUTE;
+    return grammar == CONFIG_GRAMMAR_TARGET || grammar == CONFIG_GRAMMAR_ROUTE ||
+           grammar == CONFIG_GRAMMAR_FALLBACK;
 }
 
 static bool is_cut(char c)

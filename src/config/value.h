@@ -40,7 +40,7 @@ static inline bool config_timeout_is_of_sending(enum config_timeout_kind kind)
 
 /* What a statement says, by its directive's grammar. */
 union config_value {
-    struct config_text text;             /* HOST DOMAIN PATH ACCOUNT WORD SEPARATORS */
+    struct config_text text;             /* HOST DOMAIN PATH ACCOUNT WORD SITE SEPARATORS */
     struct config_address address;       /* ADDRESS */
     struct config_ips ips;               /* IPS */
     struct config_networks networks;     /* NETWORKS */
@@ -52,17 +52,20 @@ union config_value {
     struct config_count count;           /* COUNT */
     struct config_time time;             /* TIME */
     struct config_log log;               /* LOG */
-    struct config_patterns patterns;     /* PATTERNS */
+    struct config_patterns patterns;     /* PATTERNS MEMBERS */
     struct config_window window;         /* WINDOW */
+    struct config_rate rate;             /* RATE */
     struct config_reuse reuse;           /* REUSE */
+    struct config_on_reply on_reply;     /* ON_REPLY; neither code nor status: none */
+    struct config_history history;       /* HISTORY */
     struct config_times times;           /* TIMES */
     struct config_resolver resolver;     /* RESOLVER */
     struct config_bounce_content bounce; /* BOUNCE */
     struct {
-        struct config_patterns patterns; /* none of TARGET */
+        struct config_patterns patterns; /* of ROUTE */
         const struct config_target *targets;
         size_t n;
-    } route; /* ROUTE TARGET */
+    } route; /* ROUTE TARGET FALLBACK */
     struct {
         struct config_networks networks;
         const struct config_text *tables;

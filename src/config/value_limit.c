@@ -71,36 +71,47 @@ bool config_limit_is_of_recipients(enum config_limit_measure measure)
            measure == CONFIG_MEASURE_UNKNOWN_RECIPIENTS;
 }
 
-static bool refuse_bound(struct config_args *a, const struct config_word *w, bool rate)
+/* Somebody who writes a number alone is told how a rate is written. */
+bool config_args_rate(struct config_args *a, const struct config_word *w, uint64_t *count, uint64_t *msec)
+{
+    struct str shown = config_shown(a->r, w->text);
+    struct config_mark mark = { .place = w->place };
+    uint64_t n;
+
+    if (config_number_rate(w->text, count, msec))
+        return true;
+    if (!config_number_size(w->text, &n))
+        return config_args_refuse(a, w, "a rate, such as 100/h or 3/10s");
+    mark.hint = config_say(a->r, "did you mean '%.*s/h'?", STR_ARG(shown));
+    return config_complain(a->r, mark, "'%.*s' is not a rate", STR_ARG(shown));
+}
+
+static bool take_count(struct config_args *a, const struct config_word *w, struct config_limit *limit)
 {
     struct str shown = config_shown(a->r, w->text);
     struct config_mark mark = { .place = w->place };
     uint64_t n, msec;
 
-    if (rate && config_number_size(w->text, &n)) {
-        mark.hint = config_say(a->r, "did you mean '%.*s/h'?", STR_ARG(shown));
-        return config_complain(a->r, mark, "'%.*s' is not a rate", STR_ARG(shown));
-    }
-    if (!rate && config_number_rate(w->text, &n, &msec)) {
-        mark.cure = STR("connections are counted at once, not in a time; see 'sessions'");
-        return config_complain(a->r, mark, "'%.*s' is not a count", STR_ARG(shown));
-    }
-    return config_args_refuse(a, w, rate ? "a rate, such as 100/h or 3/10s" : "a count");
+    if (config_number_size(w->text, &limit->bound))
+        return true;
+    if (!config_number_rate(w->text, &n, &msec))
+        return config_args_refuse(a, w, "a count");
+    mark.cure = STR("connections are counted at once, not in a time; see 'sessions'");
+    return config_complain(a->r, mark, "'%.*s' is not a count", STR_ARG(shown));
 }
 
 static bool take_bound(struct config_args *a, struct config_limit *limit)
 {
     const struct config_word *w = config_args_need(a);
-    bool rate = limit->measure != CONFIG_MEASURE_CONNECTIONS;
+    bool at_once = limit->measure == CONFIG_MEASURE_CONNECTIONS;
 
     if (!w)
         return false;
     limit->written = w->text;
     if (str_eq(w->text, STR("none")))
         return true;
-    if (rate ? !config_number_rate(w->text, &limit->bound, &limit->msec)
-             : !config_number_size(w->text, &limit->bound))
-        return refuse_bound(a, w, rate);
+    if (at_once ? !take_count(a, w, limit) : !config_args_rate(a, w, &limit->bound, &limit->msec))
+        return false;
     if (limit->bound < a->s->directive->least || limit->bound > a->s->directive->most)
         return config_args_refuse(a, w, "within reason: 1 at least");
     return true;

@@ -3,10 +3,14 @@
 
 #include "config/args.h"
 #include "config/names.h"
+#include "config/number.h"
 #include "core/check.h"
 #include "core/num.h"
 
 enum { UNIX_PATH_MAX = 107, PORT_MAX = 65535, FILE_PATH_MAX = 4095 };
+
+/* The default when a time alone is written (FACE 1.9: 7d 1G), and what a few messages need. */
+static const uint64_t HISTORY_OCTETS = 1ULL << 30, HISTORY_OCTETS_MIN = 64 * 1024;
 
 /* ---- listen ---- */
 
@@ -257,4 +261,27 @@ bool config_value_log(struct config_args *a, union config_value *out)
         least = i < LOG_FORMS ? LOG_FORMS : ARRAY_LEN(log_words);
     }
     return true;
+}
+
+/* ---- history ---- */
+
+/* `TIME [SIZE]`, or `off`. */
+bool config_value_history(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+    struct config_history *history = &out->history;
+
+    if (!w)
+        return false;
+    *history = (struct config_history){ .octets = HISTORY_OCTETS, .place = w->place };
+    history->off = str_eq(w->text, STR("off"));
+    if (history->off)
+        return true;
+    if (!config_args_time(a, w, &history->msec))
+        return false;
+    if (!(w = config_args_next(a)))
+        return true;
+    if (!config_number_size(w->text, &history->octets))
+        return config_args_refuse(a, w, "a size, such as 1G");
+    return history->octets >= HISTORY_OCTETS_MIN || config_args_refuse(a, w, "a size of 64k at least");
 }

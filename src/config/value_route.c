@@ -179,6 +179,38 @@ bool config_value_patterns(struct config_args *a, union config_value *out)
     return ok;
 }
 
+/* What a site is made of has no local part. */
+static bool read_member(struct config_args *a, const struct config_word *w, struct config_pattern *out)
+{
+    struct config_mark mark = { .place = w->place,
+                                .cure = STR("members are: domain .domain (everything below) *") };
+    struct str shown = config_shown(a->r, w->text);
+
+    if (!read_pattern(a, w, out))
+        return false;
+    if (out->kind != CONFIG_PATTERN_ADDRESS && out->kind != CONFIG_PATTERN_NULL)
+        return true;
+    if (out->kind == CONFIG_PATTERN_ADDRESS)
+        mark.hint = config_hint(a->r, out->domain);
+    return config_complain(a->r, mark, "'%.*s' is not a domain", STR_ARG(shown));
+}
+
+bool config_value_members(struct config_args *a, union config_value *out)
+{
+    struct config_pattern *items = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_pattern);
+    const struct config_word *w = config_args_need(a);
+    bool ok = true;
+
+    if (!items)
+        return config_exhausted(a->r);
+    if (!w)
+        return false;
+    out->patterns = (struct config_patterns){ .items = items, .n = a->n, .place = w->place };
+    for (size_t n = 0; w; w = config_args_next(a))
+        ok &= read_member(a, w, &items[n++]);
+    return ok;
+}
+
 /* Whether there is such a listener is known when all are: build_route.c. */
 bool config_value_listeners(struct config_args *a, union config_value *out)
 {

@@ -4,6 +4,8 @@
 
 enum { TIMES_MAX = 32, IDLE_MSEC_MAX = 5 * 60 * 1000, REUSE_IDLE_MSEC = 10 * 1000 };
 
+static const uint64_t RATE_MSEC_MAX = 31ULL * 24 * 3600 * 1000;
+
 /* The default of START when COUNT alone is written (FACE 1.9: 20 start 5). */
 enum { WINDOW_START = 5, BOUNCE_SIZE = 50 * 1024 };
 
@@ -27,6 +29,24 @@ bool config_value_window(struct config_args *a, union config_value *out)
     if (!w || !config_args_number(a, w, &window->start))
         return false;
     return window->start <= window->max || config_args_refuse(a, w, "a start below the most connections");
+}
+
+/* `COUNT/TIME`, or `none`. Its bounds let COUNT x TIME fit 64 bits. */
+bool config_value_rate(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_need(a);
+    struct config_rate *rate = &out->rate;
+
+    if (!w)
+        return false;
+    rate->place = w->place;
+    if (str_eq(w->text, STR("none")))
+        return true;
+    if (!config_args_rate(a, w, &rate->count, &rate->msec))
+        return false;
+    if (rate->count < a->s->directive->least || rate->count > a->s->directive->most)
+        return config_args_refuse(a, w, "within reason: one message at least");
+    return rate->msec <= RATE_MSEC_MAX || config_args_refuse(a, w, "a rate by the month or less");
 }
 
 /* `COUNT [TIME]` */

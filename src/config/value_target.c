@@ -544,3 +544,15 @@ bool config_value_target(struct config_args *a, union config_value *out)
 
     return w && config_targets_read(a, w, out);
 }
+
+/* Where a mailbox would be, nothing could be unreachable. */
+bool config_value_fallback(struct config_args *a, union config_value *out)
+{
+    struct config_mark mark = { .cure = STR("such as: fallback smtp://backup.example.org;") };
+
+    if (!config_value_target(a, out))
+        return false;
+    mark.place = out->route.targets[0].place;
+    return config_target_is_remote(out->route.targets[0].kind) ||
+           config_complain(a->r, mark, "a fallback is a host");
+}

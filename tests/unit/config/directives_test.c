@@ -114,8 +114,8 @@ static void help_is_the_row_and_an_example(void **state)
                                      "\n"
                                      "  max-recipients 200;\n"));
     buf_clear(&out);
-    assert_true(config_help(STR("site"), &out, &err));
-    assert_true(str_contains(buf_str(&out), STR("  stage    B, not built yet\n")));
+    assert_true(config_help(STR("tenant"), &out, &err));
+    assert_true(str_contains(buf_str(&out), STR("  stage    N, not built yet\n")));
     assert_false(config_help(STR("lisen"), &out, &err));
     assert_string_equal(err.text, "there is no directive 'lisen': did you mean 'listen'?");
     assert_false(config_help(STR("\x01"), &out, &err));

@@ -33,13 +33,13 @@ static const struct {
       "2 submission, 3 tls, 4 auth, 5 table, 9 source, 10 source, 14 source, 15 source, 16 tls-level, 17 tls-level" },
     { "tenants",
       "2 submission, 2 auth, 2 account, 3 tls, 4 table, 9 source, 10 source, 11 tenant, 12 "
-      "tenant, 13 table, 14 site, 23 webhook" },
+      "tenant, 13 table, 23 webhook" },
     { "mailing-lists",
       "6 regex:" },
     { "behind-another",
       "2 lmtp, 3 lmtp, 5 table:, 10 table" },
     { "container",
-      "5 state, 10 login, 12 metrics" },
+      "10 login, 12 metrics" },
 };
 
 static struct str read_example(const char *name, char *room, size_t size)

@@ -98,11 +98,14 @@ static void a_route_shows_what_holds_along_it(void **state)
                  "    senders <>;                                         # veredus.conf:3\n"
                  "    # listeners: all                                    # default\n"
                  "    port 25;                                            # default\n"
+                 "    # fallback: none                                    # default\n"
                  "    address-family any;                                 # default\n"
                  "    connections 20 start 5;                             # default\n"
+                 "    rate none;                                          # default\n"
                  "    reuse 100 10s;                                      # default\n"
                  "    recipients-per-transaction 100;                     # default\n"
                  "    dead-host 5m;                                       # default\n"
+                 "    on-reply none;                                      # default\n"
                  "    retry 1h;                                           # veredus.conf:1\n"
                  "    expire 5d;                                          # default\n"
                  "    delay-warning 4h;                                   # default\n"
@@ -184,7 +187,7 @@ static void an_unknown_name_shows_nothing(void **state)
     (void)state;
     parse_text(&p, STR(""));
     assert_false(config_show(p.c, STR("hostnam"), &out));
-    assert_false(config_show(p.c, STR("site"), &out));
+    assert_false(config_show(p.c, STR("tenant"), &out));
     assert_int_equal(out.n, 0);
     assert_false(config_show(p.c, STR_NONE, &small));
     parsed_done(&p);

@@ -304,6 +304,7 @@ static void what_must_be_had_is_listed_with_its_place(void **state)
         unsigned line;
     } want[] = {
         { CONFIG_NEED_SPOOL, "/s", 1 },
+        { CONFIG_NEED_STATE, "/var/lib/veredus", 0 },
         { CONFIG_NEED_SOCKET_FOLDER, "/run/veredus", 0 },
         { CONFIG_NEED_GROUP, "veredus", 0 },
         { CONFIG_NEED_ACCOUNT, "v", 1 },

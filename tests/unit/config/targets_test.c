@@ -153,7 +153,7 @@ static void patterns(void **state)
         { "route * mx { senders regex:x; }", "'regex:' is not built yet" },
         { "route * mx { listeners; }", "'listeners' needs more: word…" },
         { "route * mx { listeners a/b; }", "'a/b' is not the name of a listener" },
-        { "route * mx { fallback mx; }", "'fallback' is not built yet" },
+        { "route * mx { port 25; }", NULL },
         { "route * mx { login a file:/b; }", "'login' is not built yet" },
         { "route * mx { users any; }", "'users' cannot stand here" },
         { "route * mx { port 2525; reuse 1; expire 1d; }", NULL },
