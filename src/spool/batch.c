@@ -36,6 +36,11 @@ uint64_t record_meta_octets(const struct record *record)
     }
 }
 
+uint64_t record_octets(const struct record *record)
+{
+    return SPOOL_ROW + record_meta_octets(record) + record->head.n + record->body.n;
+}
+
 static bool add(struct spool_batch *batch, const struct record *record)
 {
     if (batch->count == batch->room) {
@@ -51,6 +56,7 @@ static bool add(struct spool_batch *batch, const struct record *record)
     batch->contents += record->head.n + record->body.n;
     batch->messages += record->kind == SPOOL_KIND_MESSAGE;
     batch->files += record->file != 0;
+    batch->rare += record->file || record->kind == SPOOL_KIND_HOLD || record->kind == SPOOL_KIND_EDIT;
     return true;
 }
 
@@ -134,6 +140,7 @@ void batch_end(struct spool *spool, struct spool_batch *batch, enum spool_status
 {
     batch->result.status = status;
     spool->pending_messages -= batch->messages;
+    spool->pending_rare -= batch->rare;
     list_append(&spool->ended, &batch->node);
 }
 
@@ -181,7 +188,7 @@ static bool record_is_good(const struct spool *spool, const struct spool_batch *
 {
     const struct record *r = &batch->records[at];
     struct queue_id_text text = queue_id_text(r->id);
-    bool known = spool_index_find(spool->index, r->id) || is_in_batch(batch, at, r->id);
+    bool known = spool_index_has(spool->index, r->id) || is_in_batch(batch, at, r->id);
 
     if (r->kind != SPOOL_KIND_MESSAGE)
         return known ? true : err_perm(err, "%s is no message of this spool", text.c);
@@ -203,7 +210,8 @@ static bool batch_is_good(struct spool *spool, const struct spool_batch *batch, 
         if (!record_is_good(spool, batch, i, err))
             return false;
     size_t messages = spool->pending_messages + batch->messages;
-    if (!spool_index_reserve(spool->index, messages) || !spool_tokens_reserve(&spool->tokens, messages))
+    if (!spool_index_reserve(spool->index, messages, spool->pending_rare + batch->rare) ||
+        !spool_tokens_reserve(&spool->tokens, messages))
         return err_temp(err, "no memory for one more message");
     return true;
 }
@@ -238,6 +246,7 @@ bool spool_submit(struct spool *spool, struct spool_batch *batch, struct spool_s
     batch->how = how;
     batch->commit = commit;
     spool->pending_messages += batch->messages;
+    spool->pending_rare += batch->rare;
     for (uint32_t i = 0; batch->files && i < batch->count; i++)
         if (batch->records[i].file)
             numbers_remove(&spool->files_lent, batch->records[i].file);

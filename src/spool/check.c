@@ -42,6 +42,24 @@ static struct str raw(const unsigned char *p, size_t n)
     return str_of((const char *)p, n);
 }
 
+/* With the lock. */
+static bool row_of(const struct spool *spool, uint64_t id, struct spool_entry_row *row)
+{
+    return spool_index_get(spool->index, (struct queue_id){ id }, row);
+}
+
+static bool row_at(const struct spool *spool, size_t slot, struct spool_entry_row *row)
+{
+    return spool_index_at(spool->index, slot, row);
+}
+
+static bool same_place(uint64_t a, uint64_t b)
+{
+    struct spool_position x = spool_position_of(a), y = spool_position_of(b);
+
+    return a && b && x.segment == y.segment && x.block == y.block && x.row == y.row;
+}
+
 /* ---- what is said ---- */
 
 static void say(struct spool_check *c, struct spool_finding *f)
@@ -94,10 +112,11 @@ static bool holds(const struct segment *s)
 static bool lease_take(struct spool *spool, uint64_t id, struct lease *lease)
 {
     pthread_mutex_lock(&spool->lock);
-    const struct spool_entry_row *row = spool_index_find(spool->index, (struct queue_id){ id });
-    if (row)
-        *lease = (struct lease){ .row = *row, .at = { row->message, row->edit, row->outcome, row->hold } };
-    for (int i = 0; row && i < PLACES; i++) {
+    struct spool_entry_row row;
+    bool there = row_of(spool, id, &row);
+    if (there)
+        *lease = (struct lease){ .row = row, .at = { row.message, row.edit, row.outcome, row.hold } };
+    for (int i = 0; there && i < PLACES; i++) {
         struct segment *s =
             lease->at[i] ? segments_find(&spool->segments, spool_position_of(lease->at[i]).segment) : NULL;
         lease->segment[i] = s;
@@ -110,7 +129,7 @@ static bool lease_take(struct spool *spool, uint64_t id, struct lease *lease)
             lease->counts = s->state == SEGMENT_ACTIVE ? spool->durable_frame : s->counts;
     }
     pthread_mutex_unlock(&spool->lock);
-    return row != NULL;
+    return there;
 }
 
 static void lease_settle(struct spool *spool, struct lease *lease)
@@ -126,9 +145,9 @@ static void lease_settle(struct spool *spool, struct lease *lease)
 static bool stands(struct spool *spool, const struct lease *lease)
 {
     pthread_mutex_lock(&spool->lock);
-    const struct spool_entry_row *row = spool_index_find(spool->index, (struct queue_id){ lease->row.id });
-    bool same = row && row->message == lease->row.message && row->edit == lease->row.edit &&
-                row->outcome == lease->row.outcome;
+    struct spool_entry_row row;
+    bool same = row_of(spool, lease->row.id, &row) && row.message == lease->row.message &&
+                row.edit == lease->row.edit && row.outcome == lease->row.outcome;
     pthread_mutex_unlock(&spool->lock);
     return same;
 }
@@ -305,12 +324,12 @@ static void judge(struct spool_check *c, const struct spool_row *row, uint64_t w
         in_segment(&f, p.segment, (uint64_t)p.block * SPOOL_BLOCK);
         bool needed = false;
         for (int i = AT_EDIT; live && i < PLACES; i++)
-            needed |= lease.at[i] == where;
+            needed |= same_place(lease.at[i], where);
         f.what = row->kind == SPOOL_KIND_OUTCOME ? "state" : row->kind == SPOOL_KIND_EDIT ? "envelope" : "record";
         /* The record of a message itself is met again with its content. */
         if (needed)
             say_message(c, &lease, &f);
-        else if (!live || lease.at[AT_MESSAGE] != where)
+        else if (!live || !same_place(lease.at[AT_MESSAGE], where))
             say(c, &f);
     }
     if (live)
@@ -363,10 +382,11 @@ static void each_place(struct spool_check *c, uint32_t segment, uint32_t from, u
         pthread_mutex_lock(&spool->lock);
         end = spool_index_slots(spool->index);
         for (size_t k = 0; slot < end && k < SLOTS_AT_ONCE && n < ARRAY_LEN(some); k++, slot++) {
-            const struct spool_entry_row *row = spool_index_at(spool->index, slot);
-            if (row && (is_in(row->message, segment, from, to) || is_in(row->outcome, segment, from, to) ||
-                        is_in(row->edit, segment, from, to) || is_in(row->hold, segment, from, to)))
-                some[n++] = *row;
+            struct spool_entry_row row;
+            if (row_at(spool, slot, &row) &&
+                (is_in(row.message, segment, from, to) || is_in(row.outcome, segment, from, to) ||
+                 is_in(row.edit, segment, from, to) || is_in(row.hold, segment, from, to)))
+                some[n++] = row;
         }
         more = slot < end;
         pthread_mutex_unlock(&spool->lock);
@@ -715,10 +735,10 @@ size_t spool_ids_after(struct spool *spool, struct queue_id after, uint64_t *ids
         pthread_mutex_lock(&spool->lock);
         size_t end = spool_index_slots(spool->index);
         for (size_t k = 0; slot < end && k < SLOTS_AT_ONCE; k++, slot++) {
-            const struct spool_entry_row *row = spool_index_at(spool->index, slot);
-            if (!row || row->id <= after.n || row->id >= bound)
+            struct spool_entry_row row;
+            if (!row_at(spool, slot, &row) || row.id <= after.n || row.id >= bound)
                 continue;
-            some[n++] = row->id;
+            some[n++] = row.id;
             if (n < 2 * room)
                 continue;
             n = keep_lowest(some, n, room);

@@ -116,11 +116,34 @@ static void put_entries(struct sink *sink, struct spool_checkpoint_head *head)
         pthread_mutex_lock(&spool->lock);
         size_t end = spool_index_slots(spool->index);
         for (size_t n = 0; slot < end && n < SLOTS_AT_ONCE; n++, slot++) {
-            const struct spool_entry_row *row = spool_index_at(spool->index, slot);
-            if (!row)
+            struct spool_entry_row row;
+            if (!spool_index_at(spool->index, slot, &row))
                 continue;
-            spool_entry_row_put(row, sink_room(sink, SPOOL_ENTRY_ROW));
+            spool_entry_row_put(&row, sink_room(sink, SPOOL_ENTRY_ROW));
             head->entries++;
+        }
+        more = slot < end;
+        pthread_mutex_unlock(&spool->lock);
+    }
+}
+
+/* After the entries: whose hold or edit came meanwhile has it said again by the replay as well. */
+static void put_rare(struct sink *sink, struct spool_checkpoint_head *head)
+{
+    struct spool *spool = sink->spool;
+    size_t slot = 0;
+    bool more = true;
+
+    while (more && !sink->e) {
+        sink_flush(sink);
+        pthread_mutex_lock(&spool->lock);
+        size_t end = spool_index_rare_slots(spool->index);
+        for (size_t n = 0; slot < end && n < SLOTS_AT_ONCE; n++, slot++) {
+            struct spool_entry_row row;
+            if (!spool_index_rare_at(spool->index, slot, &row))
+                continue;
+            spool_rare_row_put(&row, sink_room(sink, SPOOL_RARE_ROW));
+            head->rare++;
         }
         more = slot < end;
         pthread_mutex_unlock(&spool->lock);
@@ -135,6 +158,7 @@ static int put_all(struct sink *sink, struct moment *m)
     for (uint32_t i = 0; i < m->head.segments; i++)
         spool_segment_row_put(&m->segments[i], sink_room(sink, SPOOL_SEGMENT_ROW));
     put_entries(sink, &m->head);
+    put_rare(sink, &m->head);
     for (uint32_t i = 0; i < m->head.tokens; i++)
         spool_token_row_put(&m->tokens[i], sink_room(sink, SPOOL_TOKEN_ROW));
     sink_flush(sink);
@@ -212,7 +236,8 @@ int checkpoint_write(struct spool *spool)
         pthread_mutex_lock(&spool->lock);
         spool->checkpoint_number = m.head.number;
         spool->checkpoint_slot = !slot;
-        spool->checkpoint_octets = SPOOL_BLOCK + m.head.entries * SPOOL_ENTRY_ROW;
+        spool->checkpoint_octets = SPOOL_BLOCK + m.head.entries * SPOOL_ENTRY_ROW +
+                                   (uint64_t)m.head.rare * SPOOL_RARE_ROW;
         spool->written_since -= since;
         spool->figures.checkpoints++;
         reclaim(spool);

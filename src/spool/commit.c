@@ -232,7 +232,10 @@ static void apply_batch(struct spool *spool, const struct frame *frame, struct s
 {
     for (uint32_t i = 0; i < batch->count; i++) {
         const struct record *r = &batch->records[i];
-        struct spool_position where = { .segment = frame->segment->number, .block = block, .row = (*row)++ };
+        struct spool_position where = { .segment = frame->segment->number,
+                                        .block = block,
+                                        .row = (*row)++,
+                                        .size = spool_size_of(record_octets(r)) };
         log_apply(spool, &(struct change){
                              .kind = r->kind,
                              .id = r->id,

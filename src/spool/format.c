@@ -331,7 +331,7 @@ void spool_checkpoint_head_put(const struct spool_secret *secret, const struct s
                                unsigned char to[SPOOL_CHECKPOINT_HEAD])
 {
     le32_put(to, MAGIC_CHECKPOINT);
-    le32_put(to + 4, 0);
+    le32_put(to + 4, head->rare);
     le64_put(to + 8, head->number);
     le64_put(to + 16, head->replay_life);
     le32_put(to + 24, head->replay_segment);
@@ -357,6 +357,7 @@ bool spool_checkpoint_head_get(const struct spool_secret *secret, struct str in,
         le64_get(p + 96) != spool_sum(secret, le64_get(p + 8), 0, p, 96))
         return false;
     *head = (struct spool_checkpoint_head){
+        .rare = le32_get(p + 4),
         .number = le64_get(p + 8),
         .replay_life = le64_get(p + 16),
         .replay_segment = le32_get(p + 24),
@@ -379,7 +380,7 @@ bool spool_checkpoint_body(const struct spool_checkpoint_head *head, uint64_t *o
     if (head->entries > UINT32_MAX)
         return false;
     *octets = (uint64_t)head->segments * SPOOL_SEGMENT_ROW + head->entries * SPOOL_ENTRY_ROW +
-              (uint64_t)head->tokens * SPOOL_TOKEN_ROW;
+              (uint64_t)head->rare * SPOOL_RARE_ROW + (uint64_t)head->tokens * SPOOL_TOKEN_ROW;
     return true;
 }
 
@@ -406,29 +407,38 @@ void spool_segment_row_get(const unsigned char in[SPOOL_SEGMENT_ROW], struct spo
 
 void spool_entry_row_put(const struct spool_entry_row *row, unsigned char to[SPOOL_ENTRY_ROW])
 {
-    le64_put(to, row->id);
+    le64_put(to, row->id | (uint64_t)row->flags << QUEUE_ID_BITS);
     le64_put(to + 8, row->message);
     le64_put(to + 16, row->outcome);
-    le64_put(to + 24, row->hold);
-    le64_put(to + 32, row->edit);
-    le64_put(to + 40, row->file);
-    le32_put(to + 48, row->version);
-    le32_put(to + 52, row->flags);
-    le64_put(to + 56, 0);
+    le32_put(to + 24, row->version);
+    le32_put(to + 28, 0);
 }
 
 void spool_entry_row_get(const unsigned char in[SPOOL_ENTRY_ROW], struct spool_entry_row *row)
 {
     *row = (struct spool_entry_row){
-        .id = le64_get(in),
+        .id = le64_get(in) & ((1ULL << QUEUE_ID_BITS) - 1),
         .message = le64_get(in + 8),
         .outcome = le64_get(in + 16),
-        .hold = le64_get(in + 24),
-        .edit = le64_get(in + 32),
-        .file = le64_get(in + 40),
-        .version = le32_get(in + 48),
-        .flags = le32_get(in + 52),
+        .version = le32_get(in + 24),
+        .flags = (uint32_t)(le64_get(in) >> QUEUE_ID_BITS),
     };
+}
+
+void spool_rare_row_put(const struct spool_entry_row *row, unsigned char to[SPOOL_RARE_ROW])
+{
+    le64_put(to, row->id);
+    le64_put(to + 8, row->hold);
+    le64_put(to + 16, row->edit);
+    le64_put(to + 24, row->file);
+}
+
+void spool_rare_row_get(const unsigned char in[SPOOL_RARE_ROW], struct spool_entry_row *row)
+{
+    row->id = le64_get(in);
+    row->hold = le64_get(in + 8);
+    row->edit = le64_get(in + 16);
+    row->file = le64_get(in + 24);
 }
 
 void spool_token_row_put(const struct spool_token_row *row, unsigned char to[SPOOL_TOKEN_ROW])

@@ -25,7 +25,8 @@ enum {
     SPOOL_RECORDS_MAX = 4096, /* of one frame */
     SPOOL_CHECKPOINT_HEAD = 104,
     SPOOL_SEGMENT_ROW = 32,
-    SPOOL_ENTRY_ROW = 64,
+    SPOOL_ENTRY_ROW = 32,
+    SPOOL_RARE_ROW = 32,
     SPOOL_TOKEN_ROW = 32,
     SPOOL_SEGMENT_NUMBER_MAX = (1 << 28) - 1,
     SPOOL_BLOCKS_MAX = 1 << 20,
@@ -162,11 +163,29 @@ struct spool_position {
     uint32_t segment;
     uint32_t block;
     uint32_t row;
+    uint32_t size; /* spool_size_of() what stands there */
 };
 
+/* About how long a record is, in 4 bits: what lives in a segment is known without reading it. */
+static inline uint32_t spool_size_of(uint64_t octets)
+{
+    uint32_t size = 0;
+
+    while (size < 15 && octets > 512ULL << size)
+        size++;
+    return size;
+}
+
+/* The middle of what has that size. */
+static inline uint64_t spool_size_octets(uint32_t size)
+{
+    return 384ULL << size;
+}
+
+/* By their numbers positions stand in the order of their segment. */
 static inline uint64_t spool_position_pack(struct spool_position p)
 {
-    return (uint64_t)p.segment << 36 | (uint64_t)p.block << 16 | p.row;
+    return (uint64_t)p.segment << 36 | (uint64_t)p.block << 16 | p.row << 4 | p.size;
 }
 
 static inline struct spool_position spool_position_of(uint64_t packed)
@@ -174,8 +193,18 @@ static inline struct spool_position spool_position_of(uint64_t packed)
     return (struct spool_position){
         .segment = (uint32_t)(packed >> 36),
         .block = (uint32_t)(packed >> 16) & 0xfffff,
-        .row = (uint32_t)packed & 0xffff,
+        .row = (uint32_t)packed >> 4 & 0xfff,
+        .size = (uint32_t)packed & 15,
     };
+}
+
+/* Packed, of row AT in the frame that begins at BLOCK. */
+static inline uint64_t spool_row_position(const struct spool_row *row, uint32_t segment, uint32_t block,
+                                          uint32_t at)
+{
+    uint64_t octets = SPOOL_ROW + row->meta_octets + row->content_octets;
+
+    return spool_position_pack((struct spool_position){ segment, block, at, spool_size_of(octets) });
 }
 
 /* ---- checkpoints ---- */
@@ -191,6 +220,7 @@ struct spool_checkpoint_head {
     uint32_t segments;
     uint32_t tokens;
     uint64_t entries;
+    uint32_t rare; /* entries that have more */
     uint64_t last_id;
     uint64_t body_sum;
     int64_t utc_msec;
@@ -206,7 +236,7 @@ struct spool_segment_row {
     uint32_t blocks;
 };
 
-enum { SPOOL_ENTRY_HELD = 1, SPOOL_ENTRY_DAMAGED = 2 };
+enum { SPOOL_ENTRY_HELD = 1, SPOOL_ENTRY_DAMAGED = 2 }; /* four bits there are */
 
 struct spool_entry_row {
     uint64_t id;
@@ -237,6 +267,9 @@ void spool_segment_row_put(const struct spool_segment_row *row, unsigned char to
 void spool_segment_row_get(const unsigned char in[SPOOL_SEGMENT_ROW], struct spool_segment_row *row);
 void spool_entry_row_put(const struct spool_entry_row *row, unsigned char to[SPOOL_ENTRY_ROW]);
 void spool_entry_row_get(const unsigned char in[SPOOL_ENTRY_ROW], struct spool_entry_row *row);
+/* Its hold, edit and file, which are in no entry row; getting them leaves the rest of *row. */
+void spool_rare_row_put(const struct spool_entry_row *row, unsigned char to[SPOOL_RARE_ROW]);
+void spool_rare_row_get(const unsigned char in[SPOOL_RARE_ROW], struct spool_entry_row *row);
 void spool_token_row_put(const struct spool_token_row *row, unsigned char to[SPOOL_TOKEN_ROW]);
 void spool_token_row_get(const unsigned char in[SPOOL_TOKEN_ROW], struct spool_token_row *row);
 

@@ -4,88 +4,47 @@
 #include <stdlib.h>
 
 #include "core/bug.h"
+#include "spool/table.h"
 
-enum { CHUNK_SLOTS = 1024, FIRST_HEADS = 1024 };
-
-struct slot {
-    struct spool_entry_row row; /* id 0: empty */
-    uint32_t next;              /* slot + 1 of the next with the same hash, or of the next empty one */
+/* Of every message. */
+struct common {
+    struct spool_slot slot;
+    uint64_t message;
+    uint64_t outcome;
 };
+
+/* Of those that have any of it. */
+struct rare {
+    struct spool_slot slot;
+    uint64_t hold;
+    uint64_t edit;
+    uint64_t file;
+};
+
+enum { FLAG_RARE = 8 }; /* in the slot, beside SPOOL_ENTRY_HELD and SPOOL_ENTRY_DAMAGED */
 
 struct spool_index {
-    struct slot **chunks;
-    size_t chunk_count;
-    size_t chunk_room; /* of the array */
-    size_t slots;      /* used at least once */
-    size_t count;
-    uint32_t empty; /* slot + 1 */
-    uint32_t *heads;
-    size_t head_count; /* a power of two */
+    struct spool_table common;
+    struct spool_table rare;
 };
 
-static struct slot *slot_at(const struct spool_index *index, size_t i)
+static struct common *common_of(struct spool_slot *slot)
 {
-    return &index->chunks[i / CHUNK_SLOTS][i % CHUNK_SLOTS];
+    return slot ? CONTAINER_OF(slot, struct common, slot) : NULL;
 }
 
-/* Ids are a count: their low bits are as good as a hash; the run's start is mixed in. */
-static uint32_t *head_of(struct spool_index *index, uint64_t id)
+static struct rare *rare_of(struct spool_slot *slot)
 {
-    return &index->heads[(id ^ id >> 32) & (index->head_count - 1)];
-}
-
-static bool grow_heads(struct spool_index *index, size_t want)
-{
-    size_t n = index->head_count ? index->head_count : FIRST_HEADS;
-
-    while (n < want)
-        n *= 2;
-    if (n == index->head_count)
-        return true;
-    uint32_t *heads = calloc(n, sizeof(*heads));
-    if (!heads)
-        return false;
-    free(index->heads);
-    index->heads = heads;
-    index->head_count = n;
-    for (size_t i = 0; i < index->slots; i++) {
-        struct slot *s = slot_at(index, i);
-        if (!s->row.id)
-            continue;
-        uint32_t *head = head_of(index, s->row.id);
-        s->next = *head;
-        *head = (uint32_t)i + 1;
-    }
-    return true;
-}
-
-static bool grow_chunks(struct spool_index *index, size_t want)
-{
-    while (index->chunk_count * CHUNK_SLOTS < want) {
-        if (index->chunk_count == index->chunk_room) {
-            size_t room = index->chunk_room ? index->chunk_room * 2 : 16;
-            struct slot **chunks = realloc(index->chunks, room * sizeof(*chunks));
-            if (!chunks)
-                return false;
-            index->chunks = chunks;
-            index->chunk_room = room;
-        }
-        struct slot *chunk = calloc(CHUNK_SLOTS, sizeof(*chunk));
-        if (!chunk)
-            return false;
-        index->chunks[index->chunk_count++] = chunk;
-    }
-    return true;
+    return slot ? CONTAINER_OF(slot, struct rare, slot) : NULL;
 }
 
 struct spool_index *spool_index_new(void)
 {
-    struct spool_index *index = calloc(1, sizeof(*index));
+    struct spool_index *index = malloc(sizeof(*index));
 
-    if (index && !grow_heads(index, FIRST_HEADS)) {
-        free(index);
-        return NULL;
-    }
+    if (index)
+        *index = (struct spool_index){ .common.slot_octets = sizeof(struct common),
+                                       .rare.slot_octets = sizeof(struct rare) };
     return index;
 }
 
@@ -93,75 +52,139 @@ void spool_index_free(struct spool_index *index)
 {
     if (!index)
         return;
-    for (size_t i = 0; i < index->chunk_count; i++)
-        free(index->chunks[i]);
-    free(index->chunks);
-    free(index->heads);
+    spool_table_done(&index->common);
+    spool_table_done(&index->rare);
     free(index);
 }
 
-bool spool_index_reserve(struct spool_index *index, size_t extra)
+bool spool_index_reserve(struct spool_index *index, size_t messages, size_t rare)
 {
-    size_t want = index->count + extra;
-
-    return want < UINT32_MAX && grow_chunks(index, want) && grow_heads(index, want);
+    return spool_table_reserve(&index->common, messages) && spool_table_reserve(&index->rare, rare);
 }
 
-struct spool_entry_row *spool_index_find(struct spool_index *index, struct queue_id id)
+bool spool_index_has(const struct spool_index *index, struct queue_id id)
 {
-    for (uint32_t i = *head_of(index, id.n); i; i = slot_at(index, i - 1)->next)
-        if (slot_at(index, i - 1)->row.id == id.n)
-            return &slot_at(index, i - 1)->row;
-    return NULL;
+    return spool_table_find(&index->common, id.n) != NULL;
 }
 
-struct spool_entry_row *spool_index_add(struct spool_index *index, struct queue_id id)
+static void get_rare(const struct rare *r, struct spool_entry_row *entry)
 {
-    uint32_t at = index->empty;
+    entry->hold = r->hold;
+    entry->edit = r->edit;
+    entry->file = r->file;
+}
 
-    BUG_ON(!id.n || spool_index_find(index, id));
-    if (at) {
-        index->empty = slot_at(index, at - 1)->next;
-    } else {
-        BUG_ON(index->slots == index->chunk_count * CHUNK_SLOTS);
-        at = (uint32_t)++index->slots;
-    }
-    struct slot *s = slot_at(index, at - 1);
-    uint32_t *head = head_of(index, id.n);
-    *s = (struct slot){ .row.id = id.n, .next = *head };
-    *head = at;
-    index->count++;
-    return &s->row;
+static void get(const struct spool_index *index, const struct common *c, struct spool_entry_row *entry)
+{
+    *entry = (struct spool_entry_row){
+        .id = c->slot.id,
+        .message = c->message,
+        .outcome = c->outcome,
+        .version = c->slot.version,
+        .flags = c->slot.flags & ~(unsigned)FLAG_RARE,
+    };
+    if (c->slot.flags & FLAG_RARE)
+        get_rare(rare_of(spool_table_find(&index->rare, c->slot.id)), entry);
+}
+
+bool spool_index_get(const struct spool_index *index, struct queue_id id, struct spool_entry_row *entry)
+{
+    struct common *c = common_of(spool_table_find(&index->common, id.n));
+
+    if (c)
+        get(index, c, entry);
+    return c != NULL;
+}
+
+static void set_rare(struct spool_index *index, struct common *c, const struct spool_entry_row *entry)
+{
+    bool any = entry->hold || entry->edit || entry->file, had = c->slot.flags & FLAG_RARE;
+
+    if (any && !had)
+        spool_table_add(&index->rare, entry->id);
+    if (!any && had)
+        spool_table_remove(&index->rare, entry->id);
+    if (!any)
+        return;
+    struct rare *r = rare_of(spool_table_find(&index->rare, entry->id));
+    r->hold = entry->hold;
+    r->edit = entry->edit;
+    r->file = entry->file;
+}
+
+static void put(struct spool_index *index, struct common *c, const struct spool_entry_row *entry)
+{
+    bool any = entry->hold || entry->edit || entry->file;
+
+    if (any || c->slot.flags & FLAG_RARE)
+        set_rare(index, c, entry);
+    c->message = entry->message;
+    c->outcome = entry->outcome;
+    c->slot.version = entry->version;
+    c->slot.flags = (entry->flags | (any ? FLAG_RARE : 0)) & 15;
+}
+
+void spool_index_add(struct spool_index *index, const struct spool_entry_row *entry)
+{
+    put(index, common_of(spool_table_add(&index->common, entry->id)), entry);
+}
+
+void spool_index_set(struct spool_index *index, const struct spool_entry_row *entry)
+{
+    struct common *c = common_of(spool_table_find(&index->common, entry->id));
+
+    BUG_ON(!c);
+    put(index, c, entry);
 }
 
 void spool_index_remove(struct spool_index *index, struct queue_id id)
 {
-    uint32_t *link = head_of(index, id.n);
+    struct common *c = common_of(spool_table_find(&index->common, id.n));
 
-    while (*link && slot_at(index, *link - 1)->row.id != id.n)
-        link = &slot_at(index, *link - 1)->next;
-    BUG_ON(!*link);
-    uint32_t at = *link;
-    struct slot *s = slot_at(index, at - 1);
-    *link = s->next;
-    *s = (struct slot){ .next = index->empty };
-    index->empty = at;
-    index->count--;
+    BUG_ON(!c);
+    if (c->slot.flags & FLAG_RARE)
+        spool_table_remove(&index->rare, id.n);
+    spool_table_remove(&index->common, id.n);
 }
 
 size_t spool_index_count(const struct spool_index *index)
 {
-    return index->count;
+    return index->common.count;
 }
 
 size_t spool_index_slots(const struct spool_index *index)
 {
-    return index->slots;
+    return index->common.used;
 }
 
-struct spool_entry_row *spool_index_at(struct spool_index *index, size_t slot)
+size_t spool_index_rare_slots(const struct spool_index *index)
 {
-    struct slot *s = slot_at(index, slot);
+    return index->rare.used;
+}
 
-    return s->row.id ? &s->row : NULL;
+bool spool_index_at(const struct spool_index *index, size_t slot, struct spool_entry_row *entry)
+{
+    struct common *c = common_of(spool_table_at(&index->common, slot));
+
+    if (c)
+        get(index, c, entry);
+    return c != NULL;
+}
+
+bool spool_index_rare_at(const struct spool_index *index, size_t slot, struct spool_entry_row *entry)
+{
+    struct rare *r = rare_of(spool_table_at(&index->rare, slot));
+
+    if (!r)
+        return false;
+    *entry = (struct spool_entry_row){ .id = r->slot.id };
+    get_rare(r, entry);
+    return true;
+}
+
+uint64_t spool_index_place(const struct spool_index *index, size_t slot)
+{
+    struct common *c = common_of(spool_table_at(&index->common, slot));
+
+    return c ? c->message : 0;
 }

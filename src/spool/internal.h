@@ -41,6 +41,7 @@ struct spool_batch {
     uint32_t count, room;
     uint32_t messages;
     uint32_t files;
+    uint32_t rare;     /* files, holds and edits */
     uint64_t metas;    /* octets */
     uint64_t contents; /* octets */
     struct spool_submit how;
@@ -118,6 +119,7 @@ struct spool {
     struct list queue; /* of batches, in order */
     uint32_t queued, queued_urgent, queued_messages;
     uint32_t pending_messages; /* submitted and not ended: index and tokens have room for them */
+    uint32_t pending_rare;     /* records among them that make a message rare (spool/index.h) */
     int64_t first_usec, first_urgent_usec;
     unsigned expected;
     bool commit_sleeps;
@@ -181,7 +183,9 @@ struct change {
     struct spool_token token;
 };
 
-/* Room must be there for a message. With the lock. Own files of what ended go to files_dead. */
+/* One more record of what lives stands at WHERE. */
+void log_refer(struct spool *spool, uint64_t where);
+/* Room must be there for a message, a hold, an edit. With the lock. Own files of what ended go to files_dead. */
 void log_apply(struct spool *spool, const struct change *change);
 /* A cause for the figures: "WHAT: words of the errno". */
 void log_cause(struct spool *spool, int e, const char *what);
@@ -203,6 +207,8 @@ void frame_clear(struct frame *frame);
 void frame_done(struct frame *frame);
 uint64_t frame_octets(uint32_t records, uint64_t metas, uint64_t contents);
 uint64_t record_meta_octets(const struct record *record);
+/* All it takes in a frame. */
+uint64_t record_octets(const struct record *record);
 /* Build head, table, metas and pieces for the place OFFSET; false without memory. */
 MUST_USE bool frame_build(struct spool *spool, struct frame *frame, const struct spool_frame_head *head,
                           uint64_t offset);
@@ -240,6 +246,8 @@ const char *checkpoint_name(unsigned slot);
 
 /* Do what READ asks; without the lock. */
 void read_run(struct spool *spool, struct spool_read *read);
+/* Damaged as it is: texts whose sums are right, and of the content what is there. Without the lock. */
+void salvage_read(struct spool *spool, struct spool_read *read);
 /* The sum over a whole own file of OCTETS. 0, an errno, or EBADMSG when it has another length. */
 int own_file_sum(struct spool *spool, int fd, uint64_t number, uint64_t octets, uint64_t *sum);
 

@@ -29,21 +29,20 @@ static int by_life(const void *a, const void *b)
 /* Of one segment: a position is block and row. */
 static int by_place(const void *a, const void *b, void *index)
 {
-    uint64_t x = spool_index_at(index, *(const uint32_t *)a)->message;
-    uint64_t y = spool_index_at(index, *(const uint32_t *)b)->message;
+    uint64_t x = spool_index_place(index, *(const uint32_t *)a);
+    uint64_t y = spool_index_place(index, *(const uint32_t *)b);
 
     return (x > y) - (x < y);
 }
 
 /* Neighbours in the index are mostly neighbours in the log: LAST is tried first. */
-static struct segment *segment_of(struct spool *spool, struct order *o, const struct spool_entry_row *row,
-                                  struct segment *last)
+static struct segment *segment_of(struct spool *spool, struct order *o, uint64_t place, struct segment *last)
 {
-    uint32_t number = spool_position_of(row->message).segment;
+    uint32_t number = spool_position_of(place).segment;
 
     if (last && last->number == number)
         return last;
-    struct segment *s = row->message ? segments_find(&spool->segments, number) : NULL;
+    struct segment *s = segments_find(&spool->segments, number);
     return s ? s : &o->lost;
 }
 
@@ -54,9 +53,9 @@ static void count_slots(struct spool *spool, struct order *o)
     for (size_t i = 0; i < o->segment_count; i++)
         o->segments[i]->mark = 0;
     for (size_t i = 0; i < spool_index_slots(spool->index); i++) {
-        const struct spool_entry_row *row = spool_index_at(spool->index, i);
-        if (row)
-            (s = segment_of(spool, o, row, s))->mark++;
+        uint64_t place = spool_index_place(spool->index, i);
+        if (place)
+            (s = segment_of(spool, o, place, s))->mark++;
     }
     for (size_t i = 0; i < o->segment_count; i++) {
         uint32_t n = o->segments[i]->mark;
@@ -71,9 +70,9 @@ static void place_slots(struct spool *spool, struct order *o)
     uint32_t from = 0;
 
     for (size_t i = 0; i < spool_index_slots(spool->index); i++) {
-        const struct spool_entry_row *row = spool_index_at(spool->index, i);
-        if (row)
-            o->slots[(s = segment_of(spool, o, row, s))->mark++] = (uint32_t)i;
+        uint64_t place = spool_index_place(spool->index, i);
+        if (place)
+            o->slots[(s = segment_of(spool, o, place, s))->mark++] = (uint32_t)i;
     }
     for (size_t i = 0; i < o->segment_count; i++) {
         uint32_t end = o->segments[i]->mark;
@@ -105,11 +104,11 @@ static size_t some(struct spool *spool, const struct order *o, size_t *at, struc
 
     pthread_mutex_lock(&spool->lock);
     for (; *at < o->count && n < VISITS_AT_ONCE; ++*at) {
-        const struct spool_entry_row *row = spool_index_at(spool->index, o->slots[*at]);
-        if (row)
-            to[n++] = (struct visit){ .id = { row->id },
-                                      .held = row->flags & SPOOL_ENTRY_HELD,
-                                      .damaged = row->flags & SPOOL_ENTRY_DAMAGED };
+        struct spool_entry_row row;
+        if (spool_index_at(spool->index, o->slots[*at], &row))
+            to[n++] = (struct visit){ .id = { row.id },
+                                      .held = row.flags & SPOOL_ENTRY_HELD,
+                                      .damaged = row.flags & SPOOL_ENTRY_DAMAGED };
     }
     pthread_mutex_unlock(&spool->lock);
     return n;

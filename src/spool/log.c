@@ -5,15 +5,33 @@
 
 #include "spool/internal.h"
 
+void log_refer(struct spool *spool, uint64_t where)
+{
+    struct spool_position p = spool_position_of(where);
+    struct segment *s = where ? segments_find(&spool->segments, p.segment) : NULL;
+
+    if (!s)
+        return;
+    s->refs++;
+    s->live += spool_size_octets(p.size);
+}
+
+static void let_go(struct spool *spool, uint64_t where)
+{
+    struct spool_position p = spool_position_of(where);
+    struct segment *s = where ? segments_find(&spool->segments, p.segment) : NULL;
+
+    if (!s)
+        return;
+    s->refs--;
+    s->live -= spool_size_octets(p.size);
+}
+
 /* Move a reference from position *AT to WHERE; 0 is no place. */
 static void point(struct spool *spool, uint64_t *at, uint64_t where)
 {
-    struct segment *s;
-
-    if (where && (s = segments_find(&spool->segments, spool_position_of(where).segment)) != NULL)
-        s->refs++;
-    if (*at && (s = segments_find(&spool->segments, spool_position_of(*at).segment)) != NULL)
-        s->refs--;
+    log_refer(spool, where);
+    let_go(spool, *at);
     *at = where;
 }
 
@@ -24,11 +42,11 @@ static void apply_message(struct spool *spool, const struct change *change)
         spool->last_id = change->id.n;
     if (change->file >= spool->next_file)
         spool->next_file = change->file + 1;
-    if (spool_index_find(spool->index, change->id))
+    if (spool_index_has(spool->index, change->id))
         return; /* the checkpoint was written after it */
-    struct spool_entry_row *row = spool_index_add(spool->index, change->id);
-    row->file = change->file;
-    point(spool, &row->message, change->where);
+    log_refer(spool, change->where);
+    spool_index_add(spool->index, &(struct spool_entry_row){
+                                      .id = change->id.n, .message = change->where, .file = change->file });
 }
 
 static void apply_end(struct spool *spool, struct spool_entry_row *row)
@@ -62,32 +80,33 @@ void log_apply(struct spool *spool, const struct change *change)
     if (change->kind == SPOOL_KIND_VOID)
         spool_tokens_void(&spool->tokens, change->id);
 
-    struct spool_entry_row *row = spool_index_find(spool->index, change->id);
-    if (!row)
+    struct spool_entry_row row;
+    if (!spool_index_get(spool->index, change->id, &row))
         return; /* it has ended: gone and void outlive what comes later (INV-7) */
     switch (change->kind) {
     case SPOOL_KIND_OUTCOME:
-        if (change->version > row->version) { /* INV-8 */
-            row->version = change->version;
-            point(spool, &row->outcome, change->where);
+        if (change->version > row.version) { /* INV-8 */
+            row.version = change->version;
+            point(spool, &row.outcome, change->where);
         }
         break;
     case SPOOL_KIND_HOLD:
-        apply_hold(spool, row, change->where);
+        apply_hold(spool, &row, change->where);
         break;
     case SPOOL_KIND_RELEASE:
-        apply_hold(spool, row, 0);
+        apply_hold(spool, &row, 0);
         break;
     case SPOOL_KIND_EDIT:
-        point(spool, &row->edit, change->where);
+        point(spool, &row.edit, change->where);
         break;
     case SPOOL_KIND_GONE:
     case SPOOL_KIND_VOID:
-        apply_end(spool, row);
-        break;
+        apply_end(spool, &row);
+        return;
     case SPOOL_KIND_MESSAGE:
-        break;
+        return;
     }
+    spool_index_set(spool->index, &row);
 }
 
 void log_cause(struct spool *spool, int e, const char *what)

@@ -19,11 +19,11 @@ struct lease {
 
 static bool lease_take(struct spool *spool, struct queue_id id, struct lease *lease)
 {
-    const struct spool_entry_row *row = spool_index_find(spool->index, id);
+    struct spool_entry_row row;
 
-    if (!row)
+    if (!spool_index_get(spool->index, id, &row))
         return false;
-    *lease = (struct lease){ .row = *row, .at = { row->message, row->edit, row->outcome, row->hold } };
+    *lease = (struct lease){ .row = row, .at = { row.message, row.edit, row.outcome, row.hold } };
     for (int i = 0; i < PLACES; i++) {
         if (!lease->at[i])
             continue;
@@ -223,10 +223,12 @@ void read_run(struct spool *spool, struct spool_read *read)
     pthread_mutex_lock(&spool->lock);
     lease_settle(&lease);
     /* Its own file goes when it ends, also from under who reads it. */
-    bool gone = e && !spool_index_find(spool->index, read->id);
+    bool gone = e && !spool_index_has(spool->index, read->id);
     pthread_mutex_unlock(&spool->lock);
     if (e)
         drop(spool, read);
+    if (e == EBADMSG && !gone && read->parts & SPOOL_READ_ANYWAY)
+        salvage_read(spool, read);
     read->status = !e             ? SPOOL_READ_OK
                    : gone         ? SPOOL_READ_GONE
                    : e == EBADMSG ? SPOOL_READ_DAMAGED
@@ -268,9 +270,9 @@ static uint64_t *all_ids(struct spool *spool, size_t *count)
     uint64_t *ids = malloc((spool_index_count(spool->index) + 1) * sizeof(*ids));
 
     for (size_t i = 0; ids && i < spool_index_slots(spool->index); i++) {
-        const struct spool_entry_row *row = spool_index_at(spool->index, i);
-        if (row)
-            ids[n++] = row->id;
+        struct spool_entry_row row;
+        if (spool_index_at(spool->index, i, &row))
+            ids[n++] = row.id;
     }
     if (ids)
         qsort(ids, n, sizeof(*ids), by_id);

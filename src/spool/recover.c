@@ -192,7 +192,8 @@ static bool read_checkpoints(struct recovery *rec)
         spool->checkpoint_slot = !slot;
     }
     spool->checkpoint_number = rec->checkpoint.number;
-    spool->checkpoint_octets = SPOOL_BLOCK + rec->checkpoint.entries * SPOOL_ENTRY_ROW;
+    spool->checkpoint_octets = SPOOL_BLOCK + rec->checkpoint.entries * SPOOL_ENTRY_ROW +
+                               (uint64_t)rec->checkpoint.rare * SPOOL_RARE_ROW;
     if (bad == 2)
         recovery_note(rec, "no checkpoint can be read");
     return true;
@@ -225,29 +226,34 @@ static void load_segment(struct recovery *rec, const struct spool_segment_row *r
     rec->spool->orphans_stay |= s->damaged;
 }
 
-static void refer(struct spool *spool, uint64_t where)
-{
-    struct segment *s = where ? segments_find(&spool->segments, spool_position_of(where).segment) : NULL;
-
-    if (s)
-        s->refs++;
-}
-
 static void load_entry(struct spool *spool, const struct spool_entry_row *row)
 {
     struct queue_id id = { row->id };
 
-    if (!row->id || spool_index_find(spool->index, id))
+    if (!row->id || spool_index_has(spool->index, id))
         return;
-    *spool_index_add(spool->index, id) = *row;
-    refer(spool, row->message);
-    refer(spool, row->outcome);
-    refer(spool, row->hold);
-    refer(spool, row->edit);
+    spool_index_add(spool->index, row);
+    log_refer(spool, row->message);
+    log_refer(spool, row->outcome);
     spool->figures.held += (row->flags & SPOOL_ENTRY_HELD) != 0;
     spool->figures.damaged += (row->flags & SPOOL_ENTRY_DAMAGED) != 0;
     if (row->id > spool->last_id)
         spool->last_id = row->id;
+}
+
+/* A row beside the table; what it belongs to may have ended while that was gathered. */
+static void load_rare(struct spool *spool, const unsigned char *p)
+{
+    struct spool_entry_row rare = { 0 }, entry;
+
+    spool_rare_row_get(p, &rare);
+    if (!spool_index_get(spool->index, (struct queue_id){ rare.id }, &entry) || entry.hold || entry.edit ||
+        entry.file)
+        return;
+    spool_rare_row_get(p, &entry);
+    spool_index_set(spool->index, &entry);
+    log_refer(spool, entry.hold);
+    log_refer(spool, entry.edit);
 }
 
 static bool load_checkpoint(struct recovery *rec)
@@ -258,7 +264,7 @@ static bool load_checkpoint(struct recovery *rec)
 
     if (!head->number)
         return true;
-    if (!spool_index_reserve(spool->index, head->entries) ||
+    if (!spool_index_reserve(spool->index, head->entries, head->rare) ||
         !spool_tokens_reserve(&spool->tokens, head->tokens))
         return err_sys(rec->err, ENOMEM, "recovery");
     for (uint32_t i = 0; i < head->segments; i++, p += SPOOL_SEGMENT_ROW) {
@@ -271,6 +277,8 @@ static bool load_checkpoint(struct recovery *rec)
         spool_entry_row_get(p, &row);
         load_entry(spool, &row);
     }
+    for (uint32_t i = 0; i < head->rare; i++, p += SPOOL_RARE_ROW)
+        load_rare(spool, p);
     for (uint32_t i = 0; i < head->tokens; i++, p += SPOOL_TOKEN_ROW) {
         struct spool_token_row row;
         spool_token_row_get(p, &row);
@@ -415,18 +423,21 @@ static bool settle_files(struct recovery *rec)
     if (rec->owns.count)
         qsort(rec->owns.at, rec->owns.count, sizeof(*rec->owns.at), by_number);
     for (size_t i = 0; ok && i < spool_index_slots(spool->index); i++) {
-        struct spool_entry_row *row = spool_index_at(spool->index, i);
-        if (row && row->flags & SPOOL_ENTRY_DAMAGED && !row->file)
+        struct spool_entry_row row;
+        if (!spool_index_at(spool->index, i, &row))
+            continue;
+        if (row.flags & SPOOL_ENTRY_DAMAGED && !row.file)
             spool->orphans_stay = true; /* its record is unreadable: it may name one */
-        if (!row || !row->file)
+        if (!row.file)
             continue;
         ok = numbers_reserve(&named, 1);
-        numbers_add(&named, row->file);
-        if (has(&rec->owns, row->file) || row->flags & SPOOL_ENTRY_DAMAGED)
+        numbers_add(&named, row.file);
+        if (has(&rec->owns, row.file) || row.flags & SPOOL_ENTRY_DAMAGED)
             continue;
-        row->flags |= SPOOL_ENTRY_DAMAGED;
+        row.flags |= SPOOL_ENTRY_DAMAGED;
+        spool_index_set(spool->index, &row);
         spool->figures.damaged++;
-        recovery_note(rec, "the own file of %s is missing", queue_id_text((struct queue_id){ row->id }).c);
+        recovery_note(rec, "the own file of %s is missing", queue_id_text((struct queue_id){ row.id }).c);
     }
     if (named.count)
         qsort(named.at, named.count, sizeof(*named.at), by_number);

@@ -21,9 +21,10 @@ static void apply_damaged(struct recovery *rec, const struct spool_row *row, uin
         spool->orphans_stay = true; /* it may name one */
     if (row->kind != SPOOL_KIND_OUTCOME)
         log_apply(spool, &change);
-    struct spool_entry_row *entry = spool_index_find(spool->index, row->id);
-    if (entry && !(entry->flags & SPOOL_ENTRY_DAMAGED)) {
-        entry->flags |= SPOOL_ENTRY_DAMAGED;
+    struct spool_entry_row entry;
+    if (spool_index_get(spool->index, row->id, &entry) && !(entry.flags & SPOOL_ENTRY_DAMAGED)) {
+        entry.flags |= SPOOL_ENTRY_DAMAGED;
+        spool_index_set(spool->index, &entry);
         spool->figures.damaged++;
     }
     recovery_note(rec, "%s is damaged in %s", queue_id_text(row->id).c,
@@ -55,13 +56,14 @@ static bool apply_frame(struct recovery *rec, uint32_t segment)
     struct reader *r = &rec->reader;
     uint32_t records = r->head.records;
 
-    if (!spool_index_reserve(spool->index, records) || !spool_tokens_reserve(&spool->tokens, records))
+    if (!spool_index_reserve(spool->index, records, records) || !spool_tokens_reserve(&spool->tokens, records))
         return err_sys(rec->err, ENOMEM, "recovery");
     for (uint32_t i = 0; i < records; i++) {
         struct reader_found found;
         bool named;
-        uint64_t where = spool_position_pack((struct spool_position){ segment, rec->block, i });
-        if (reader_row(r, i, &found, &named) && apply_found(rec, &found, where))
+        bool good = reader_row(r, i, &found, &named);
+        uint64_t where = named ? spool_row_position(&found.row, segment, rec->block, i) : 0;
+        if (good && apply_found(rec, &found, where))
             continue;
         if (r->e)
             return disk_failed(rec, r);

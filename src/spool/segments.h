@@ -19,6 +19,7 @@ struct segment {
     uint64_t life;   /* the newest; 0: none yet */
     uint64_t counts; /* sealed: the last frame that does */
     uint64_t refs;   /* newest messages, states, holds and edits in it */
+    uint64_t live;   /* about how many octets they are (spool_size_of()) */
     uint32_t readers;
     uint64_t dead_by; /* the first checkpoint that was begun when it was dead; 0: none */
     uint32_t mark;    /* of spool_list() while it sorts */

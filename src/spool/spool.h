@@ -238,12 +238,18 @@ void spool_file_return(struct spool *spool, uint64_t number);
 
 /* ---- reading back ---- */
 
-enum { SPOOL_READ_ENVELOPE = 1, SPOOL_READ_STATE = 2, SPOOL_READ_CONTENT = 4, SPOOL_READ_HOLD = 8 };
+enum {
+    SPOOL_READ_ENVELOPE = 1,
+    SPOOL_READ_STATE = 2,
+    SPOOL_READ_CONTENT = 4,
+    SPOOL_READ_HOLD = 8,
+    SPOOL_READ_ANYWAY = 16, /* of a damaged one, what is left, for people to look at; never to be delivered */
+};
 
 enum spool_read_status {
     SPOOL_READ_OK,
     SPOOL_READ_GONE,    /* no live message */
-    SPOOL_READ_DAMAGED, /* what is there does not match its checksum; no octet of it is given */
+    SPOOL_READ_DAMAGED, /* what is there does not match its checksum; no octet of it is given (but ANYWAY) */
     SPOOL_READ_FAILED,  /* the disk, descriptors or memory: try later */
 };
 
@@ -281,6 +287,8 @@ struct spool_read {
 };
 
 void spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read);
+/* The same, at once: it blocks. DONE is not called. */
+void spool_read_now(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read);
 void spool_read_done(struct spool *spool, struct spool_read *read);
 
 /* ---- how it does ---- */

@@ -233,9 +233,11 @@ static void checkpoint_rows_read_back(void **state)
                                           .replay_life = 3,
                                           .segments = 2,
                                           .tokens = 1,
-                                          .entries = 9 },
+                                          .entries = 9,
+                                          .rare = 5 },
                                  head2;
     struct spool_entry_row entry = { 1, 2, 3, 4, 5, 6, 7, SPOOL_ENTRY_HELD }, entry2;
+    unsigned char rare[SPOOL_RARE_ROW];
     struct spool_segment_row segment = { 1, SPOOL_SEGMENT_DAMAGED, 3, 4, 5 }, segment2;
     struct spool_token_row token = { { { 1, 2 } }, 3, SPOOL_TOKEN_FLAG_VOID }, token2;
     unsigned char out[SPOOL_CHECKPOINT_HEAD], again[SPOOL_CHECKPOINT_HEAD];
@@ -247,11 +249,14 @@ static void checkpoint_rows_read_back(void **state)
     spool_checkpoint_head_put(&mine, &head2, again);
     assert_memory_equal(out, again, sizeof(out));
     assert_true(spool_checkpoint_body(&head, &body));
-    assert_true(body == 2 * 32 + 9 * 64 + 32);
+    assert_true(body == 2 * 32 + 9 * 32 + 5 * 32 + 32);
     head.entries = 1ULL << 40;
     assert_false(spool_checkpoint_body(&head, &body));
     spool_entry_row_put(&entry, out);
+    spool_rare_row_put(&entry, rare);
     spool_entry_row_get(out, &entry2);
+    assert_true(!entry2.hold && !entry2.edit && !entry2.file);
+    spool_rare_row_get(rare, &entry2);
     assert_memory_equal(&entry, &entry2, sizeof(entry));
     spool_segment_row_put(&segment, out);
     spool_segment_row_get(out, &segment2);
@@ -264,11 +269,23 @@ static void checkpoint_rows_read_back(void **state)
 
 static void positions_pack_at_their_largest(void **state)
 {
-    struct spool_position p = { SPOOL_SEGMENT_NUMBER_MAX, SPOOL_BLOCKS_MAX - 1, 65535 };
+    struct spool_position p = { SPOOL_SEGMENT_NUMBER_MAX, SPOOL_BLOCKS_MAX - 1, SPOOL_RECORDS_MAX - 1, 15 };
     struct spool_position q = spool_position_of(spool_position_pack(p));
 
     (void)state;
-    assert_true(p.segment == q.segment && p.block == q.block && p.row == q.row);
+    assert_true(p.segment == q.segment && p.block == q.block && p.row == q.row && p.size == q.size);
+}
+
+static void sizes_grow_with_what_they_stand_for(void **state)
+{
+    (void)state;
+    assert_int_equal(spool_size_of(0), 0);
+    assert_int_equal(spool_size_of(512), 0);
+    assert_int_equal(spool_size_of(513), 1);
+    assert_int_equal(spool_size_of(UINT64_MAX), 15);
+    for (uint64_t n = 300; n < 16 << 20; n += n / 3) /* never off by more than a half */
+        assert_true(spool_size_octets(spool_size_of(n)) <= n + n / 2 &&
+                    spool_size_octets(spool_size_of(n)) >= n * 3 / 4);
 }
 
 static void names_are_ours_or_not(void **state)
@@ -317,6 +334,7 @@ int main(void)
         cmocka_unit_test(a_message_meta_keeps_its_lengths_together),
         cmocka_unit_test(checkpoint_rows_read_back),
         cmocka_unit_test(positions_pack_at_their_largest),
+        cmocka_unit_test(sizes_grow_with_what_they_stand_for),
         cmocka_unit_test(names_are_ours_or_not),
     };
 

@@ -1,6 +1,9 @@
 /* What the spool keeps in memory: the index of live messages, the newest tokens, the files of the log. */
 #include "tests/unit/unit.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "spool/index.h"
 #include "spool/segments.h"
 #include "spool/tokens.h"
@@ -10,47 +13,119 @@ static struct queue_id id_of(uint64_t n)
     return (struct queue_id){ n };
 }
 
+static void add(struct spool_index *index, uint64_t id, uint64_t message)
+{
+    assert_true(spool_index_reserve(index, 1, 0));
+    spool_index_add(index, &(struct spool_entry_row){ .id = id, .message = message });
+}
+
 static void what_is_added_is_found_until_it_is_removed(void **state)
 {
     enum { COUNT = 5000 };
-    struct spool_index *index = spool_index_new();
+    static const unsigned shifts[] = { 0, 4, 20, 33 };
+    struct spool_entry_row row;
 
     (void)state;
-    for (uint64_t i = 1; i <= COUNT; i++) {
-        assert_true(spool_index_reserve(index, 1));
-        spool_index_add(index, id_of(i << 20))->message = i;
+    for (size_t s = 0; s < ARRAY_LEN(shifts); s++) {
+        struct spool_index *index = spool_index_new();
+        for (uint64_t i = 1; i <= COUNT; i++) {
+            add(index, i << shifts[s], i);
+            assert_true(spool_index_has(index, id_of(1ULL << shifts[s])));
+        }
+        assert_int_equal(spool_index_count(index), COUNT);
+        for (uint64_t i = 1; i <= COUNT; i += 2)
+            spool_index_remove(index, id_of(i << shifts[s]));
+        for (uint64_t i = 1; i <= COUNT; i++) {
+            assert_int_equal(spool_index_get(index, id_of(i << shifts[s]), &row), i % 2 == 0);
+            assert_true(i % 2 || row.message == i);
+        }
+        size_t slots = spool_index_slots(index), met = 0;
+        for (uint64_t i = 1; i <= COUNT / 2; i++)
+            add(index, (i << shifts[s]) | 1ULL << 50, i);
+        assert_int_equal(spool_index_slots(index), slots); /* places are used again */
+        for (size_t i = 0; i < slots; i++)
+            met += spool_index_at(index, i, &row);
+        assert_int_equal(met, spool_index_count(index));
+        spool_index_free(index);
     }
-    assert_int_equal(spool_index_count(index), COUNT);
-    for (uint64_t i = 1; i <= COUNT; i += 2)
-        spool_index_remove(index, id_of(i << 20));
-    for (uint64_t i = 1; i <= COUNT; i++) {
-        const struct spool_entry_row *row = spool_index_find(index, id_of(i << 20));
-        assert_true(i % 2 ? !row : row && row->message == i);
+}
+
+static void a_message_keeps_its_slot_while_others_come(void **state)
+{
+    struct spool_index *index = spool_index_new();
+    struct spool_entry_row row;
+
+    (void)state;
+    for (uint64_t i = 7; i < 9000; i++)
+        add(index, i, i);
+    for (size_t i = 0; i < 9000 - 7; i++) {
+        assert_true(spool_index_at(index, i, &row));
+        assert_int_equal(row.id, i + 7);
+        assert_int_equal(spool_index_place(index, i), i + 7);
     }
-    size_t slots = spool_index_slots(index), met = 0;
-    for (uint64_t i = 1; i <= COUNT / 2; i++) {
-        assert_true(spool_index_reserve(index, 1));
-        spool_index_add(index, id_of(i));
-    }
-    assert_int_equal(spool_index_slots(index), slots); /* places are used again */
-    for (size_t i = 0; i < slots; i++)
-        met += spool_index_at(index, i) != NULL;
-    assert_int_equal(met, spool_index_count(index));
     spool_index_free(index);
 }
 
-static void a_row_stays_in_its_place_while_others_come(void **state)
+static void what_is_rare_comes_and_goes_beside(void **state)
 {
     struct spool_index *index = spool_index_new();
+    struct spool_entry_row row, want = { 1, 2, 3, 4, 5, 6, 7, SPOOL_ENTRY_HELD };
 
     (void)state;
-    assert_true(spool_index_reserve(index, 1));
-    struct spool_entry_row *row = spool_index_add(index, id_of(7));
-    for (uint64_t i = 8; i < 9000; i++) {
-        assert_true(spool_index_reserve(index, 1));
-        spool_index_add(index, id_of(i));
+    add(index, 9, 9);
+    assert_true(spool_index_reserve(index, 1, 1));
+    spool_index_add(index, &want);
+    assert_true(spool_index_get(index, id_of(1), &row));
+    assert_memory_equal(&row, &want, sizeof(row));
+    assert_int_equal(spool_index_rare_slots(index), 1);
+    assert_true(spool_index_rare_at(index, 0, &row));
+    assert_true(row.id == 1 && row.hold == 4 && row.edit == 5 && row.file == 6);
+    want.hold = want.edit = want.file = want.flags = 0;
+    spool_index_set(index, &want);
+    assert_false(spool_index_rare_at(index, 0, &row));
+    assert_true(spool_index_get(index, id_of(1), &row));
+    assert_memory_equal(&row, &want, sizeof(row));
+    for (int turn = 0; turn < 2000; turn++) {
+        assert_true(spool_index_reserve(index, 0, 1));
+        want.edit = turn % 2;
+        spool_index_set(index, &want);
     }
-    assert_ptr_equal(row, spool_index_find(index, id_of(7)));
+    assert_int_equal(spool_index_rare_slots(index), 1);
+    spool_index_remove(index, id_of(1));
+    assert_true(spool_index_get(index, id_of(9), &row));
+    assert_true(row.message == 9 && !row.edit);
+    spool_index_free(index);
+}
+
+static size_t resident(void)
+{
+    FILE *f = fopen("/proc/self/statm", "r");
+    unsigned long size = 0, pages = 0;
+
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%lu %lu", &size, &pages), 2);
+    fclose(f);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* What the process really takes, the hash and the allocator's own included. */
+static void a_million_messages_take_forty_octets_each(void **state)
+{
+    enum { COUNT = 1000000, SLACK = 64 << 10 };
+    struct spool_index *index = spool_index_new();
+    struct spool_entry_row row;
+    uint64_t id = 0xfedcba98765ULL;
+
+    (void)state;
+    size_t before = resident();
+    for (uint64_t i = 0; i < COUNT; i++, id += 1 + i % 3)
+        add(index, id, i + 1);
+    size_t octets = resident() - before;
+    print_message("%.2f octets a message\n", (double)octets / COUNT);
+#if !defined(__SANITIZE_ADDRESS__)
+    assert_true(octets <= 40 * (size_t)COUNT + SLACK);
+#endif
+    assert_true(spool_index_get(index, id_of(0xfedcba98765ULL), &row) && row.message == 1);
     spool_index_free(index);
 }
 
@@ -110,7 +185,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_added_is_found_until_it_is_removed),
-        cmocka_unit_test(a_row_stays_in_its_place_while_others_come),
+        cmocka_unit_test(a_message_keeps_its_slot_while_others_come),
+        cmocka_unit_test(what_is_rare_comes_and_goes_beside),
+        cmocka_unit_test(a_million_messages_take_forty_octets_each),
         cmocka_unit_test(the_newest_tokens_are_known),
         cmocka_unit_test(the_free_segment_of_the_lowest_life_is_next),
     };
