@@ -21,6 +21,8 @@ enum { IPC_FRAME_MAX = 4 << 20, IPC_FRAME_HEAD = 8, IPC_FLAG_FD = 1 };
 enum ipc_result { IPC_OK, IPC_TEMP, IPC_PERM };
 /* What the spool says to taking a message. */
 enum ipc_storage { IPC_STORED, IPC_NO_SPACE, IPC_STORAGE_FAILED };
+/* What is read of a message. DAMAGED: texts that are whole, and of the content what is left. */
+enum ipc_read { IPC_READ_OK, IPC_READ_GONE, IPC_READ_DAMAGED, IPC_READ_FAILED };
 /* What control may ask main for. */
 enum ipc_command { IPC_COMMAND_RELOAD, IPC_COMMAND_STOP, IPC_COMMAND_STATUS };
 
