@@ -1,14 +1,16 @@
-/* cmd/cmd_explain.c -- veredus explain ADDRESS: every decision from RCPT to the next hop (FACE 2.3). */
+/* cmd/cmd_explain.c -- veredus explain ADDRESS: every decision from RCPT to the next hop; explain ID (FACE 2.3). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/explain_id.h"
 #include "cmd/explain_message.h"
 #include "cmd/row.h"
 #include "cmd/server.h"
 #include "cmd/settings.h"
 #include "cmd/subcommands.h"
 #include "cmd/text.h"
+#include "core/id.h"
 #include "io/fd.h"
 
 enum { NAME_WIDTH = 11, VALUE_LEAST = 12, VALUE_MOST = 30, GAP = 2, MESSAGE_MAX = 256 << 20 };
@@ -20,6 +22,7 @@ struct explanation {
     json_t *hosts;
     uint64_t size;
     bool message_good;
+    bool all; /* of a message: every group of recipients */
 };
 
 /* ---- arguments ---- */
@@ -34,6 +37,10 @@ static int usage(const struct cmd_call *call, struct explanation *e)
     for (int i = 1; i < call->argc; i++) {
         const char *word = call->argv[i];
         const char **at = word[0] != '-' && !e->address ? &e->address : NULL;
+        if (strcmp(word, "--all") == 0) {
+            e->all = true;
+            continue;
+        }
         if (strcmp(word, "--account") == 0)
             return cmd_fail(CMD_USAGE, NULL, "--account: accounts are not built yet");
         for (size_t k = 0; k < ARRAY_LEN(options) && i + 1 < call->argc && !at; k++)
@@ -47,10 +54,32 @@ static int usage(const struct cmd_call *call, struct explanation *e)
     }
     if (!e->address)
         return cmd_usage(call, NULL);
-    if (!strchr(e->address, '@'))
-        return cmd_fail(CMD_USAGE, "of a message: veredus queue show ID", "explain: '%s' is not an address",
-                        e->address);
     return CMD_OK;
+}
+
+/* No address has twelve characters and no @; every queue id has. */
+static bool is_queue_id(const char *word)
+{
+    struct queue_id id;
+
+    return queue_id_parse(str_from_c(word), &id);
+}
+
+/* Options of the one are none of the other. */
+static int check(const struct cmd_call *call, const struct explanation *e)
+{
+    if (is_queue_id(e->address)) {
+        const char *const others[] = { e->client ? "--client" : NULL, e->sender ? "--sender" : NULL,
+                                       e->message ? "--message" : NULL };
+        for (size_t i = 0; i < ARRAY_LEN(others); i++)
+            if (others[i])
+                return cmd_usage(call, others[i]);
+        return CMD_OK;
+    }
+    if (!strchr(e->address, '@'))
+        return cmd_fail(CMD_USAGE, "veredus explain anna@example.org, or the id of a message that waits",
+                        "explain: '%s' is neither an address nor a queue id", e->address);
+    return e->all ? cmd_usage(call, "--all") : CMD_OK;
 }
 
 /* ---- the message ---- */
@@ -278,6 +307,12 @@ int cmd_explain(const struct cmd_call *call)
     struct explanation e = { .decisions = json_array(), .hosts = json_array() };
     int status = usage(call, &e);
 
+    if (status == CMD_OK)
+        status = check(call, &e);
+    if (status == CMD_OK && is_queue_id(e.address)) {
+        status = explain_id(call, e.address, e.all);
+        goto out;
+    }
     if (status == CMD_OK && e.message)
         status = look_at_message(call, &e);
     if (status == CMD_OK)
@@ -286,6 +321,7 @@ int cmd_explain(const struct cmd_call *call)
         print_json(&e);
     else if (status == CMD_OK)
         print_all(&e);
+out:
     json_decref(e.verdict);
     json_decref(e.decisions);
     json_decref(e.hosts);

@@ -126,11 +126,13 @@ const struct cmd_command cmd_commands[] = {
         .words = "explain",
         .run = cmd_explain,
         .values = " --client --sender --message --account ",
-        .usage = "ADDRESS [--client IP] [--sender A] [--message FILE]",
-        .summary = "every decision from RCPT to next hop; sends nothing",
+        .usage = "ADDRESS [--client IP] [--sender A] [--message FILE] | ID [--all]",
+        .summary = "every decision from RCPT to next hop; why a message waits; sends nothing",
         .details = "  --client IP    as if it came from there; else from a stranger\n"
                    "  --sender A     as if MAIL named that address; else the null reverse-path\n"
-                   "  --message FILE its size and form are judged, too\n",
+                   "  --message FILE its size and form are judged, too\n"
+                   "  ID             why that message has not gone, what comes next, and when\n"
+                   "  --all          all of its recipients, however differently they wait\n",
     },
     {
         .words = "bench load",

@@ -1,5 +1,7 @@
-/* control/explain.c -- explain ADDRESS: lookup says what it decides, resolve where mail would go now
- * (FACE 2.3). */
+/*
+ * control/explain.c -- explain ADDRESS: lookup says what it decides; explain ID: queue says what a message waits for.
+ * In both resolve says where mail would go now (FACE 2.3).
+ */
 #include <string.h>
 
 #include "control/commands.h"
@@ -8,6 +10,8 @@
 #include "smtp/address.h"
 
 enum { ARENA_MAX = 1 << 20, HOPS_MAX = 64 * 1024, HOP_HEAD = 6, PEERS_MAX = 16, SMTP_PORT = 25 };
+/* A message is explained also while the DNS does not answer. */
+enum { PLAN_PATIENCE_MSEC = 5000 };
 
 /* ---- the question to lookup ---- */
 
@@ -128,24 +132,24 @@ static void say_no_plan(struct control_client *c, struct str domain, struct str 
     client_row(c, &r);
 }
 
-static void next_hop(struct control_client *c)
+/* Ask about the one in front; false: resolve cannot be asked. */
+static bool ask_plan(const struct control_client *c)
 {
     struct ipc_channel *resolve = worker_peer(worker_of(c), PROCESS_RESOLVE);
     struct ipc_plan_ask ask = { .ticket = c->ticket };
 
-    if (!first_hop(c, &ask.route, &ask.domain))
+    return first_hop(c, &ask.route, &ask.domain) && resolve && ipc_send_plan_ask(resolve, &ask);
+}
+
+static void next_hop(struct control_client *c)
+{
+    if (!c->hops.n)
         client_end(c, COMMAND_OK);
-    else if (!resolve || !ipc_send_plan_ask(resolve, &ask))
+    else if (!ask_plan(c))
         client_fail(c, COMMAND_NO_SERVER, "the resolve process is away; it is being started again",
                     "try again");
     else
         client_patience(c, QUEUE_PATIENCE_MSEC);
-}
-
-static void hop_done(struct control_client *c, struct str domain)
-{
-    buf_eat(&c->hops, HOP_HEAD + domain.n);
-    next_hop(c);
 }
 
 /* Where one connects: "192.0.2.1", with a port that is not the usual one, or the path of a socket. */
@@ -220,16 +224,18 @@ static void take_plan(struct control_client *c, const struct ipc_plan_answer *a)
         say_plan(c, domain, a->plan);
     else
         say_no_plan(c, domain, a->code, a->text);
-    hop_done(c, domain);
+    buf_eat(&c->hops, HOP_HEAD + domain.n);
 }
 
 static void explain_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
 {
     (void)from;
-    if (m->type == IPC_EXPLAIN_ANSWER && !c->hops.n)
+    if (m->type == IPC_EXPLAIN_ANSWER && !c->hops.n) {
         take_explanation(c, &m->explain_answer);
-    else if (m->type == IPC_PLAN_ANSWER && c->hops.n)
+    } else if (m->type == IPC_PLAN_ANSWER && c->hops.n) {
         take_plan(c, &m->plan_answer);
+        next_hop(c);
+    }
 }
 
 static void explain_down(struct control_client *c, struct ipc_channel *peer)
@@ -247,7 +253,93 @@ static void explain_too_late(struct control_client *c)
                 "try again");
 }
 
+/* ---- explain ID ---- */
+
+static void message_begin(struct control_client *c, json_t *request)
+{
+    struct ipc_channel *queue = worker_peer(worker_of(c), PROCESS_QUEUE);
+    json_int_t limit = json_integer_value(json_object_get(request, "limit"));
+    struct ipc_queue_explain_ask ask = { .ticket = c->ticket, .limit = limit > 0 && limit < INT32_MAX ? (uint32_t)limit : 0 };
+    struct queue_id id;
+
+    if (!queue_id_parse(request_text(c, "id"), &id)) {
+        client_fail(c, COMMAND_USAGE, "not a queue id", "veredus queue lists them");
+        return;
+    }
+    ask.id = id.n;
+    if (!queue || !ipc_send_queue_explain_ask(queue, &ask))
+        client_fail(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again", "try again");
+    else
+        client_patience(c, QUEUE_PATIENCE_MSEC);
+}
+
+/* What the queue said stands; where it would go now is not known. */
+static void message_without_plans(struct control_client *c, const char *why)
+{
+    uint32_t route;
+    struct str domain;
+
+    for (; first_hop(c, &route, &domain); buf_eat(&c->hops, HOP_HEAD + domain.n))
+        say_no_plan(c, domain, STR_NONE, str_from_c(why));
+    client_end(c, COMMAND_OK);
+}
+
+static void message_next_hop(struct control_client *c)
+{
+    if (!c->hops.n)
+        client_end(c, COMMAND_OK);
+    else if (!ask_plan(c))
+        message_without_plans(c, "the resolve process is away; it is being started again");
+    else
+        client_patience(c, PLAN_PATIENCE_MSEC);
+}
+
+static void take_message(struct control_client *c, const struct ipc_queue_explain_answer *a)
+{
+    c->hops = BUF_INIT(HOPS_MAX);
+    c->generation = a->generation;
+    if (!a->records.n)
+        client_fail(c, COMMAND_FOUND, "no such message in the queue",
+                    "it was delivered, returned or removed; the log tells which");
+    else if (!client_rows(c, a->records) || !buf_add(&c->hops, a->hops))
+        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+    else
+        message_next_hop(c);
+}
+
+static void message_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
+{
+    (void)from;
+    if (m->type == IPC_QUEUE_EXPLAIN_ANSWER && !c->hops.n) {
+        take_message(c, &m->queue_explain_answer);
+    } else if (m->type == IPC_PLAN_ANSWER && c->hops.n) {
+        take_plan(c, &m->plan_answer);
+        message_next_hop(c);
+    }
+}
+
+static void message_down(struct control_client *c, struct ipc_channel *peer)
+{
+    if (c->hops.n && peer->peer == PROCESS_RESOLVE)
+        message_without_plans(c, "the resolve process ended; it is being started again");
+    else if (!c->hops.n && peer->peer == PROCESS_QUEUE)
+        client_fail(c, COMMAND_NO_SERVER, "the queue process ended; it is being started again", "try again");
+}
+
+static void message_too_late(struct control_client *c)
+{
+    if (c->hops.n)
+        message_without_plans(c, "the resolve process did not answer in 5 seconds");
+    else
+        client_fail(c, COMMAND_LATER, "the queue process did not answer in 30 seconds", "try again");
+}
+
 const struct command command_explain[] = {
+    { .name = "explain message",
+      .begin = message_begin,
+      .answer = message_answer,
+      .peer_down = message_down,
+      .too_late = message_too_late },
     { .name = "explain",
       .begin = explain_begin,
       .answer = explain_answer,
