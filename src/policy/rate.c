@@ -44,6 +44,18 @@ bool policy_bucket_allows(const struct policy_bucket *b, const struct policy_rat
     return shares_of(rate, n, &shares) && shares <= rate->depth - b->missing;
 }
 
+int64_t policy_bucket_wait(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n)
+{
+    uint64_t shares, lacking;
+
+    if (!shares_of(rate, n, &shares))
+        return INT64_MAX;
+    if (shares <= rate->depth - b->missing)
+        return 0;
+    lacking = shares - (rate->depth - b->missing);
+    return (int64_t)(lacking / rate->back + (lacking % rate->back != 0));
+}
+
 void policy_bucket_take(struct policy_bucket *b, const struct policy_rate *rate, uint64_t n)
 {
     uint64_t shares;

@@ -28,6 +28,8 @@ void policy_bucket_fill(struct policy_bucket *b, const struct policy_rate *rate,
 /* After filling: are N tokens there? *value is what would be used with them. */
 bool policy_bucket_allows(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n,
                           uint64_t *value);
+/* After filling: milliseconds until N tokens are there, 0: now; INT64_MAX: never, it is more than the bucket holds. */
+int64_t policy_bucket_wait(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n);
 /* Take N tokens; what is not there makes the bucket empty. */
 void policy_bucket_take(struct policy_bucket *b, const struct policy_rate *rate, uint64_t n);
 

@@ -110,6 +110,47 @@ static void a_clock_that_goes_back_gives_nothing(void **state)
     assert_false(policy_bucket_allows(&b, &rate, 1, &value));
 }
 
+/* To the millisecond, also after years, and for rates that come to no whole number of them. */
+static void a_wait_is_never_too_short_nor_too_long(void **state)
+{
+    (void)state;
+    static const uint64_t rates[][2] = { { 3, 10000 }, { 100, HOUR }, { 7, 1000 }, { 1, 1 }, { 3, 1 }, { 1, 86400000 } };
+    uint64_t value;
+
+    for (size_t i = 0; i < ARRAY_LEN(rates); i++) {
+        struct policy_rate rate = policy_rate_make(rates[i][0], rates[i][1]);
+        struct policy_bucket b = { .msec = 1 };
+        int64_t now = 1, begin, taken = 0;
+        for (unsigned n = 0; n < 2000; n++, taken++) {
+            int64_t wait = policy_bucket_wait(&b, &rate, 1);
+            if (wait) {
+                policy_bucket_fill(&b, &rate, now + wait - 1);
+                assert_false(policy_bucket_allows(&b, &rate, 1, &value));
+            }
+            now += wait;
+            policy_bucket_fill(&b, &rate, now);
+            assert_int_equal(policy_bucket_wait(&b, &rate, 1), 0);
+            policy_bucket_take(&b, &rate, 1);
+            /* A clock that stands still gives nothing. */
+            policy_bucket_fill(&b, &rate, now);
+        }
+        /* The first of a full bucket are free; from then on it is the rate, exactly. */
+        begin = (int64_t)((uint64_t)(taken - (int64_t)rates[i][0]) * rates[i][1] / rates[i][0]);
+        assert_in_range(now - 1, begin, begin + 1);
+    }
+}
+
+static void who_wants_more_than_a_bucket_holds_waits_for_ever(void **state)
+{
+    (void)state;
+    struct policy_rate rate = policy_rate_make(5, 1000);
+    struct policy_bucket b = { 0 };
+
+    assert_int_equal(policy_bucket_wait(&b, &rate, 5), 0);
+    assert_int_equal(policy_bucket_wait(&b, &rate, 6), INT64_MAX);
+    assert_int_equal(policy_bucket_wait(&b, &rate, UINT64_MAX), INT64_MAX);
+}
+
 static void numbers_at_the_edge(void **state)
 {
     (void)state;
@@ -368,6 +409,8 @@ int main(void)
         cmocka_unit_test(a_bucket_is_as_deep_as_its_number),
         cmocka_unit_test(filling_often_gives_no_more_than_filling_once),
         cmocka_unit_test(a_clock_that_goes_back_gives_nothing),
+        cmocka_unit_test(a_wait_is_never_too_short_nor_too_long),
+        cmocka_unit_test(who_wants_more_than_a_bucket_holds_waits_for_ever),
         cmocka_unit_test(numbers_at_the_edge),
         cmocka_unit_test(clients_are_counted_by_address_and_v6_by_64),
         cmocka_unit_test(networks_are_24_and_48),
