@@ -24,7 +24,7 @@ static void client_drop(struct control_client *c)
 }
 
 /* Reads only while there is no command: what comes too early waits in the kernel. */
-static void arm(struct control_client *c)
+void client_arm(struct control_client *c)
 {
     unsigned what = c->out.n ? IO_WRITE : 0;
 
@@ -62,7 +62,7 @@ static void on_next(struct io_task *t)
             client_fail(c, COMMAND_USAGE, "the request is too long", "");
         c->at_end = true;
     }
-    arm(c);
+    client_arm(c);
 }
 
 static void client_read(struct control_client *c)
@@ -102,7 +102,7 @@ static void client_write(struct control_client *c)
         command_go_on(c);
     if (!c->out.n)
         io_task_post(&c->next);
-    arm(c);
+    client_arm(c);
 }
 
 static void on_ready(struct io_watch *w, unsigned what)
@@ -130,7 +130,7 @@ void client_line(struct control_client *c, struct str line)
     if (!buf_add(&c->out, line) || !buf_add_char(&c->out, '\n'))
         client_drop(c);
     else
-        arm(c);
+        client_arm(c);
 }
 
 bool client_rows(struct control_client *c, struct str records)
@@ -146,7 +146,7 @@ bool client_rows(struct control_client *c, struct str records)
              buf_add_char(&c->out, '\n');
         records = str_skip(records, LENGTH + n);
     }
-    arm(c);
+    client_arm(c);
     return ok;
 }
 
@@ -154,7 +154,7 @@ void client_row(struct control_client *c, const struct log_record *r)
 {
     if (log_render(log_octets(r), LOG_JSON, true, &c->out))
         buf_add_char(&c->out, '\n');
-    arm(c);
+    client_arm(c);
 }
 
 void client_object(struct control_client *c, json_t *object)
@@ -230,7 +230,7 @@ struct control_client *client_new(struct control *control, int fd, bool everyone
     io_task_init(&c->next, loop, on_next);
     list_append(&control->clients, &c->node);
     io_timer_start(&c->timer, CLIENT_IDLE_MSEC);
-    arm(c);
+    client_arm(c);
     return c;
 fail:
     free(c);

@@ -20,6 +20,7 @@ enum {
 
 struct control;
 struct command;
+struct control_trace;
 
 /* One process that was asked how it is. */
 struct client_asked {
@@ -55,6 +56,7 @@ struct control_client {
     uint64_t count, done;          /* queue verbs: messages selected and changed so far */
     struct buf hops;               /* explain: next hops whose plans are still to be asked for */
     uint32_t generation;           /* explain: of the configuration that these are of */
+    struct control_trace *trace;   /* trace: the search under way */
     struct client_asked *asked;    /* status: who has not answered */
     size_t n_asked;
 };
@@ -67,6 +69,8 @@ void client_line(struct control_client *c, struct str line);
 MUST_USE bool client_rows(struct control_client *c, struct str records);
 /* The same of one record of our own; without memory it is left out. */
 void client_row(struct control_client *c, const struct log_record *r);
+/* Something was put into c->out by hand: it goes out. */
+void client_arm(struct control_client *c);
 /* A line that is no row; takes OBJECT, and NULL of what found no memory ends the connection. */
 void client_object(struct control_client *c, json_t *object);
 /* {"NAME":"VALUE"}: a line of text for people. */

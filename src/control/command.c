@@ -200,7 +200,7 @@ static const struct command own[] = {
 
 static const struct command *command_find(const char *name)
 {
-    static const struct command *const tables[] = { own, command_queue, command_explain };
+    static const struct command *const tables[] = { own, command_queue, command_explain, command_trace };
 
     for (size_t i = 0; name && i < ARRAY_LEN(tables); i++)
         for (const struct command *c = tables[i]; c->name; c++)
@@ -298,6 +298,8 @@ void command_forget(struct control_client *c)
     json_decref(c->request);
     c->request = NULL;
     buf_done(&c->hops);
+    trace_free(c->trace);
+    c->trace = NULL;
     free(c->asked);
     c->asked = NULL;
     c->n_asked = 0;

@@ -19,6 +19,10 @@ struct command {
 
 extern const struct command command_queue[];
 extern const struct command command_explain[];
+extern const struct command command_trace[];
+
+/* A search that is no longer wanted; takes NULL. */
+void trace_free(struct control_trace *t);
 
 static inline struct worker *worker_of(const struct control_client *c)
 {

@@ -3,6 +3,7 @@
 #define CONTROL_CONTROL_H
 
 #include "control/client.h"
+#include "control/history.h"
 #include "control/log_writer.h"
 #include "control/permission.h"
 #include "ipc/worker.h"
@@ -21,6 +22,7 @@ struct control_socket {
 struct control {
     struct worker *worker;
     struct log_writer writer;
+    struct control_history history;
     struct log_sink sink; /* our own records */
     struct permission permission;
     struct arena *arena;

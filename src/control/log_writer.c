@@ -55,15 +55,17 @@ void log_writer_keep(struct log_writer *w, size_t n)
         log_target_done(&w->targets[i]);
 }
 
-void log_writer_record(struct log_writer *w, struct str record)
+bool log_writer_record(struct log_writer *w, struct str record)
 {
     int64_t now_msec = io_now_msec(w->loop);
+    bool passes = repeat_pass(&w->repeat, record, now_msec);
 
     w->records++;
-    if (repeat_pass(&w->repeat, record, now_msec))
+    if (passes)
         write_now(w, record);
     if (w->repeat.counting)
         say_counted(w, now_msec);
+    return passes;
 }
 
 void log_writer_settle(struct log_writer *w)

@@ -22,7 +22,8 @@ MUST_USE bool log_writer_target(struct log_writer *w, size_t index, const struct
                                 struct err *err);
 /* Targets from N on are no longer in the configuration. */
 void log_writer_keep(struct log_writer *w, size_t n);
-void log_writer_record(struct log_writer *w, struct str record);
+/* False: it was counted, not written (repeat.h). */
+bool log_writer_record(struct log_writer *w, struct str record);
 /* Says what is still counted, writes what can be written. */
 void log_writer_settle(struct log_writer *w);
 /* The same, and closes all. */

@@ -15,9 +15,15 @@ enum { CONTROL_ARENA_MAX = 4 << 20 };
 
 /* ---- the log ---- */
 
+static void take_record(struct control *control, struct str record)
+{
+    if (log_writer_record(&control->writer, record))
+        control_history_record(&control->history, record);
+}
+
 static void own_record(struct log_sink *sink, struct str record)
 {
-    log_writer_record(&CONTAINER_OF(sink, struct control, sink)->writer, record);
+    take_record(CONTAINER_OF(sink, struct control, sink), record);
 }
 
 static void target_failed(size_t index, const struct err *err)
@@ -133,7 +139,13 @@ static bool control_start(struct worker *w, struct err *err)
     /* Against clients that choose their keys; its randomness is a file, too. */
     json_object_seed(0);
     log_sink_set(&control->sink);
+    control_history_start(&control->history, w->loop, w->config);
     return true;
+}
+
+static void control_sandbox(struct worker *w, struct sandbox *box)
+{
+    control_history_sandbox(&((struct control *)w->state)->history, box);
 }
 
 static void control_message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
@@ -144,7 +156,7 @@ static void control_message(struct worker *w, struct ipc_channel *from, struct i
         return;
     switch (m->type) {
     case IPC_LOG:
-        log_writer_record(&control->writer, m->log.record);
+        take_record(control, m->log.record);
         break;
     case IPC_LOG_TARGET:
         take_target(control, m);
@@ -167,6 +179,7 @@ static void control_reconfigured(struct worker *w)
     struct control *control = w->state;
 
     log_writer_keep(&control->writer, w->config->n_logs);
+    control_history_config(&control->history, w->config);
 }
 
 /*
@@ -185,6 +198,7 @@ static void control_end(struct worker *w)
     while (!list_empty(&control->clients))
         client_free(CONTAINER_OF(control->clients.next, struct control_client, node));
     log_writer_settle(&control->writer);
+    control_history_done(&control->history);
     worker_exit(w);
 }
 
@@ -197,6 +211,7 @@ static void control_stop(struct worker *w, uint32_t msec)
 const struct worker_service control_service = {
     .kind = PROCESS_CONTROL,
     .start = control_start,
+    .sandbox = control_sandbox,
     .message = control_message,
     .peer_down = control_peer_down,
     .reconfigured = control_reconfigured,

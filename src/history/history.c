@@ -11,7 +11,7 @@
 #include "history/names.h"
 
 /* What is left to the mail: so many segments' size must be free before one is begun. */
-enum { SPACE_LEFT_FACTOR = 4 };
+enum { SPACE_LEFT_FACTOR = 4, NUMBERS_TRIED = 64 };
 
 static struct str const events_end = STR_INIT(".events"), index_end = STR_INIT(".index");
 
@@ -121,19 +121,32 @@ static void segment_end(struct history *h)
     history_index_clear(&h->index);
 }
 
+/* Another server that was given the same folder may have taken the number. */
+static int next_file(struct history *h, struct history_name *name, int *fd)
+{
+    int sys = EEXIST;
+
+    for (unsigned i = 0; sys == EEXIST && i < NUMBERS_TRIED; i++) {
+        h->next_number += i > 0;
+        *name = history_name_of(h->next_number, false);
+        sys = h->disk->ops->make(h->disk, name->c, fd);
+    }
+    return sys;
+}
+
 static int segment_make(struct history *h, int64_t utc_msec)
 {
-    struct history_name name = history_name_of(h->next_number, false);
     struct buf head = BUF_INIT(HISTORY_HEAD_MAX);
+    struct history_name name;
     uint64_t octets_free = 0;
     int fd = -1, sys = h->disk->ops->room(h->disk, &octets_free);
 
     if (!sys && octets_free < SPACE_LEFT_FACTOR * segment_size(h))
         sys = ENOSPC;
+    if (!sys)
+        sys = next_file(h, &name, &fd);
     if (!sys && !history_head_write(&head, h->next_number, utc_msec))
         sys = ENOMEM;
-    if (!sys)
-        sys = h->disk->ops->make(h->disk, name.c, &fd);
     if (!sys)
         sys = history_disk_write(h->disk, fd, head.p, head.n, 0);
     if (!sys && !segments_add(h, &(struct history_segment){ h->next_number, head.n, utc_msec }))

@@ -79,11 +79,12 @@ void history_tidy(struct history *h, int64_t utc_msec);
 /* ---- reading ---- */
 
 /*
- * A search, step by step, from the oldest event to the newest; segments may come and go meanwhile. Between steps the
- * history may be written, not closed.
+ * A search, step by step, from the oldest event to the newest; segments may come and go meanwhile. Steps need the
+ * history open; the end needs only its disk.
  */
 struct history_query {
     struct history *history;
+    struct history_disk *disk;
     struct history_key key;
     char text[LOG_VALUE_MAX];
     uint64_t number; /* of the segment in hand, or of the next */

@@ -23,6 +23,7 @@ static bool kind_of(enum log_field f, enum history_kind *kind)
         return true;
     case LOG_FROM:
     case LOG_TO:
+    case LOG_RCPT:
     case LOG_ORIGINAL:
     case LOG_INTO:
         *kind = HISTORY_ADDRESS;

@@ -16,7 +16,7 @@ bool history_query_begin(struct history_query *q, struct history *h, enum histor
     bool cut;
     struct str kept = log_value_cut(text, LOG_VALUE_MAX, &cut);
 
-    *q = (struct history_query){ .history = h, .fd = -1, .room = malloc(BLOCK_ROOM) };
+    *q = (struct history_query){ .history = h, .disk = h->disk, .fd = -1, .room = malloc(BLOCK_ROOM) };
     if (kept.n)
         memcpy(q->text, kept.p, kept.n);
     q->key = history_key_of(kind, str_of(q->text, kept.n));
@@ -25,8 +25,8 @@ bool history_query_begin(struct history_query *q, struct history *h, enum histor
 
 void history_query_end(struct history_query *q)
 {
-    if (q->history && q->fd >= 0)
-        q->history->disk->ops->close(q->history->disk, q->fd);
+    if (q->disk && q->fd >= 0)
+        q->disk->ops->close(q->disk, q->fd);
     history_places_done(&q->places);
     free(q->room);
     *q = (struct history_query){ .fd = -1 };
@@ -52,7 +52,7 @@ static const struct history_segment *segment_next(const struct history_query *q)
 
 static bool read_index(struct history_query *q)
 {
-    struct history_disk *disk = q->history->disk;
+    struct history_disk *disk = q->disk;
     int fd = -1;
     bool ok = !disk->ops->open(disk, history_name_of(q->number, true).c, &fd) &&
               history_index_read(disk, fd, q->number, q->key.hash, &q->places);
@@ -65,7 +65,7 @@ static bool read_index(struct history_query *q)
 /* Its names, and where its blocks begin. */
 static bool read_head(struct history_query *q)
 {
-    struct history_disk *disk = q->history->disk;
+    struct history_disk *disk = q->disk;
     size_t done, n;
 
     if (history_disk_read(disk, q->fd, q->room, HISTORY_HEAD_MAX, 0, &done))
@@ -78,7 +78,7 @@ static bool read_head(struct history_query *q)
 static void segment_leave(struct history_query *q)
 {
     if (q->fd >= 0)
-        q->history->disk->ops->close(q->history->disk, q->fd);
+        q->disk->ops->close(q->disk, q->fd);
     q->fd = -1;
     q->places.n = q->place = 0;
     q->number++;
@@ -98,7 +98,7 @@ static void segment_enter(struct history_query *q, const struct history_segment 
         q->number++;
         return;
     }
-    if (h->disk->ops->open(h->disk, history_name_of(q->number, false).c, &q->fd) || !read_head(q)) {
+    if (q->disk->ops->open(q->disk, history_name_of(q->number, false).c, &q->fd) || !read_head(q)) {
         q->damaged = true;
         segment_leave(q);
     }
@@ -127,7 +127,7 @@ static void block_look(struct history_query *q, struct str records, int64_t olde
 /* The next block of the segment in hand, *size octets of the file; false: there is no more. */
 static bool block_next(struct history_query *q, struct str *records, size_t *size)
 {
-    struct history_disk *disk = q->history->disk;
+    struct history_disk *disk = q->disk;
     uint64_t at;
     size_t done;
 

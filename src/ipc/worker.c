@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,11 @@ struct worker_log {
     struct buf early;
 };
 
-enum { EARLY_MAX = 256 * 1024 };
+enum {
+    EARLY_MAX = 256 * 1024,
+    MEMORY_LARGE = 1 << 20, /* what is larger is the kernel's again when it is freed */
+    MEMORY_KEPT = 16 << 20,
+};
 
 static void log_write(struct log_sink *sink, struct str record)
 {
@@ -75,10 +80,10 @@ struct ipc_channel *worker_peer_of(struct worker *w, enum process_kind kind, uin
     return NULL;
 }
 
-/* The least important records that any target wants; others are not even built. */
+/* The least important records that any target or the history wants; others are not even built. */
 static enum log_level wanted_level(const struct config *config)
 {
-    enum log_level level = LOG_LEVEL_ERROR;
+    enum log_level level = config->history.off ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO;
 
     for (size_t i = 0; i < config->n_logs; i++)
         if ((enum log_level)config->logs[i].level > level)
@@ -287,6 +292,13 @@ bool worker_row_add(struct buf *rows, const struct log_record *r)
     return buf_add(rows, str_of(length, sizeof(length))) && buf_add(rows, log_octets(r));
 }
 
+/* Contents come and go: to give their memory back to the kernel each time and to take it anew costs more than they do. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, MEMORY_LARGE);
+    mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
+}
+
 static void ignore_signals(void)
 {
     /* main decides about the end; a terminal's Ctrl-C reaches the whole group. */
@@ -321,6 +333,7 @@ int worker_main(const struct worker_service *service)
     struct err err = { 0 };
     int status = EXIT_FAILURE;
 
+    keep_memory();
     ignore_signals();
     prctl(PR_SET_NAME, process_name(service->kind));
     if (fcntl(WORKER_FD_MAIN, F_SETFD, FD_CLOEXEC) < 0 || !fd_set_nonblocking(WORKER_FD_MAIN, true, &err)) {

@@ -367,6 +367,7 @@ void recipient_taken(struct session *s, bool plain, uint64_t max_size)
 {
     bool added = transaction_add(s, s->path, plain, max_size);
 
+    s->tx->rcpt_usec = io_clock_usec();
     smtp_server_answer(s->smtp, added ? SMTP_REPLY_RCPT_OK : SMTP_REPLY_MEMORY_SHORT, NULL, &s->receive->out);
 }
 

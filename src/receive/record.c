@@ -3,7 +3,7 @@
 #include "receive/session.h"
 #include "route/find.h"
 
-enum { EXPANSION_SHOWN = 64 };
+enum { EXPANSION_SHOWN = 64, RECIPIENTS_SHOWN = 32 };
 
 static void begin(struct log_record *r, enum log_event event, struct session *s)
 {
@@ -100,6 +100,20 @@ void record_refused_with(struct session *s, const char *stage, const struct smtp
     refused(s, stage, reply, reason, rule, to, NULL);
 }
 
+/* As the client gave them: the values have the bound of one value, which few reach. */
+static void add_recipients(struct log_record *r, const struct transaction *tx)
+{
+    struct str list[RECIPIENTS_SHOWN];
+    size_t n = 0;
+
+    LIST_FOR(node, &tx->recipients) {
+        if (n == RECIPIENTS_SHOWN)
+            break;
+        list[n++] = CONTAINER_OF(node, struct receive_recipient, node)->original;
+    }
+    log_list(r, LOG_RCPT, list, n);
+}
+
 void record_accept(struct session *s, uint32_t batch, int64_t sync_usec)
 {
     const struct transaction *tx = s->tx;
@@ -115,10 +129,13 @@ void record_accept(struct session *s, uint32_t batch, int64_t sync_usec)
     log_number(&r, LOG_SIZE, (int64_t)tx->facts->size);
     log_number(&r, LOG_RECIPIENTS, tx->n_final);
     log_text(&r, LOG_BODY, tx->facts->eight_bit ? STR("8bit") : STR("7bit"));
+    log_seconds(&r, LOG_T_SESSION, end - s->began_usec);
+    log_seconds(&r, LOG_T_RCPT, tx->rcpt_usec - tx->began_usec);
     log_seconds(&r, LOG_T_RECEIVE, end - tx->began_usec);
     log_seconds(&r, LOG_T_SYNC, sync_usec);
     log_number(&r, LOG_BATCH, batch);
     log_text(&r, LOG_FROM, tx->sender);
+    add_recipients(&r, tx);
     log_text(&r, LOG_MSGID, message_header_scan_facts(tx->header)->message_id);
     log_send(&r);
 }
