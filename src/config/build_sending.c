@@ -29,8 +29,7 @@ static unsigned said_by(const struct config_block *block)
     for (const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_TIMEOUT); s;
          s = s->same)
         if (config_timeout_is_of_sending(s->value.timeout.kind))
-            said |= (unsigned)CONFIG_SAID_TIMEOUT_CONNECT
-                    << (s->value.timeout.kind - CONFIG_TIMEOUT_CONNECT);
+            said |= (unsigned)CONFIG_SAID_TIMEOUT_CONNECT << (s->value.timeout.kind - CONFIG_TIMEOUT_CONNECT);
     return said;
 }
 

@@ -105,7 +105,8 @@ static void add_members(struct config_site_index *index, const struct config_sit
         if (p->kind == CONFIG_PATTERN_ALL)
             index->all[is_host] = first_of(index->all[is_host], site);
         else
-            index->items[index->n++] = (struct member){ is_host, p->kind == CONFIG_PATTERN_BELOW, p->domain, site };
+            index->items[index->n++] =
+                (struct member){ is_host, p->kind == CONFIG_PATTERN_BELOW, p->domain, site };
     }
 }
 
@@ -162,7 +163,8 @@ static bool site(struct config_builder *b, const struct config_statement *s, str
 /* ---- those that can never be ---- */
 
 /* Whose is all that P fits? Where a site has all domains, no host is asked about. */
-static const struct config_site *owner_of(const struct config *c, const struct config_pattern *p, bool is_host)
+static const struct config_site *owner_of(const struct config *c, const struct config_pattern *p,
+                                          bool is_host)
 {
     if (c->site_names->all[false] && is_host)
         return c->site_names->all[false];
@@ -178,8 +180,7 @@ static const struct config_site *hidden_by(const struct config *c, const struct 
 
     for (size_t i = 0; i < s->domains.n + s->hosts.n; i++) {
         bool is_host = i >= s->domains.n;
-        const struct config_pattern *p =
-            is_host ? &s->hosts.items[i - s->domains.n] : &s->domains.items[i];
+        const struct config_pattern *p = is_host ? &s->hosts.items[i - s->domains.n] : &s->domains.items[i];
         owner = owner_of(c, p, is_host);
         if (owner == s)
             return NULL;

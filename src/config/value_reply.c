@@ -1,4 +1,5 @@
-/* config/value_reply.c -- replies of other hosts that something is to be done about (RFC 5321 4.2.1, RFC 3463 2). */
+/* config/value_reply.c -- replies of other hosts that something is to be done about (RFC 5321 4.2.1, RFC 3463
+ * 2). */
 #include "config/args.h"
 #include "core/num.h"
 
@@ -129,9 +130,10 @@ static bool take_text(struct config_args *a, struct config_on_reply *out)
     const struct config_word *w = config_args_next(a);
 
     out->text = w->text;
-    return w->text.n || config_complain(a->r, (struct config_mark){ .place = w->place,
-                                                                    .cure = STR("leave it out: any text fits") },
-                                        "the text of the reply is empty");
+    return w->text.n ||
+           config_complain(
+               a->r, (struct config_mark){ .place = w->place, .cure = STR("leave it out: any text fits") },
+               "the text of the reply is empty");
 }
 
 /* How long: of a pause, and of nothing else. */

@@ -14,6 +14,7 @@ static bool needs_restart(const struct config *old, const struct config *new, st
         struct str before, after;
     } rows[] = {
         { "spool", old->spool.text, new->spool.text },
+        { "state", old->state.text, new->state.text },
         { "control", old->control.path, new->control.path },
         { "run-as", old->run_as.text, new->run_as.text },
     };

@@ -1,7 +1,6 @@
 /* main/run.c -- from the configuration to open ports, and back. */
 #include "main/run.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
@@ -90,55 +89,6 @@ static void look_for_accounts(struct main_server *s)
                "the accounts _veredus_* are missing, so all processes run as nobody and are not kept apart by the "
                "kernel; make them: systemd-sysusers, or make install");
     log_send(&r);
-}
-
-/* The spool was another account's before (made before ours were): its files go with it, and no others. */
-static bool spool_give(const char *path, uid_t former, const struct identity *id, struct err *err)
-{
-    DIR *folder = opendir(path);
-    bool ok = folder != NULL;
-
-    for (struct dirent *e; ok && (e = readdir(folder));) {
-        struct stat st;
-        if (fstatat(dirfd(folder), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
-            st.st_uid != former || st.st_nlink != 1)
-            continue;
-        ok = fchownat(dirfd(folder), e->d_name, id->uid, id->gid, AT_SYMLINK_NOFOLLOW) == 0;
-    }
-    /* The folder last: until then its former owner is seen to be one, and this is done again. */
-    ok = ok && fchown(dirfd(folder), id->uid, id->gid) == 0;
-    if (!ok)
-        err_sys(err, errno, "spool: cannot give %s to %s", path, id->name);
-    if (folder)
-        closedir(folder);
-    return ok;
-}
-
-/* The folder of the queue: made, and given to the queue process. */
-static bool spool_folder(struct main_server *s, struct err *err)
-{
-    const struct config *config = main_config(s);
-    char path[1024];
-    struct identity id;
-    struct stat st;
-
-    if (snprintf(path, sizeof(path), "%.*s", STR_ARG(config->spool.text)) >= (int)sizeof(path))
-        return err_perm(err, "spool: too long a path");
-    if (mkdir(path, 0711) < 0 && errno != EEXIST)
-        return err_sys(err, errno, "spool: cannot make %s", path);
-    if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode))
-        return err_perm(err, "spool: %s is not a folder", path);
-    /* Everyone may pass through to the drop folder; nobody else may list it, and the files in it are the queue's alone. */
-    if ((st.st_mode & 07777) != 0711 && chmod(path, 0711) < 0)
-        return err_sys(err, errno, "spool: %s", path);
-    if (!s->root)
-        return true;
-    struct str account = config->run_as.text.n ? config->run_as.text
-                         : s->accounts_missing ? STR("nobody")
-                                               : str_from_c(process_account(PROCESS_QUEUE));
-    if (!identity_find(account, true, &id, err))
-        return err_wrap(err, "spool");
-    return st.st_uid == id.uid || spool_give(path, st.st_uid, &id, err);
 }
 
 static void raise_descriptors(void)
@@ -281,7 +231,7 @@ static bool server_begin(struct main_server *s, struct err *err)
            io_signal_init(&s->sigchld, s->loop, SIGCHLD, on_sigchld, err) &&
            io_signal_init(&s->sigterm, s->loop, SIGTERM, on_sigterm, err) &&
            io_signal_init(&s->sigint, s->loop, SIGINT, on_sigint, err) &&
-           io_signal_init(&s->sighup, s->loop, SIGHUP, on_sighup, err) && spool_folder(s, err) &&
+           io_signal_init(&s->sighup, s->loop, SIGHUP, on_sighup, err) && folders_make(s, err) &&
            control_sockets_open(s, err) && tables_start(s, err) && drop_start(s, err) && posts_fill(s, err);
 }
 

@@ -161,6 +161,9 @@ void children_status(struct main_server *s, struct buf *rows);
 
 /* ---- what children are given ---- */
 
+/* folders.c: the spool, without which nothing starts, and the state, without which only what it keeps is not there. */
+bool folders_make(struct main_server *s, struct err *err);
+
 /* sockets.c: opens what the newest configuration names; what cannot be had is logged and tried again. */
 void sockets_open(struct main_server *s);
 void sockets_send(struct main_server *s, struct main_child *receive);

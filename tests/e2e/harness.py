@@ -24,6 +24,7 @@ CONFIG = """\
 hostname mail.example.test;
 listen 127.0.0.1:{port}{listen}
 spool {folder}/spool;
+state {folder}/state;
 control {folder}/run/control;
 log stderr {form} debug;
 {top}

@@ -148,3 +148,19 @@ def test_run_as_makes_one_account_of_all(make_server):
         with open(f"/proc/{pid}/status", encoding="ascii") as text:
             uids = [line.split()[1:] for line in text if line.startswith("Uid:")][0]
         assert set(uids) == {str(account.pw_uid)}
+
+
+def test_state_is_a_folder_that_is_made(make_server):
+    server = make_server()
+    assert os.path.isdir(server.path("state"))
+    assert os.stat(server.path("state")).st_mode & 0o777 == 0o755
+
+
+def test_mail_goes_though_the_state_cannot_be_had(make_server):
+    server = make_server(start=False)
+    server.write("state", "not a folder\n")
+    server.expect("config")
+    server.start()
+    assert server.send(HEADER) == 250
+    server.wait_mail("ada")
+    assert "is not a folder" in server.records("config")[0]["error"]

@@ -184,7 +184,7 @@ static bool remove_crash(struct demo_place *place, struct err *err)
 static bool remove_former(struct demo_place *place, struct err *err)
 {
     /* The configuration last: until then the folder is known as ours. */
-    static const char *const names[] = { "mail",  "elsewhere", "spool",  "log",          "control", "public",
+    static const char *const names[] = { "mail",  "elsewhere", "spool",  "state",        "log", "control", "public",
                                          "users", "aliases",   "ledger", "veredus.conf" };
 
     if (!remove_crash(place, err))
@@ -254,6 +254,7 @@ static const char config_text[] = "%s, and written again each time it starts. Co
     "relay-from 127.0.0.1 ::1;                  # programs on this machine may send to anyone, nobody else may\n"
     "\n"
     "spool spool;                               # the queue: what was taken and is not delivered yet\n"
+    "state state;                               # what it remembers beside the queue\n"
     "control control;                           # where veredus status, queue and the others ask\n"
     "log file:log json debug;                   # one line for each event\n"
     "%s"

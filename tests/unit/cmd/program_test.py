@@ -14,6 +14,7 @@ PROGRAM = os.path.abspath(sys.argv[1])
 GOOD = """hostname mail.example.test;
 listen 127.0.0.1:25250;
 spool spool;
+state state;
 control control 0660 root;
 log file:log;
 run-as nobody;
@@ -143,10 +144,10 @@ def check(folder):
     seen = run("config", "check", bad, cwd=folder)
     expect("all errors at once, with place and mark",
            seen[0] == 78 and f"{bad}:1:1: error: unknown directive 'hostnam'" in seen[1] and "^^^^^^^ did you mean" in
-           seen[1] and f"{bad}:10:13: error" in seen[1] and seen[1].endswith("2 errors.\n"), seen)
+           seen[1] and f"{bad}:11:13: error" in seen[1] and seen[1].endswith("2 errors.\n"), seen)
     seen = run("config", "check", "--json", bad, cwd=folder)
     rows = [json.loads(line) for line in seen[1].splitlines()]
-    expect("as JSON, one a line", [row["line"] for row in rows] == [1, 10] and rows[0]["level"] == "error", seen)
+    expect("as JSON, one a line", [row["line"] for row in rows] == [1, 11] and rows[0]["level"] == "error", seen)
     seen = run("status", "-c", bad, cwd=folder)
     expect("the socket is found in a file with errors", seen[0] == 69 and os.path.join(folder, "control") in seen[2],
            seen)

@@ -348,6 +348,18 @@ static void a_reload_that_moves_the_spool_changes_nothing(void **state)
     close_room();
 }
 
+static void a_reload_that_moves_the_state_changes_nothing(void **state)
+{
+    (void)state;
+    open_room(TWO_DOMAINS);
+    (void)child(PROCESS_CONTROL, CHILD_READY);
+    write_config(TWO_DOMAINS "state /var/lib/b;\n");
+    reload();
+    assert_false(room.seen[0].status);
+    assert_non_null(strstr(room.seen[0].text, "state changed from '/var/lib/veredus' to '/var/lib/b'"));
+    close_room();
+}
+
 static void a_reload_of_what_does_not_parse_says_where(void **state)
 {
     (void)state;
@@ -370,6 +382,7 @@ int main(void)
         cmocka_unit_test(nothing_runs_without_a_sandbox_unless_the_configuration_says_so),
         cmocka_unit_test(a_start_that_fails_remembers_why),
         cmocka_unit_test(a_reload_that_moves_the_spool_changes_nothing),
+        cmocka_unit_test(a_reload_that_moves_the_state_changes_nothing),
         cmocka_unit_test(a_reload_of_what_does_not_parse_says_where),
     };
 
