@@ -13,6 +13,7 @@
 
 enum {
     READ_ROOM = 256 * 1024,
+    ROOM_KEPT = 1 << 20,        /* of a buffer, whatever it is used for */
     OUT_MAX = 64 << 20,         /* what may wait for a peer that does not read */
     OUT_FULL = 8 << 20,         /* above it, no questions */
     OUT_LOG_FULL = 1 << 20,     /* above it, log records are dropped */
@@ -91,6 +92,17 @@ static void fds_sent(struct ipc_fd_queue *q, size_t n)
         q->out[i] = q->out[i + n];
 }
 
+/*
+ * Memory given back and taken again costs more than the octets that are copied there: room stays while it is used now
+ * and then, and goes when it was for one burst.
+ */
+static void keep_usual(struct buf *b, size_t had, size_t *usual)
+{
+    *usual = size_max(had, *usual - *usual / 64);
+    if (!b->n && b->cap > ROOM_KEPT && b->cap / 4 > *usual)
+        buf_done(b);
+}
+
 /* Drops the sent octets in front, when that is cheap or they are many. */
 static void forget_sent(struct ipc_channel *c)
 {
@@ -98,10 +110,10 @@ static void forget_sent(struct ipc_channel *c)
         return;
     for (size_t i = 0; i < c->fds->n_out; i++)
         c->fds->out[i].at -= c->out_sent;
+    size_t had = c->out.n;
     buf_eat(&c->out, c->out_sent);
     c->out_sent = 0;
-    if (!c->out.n)
-        buf_shrink(&c->out, READ_ROOM * 4);
+    keep_usual(&c->out, had, &c->out_usual);
 }
 
 /*
@@ -322,12 +334,12 @@ static void channel_read(struct ipc_channel *c)
     if (overflow)
         nonsense(c, "descriptors lost");
     buf_grew(&c->in, (size_t)r);
+    size_t had = c->in.n;
     size_t want = dispatch_frames(c);
     /* Room for the rest of a large frame at once, so that it does not grow step by step. */
     if (!c->closed && want > c->in.n && want > READ_ROOM && !buf_room(&c->in, want - c->in.n))
         channel_end(c, "out of memory");
-    if (!c->in.n)
-        buf_shrink(&c->in, READ_ROOM * 4);
+    keep_usual(&c->in, size_max(had, want), &c->in_usual);
 }
 
 static void on_ready(struct io_watch *w, unsigned what)

@@ -26,6 +26,8 @@ struct ipc_channel {
     uint64_t lost;  /* log records dropped because the peer does not read */
     struct buf in;
     struct buf out;
+    size_t in_usual; /* octets they lately had; room for far more than that is given back */
+    size_t out_usual;
     size_t out_sent; /* of out, already written */
     struct ipc_fd_queue *fds;
     struct ipc_handler *handler;
