@@ -1,8 +1,8 @@
 /*
  * smtp/content.c -- lines are looked at where they lie; a span ends only where octets are left out or put in.
  *
- * Clean lines, nearly all there are, take the short way: memchr for LF, memchr for CR, and one look for
- * octets above 127 and NUL. The rest is a machine over single octets. Its state is what the last octets were:
+ * Clean lines, nearly all there are, take the short way: memchr for LF, and one look for CR, NUL and octets
+ * above 127. The rest is a machine over single octets. Its state is what the last octets were:
  *
  *     LINE      at the start of a line, behind a real CRLF (or the one of DATA): a dot here is special
  *     TEXT      within a line, or at the start of one we repaired: a dot is text
@@ -52,25 +52,48 @@ static void end_line(struct smtp_content *c)
 struct look {
     bool high; /* an octet above 127 */
     bool nul;
+    bool cr;
 };
 
-/* Eight octets at a time; the borrow trick says exactly whether any of them is zero. */
+/* Sixteen octets at once, whatever the machine makes of it: tops of lanes in which something was found. */
+typedef unsigned char lanes __attribute__((vector_size(16)));
+
+static struct look look_at_few(struct str s)
+{
+    struct look look = { 0 };
+
+    for (size_t i = 0; i < s.n; i++) {
+        look.high |= (unsigned char)s.p[i] > 127;
+        look.nul |= s.p[i] == '\0';
+        look.cr |= s.p[i] == '\r';
+    }
+    return look;
+}
+
+static bool any_top(lanes v)
+{
+    typedef uint64_t halves __attribute__((vector_size(16)));
+    halves h = (halves)v;
+
+    return (h[0] | h[1]) & 0x8080808080808080ULL;
+}
+
 static struct look look_at(struct str s)
 {
-    const uint64_t ones = 0x0101010101010101ULL, tops = 0x8080808080808080ULL;
-    uint64_t high = 0, zero = 0, word;
-    size_t i = 0;
+    lanes high = { 0 }, nul = { 0 }, cr = { 0 }, v;
 
-    for (; i + sizeof(word) <= s.n; i += sizeof(word)) {
-        memcpy(&word, s.p + i, sizeof(word));
-        high |= word;
-        zero |= (word - ones) & ~word;
+    if (s.n < sizeof(v))
+        return look_at_few(s);
+    /* The last ones are looked at again with some before them. */
+    for (size_t i = 0, last = s.n - sizeof(v);; i = i + sizeof(v) < last ? i + sizeof(v) : last) {
+        memcpy(&v, s.p + i, sizeof(v));
+        high |= v;
+        nul |= (lanes)(v == 0);
+        cr |= (lanes)(v == '\r');
+        if (i == last)
+            break;
     }
-    for (; i < s.n; i++) {
-        high |= (unsigned char)s.p[i];
-        zero |= s.p[i] ? 0 : tops;
-    }
-    return (struct look){ .high = high & tops, .nul = zero & tops };
+    return (struct look){ .high = any_top(high), .nul = any_top(nul), .cr = any_top(cr) };
 }
 
 /* Of several faults in one piece of a line, the one that comes first, so that splitting changes nothing. */
@@ -126,6 +149,37 @@ static enum action bare_newline(struct smtp_content *c, enum smtp_content_fault 
     }
     end_line(c);
     return LEAVE_OUT;
+}
+
+/* Takes the whole line at the front if nothing about it is special: returns its octets, or 0. */
+static size_t clean_line(struct smtp_content *c, struct str rest)
+{
+    const char *lf = memchr(rest.p, '\n', rest.n);
+    size_t n = lf ? (size_t)(lf - rest.p) : 0;
+
+    if (n < 1 || lf[-1] != '\r')
+        return 0;
+    struct look look = look_at(str_of(rest.p, n - 1));
+    if (look.cr || look.nul || n - 1 > c->limits.line_max || n + 1 > c->limits.size_max - c->taken)
+        return 0;
+    c->facts.eight_bit |= look.high;
+    c->facts.lines++;
+    if (n - 1 > c->facts.longest_line)
+        c->facts.longest_line = n - 1;
+    c->taken += n + 1;
+    return n + 1;
+}
+
+/* As many lines as nothing is special about, from the start of one on. */
+static size_t clean_lines(struct smtp_content *c, struct str rest)
+{
+    size_t at = 0, n = 1;
+
+    if (c->facts.fault != SMTP_CONTENT_GOOD)
+        return 0;
+    for (; n && at < rest.n && rest.p[at] != '.'; at += n)
+        n = clean_line(c, str_of(rest.p + at, rest.n - at));
+    return at;
 }
 
 static enum action step_text(struct smtp_content *c, struct str rest, size_t *pos)
@@ -192,12 +246,17 @@ static enum action step_behind_dot_cr(struct smtp_content *c, char next, size_t 
 static enum action step(struct smtp_content *c, struct str rest, size_t *pos)
 {
     switch ((enum state)c->state) {
-    case LINE:
+    case LINE: {
+        size_t n = clean_lines(c, rest);
+        *pos += n;
+        if (n)
+            return KEEP;
         if (rest.p[0] != '.')
             return step_text(c, rest, pos);
         c->state = DOT;
         *pos += 1;
         return LEAVE_OUT;
+    }
     case TEXT:
         return step_text(c, rest, pos);
     case CR:
