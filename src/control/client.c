@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/command.h"
+#include "control/commands.h"
 #include "control/control.h"
 #include "core/check.h"
 #include "core/num.h"
@@ -241,6 +242,7 @@ fail:
 void client_free(struct control_client *c)
 {
     command_forget(c);
+    spool_transfer_forget(c);
     /* The last words of a server that ends: as far as they go. */
     if (c->out.n && !c->gone)
         (void)!send(c->fd, c->out.p, c->out.n, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -57,6 +57,7 @@ struct control_client {
     struct buf hops;               /* explain: next hops whose plans are still to be asked for */
     uint32_t generation;           /* explain: of the configuration that these are of */
     struct control_trace *trace;   /* trace: the search under way */
+    struct client_transfer *transfer; /* spool read, spool import: over several requests (spool.c) */
     struct client_asked *asked;    /* status: who has not answered */
     size_t n_asked;
 };

@@ -200,7 +200,7 @@ static const struct command own[] = {
 
 static const struct command *command_find(const char *name)
 {
-    static const struct command *const tables[] = { own, command_queue, command_explain, command_trace };
+    static const struct command *const tables[] = { own, command_queue, command_explain, command_trace, command_spool };
 
     for (size_t i = 0; name && i < ARRAY_LEN(tables); i++)
         for (const struct command *c = tables[i]; c->name; c++)
@@ -246,6 +246,16 @@ static uint64_t ticket_of(const struct ipc_message *m)
         return m->queue_explain_answer.ticket;
     case IPC_QUEUE_EDIT_ANSWER:
         return m->queue_edit_answer.ticket;
+    case IPC_SPOOL_CHECK_ANSWER:
+        return m->spool_check_answer.ticket;
+    case IPC_SPOOL_IDS_ANSWER:
+        return m->spool_ids_answer.ticket;
+    case IPC_SPOOL_READ_ANSWER:
+        return m->spool_read_answer.ticket;
+    case IPC_SPOOL_IMPORT_ANSWER:
+        return m->spool_import_answer.ticket;
+    case IPC_FILE_ANSWER:
+        return m->file_answer.ticket;
     case IPC_EXPLAIN_ANSWER:
         return m->explain_answer.ticket;
     case IPC_PLAN_ANSWER:

@@ -19,6 +19,10 @@ struct command {
 
 extern const struct command command_queue[];
 extern const struct command command_explain[];
+extern const struct command command_spool[];
+
+/* The connection ends: what it had begun to send or to take is over. */
+void spool_transfer_forget(struct control_client *c);
 extern const struct command command_trace[];
 
 /* A search that is no longer wanted; takes NULL. */
