@@ -22,6 +22,9 @@ enum tag {
     TAG_FROM_PEER = 12,
     TAG_HOST = 13,
     TAG_PEER = 14,
+    TAG_SITE = 15,
+    TAG_REASON = 16,
+    TAG_RELEASED = 17,
 };
 
 static void put_text(struct buf *out, unsigned tag, struct str s)
@@ -47,6 +50,9 @@ static void put_recipient(struct buf *out, const struct progress *p)
     message_field_put_u64(out, TAG_FROM_PEER, p->from_peer);
     put_text(out, TAG_HOST, p->host);
     put_text(out, TAG_PEER, p->peer);
+    put_text(out, TAG_SITE, p->site);
+    put_text(out, TAG_REASON, p->reason);
+    message_field_put_u64(out, TAG_RELEASED, p->released);
     message_field_end(out, at);
 }
 
@@ -122,6 +128,14 @@ static bool get_field(const struct message_field *f, struct progress *p, struct 
     case TAG_PEER:
         p->peer = f->octets;
         return true;
+    case TAG_SITE:
+        p->site = f->octets;
+        return true;
+    case TAG_REASON:
+        p->reason = f->octets;
+        return true;
+    case TAG_RELEASED:
+        return get_flag(f, &p->released, err);
     default:
         return message_field_pass(f, err);
     }

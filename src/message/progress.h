@@ -40,6 +40,9 @@ struct progress {
     bool from_peer;     /* TEXT is the peer's words */
     struct str host;    /* contacted in the last attempt; empty: none */
     struct str peer;    /* its address */
+    struct str site;    /* that it waited for */
+    struct str reason;  /* of the failure, as the log names it */
+    bool released;      /* by the administrator: routes that say hold are passed over */
 };
 
 MUST_USE bool progress_encode(struct buf *out, const struct progress *items, size_t n);

@@ -28,18 +28,32 @@ static bool is_due(const struct recipient *r, int64_t now)
     return waits(r) && r->due_msec <= now;
 }
 
+int64_t message_due(const struct message *m, bool *tells)
+{
+    int64_t due = report_wanted(m) ? queue_now(m->queue) : report_due(m);
+    bool is_told = due >= 0;
+
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        const struct recipient *r = &m->recipients[i];
+        if (!waits(r) || (due >= 0 && r->due_msec >= due))
+            continue;
+        due = r->due_msec;
+        is_told = false;
+    }
+    if (tells)
+        *tells = is_told;
+    return due;
+}
+
 void message_wait(struct message *m)
 {
     struct queue *q = m->queue;
-    int64_t due = report_due(m);
+    int64_t due;
 
+    message_tire(m);
     if (m->state == MESSAGE_HELD || m->state == MESSAGE_ENDING || m->state == MESSAGE_READY)
         return;
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        const struct recipient *r = &m->recipients[i];
-        if (waits(r) && (due < 0 || r->due_msec < due))
-            due = r->due_msec;
-    }
+    due = message_due(m, NULL);
     if (due >= 0)
         queue_wait(q, &m->due, due);
     else
@@ -283,8 +297,13 @@ static void start_due(struct message *m)
     attempts_route(q);
 }
 
-/* Its content is there. */
-static void start(struct message *m)
+void message_read_back(struct message *m)
+{
+    if (m->state == MESSAGE_LIVE)
+        message_ready(m);
+}
+
+void message_started(struct message *m)
 {
     m->state = MESSAGE_LIVE;
     if (m->bouncing) {
@@ -315,17 +334,6 @@ static void set_aside(struct message *m, const char *why)
     message_settle(m);
 }
 
-static void take_read(struct content *c)
-{
-    c->was_read = true;
-    c->envelope_octets = c->read.envelope;
-    c->head = c->read.head;
-    c->body = c->read.body;
-    c->file = c->read.file;
-    c->file_octets = c->read.file_octets;
-    c->read.file = -1;
-}
-
 static void on_read(struct spool_read *read)
 {
     struct content *c = CONTAINER_OF(read, struct content, read);
@@ -334,13 +342,14 @@ static void on_read(struct spool_read *read)
 
     BUG_ON(!m);
     m->queue->n_reading--;
-    take_read(c);
+    content_take_read(c);
     m->state = MESSAGE_LIVE;
     if (read->status == SPOOL_READ_OK && content_decode(c, &err)) {
         c->n = c->envelope_octets.n + c->head.n + c->body.n;
         m->queue->content_memory += c->n;
+        message_wanted(m);
         message_unpin(m);
-        start(m);
+        message_started(m);
         /* Behind the site's turn: where it is too large for what memory is left, it is sent before it is dropped. */
         io_task_post(&m->queue->pump);
         return;
@@ -363,7 +372,7 @@ static void begin(struct message *m)
 
     list_remove(&m->node);
     if (m->content) {
-        start(m);
+        message_started(m);
         return;
     }
     m->state = MESSAGE_LIVE;
@@ -403,10 +412,14 @@ static struct message *next_ready(struct queue *q)
 
 void attempts_pump(struct queue *q)
 {
-    /* A spool that cannot write could not keep an outcome: nothing is leased (DESIGN 5). */
-    if (q->stopping || q->health == SPOOL_HEALTH_REFUSING)
+    if (q->stopping)
         return;
-    drop_unpinned(q);
-    for (struct message *m; (m = next_ready(q));)
-        begin(m);
+    /* A spool that cannot write could not keep an outcome: nothing is leased (DESIGN 5). */
+    if (q->health != SPOOL_HEALTH_REFUSING) {
+        drop_unpinned(q);
+        for (struct message *m; (m = next_ready(q));)
+            begin(m);
+    }
+    rests_pump(q);
+    messages_rest(q);
 }

@@ -644,12 +644,13 @@ static void on_closed(struct queue *q, struct ipc_channel *from, const struct ip
 static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_transfer_kept *k)
 {
     struct str rest = k->results;
-    struct message *m = message_find(q, (struct queue_id){ k->id });
+    struct message *m;
     bool any = false;
 
     /* A process that has been taken over says nothing of what it never had. */
     if (!queue_may_tell(q, from))
         return;
+    m = message_have(q, (struct queue_id){ k->id });
     if (k->finished) {
         /* Recipients whose outcome is not on disk yet have it now; for the others this is old news. */
         struct result got;

@@ -79,6 +79,7 @@ void entry_park(struct entry *entry)
         return;
     entry->parked = true;
     m->active -= (uint32_t)entry->n;
+    message_tire(m);
     if (!m->active && (m->dirty || report_wanted(m)))
         message_settle(m);
 }
@@ -89,6 +90,19 @@ void entry_unpark(struct entry *entry)
         return;
     entry->parked = false;
     entry->message->active += (uint32_t)entry->n;
+}
+
+void entries_leave(struct message *m)
+{
+    while (!list_empty(&m->entries)) {
+        struct entry *e = CONTAINER_OF(m->entries.next, struct entry, of_message);
+        site_unline(e);
+        for (struct recipient *r; (r = entry_take(e));) {
+            r->state = RECIPIENT_IDLE;
+            m->active--;
+        }
+        entry_free(e);
+    }
 }
 
 void entry_outcome(struct entry *entry, const struct outcome *o)

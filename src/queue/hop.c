@@ -35,9 +35,15 @@ static void hop_free(struct hop *hop)
     list_remove(&hop->unplanned);
     if (hop->site)
         site_release(hop->site);
+    rest_line_done(q, &hop->rest);
     free(hop->domain);
     free(hop->key);
     free(hop);
+}
+
+static bool is_needed(const struct hop *hop)
+{
+    return hop->entries || hop->rest.n;
 }
 
 /* Its plan is over: who comes next asks anew. A hop that nobody needs is forgotten. */
@@ -45,9 +51,9 @@ static void on_wake(struct wheel_node *node)
 {
     struct hop *hop = hop_of_wake(node);
 
-    if (!list_empty(&hop->waiting))
+    if (!list_empty(&hop->waiting) || hop->rest.n)
         ask(hop);
-    else if (!hop->entries)
+    else if (!is_needed(hop))
         hop_free(hop);
 }
 
@@ -55,9 +61,9 @@ void hop_release(struct hop *hop)
 {
     BUG_ON(!hop->entries);
     hop->entries--;
-    if (!hop->entries && hop->retired)
+    if (!is_needed(hop) && hop->retired)
         hop_free(hop);
-    else if (!hop->entries && !wheel_is_set(&hop->wake))
+    else if (!is_needed(hop) && !wheel_is_set(&hop->wake))
         queue_wait(hop->queue, &hop->wake, queue_now(hop->queue));
 }
 
@@ -68,6 +74,14 @@ static struct str domain_of(const struct config_route *route, const struct recip
         if (route->targets[i].kind == CONFIG_TARGET_MX && !route->targets[i].host.n)
             return str_from_c(r->domain);
     return STR_NONE;
+}
+
+static void on_rest_left(struct queue *q, struct rest_line *line)
+{
+    struct hop *hop = CONTAINER_OF(line, struct hop, rest);
+
+    if (!is_needed(hop) && !hop->retired && !wheel_is_set(&hop->wake))
+        queue_wait(q, &hop->wake, queue_now(q));
 }
 
 static struct hop *hop_new(struct queue *q, const struct recipient *r, struct str domain, const char *key)
@@ -82,6 +96,7 @@ static struct hop *hop_new(struct queue *q, const struct recipient *r, struct st
         .route = r->route,
         .domain = text_copy(domain),
         .key = text_copy(str_from_c(key)),
+        .rest.left = on_rest_left,
     };
     list_init(&hop->waiting);
     list_init(&hop->unplanned);
@@ -185,6 +200,7 @@ static void fail_waiting(struct hop *hop, const struct ipc_plan_answer *a)
     for (struct list *node; (node = list_take(&hop->waiting));)
         list_append(&failing, node);
     hop->entries++; /* it outlives them */
+    rest_line_hasten(hop->queue, &hop->rest);
     while (!list_empty(&failing)) {
         struct entry *e = CONTAINER_OF(failing.next, struct entry, node);
         list_remove(&e->node);
@@ -219,6 +235,7 @@ static void line_waiting(struct hop *hop)
     }
     for (struct list *node; (node = list_take(&rest));)
         list_append(&hop->waiting, node);
+    site_line_rests(hop->site, &hop->rest);
     if (!list_empty(&hop->waiting))
         queue_wait(hop->queue, &hop->wake, queue_now(hop->queue) + QUEUE_MOMENT_MSEC);
 }
@@ -284,6 +301,14 @@ static bool entry_wait(struct entry *e, bool first)
     return true;
 }
 
+static void keep_hop(struct recipient *r, const struct hop *hop)
+{
+    struct names *names = &hop->queue->rests.names;
+
+    names_drop(names, r->hop);
+    r->hop = names_have(names, str_from_c(hop->key));
+}
+
 static void line_up(struct recipient *r, struct hop *hop, bool first)
 {
     struct message *m = r->message;
@@ -295,6 +320,7 @@ static void line_up(struct recipient *r, struct hop *hop, bool first)
     if (e) {
         entry_put(e, r, first);
         recipient_unpin(r);
+        keep_hop(r, hop);
         if (!is_new || entry_wait(e, first)) {
             if (e->site)
                 site_post(e->site);
@@ -360,6 +386,52 @@ void schedule_content(struct message *m)
     }
 }
 
+/* ---- at rest ---- */
+
+static bool waits_for(const struct message *m, const struct entry *e)
+{
+    return m->entries.next == m->entries.prev && message_count(m, PROGRESS_WAITING) == e->n;
+}
+
+struct rest_line *schedule_line(struct message *m)
+{
+    const struct queue *q = m->queue;
+    struct entry *e = CONTAINER_OF(m->entries.next, struct entry, of_message);
+    struct turn *t = e->turn;
+
+    if (!waits_for(m, e) || q->stopping)
+        return NULL;
+    if (!e->site)
+        return e->parked || e->hop->rest.n ? &e->hop->rest : NULL;
+    /* What has waited too long stays, and ends with the next probe. */
+    if (!t || (e->parked && message_left(m) <= 0))
+        return NULL;
+    if (e->parked)
+        return &t->rest;
+    return !m->lined && (t->rest.n || (q->n_messages > QUEUE_AWAKE_MAX && t->n > SCHEDULE_FRONT)) ? &t->rest : NULL;
+}
+
+static struct hop *hop_named(const struct queue *q, uint32_t name)
+{
+    struct map_node *node = name ? map_find(&q->schedule.hops, names_text(&q->rests.names, name)) : NULL;
+
+    return node ? CONTAINER_OF(node, struct hop, node) : NULL;
+}
+
+struct site *schedule_site_of(const struct queue *q, const struct rest *r)
+{
+    const struct hop *hop = hop_named(q, r->hop);
+
+    return hop ? hop->site : NULL;
+}
+
+bool schedule_rests_deferred(const struct queue *q, const struct rest *r)
+{
+    const struct site *site = schedule_site_of(q, r);
+
+    return !site || site->dead_until_msec;
+}
+
 /* ---- another configuration ---- */
 
 static void reroute_all(struct list *entries)
@@ -385,6 +457,7 @@ static void hop_retire(struct hop *hop)
     list_remove(&hop->unplanned);
     wheel_unset(&hop->queue->wheel, &hop->wake);
     reroute_all(&hop->waiting);
+    rest_line_hasten(hop->queue, &hop->rest);
     hop_release(hop);
 }
 

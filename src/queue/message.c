@@ -35,6 +35,13 @@ static void on_due(struct wheel_node *node)
     message_ready(CONTAINER_OF(node, struct message, due));
 }
 
+void message_tire(struct message *m)
+{
+    list_remove(&m->tired);
+    list_append(&m->queue->tired, &m->tired);
+    io_task_post(&m->queue->pump);
+}
+
 struct message *message_new(struct queue *q, struct queue_id id, int64_t accepted_msec)
 {
     struct message *m = calloc(1, sizeof(*m));
@@ -52,6 +59,7 @@ struct message *message_new(struct queue *q, struct queue_id id, int64_t accepte
     };
     list_init(&m->node);
     list_init(&m->unpinned);
+    list_init(&m->tired);
     list_init(&m->entries);
     wheel_node_init(&m->due, on_due);
     return m;
@@ -59,7 +67,11 @@ struct message *message_new(struct queue *q, struct queue_id id, int64_t accepte
 
 static void recipient_done(struct recipient *r)
 {
+    struct names *names = &r->message->queue->rests.names;
+
     list_remove(&r->node);
+    names_drop(names, r->to_domain);
+    names_drop(names, r->hop);
     free(r->status);
     free(r->text);
     free(r->host);
@@ -76,7 +88,9 @@ void message_free(struct message *m)
     if (!m)
         return;
     list_remove(&m->node);
+    list_remove(&m->tired);
     wheel_unset(&m->queue->wheel, &m->due);
+    names_drop(&m->queue->rests.names, m->who);
     for (uint32_t i = 0; i < m->n_recipients; i++)
         recipient_done(&m->recipients[i]);
     free(m->recipients);
@@ -152,6 +166,14 @@ void recipient_unpin(struct recipient *r)
     r->pinned = false;
 }
 
+static enum log_reason reason_named(struct str name)
+{
+    for (unsigned i = 1; name.n && i < LOG_REASONS; i++)
+        if (str_eq(name, str_from_c(log_reason_text((enum log_reason)i))))
+            return (enum log_reason)i;
+    return LOG_REASON_NONE;
+}
+
 /* Without memory for the words the state still counts. */
 static void apply_one(struct recipient *r, const struct progress *p)
 {
@@ -170,6 +192,9 @@ static void apply_one(struct recipient *r, const struct progress *p)
     r->text = text_copy(p->text);
     r->host = text_copy(p->host);
     r->peer = text_copy(p->peer);
+    r->site = p->site.n ? text_copy(p->site) : NULL;
+    r->reason = reason_named(p->reason);
+    r->message->released = r->message->released || p->released;
     /* A clock that leapt back makes nobody wait for longer than any schedule has it. */
     r->due_msec = queue_now(r->message->queue) + (wait > WAIT_MAX_MSEC ? WAIT_MAX_MSEC : wait > 0 ? wait : 0);
 }
@@ -198,8 +223,25 @@ static bool is_ours(const struct queue *q, struct str address)
     return at && config_find_domain(q->worker->config, str_skip(address, (size_t)(at - address.p) + 1));
 }
 
+/* Who sends: the domain of the reverse-path; without one the client (DESIGN 6: fair). */
+static struct str sender_of(const struct envelope *e)
+{
+    const char *at = e->sender.n ? memrchr(e->sender.p, '@', e->sender.n) : NULL;
+
+    return at ? str_skip(e->sender, (size_t)(at - e->sender.p) + 1) : e->client;
+}
+
+static uint32_t hash_of(struct str address)
+{
+    const char *at = address.n ? memrchr(address.p, '@', address.n) : NULL;
+    size_t n = at ? (size_t)(at - address.p) : address.n;
+
+    return rest_hash(str_head(address, n), str_skip(address, at ? n + 1 : n));
+}
+
 bool message_recipients(struct message *m, const struct envelope *e, struct str state, struct err *err)
 {
+    struct names *names = &m->queue->rests.names;
     size_t n = size_max(e->n_recipients, 1);
 
     m->recipients = calloc(n, sizeof(*m->recipients));
@@ -207,9 +249,18 @@ bool message_recipients(struct message *m, const struct envelope *e, struct str 
         return err_temp(err, "out of memory");
     for (uint32_t i = 0; i < e->n_recipients; i++) {
         struct recipient *r = &m->recipients[i];
-        *r = (struct recipient){ .message = m, .index = i, .number = e->recipients[i].number };
+        const struct envelope_recipient *er = &e->recipients[i];
+        *r = (struct recipient){
+            .message = m,
+            .index = i,
+            .number = er->number,
+            .to = rest_hash(er->local, er->domain),
+            .to_domain = names_have(names, er->domain),
+        };
         list_init(&r->node);
     }
+    m->who = names_have(names, sender_of(e));
+    m->from = hash_of(e->sender);
     m->n_recipients = (uint32_t)e->n_recipients;
     m->uid_plus = e->uid_plus;
     m->report = e->report != ENVELOPE_NO_REPORT;
@@ -223,6 +274,8 @@ struct content *content_new(struct queue *q)
 
     if (c)
         *c = (struct content){ .queue = q, .file = -1 };
+    if (c)
+        list_init(&c->waking);
     return c;
 }
 
@@ -267,6 +320,17 @@ void content_free(struct queue *q, struct content *c)
         io_task_post(&q->pump);
     free(c->octets);
     free(c);
+}
+
+void content_take_read(struct content *c)
+{
+    c->was_read = true;
+    c->envelope_octets = c->read.envelope;
+    c->head = c->read.head;
+    c->body = c->read.body;
+    c->file = c->read.file;
+    c->file_octets = c->read.file_octets;
+    c->read.file = -1;
 }
 
 bool content_decode(struct content *c, struct err *err)

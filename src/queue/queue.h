@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "message/envelope.h"
 #include "message/progress.h"
+#include "queue/rest.h"
 #include "queue/schedule.h"
 #include "spool/spool.h"
 
@@ -22,6 +23,7 @@ enum {
     QUEUE_ROUTING_MAX = 2048, /* questions to lookup at once */
     QUEUE_DEATHS_HELD = 2, /* a message in hand at so many deaths is held */
     QUEUE_READING_MAX = 256, /* contents on their way back from the disk */
+    QUEUE_AWAKE_MAX = 16384, /* messages; above it those in line go to rest, and none is woken before it is its turn */
     QUEUE_MOMENT_MSEC = 5000, /* until what this process could not do for want of memory or ids is tried again */
     QUEUE_POSTMASTER_HOUR = 20, /* reports that could not be returned, told one by one in an hour; then a digest */
 };
@@ -38,6 +40,8 @@ struct content {
     uint64_t file_octets;
     struct spool_read read; /* when it was read back */
     bool was_read;
+    struct list waking; /* of the rests', while a message at rest is read */
+    bool overtaken;     /* it was read at once meanwhile */
     struct arena *arena; /* of the decoded envelope */
     struct envelope envelope;
 };
@@ -66,6 +70,9 @@ struct recipient {
     struct entry *entry; /* LINED: where */
     uint32_t index;  /* in the envelope */
     uint32_t number; /* of the envelope's recipient */
+    uint32_t to;        /* rest_hash() of its address */
+    uint32_t to_domain; /* names of its domain, and of its next hop once it has been routed */
+    uint32_t hop;
     enum recipient_state state;
     /* what progress.h keeps on disk */
     enum progress_state progress;
@@ -102,6 +109,7 @@ struct recipient {
 struct message {
     struct list node;      /* of ready */
     struct list unpinned;  /* of those whose content may be dropped */
+    struct list tired;     /* of those that may go to rest at the end of the turn */
     struct wheel_node due; /* its first recipient that waits, or a delay warning */
     struct queue *queue;
     struct queue_id id;
@@ -113,6 +121,8 @@ struct message {
     uint32_t n_recipients;
     uint32_t active;   /* recipients whose attempt is under way; not those in line at a host that is dead */
     uint32_t pins;     /* of its content */
+    uint32_t from;     /* rest_hash() of its reverse-path */
+    uint32_t who;      /* name of who sends: whose turn it is */
     struct recipient *recipients;
     struct list entries;
     struct content *content;
@@ -123,6 +133,7 @@ struct message {
     struct buf state_octets; /* of the outcome being written */
     bool writing;
     bool dirty;     /* outcomes that are not in what is being written */
+    bool lined;     /* woken because it is its turn: not back to the end of the line */
     bool recovered; /* from disk: may have been attempted before without a trace, until its first outcome */
     bool tried;     /* an attempt in this run has failed: from then on its age may end it */
     bool released;  /* routes that say hold are passed over */
@@ -130,6 +141,7 @@ struct message {
     bool removing;  /* by the administrator: ends when nothing is under way */
     bool releasing; /* the hold on disk is to be taken back */
     struct selecting *acting; /* who waits for what is being written */
+    const struct rest *slot; /* it is only looked at: it is at rest there */
     bool digest;    /* waits for the postmaster's digest */
     int64_t report_msec; /* not before: a report could not be made */
     bool warnable;  /* its sender is one of ours, and is told of delays */
@@ -175,7 +187,11 @@ struct queue {
     struct list unread; /* ready, too, but their content has to be read: as far as memory allows */
     size_t n_reading;
     struct list unpinned; /* messages with content that nothing needs now, the oldest first */
+    struct list tired;    /* messages that may go to rest */
+    struct rests rests;
     struct list carriers;
+    struct list explainings; /* that wait for lookup */
+    uint32_t explained;      /* so many were begun */
     struct list takings;      /* commits on their way to the disk, the oldest first */
     struct io_timer patience; /* of the oldest */
     size_t content_memory;
@@ -197,6 +213,7 @@ struct queue {
     struct wheel_node digest_due;
     enum spool_health health;
     uint64_t failures;
+    struct checking *checking; /* check.c: a check of the spool that goes on; NULL: none */
     bool stopping;
     bool unclean; /* the former queue ended without a word */
     int64_t started_wall_msec;
@@ -233,12 +250,19 @@ static inline int64_t queue_now(const struct queue *q)
     return io_now_msec(q->worker->loop);
 }
 
-/* ---- index.c ---- */
+/* Awake and at rest. */
+static inline size_t queue_messages(const struct queue *q)
+{
+    return q->n_messages + q->rests.n;
+}
+
+/* ---- index.c: those awake ---- */
 struct message *message_find(struct queue *q, struct queue_id id);
 MUST_USE bool message_insert(struct queue *q, struct message *m);
 void message_remove(struct queue *q, struct message *m);
 
 /* ---- message.c ---- */
+/* Awake; the clock that goes on counts its age. */
 struct message *message_new(struct queue *q, struct queue_id id, int64_t accepted_msec);
 void message_free(struct message *m);
 /* Its recipients as the envelope and the newest outcome have them. */
@@ -248,6 +272,8 @@ struct content *content_new(struct queue *q);
 struct content *content_copy(struct queue *q, struct str envelope, struct str head, struct str body);
 void content_free(struct queue *q, struct content *c);
 MUST_USE bool content_decode(struct content *c, struct err *err);
+/* What was read is its own now; what was read beside stays with c->read. */
+void content_take_read(struct content *c);
 void message_drop_content(struct message *m);
 /* Its content is in memory, and not just on its way there. */
 bool message_has_content(const struct message *m);
@@ -258,6 +284,8 @@ void recipient_pin(struct recipient *r);
 void recipient_unpin(struct recipient *r);
 /* Milliseconds since it was accepted. */
 int64_t message_age(const struct message *m);
+/* It may have nothing to do: at the end of the turn it goes to rest, if that is so. */
+void message_tire(struct message *m);
 size_t message_count(const struct message *m, enum progress_state progress);
 char *text_copy(struct str s); /* NUL-terminated; NULL without memory */
 /* The address in its least-quoted form, in OUT, which is emptied first. */
@@ -268,13 +296,21 @@ void take_message(struct queue *q, struct ipc_channel *from, struct ipc_message 
 /* The oldest commit has waited long enough. */
 void take_overdue(struct queue *q);
 void take_peer_gone(struct queue *q, struct ipc_channel *peer);
+/* That file is no longer lent to that process. False: it was not. */
+bool take_lent_back(struct queue *q, uint64_t file, uint32_t instance);
 
 /* ---- attempt.c: from due to where it goes ---- */
 /* Look at it soon: recipients that are due are attempted, what failed for good is reported. */
 void message_ready(struct message *m);
 void attempts_pump(struct queue *q);
-/* Set its timer by what its recipients wait for. */
+/* Set its timer by what its recipients wait for; it may go to rest. */
 void message_wait(struct message *m);
+/* When somebody it waits for is due (queue_now()), -1: never. *TELLS (may be NULL): its sender is, about the delay. */
+int64_t message_due(const struct message *m, bool *tells);
+/* It was read back: what is due is attempted. */
+void message_started(struct message *m);
+/* It is awake, and its content is wanted. */
+void message_read_back(struct message *m);
 void attempt_route(struct queue *q, const struct ipc_route_answer *a);
 /* Ask lookup about those that wait, as far as it can be asked. */
 void attempts_route(struct queue *q);
@@ -300,6 +336,8 @@ void message_settle(struct message *m);
 void attempt_outcome(struct recipient *r, const struct outcome *o);
 void attempt_fails(struct recipient *r, enum ipc_result result, enum log_reason reason, const char *status,
                    struct str text);
+/* Milliseconds until its age ends it. */
+int64_t message_left(const struct message *m);
 /* As soon as nothing is under way. */
 void message_hold(struct message *m, enum log_reason reason, struct str text);
 
@@ -362,9 +400,24 @@ void select_settled(struct message *m);
 void show_message(struct queue *q, struct ipc_channel *from, const struct ipc_queue_show_ask *ask);
 void show_row(struct buf *rows, const struct message *m, const struct envelope *e, bool alone);
 const char *show_state(const struct message *m);
+/*
+ * What READ is of: the message if it is awake, else a view of it, which is put into *VIEW for the caller to free. E: its
+ * envelope; NULL: it cannot be read. NULL: there is none.
+ */
+const struct message *show_seen(struct queue *q, const struct spool_read *read, const struct envelope *e,
+                                struct message **view);
 /* The recipient a line about the message speaks of: the first that waits, else the first that failed. */
 const struct recipient *show_speaker(const struct message *m);
 void show_status(struct queue *q, struct buf *rows);
+
+/* ---- shape.c ---- */
+void shape_ask(struct queue *q, struct ipc_channel *from, const struct ipc_queue_shape_ask *ask);
+
+/* ---- explain.c ---- */
+void explain_ask(struct queue *q, struct ipc_channel *from, const struct ipc_queue_explain_ask *ask);
+/* The answer is to a question of an explanation, and was taken; false: it is about an attempt. */
+bool explain_route(struct queue *q, const struct ipc_route_answer *a);
+void explain_lookup_gone(struct queue *q);
 
 /* ---- record.c ---- */
 void record_address(struct log_record *r, enum log_field f, const struct envelope_recipient *er);

@@ -13,6 +13,7 @@
 #include "core/map.h"
 #include "core/wheel.h"
 #include "ipc/channel.h"
+#include "queue/rest.h"
 #include "route/plan.h"
 #include "smtp/client.h"
 
@@ -25,6 +26,7 @@ enum {
     SCHEDULE_CONNECTIONS_MAX = 4096, /* at once, all sites together */
     SCHEDULE_TRANSFERS_MAX = 16384,
     SCHEDULE_ASKING_MAX = 1024, /* plans asked for at once */
+    SCHEDULE_FRONT = 128,      /* messages of a sender at a site that stay awake, when there are too many */
     SCHEDULE_DEPTH = 3,        /* transfers given to a connection: the next envelope goes behind the content */
     SCHEDULE_OUTAGE_MSEC = 15000, /* between questions while DNS as a whole does not answer */
     SCHEDULE_FORGET_MSEC = 600000, /* a site without mail is forgotten after */
@@ -39,6 +41,7 @@ struct hop {
     uint32_t route;
     char *domain;
     struct list waiting;   /* entries, for the plan */
+    struct rest_line rest; /* messages at rest, for the plan */
     struct list unplanned; /* of the schedule's: could not ask yet */
     bool asked;
     bool retired; /* of a former configuration: goes with its last entry */
@@ -62,7 +65,10 @@ struct site {
     uint32_t generation;
     uint32_t route;
     size_t hops;           /* that lead to it */
-    struct list turns;     /* senders that wait, in turn */
+    struct list turns;     /* senders that wait, in turn: those with entries */
+    struct list sleepers;  /* those all of whose messages are at rest */
+    size_t n_entries;      /* in all turns */
+    size_t n_waking;       /* messages of all turns that are being read back */
     struct map senders;
     struct list reading;   /* entries whose content is on its way back */
     bool retired;          /* of a former configuration: goes with its last connection */
@@ -87,6 +93,9 @@ struct turn {
     struct site *site;
     char *key;
     struct list entries;
+    size_t n;              /* entries */
+    struct rest_line rest; /* messages at rest, behind them */
+    uint32_t waking;       /* of them, as the site counts them */
     long deficit; /* recipients it may still send before the next has its turn */
     bool served;  /* it is its turn, and it has had its share of this round */
 };
@@ -169,6 +178,15 @@ void schedule_remove(struct recipient *r);
 /* The content of M is there: what waited for it goes on. */
 void schedule_content(struct message *m);
 void hop_release(struct hop *hop);
+/*
+ * The line in which M may rest: all that it waits for is at one next hop, which has no room for it now, or others of its
+ * sender rest before it. NULL: none.
+ */
+struct rest_line *schedule_line(struct message *m);
+/* What waits in line at R's next hop is not tried now. */
+bool schedule_rests_deferred(const struct queue *q, const struct rest *r);
+/* The site that R waits for, or waited for last; NULL: not known in this run. */
+struct site *schedule_site_of(const struct queue *q, const struct rest *r);
 
 /* ---- entry.c ---- */
 struct entry *entry_new(struct message *m, struct hop *hop);
@@ -181,8 +199,27 @@ void entry_put(struct entry *entry, struct recipient *r, bool first);
 struct recipient *entry_take(struct entry *entry);
 void entry_park(struct entry *entry);
 void entry_unpark(struct entry *entry);
+/* M goes to rest: it is in no line any more. */
+void entries_leave(struct message *m);
 /* Each of its recipients has this outcome; the entry is no more. */
 void entry_outcome(struct entry *entry, const struct outcome *o);
+
+/* ---- turn.c: the lines of a site ---- */
+/* ENTRY waits there; FIRST: before the others of its sender. False without memory: it is where it was. */
+MUST_USE bool site_line(struct site *site, struct entry *entry, bool first);
+/* Its content is back: what it was read for comes first. */
+MUST_USE bool site_resume(struct site *site, struct entry *entry);
+void site_unline(struct entry *entry);
+/* All of ENTRY is leased: it is in no line. */
+void turn_leave(struct entry *entry);
+/* Whose turn it is, where at most MAX recipients go at once; NULL: nobody's. */
+struct entry *site_next(struct site *site, size_t max);
+/* What rests in LINE rests in the lines of its senders there. */
+void site_line_rests(struct site *site, struct rest_line *line);
+/* So many messages are awake in its lines, or soon will be, if it has as many. */
+void site_wake(struct site *site, size_t wanted);
+/* What rests in its lines is due now, and goes where its route says. */
+void site_rests_end(struct site *site);
 
 /* ---- site.c ---- */
 /* The site of that plan; NULL without memory. */
@@ -190,11 +227,6 @@ struct site *site_have(struct hop *hop, const struct route_plan *plan, struct st
 void site_release(struct site *site);
 /* What its route says of sending; what the top says once it is of a former configuration. */
 const struct config_sending *site_sending(const struct site *site);
-/* ENTRY waits there; FIRST: before the others of its sender. False without memory: it is where it was. */
-MUST_USE bool site_line(struct site *site, struct entry *entry, bool first);
-/* Its content is back: what it was read for comes first. */
-MUST_USE bool site_resume(struct site *site, struct entry *entry);
-void site_unline(struct entry *entry);
 void site_post(struct site *site);
 void sites_post(struct queue *q);
 void site_pump(struct site *site);

@@ -18,6 +18,7 @@ struct filter {
 /* A question that is being answered. */
 struct selecting {
     struct spool_read read;
+    struct want want;
     struct queue *queue;
     struct arena *arena; /* of the filter and the candidates; this stands in it, too */
     uint32_t instance;
@@ -91,7 +92,9 @@ static bool reason_matches(struct str wanted, const struct message *m)
 
 static bool site_matches(struct str wanted, const struct message *m)
 {
-    if (!wanted.n)
+    const struct site *rests_for = m->slot ? schedule_site_of(m->queue, m->slot) : NULL;
+
+    if (!wanted.n || (rests_for && str_eq_nocase(str_from_c(rests_for->name), wanted)))
         return true;
     LIST_FOR(node, &m->entries) {
         const struct site *site = CONTAINER_OF(node, struct entry, of_message)->site;
@@ -124,6 +127,44 @@ static bool message_matches(const struct filter *f, const struct message *m)
     return m->state != MESSAGE_TAKING && id_matches(f, m->id.n) && (!f->uid_plus || m->uid_plus == f->uid_plus) &&
            (!f->state.n || str_eq(f->state, str_from_c(show_state(m)))) && message_age(m) >= f->older_msec &&
            site_matches(f->site, m) && reason_matches(f->reason, m);
+}
+
+/* ---- of messages at rest: by their slots; what a slot does not say is read ---- */
+
+/* Whether an address with that hash, at the domain of that name (0: not known), may be what PATTERN says. */
+static bool may_match(const struct queue *q, struct str pattern, uint32_t hash, uint32_t domain)
+{
+    const char *at = pattern.n ? memrchr(pattern.p, '@', pattern.n) : NULL;
+    size_t n = at ? (size_t)(at - pattern.p) : 0;
+
+    if (!pattern.n || str_eq(pattern, STR("*")))
+        return true;
+    if (at)
+        return rest_hash(str_head(pattern, n), str_skip(pattern, n + 1)) == hash;
+    return !domain || address_matches(pattern, STR("?"), names_text(&q->rests.names, domain));
+}
+
+static bool rest_matches(const struct queue *q, const struct filter *f, const struct rest *r)
+{
+    const struct site *site = f->site.n ? schedule_site_of(q, r) : NULL;
+
+    if (!id_matches(f, r->id) || (f->state.n && !str_eq(f->state, str_from_c(rest_state(q, r)))))
+        return false;
+    if (!(r->flags & REST_KNOWN) || r->flags & REST_DAMAGED)
+        return true;
+    if ((f->uid_plus && r->uid_plus != f->uid_plus) || rest_age(q, r) < f->older_msec)
+        return false;
+    if (!str_eq(f->from, STR("<>")) && !may_match(q, f->from, r->from, 0))
+        return false;
+    if (!(r->flags & REST_SEVERAL) && !may_match(q, f->to, r->to, r->domain))
+        return false;
+    return !site || r->flags & REST_SEVERAL || str_eq_nocase(str_from_c(site->name), f->site) || r->attempts;
+}
+
+/* Is there more to ask of it than its slot says? */
+static bool must_read(const struct filter *f, const struct rest *r)
+{
+    return f->from.n || f->to.n || f->site.n || f->reason.n || !(r->flags & REST_KNOWN);
 }
 
 /* ---- what is done ---- */
@@ -235,6 +276,21 @@ static bool bounce(struct message *m)
     return true;
 }
 
+/* A site at rest sends its probe now. */
+static bool flush_rest(struct queue *q, struct rest *r)
+{
+    struct site *site = r->flags & REST_LINED ? schedule_site_of(q, r) : NULL;
+
+    if (r->flags & REST_HELD)
+        return false;
+    if (site && site->dead_until_msec > queue_now(q)) {
+        site->dead_until_msec = queue_now(q);
+        site_post(site);
+    }
+    rest_hasten(q, r);
+    return true;
+}
+
 static bool act(struct selecting *s, struct message *m)
 {
     switch (s->verb) {
@@ -285,13 +341,9 @@ void select_settled(struct message *m)
         finish(s);
 }
 
-static void take(struct selecting *s, struct message *m, const struct envelope *e)
+static void take(struct selecting *s, struct message *m)
 {
     s->count++;
-    if (!s->acts) {
-        show_row(&s->rows, m, e, false);
-        return;
-    }
     uint64_t id = m->id.n;
     if (s->dry || !act(s, m))
         return;
@@ -306,24 +358,66 @@ static void take(struct selecting *s, struct message *m, const struct envelope *
 
 static void walk(struct selecting *s);
 
+static void have(struct want *want, struct message *m)
+{
+    struct selecting *s = CONTAINER_OF(want, struct selecting, want);
+
+    if (m)
+        take(s, m);
+    walk(s);
+}
+
+/* It is what was asked for. True: it goes on when the message is awake. */
+static bool take_rest(struct selecting *s, uint64_t id)
+{
+    struct rest *r = rest_find(s->queue, (struct queue_id){ id });
+
+    if (r && !s->dry && s->verb != IPC_ACT_FLUSH) {
+        s->want.have = have;
+        message_want(s->queue, (struct queue_id){ id }, &s->want);
+        return true;
+    }
+    s->count += r != NULL;
+    s->done += r && !s->dry && flush_rest(s->queue, r);
+    return false;
+}
+
+static bool take_read(struct selecting *s, const struct message *m, const struct envelope *e)
+{
+    bool asks = s->filter.from.n || s->filter.to.n;
+    struct message *awake = m ? message_find(s->queue, m->id) : NULL;
+
+    if (!m || !message_matches(&s->filter, m) || (e ? !envelope_matches(&s->filter, e) : asks))
+        return false;
+    if (s->acts && !awake)
+        return take_rest(s, m->id.n);
+    if (s->acts) {
+        take(s, awake);
+        return false;
+    }
+    s->count++;
+    show_row(&s->rows, m, e, false);
+    return false;
+}
+
 static void on_read(struct spool_read *read)
 {
     struct selecting *s = CONTAINER_OF(read, struct selecting, read);
     struct queue *q = s->queue;
-    struct message *m = message_find(q, read->id);
     struct arena *a = arena_new(32 << 20);
     struct envelope e;
     struct err err = { 0 };
+    bool readable = a && read->status == SPOOL_READ_OK && envelope_decode(read->envelope, a, &e, &err);
+    struct message *view = NULL;
+    const struct message *m =
+        read->status == SPOOL_READ_GONE ? NULL : show_seen(q, read, readable ? &e : NULL, &view);
+    bool waits = take_read(s, m, readable ? &e : NULL);
 
-    if (m && a && message_matches(&s->filter, m) && read->status != SPOOL_READ_GONE) {
-        bool readable = read->status == SPOOL_READ_OK && envelope_decode(read->envelope, a, &e, &err);
-        bool asks = s->filter.from.n || s->filter.to.n;
-        if (readable ? envelope_matches(&s->filter, &e) : !asks)
-            take(s, m, readable ? &e : NULL);
-    }
+    message_free(view);
     arena_free(a);
     spool_read_done(q->spool, read);
-    walk(s);
+    if (!waits)
+        walk(s);
 }
 
 static bool has_room(const struct selecting *s)
@@ -338,15 +432,19 @@ static void walk(struct selecting *s)
     while (s->at < s->n_ids && has_room(s)) {
         s->last = s->ids[s->at++];
         struct message *m = message_find(s->queue, (struct queue_id){ s->last });
-        if (!m || !message_matches(&s->filter, m))
+        struct rest *r = m ? NULL : rest_find(s->queue, (struct queue_id){ s->last });
+        if (m ? !message_matches(&s->filter, m) : !r || !rest_matches(s->queue, &s->filter, r))
             continue;
-        if (!reads) {
-            take(s, m, NULL);
-            continue;
+        if (reads || (r && must_read(&s->filter, r))) {
+            s->read = (struct spool_read){ .done = on_read };
+            spool_read(s->queue->spool, (struct queue_id){ s->last },
+                       SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD, &s->read);
+            return;
         }
-        s->read = (struct spool_read){ .done = on_read };
-        spool_read(s->queue->spool, m->id, SPOOL_READ_ENVELOPE, &s->read);
-        return;
+        if (m)
+            take(s, m);
+        else if (take_rest(s, s->last))
+            return;
     }
     s->walked = true;
     if (!s->pending)
@@ -372,12 +470,16 @@ static bool candidates(struct selecting *s, uint64_t after)
 {
     struct queue *q = s->queue;
 
-    s->ids = ARENA_NEW_ARRAY(s->arena, q->n_messages + 1, uint64_t);
+    s->ids = ARENA_NEW_ARRAY(s->arena, q->n_messages + q->rests.n + 1, uint64_t);
     if (!s->ids)
         return false;
     for (size_t i = 0; i < q->index_room; i++)
         if (q->index[i] && q->index[i]->id.n > after && message_matches(&s->filter, q->index[i]))
             s->ids[s->n_ids++] = q->index[i]->id.n;
+    REST_FOR(r, &q->rests) {
+        if (r->id > after && rest_matches(q, &s->filter, r))
+            s->ids[s->n_ids++] = r->id;
+    }
     qsort(s->ids, s->n_ids, sizeof(*s->ids), by_number);
     return true;
 }
@@ -385,7 +487,7 @@ static bool candidates(struct selecting *s, uint64_t after)
 static struct selecting *selecting_new(struct queue *q, struct ipc_channel *from, uint64_t ticket, uint32_t limit,
                                        const struct filter *filter, struct str ids)
 {
-    struct arena *a = arena_new((q->n_messages + 64) * sizeof(uint64_t) * 2 + ids.n * 2 + TEXTS_MAX);
+    struct arena *a = arena_new((q->n_messages + q->rests.n + 64) * sizeof(uint64_t) * 2 + ids.n * 2 + TEXTS_MAX);
     struct selecting *s = a ? ARENA_NEW(a, struct selecting) : NULL;
 
     if (!s) {
@@ -455,7 +557,9 @@ void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queu
     s->acts = true;
     s->verb = ask->verb <= IPC_ACT_BOUNCE ? (enum ipc_act)ask->verb : IPC_ACT_FLUSH;
     s->dry = ask->dry || ask->verb > IPC_ACT_BOUNCE;
-    s->note = arena_str(s->arena, ask->note.n ? ask->note : ask->account);
+    /* As show.c takes it apart again. */
+    s->note = ask->note.n ? arena_printf(s->arena, "by %.*s: %.*s", STR_ARG(ask->account), STR_ARG(ask->note))
+                          : arena_printf(s->arena, "by %.*s", STR_ARG(ask->account));
     if (candidates(s, ask->after))
         walk(s);
     else

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/num.h"
+#include "queue/keep.h"
 #include "queue/queue.h"
 #include "spool/disk.h"
 
@@ -18,71 +19,13 @@ struct recovering {
     bool failed;
 };
 
-static void held_again(struct message *m, const struct spool_entry *entry)
-{
-    m->state = MESSAGE_HELD;
-    m->held = LOG_REASON_ADMIN;
-    m->hold_reason = text_copy(entry->hold_reason);
-}
-
-/* What cannot be read is set aside and named; its neighbours are delivered. */
-static void set_aside(struct message *m, const char *why)
-{
-    m->state = MESSAGE_HELD;
-    m->held = LOG_REASON_FAILED;
-    m->hold_reason = text_copy(str_from_c(why));
-    record_hold(m, LOG_REASON_FAILED, str_from_c(why));
-}
-
-static int64_t first_due(const struct message *m)
-{
-    int64_t due = -1;
-
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        const struct recipient *r = &m->recipients[i];
-        if (r->progress == PROGRESS_WAITING && (due < 0 || r->due_msec < due))
-            due = r->due_msec;
-    }
-    return due;
-}
-
-/* It waits for its time as before; what is due, or failed and was not told, is looked at. */
-static void waits_again(struct message *m)
-{
-    m->state = MESSAGE_LIVE;
-    if (first_due(m) > queue_now(m->queue) && !message_count(m, PROGRESS_FAILED))
-        message_wait(m);
-    else
-        message_ready(m);
-}
-
-static void on_entry(void *ctx, const struct spool_entry *entry)
+/* What it is, and when it is due, is looked at when the queue works already. */
+static void on_entry(void *ctx, struct queue_id id, bool held, bool damaged)
 {
     struct recovering *rec = ctx;
-    struct queue *q = rec->queue;
-    struct message *m = message_new(q, entry->id, entry->accepted_utc_msec);
-    struct arena *a = arena_new(32 << 20);
-    struct envelope e = { 0 };
-    struct err err = { 0 };
-    bool understood;
 
-    if (!m || !a || !message_insert(q, m)) {
-        rec->failed = true;
-        message_free(m);
-        arena_free(a);
-        return;
-    }
-    m->recovered = true;
-    m->version = entry->state_version;
-    understood = !entry->damaged && envelope_decode(entry->envelope, a, &e, &err) &&
-                 message_recipients(m, &e, entry->state, &err);
-    arena_free(a);
-    if (entry->held)
-        held_again(m, entry);
-    else if (!understood)
-        set_aside(m, entry->damaged ? "its octets on disk cannot be read" : err.text);
-    else
-        waits_again(m);
+    (void)damaged;
+    rec->failed = rec->failed || !rest_unknown(rec->queue, id, held);
 }
 
 static bool recover(struct queue *q, struct err *err)
@@ -91,9 +34,7 @@ static bool recover(struct queue *q, struct err *err)
     const struct spool_recovered *r = spool_recovered(q->spool);
     struct log_record record;
 
-    if (!spool_each(q->spool, on_entry, &rec, err))
-        return false;
-    if (rec.failed)
+    if (!spool_list(q->spool, on_entry, &rec) || rec.failed)
         return err_temp(err, "short of memory for what waits in the spool");
     q->unclean = r->frames > 0;
     if (r->text[0]) {
@@ -130,6 +71,7 @@ static void on_waker(struct io_waker *w)
     struct queue *q = CONTAINER_OF(w, struct queue, waker);
 
     spool_poll(q->spool);
+    check_poll(q);
     queue_look_at_spool(q);
     io_task_post(&q->pump);
 }
@@ -195,7 +137,9 @@ static struct queue *queue_new(struct worker *w)
     list_init(&q->ready);
     list_init(&q->unread);
     list_init(&q->unpinned);
+    list_init(&q->tired);
     list_init(&q->carriers);
+    list_init(&q->explainings);
     list_init(&q->unrouted);
     list_init(&q->takings);
     list_init(&q->reportings);
@@ -218,7 +162,7 @@ static bool start(struct worker *w, struct err *err)
         return err_temp(err, "no random numbers");
     q->next_lease = ((uint64_t)lot << 32) + 1;
     io_task_init(&q->pump, w->loop, on_pump);
-    return schedule_init(q, err) && io_waker_init(&q->waker, w->loop, on_waker, err) &&
+    return schedule_init(q, err) && rests_init(q, err) && io_waker_init(&q->waker, w->loop, on_waker, err) &&
            io_timer_init(&q->timer, w->loop, on_timer, err) && io_timer_init(&q->patience, w->loop, on_patience, err);
 }
 
@@ -277,7 +221,7 @@ static void ready(struct worker *w, struct ipc_ready *r)
 {
     const struct spool_recovered *rec = spool_recovered(queue_of(w)->spool);
 
-    r->queued = queue_of(w)->n_messages;
+    r->queued = queue_messages(queue_of(w));
     r->recovered = rec->messages;
     r->dropped = rec->dropped_records;
 }
@@ -326,7 +270,7 @@ static void forget_told(struct queue *q, uint32_t instance)
 
 struct recipient *queue_recipient(struct queue *q, uint64_t id, uint32_t number)
 {
-    struct message *m = message_find(q, (struct queue_id){ id });
+    struct message *m = message_have(q, (struct queue_id){ id });
 
     for (uint32_t i = 0; m && i < m->n_recipients; i++)
         if (m->recipients[i].number == number)
@@ -378,10 +322,15 @@ void queue_leases_of(struct queue *q, uint32_t instance, const char *text)
 void queue_died(struct queue *q, const struct ipc_died *died)
 {
     for (size_t i = 0; i + 8 <= died->ids.n; i += 8) {
-        struct message *m = message_find(q, (struct queue_id){ le64_get(died->ids.p + i) });
+        struct message *m = message_have(q, (struct queue_id){ le64_get(died->ids.p + i) });
         for (uint32_t k = 0; m && k < m->n_recipients; k++)
             if (m->recipients[k].progress == PROGRESS_WAITING)
                 m->recipients[k].deaths++;
+        if (!m)
+            continue;
+        /* Counted on disk: it may be at rest between two deaths. */
+        m->dirty = true;
+        message_settle(m);
     }
 }
 
@@ -393,7 +342,8 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
         return;
     switch (m->type) {
     case IPC_ROUTE_ANSWER:
-        attempt_route(q, &m->route_answer);
+        if (!explain_route(q, &m->route_answer))
+            attempt_route(q, &m->route_answer);
         break;
     case IPC_EXPAND_ANSWER:
         report_expanded(q, &m->expand_answer);
@@ -415,6 +365,24 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
         break;
     case IPC_QUEUE_SHOW_ASK:
         show_message(q, from, &m->queue_show_ask);
+        break;
+    case IPC_QUEUE_SHAPE_ASK:
+        shape_ask(q, from, &m->queue_shape_ask);
+        break;
+    case IPC_QUEUE_EXPLAIN_ASK:
+        explain_ask(q, from, &m->queue_explain_ask);
+        break;
+    case IPC_SPOOL_CHECK_ASK:
+        check_ask(q, from, &m->spool_check_ask);
+        break;
+    case IPC_SPOOL_IDS_ASK:
+        export_ids(q, from, &m->spool_ids_ask);
+        break;
+    case IPC_SPOOL_READ_ASK:
+        export_read(q, from, &m->spool_read_ask);
+        break;
+    case IPC_SPOOL_IMPORT_ASK:
+        import_message(q, from, &m->spool_import_ask);
         break;
     case IPC_KEPT_END:
         has_told(q, from);
@@ -462,11 +430,13 @@ static void peer_down(struct worker *w, struct ipc_channel *peer)
     switch (peer->peer) {
     case PROCESS_RECEIVE:
     case PROCESS_SUBMIT:
+    case PROCESS_CONTROL:
         take_peer_gone(q, peer);
         break;
     case PROCESS_LOOKUP:
         attempts_lookup_gone(q);
         reports_lookup_gone(q);
+        explain_lookup_gone(q);
         break;
     case PROCESS_RESOLVE:
         schedule_resolve_gone(q);
@@ -508,6 +478,7 @@ static void stop(struct worker *w, uint32_t msec)
 
     (void)msec;
     q->stopping = true;
+    check_stop(q);
     spool_close(q->spool);
     /* This turn is not over: what else comes in it finds no spool. */
     io_timer_stop(&q->timer);

@@ -12,11 +12,23 @@ static char *text_kept(char *former, struct str text)
     return text_copy(str_head(text, PROGRESS_TEXT_MAX));
 }
 
+static int64_t age_limit(const struct recipient *r)
+{
+    const struct config *config = r->message->queue->worker->config;
+
+    return (int64_t)(r->message->report ? config->expire_bounces.msec : attempt_sending(r)->expire.msec);
+}
+
+int64_t message_left(const struct message *m)
+{
+    const struct recipient *r = show_speaker(m);
+
+    return r ? age_limit(r) - message_age(m) : INT64_MAX / 2;
+}
+
 static bool has_expired(const struct recipient *r)
 {
     const struct message *m = r->message;
-    const struct config *config = m->queue->worker->config;
-    uint64_t limit = m->report ? config->expire_bounces.msec : attempt_sending(r)->expire.msec;
 
     /*
      * From disk, a first failure in this run ends nothing: a clock that leapt while we were away would bounce all
@@ -24,7 +36,7 @@ static bool has_expired(const struct recipient *r)
      */
     if (m->recovered && !m->tried)
         return false;
-    return message_age(m) >= (int64_t)limit;
+    return message_age(m) >= age_limit(r);
 }
 
 /* When it is tried again: by the schedule, and the last time at its deadline. */
@@ -33,8 +45,7 @@ static void set_next(struct recipient *r)
     struct message *m = r->message;
     const struct config_sending *s = attempt_sending(r);
     int64_t wait = route_retry_wait(s->retry.items, s->retry.n, r->attempts, m->id.n * 31 + r->attempts);
-    uint64_t limit = m->report ? m->queue->worker->config->expire_bounces.msec : s->expire.msec;
-    int64_t left = (int64_t)limit - message_age(m);
+    int64_t left = age_limit(r) - message_age(m);
 
     if (left > 0 && wait > left)
         wait = left;
@@ -201,8 +212,11 @@ static bool put_progress(struct message *m)
             .text = str_from_c(r->text),
             .host = str_from_c(r->host),
             .peer = str_from_c(r->peer),
+            .site = str_from_c(r->site),
+            .reason = r->reason ? str_from_c(log_reason_text(r->reason)) : STR_NONE,
+            .released = m->released,
         };
-        if ((r->attempts || r->deaths || r->warned || r->progress != PROGRESS_WAITING) &&
+        if ((r->attempts || r->deaths || r->warned || m->released || r->progress != PROGRESS_WAITING) &&
             !progress_encode(&m->state_octets, &p, 1))
             return false;
     }

@@ -31,6 +31,8 @@ static bool is_in_line(const struct message *m)
 
 const char *show_state(const struct message *m)
 {
+    if (m->slot)
+        return rest_state(m->queue, m->slot);
     if (m->state == MESSAGE_HELD)
         return "held";
     if (is_under_way(m) || m->state == MESSAGE_ENDING)
@@ -57,8 +59,8 @@ static const char *recipient_state_name(const struct message *m, const struct re
         return "held";
     if (r->state == RECIPIENT_LEASED)
         return "sending";
-    if (r->state == RECIPIENT_IDLE && r->due_msec > queue_now(m->queue))
-        return "deferred";
+    if (m->slot || (r->state == RECIPIENT_IDLE && r->due_msec > queue_now(m->queue)))
+        return m->slot ? rest_state(m->queue, m->slot) : "deferred";
     return r->entry && r->entry->parked ? "deferred" : "ready";
 }
 
@@ -73,11 +75,22 @@ const struct recipient *show_speaker(const struct message *m)
     return m->n_recipients ? &m->recipients[0] : NULL;
 }
 
+/* The site in whose line it is. */
+static const struct site *waited_for(const struct recipient *r)
+{
+    const struct rest *slot = r->message->slot;
+
+    if (slot)
+        return slot->flags & REST_LINED && r->progress == PROGRESS_WAITING ? schedule_site_of(r->message->queue, slot)
+                                                                          : NULL;
+    return r->entry ? r->entry->site : NULL;
+}
+
 /* When one that waits is tried next: its own time, or the end of its site's rest. */
 static int64_t next_of(const struct recipient *r)
 {
     const struct queue *q = r->message->queue;
-    const struct site *site = r->entry ? r->entry->site : NULL;
+    const struct site *site = waited_for(r);
 
     if (r->progress != PROGRESS_WAITING)
         return 0;
@@ -101,7 +114,7 @@ static int64_t next_of_message(const struct message *m)
 /* Its last outcome; or, never tried, why its site is not tried. */
 static void add_last(struct log_record *row, const struct recipient *r)
 {
-    const struct site *site = r->entry ? r->entry->site : NULL;
+    const struct site *site = waited_for(r);
 
     if (r->attempts)
         log_number(row, LOG_ATTEMPT, r->attempts);
@@ -121,6 +134,8 @@ static void add_last(struct log_record *row, const struct recipient *r)
 
 static const struct site *site_of(const struct message *m)
 {
+    if (m->slot)
+        return m->slot->flags & REST_LINED ? schedule_site_of(m->queue, m->slot) : NULL;
     if (list_empty(&m->entries))
         return NULL;
     return CONTAINER_OF(m->entries.next, struct entry, of_message)->site;
@@ -149,6 +164,20 @@ static void add_envelope(struct log_record *row, const struct message *m, const 
     log_text(row, LOG_EHLO, e->client_name);
 }
 
+/* "by root: see ticket 4411": who holds it, and why. What is none of an administrator's is all of it why. */
+static void add_hold(struct log_record *row, struct str reason)
+{
+    struct str rest = str_skip(reason, 3);
+
+    if (!str_starts(reason, STR("by "))) {
+        log_text(row, LOG_NOTE, reason);
+        return;
+    }
+    log_text(row, LOG_BY, str_cut(&rest, ':'));
+    if (str_trim(rest).n)
+        log_text(row, LOG_NOTE, str_trim(rest));
+}
+
 void show_row(struct buf *rows, const struct message *m, const struct envelope *e, bool alone)
 {
     size_t sending = 0;
@@ -173,7 +202,7 @@ void show_row(struct buf *rows, const struct message *m, const struct envelope *
     if (m->state != MESSAGE_HELD && next_of_message(m))
         log_time(&row, LOG_NEXT, next_of_message(m));
     if (m->hold_reason)
-        log_text_c(&row, LOG_NOTE, m->hold_reason);
+        add_hold(&row, str_from_c(m->hold_reason));
     if (e)
         add_envelope(&row, m, e, alone);
     else
@@ -190,8 +219,8 @@ static void add_recipients(struct showing *s, const struct message *m, const str
         log_begin(&row, LOG_EVENT_ROW_RECIPIENT, LOG_LEVEL_INFO, 0);
         log_number(&row, LOG_NUMBER, r->number);
         log_text_c(&row, LOG_STATE, recipient_state_name(m, r));
-        if (r->entry && r->entry->site)
-            log_text_c(&row, LOG_SITE, r->entry->site->name);
+        if (waited_for(r))
+            log_text_c(&row, LOG_SITE, waited_for(r)->name);
         if (m->state != MESSAGE_HELD && next_of(r))
             log_time(&row, LOG_NEXT, next_of(r));
         if (r->last_msec)
@@ -238,23 +267,45 @@ static void finish(struct showing *s)
     free(s);
 }
 
+const struct message *show_seen(struct queue *q, const struct spool_read *read, const struct envelope *e,
+                                struct message **view)
+{
+    const struct message *awake = message_find(q, read->id);
+    const struct rest *r = awake ? NULL : rest_find(q, read->id);
+    struct err err = { 0 };
+
+    *view = NULL;
+    if (!r)
+        return awake;
+    *view = e ? message_view(q, r, read, e, &err) : NULL;
+    if (!*view && (*view = message_new(q, read->id, read->accepted_utc_msec))) {
+        (*view)->slot = r;
+        (*view)->state = MESSAGE_HELD;
+        (*view)->held = LOG_REASON_FAILED;
+    }
+    return *view;
+}
+
 static void on_read(struct spool_read *read)
 {
     struct showing *s = CONTAINER_OF(read, struct showing, read);
     struct queue *q = s->queue;
-    struct message *m = message_find(q, read->id);
     struct arena *a = arena_new(32 << 20);
     struct envelope e;
     struct err err = { 0 };
+    bool readable = a && read->status == SPOOL_READ_OK && envelope_decode(read->envelope, a, &e, &err);
+    struct message *view = NULL;
+    const struct message *m = show_seen(q, read, readable ? &e : NULL, &view);
 
-    if (m && a && m->state != MESSAGE_TAKING && read->status != SPOOL_READ_GONE) {
-        bool readable = read->status == SPOOL_READ_OK && envelope_decode(read->envelope, a, &e, &err);
+    if (m && m->state != MESSAGE_TAKING && read->status != SPOOL_READ_GONE &&
+        (!s->uid_plus || m->uid_plus == s->uid_plus)) {
         show_row(&s->rows, m, readable ? &e : NULL, true);
         if (readable)
             add_recipients(s, m, &e);
         if (readable && s->content)
             add_content(s, read);
     }
+    message_free(view);
     arena_free(a);
     spool_read_done(q->spool, read);
     finish(s);
@@ -262,7 +313,6 @@ static void on_read(struct spool_read *read)
 
 void show_message(struct queue *q, struct ipc_channel *from, const struct ipc_queue_show_ask *ask)
 {
-    struct message *m = message_find(q, (struct queue_id){ ask->id });
     struct showing *s = calloc(1, sizeof(*s));
 
     if (!s)
@@ -271,15 +321,13 @@ void show_message(struct queue *q, struct ipc_channel *from, const struct ipc_qu
         .queue = q,
         .instance = from->instance,
         .ticket = ask->ticket,
+        .uid_plus = ask->uid_plus,
         .content = ask->content,
         .rows = BUF_INIT(ROWS_MAX),
     };
-    if (!m || m->state == MESSAGE_TAKING || (ask->uid_plus && m->uid_plus != ask->uid_plus)) {
-        finish(s);
-        return;
-    }
     s->read.done = on_read;
-    spool_read(q->spool, m->id, SPOOL_READ_ENVELOPE | (s->content ? SPOOL_READ_CONTENT : 0U), &s->read);
+    spool_read(q->spool, (struct queue_id){ ask->id },
+               SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD | (s->content ? SPOOL_READ_CONTENT : 0U), &s->read);
 }
 
 void show_status(struct queue *q, struct buf *rows)

@@ -12,7 +12,7 @@
 
 #include "queue/queue.h"
 
-enum { KEY_MAX = 16 << 10, QUANTUM = 8, PAUSE_MSEC = 1000, SMTP_PORT = 25 };
+enum { KEY_MAX = 16 << 10, PAUSE_MSEC = 1000, SMTP_PORT = 25 };
 
 const struct config_sending *site_sending(const struct site *site)
 {
@@ -48,7 +48,8 @@ static void site_free(struct site *site)
 
 static bool is_unused(const struct site *site)
 {
-    return !site->hops && !site->n_connections && list_empty(&site->turns) && list_empty(&site->reading);
+    return !site->hops && !site->n_connections && list_empty(&site->turns) && list_empty(&site->sleepers) &&
+           list_empty(&site->reading);
 }
 
 /* The end of its rest, or of the time for which an unused one is remembered. */
@@ -106,6 +107,7 @@ static struct site *site_new(struct hop *hop, const struct route_plan *plan, str
     };
     list_init(&site->pumped);
     list_init(&site->turns);
+    list_init(&site->sleepers);
     list_init(&site->reading);
     list_init(&site->connections);
     wheel_node_init(&site->wake, on_wake);
@@ -156,116 +158,6 @@ void site_release(struct site *site)
 {
     site->hops--;
     forget_later(site);
-}
-
-/* ---- the line ---- */
-
-static void turn_free(struct turn *t)
-{
-    map_remove(&t->site->senders, &t->node);
-    list_remove(&t->of_site);
-    free(t->key);
-    free(t);
-}
-
-static struct turn *turn_new(struct site *site, struct str key)
-{
-    struct turn *t = calloc(1, sizeof(*t));
-
-    if (!t)
-        return NULL;
-    *t = (struct turn){ .site = site, .key = text_copy(key) };
-    list_init(&t->of_site);
-    list_init(&t->entries);
-    if (!t->key || !map_insert(&site->senders, &t->node, str_from_c(t->key))) {
-        free(t->key);
-        free(t);
-        return NULL;
-    }
-    list_append(&site->turns, &t->of_site);
-    return t;
-}
-
-/* Who sends: the domain of the reverse-path; without one the client (DESIGN 6: fair). */
-static struct str sender_of(const struct message *m)
-{
-    const struct envelope *e = message_has_content(m) ? &m->content->envelope : NULL;
-    const char *at = e && e->sender.n ? memrchr(e->sender.p, '@', e->sender.n) : NULL;
-
-    if (at)
-        return str_skip(e->sender, (size_t)(at - e->sender.p) + 1);
-    return e ? e->client : STR_NONE;
-}
-
-bool site_line(struct site *site, struct entry *entry, bool first)
-{
-    struct str key = sender_of(entry->message);
-    struct map_node *node = map_find(&site->senders, key);
-    struct turn *t = node ? CONTAINER_OF(node, struct turn, node) : turn_new(site, key);
-
-    if (!t)
-        return false;
-    entry->turn = t;
-    entry->site = site;
-    list_remove(&entry->node);
-    if (first)
-        list_prepend(&t->entries, &entry->node);
-    else
-        list_append(&t->entries, &entry->node);
-    site->waiting += entry->n;
-    site_post(site);
-    return true;
-}
-
-bool site_resume(struct site *site, struct entry *entry)
-{
-    if (!site_line(site, entry, true))
-        return false;
-    struct turn *t = entry->turn;
-    if (t->deficit < (long)entry->n)
-        t->deficit = (long)entry->n;
-    list_remove(&t->of_site);
-    list_prepend(&site->turns, &t->of_site);
-    return true;
-}
-
-void site_unline(struct entry *entry)
-{
-    struct turn *t = entry->turn;
-
-    list_remove(&entry->node);
-    entry_unpark(entry);
-    if (!t && entry->site)
-        site_post(entry->site); /* it was being read back: another one may be */
-    if (!t)
-        return;
-    entry->site->waiting -= entry->n;
-    entry->turn = NULL;
-    if (list_empty(&t->entries))
-        turn_free(t);
-}
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Deficit round robin: who has used up what it may send in this round lets the next one go. */
-static struct entry *next_entry(struct site *site, size_t max)
-{
-    while (!list_empty(&site->turns)) {
-        struct turn *t = CONTAINER_OF(site->turns.next, struct turn, of_site);
-        struct entry *e = CONTAINER_OF(t->entries.next, struct entry, node);
-        if (!t->served)
-            t->deficit += QUANTUM;
-        t->served = true;
-        if (t->deficit >= (long)least(e->n, max))
-            return e;
-        t->served = false;
-        list_remove(&t->of_site);
-        list_append(&site->turns, &t->of_site);
-    }
-    return NULL;
 }
 
 /* ---- sending ---- */
@@ -364,13 +256,18 @@ static void read_back(struct entry *e)
 }
 
 /* No more is read back than its connections could take soon: it would only be dropped again. */
+static size_t enough(const struct site *site)
+{
+    return ((size_t)site->window + 1) * SCHEDULE_DEPTH;
+}
+
 static bool reads_enough(const struct site *site)
 {
-    size_t n = 0, enough = ((size_t)site->window + 1) * SCHEDULE_DEPTH;
+    size_t n = 0;
 
-    for (const struct list *node = site->reading.next; node != &site->reading && n < enough; node = node->next)
+    for (const struct list *node = site->reading.next; node != &site->reading && n < enough(site); node = node->next)
         n++;
-    return n == enough;
+    return n == enough(site);
 }
 
 static bool lease_next(struct site *site, struct entry *e, size_t max)
@@ -382,16 +279,14 @@ static bool lease_next(struct site *site, struct entry *e, size_t max)
     if (!n)
         return false;
     t->deficit -= (long)n;
-    list_remove(&e->node);
     if (e->n) {
         /* What is left lets the others of its sender go first. */
+        list_remove(&e->node);
         list_append(&t->entries, &e->node);
         return true;
     }
-    e->turn = NULL;
+    turn_leave(e);
     entry_free(e);
-    if (list_empty(&t->entries))
-        turn_free(t);
     return true;
 }
 
@@ -411,7 +306,9 @@ void site_pump(struct site *site)
         park(site);
         return;
     }
-    while ((e = next_entry(site, max ? max : 1))) {
+    /* A probe goes alone. */
+    site_wake(site, site->dead_until_msec ? 1 : enough(site));
+    while ((e = site_next(site, max ? max : 1))) {
         if (!message_has_content(e->message) && reads_enough(site))
             break;
         if (!message_has_content(e->message))
@@ -420,7 +317,8 @@ void site_pump(struct site *site)
             break;
     }
     /* Others have all connections that can be: nothing of its own would call it again. */
-    if (!site->n_connections && !list_empty(&site->turns) && !wheel_is_set(&site->wake))
+    if (!site->n_connections && (!list_empty(&site->turns) || !list_empty(&site->sleepers)) &&
+        !wheel_is_set(&site->wake))
         queue_wait(q, &site->wake, queue_now(q) + QUEUE_MOMENT_MSEC);
     forget_later(site);
 }
@@ -450,6 +348,7 @@ void site_retire(struct site *site)
         list_append(&one, &e->node);
         retire_entries(&one);
     }
+    site_rests_end(site);
     retire_entries(&site->reading);
     for (struct list *node = site->connections.next, *next; node != &site->connections; node = next) {
         struct connection *c = CONTAINER_OF(node, struct connection, node);

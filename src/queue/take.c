@@ -29,7 +29,7 @@ static struct ipc_channel *queue_intake(struct queue *q, uint32_t instance)
 
 /* ---- files ---- */
 
-static bool lent_forget(struct queue *q, uint64_t file, uint32_t instance)
+bool take_lent_back(struct queue *q, uint64_t file, uint32_t instance)
 {
     for (size_t i = 0; i < q->n_lent; i++) {
         if (q->lent[i].file != file || q->lent[i].instance != instance)
@@ -152,7 +152,8 @@ static struct message *message_of(struct queue *q, const struct ipc_commit_ask *
 {
     struct message *m;
 
-    if (ask->token.n != SPOOL_TOKEN_OCTETS || !ask->id || message_find(q, (struct queue_id){ ask->id })) {
+    if (ask->token.n != SPOOL_TOKEN_OCTETS || !ask->id || message_find(q, (struct queue_id){ ask->id }) ||
+        rest_find(q, (struct queue_id){ ask->id })) {
         err_perm(err, "a commit that cannot be");
         return NULL;
     }
@@ -215,7 +216,7 @@ static void on_commit_ask(struct queue *q, struct ipc_channel *from, const struc
     struct err err = { 0 };
     struct taking *t = NULL;
     struct message *m = NULL;
-    bool lent = !ask->file || lent_forget(q, ask->file, from->instance);
+    bool lent = !ask->file || take_lent_back(q, ask->file, from->instance);
 
     expect(q, from, ask->expected);
     if (lent && !q->stopping && q->commit_memory < QUEUE_COMMITS_MAX)
@@ -288,7 +289,7 @@ void take_message(struct queue *q, struct ipc_channel *from, struct ipc_message 
         on_file_ask(q, from, &m->file_ask);
         break;
     case IPC_FILE_RETURN:
-        if (lent_forget(q, m->file_return.file, from->instance))
+        if (take_lent_back(q, m->file_return.file, from->instance))
             spool_file_return(q->spool, m->file_return.file);
         break;
     case IPC_COMMIT_ASK:

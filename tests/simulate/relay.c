@@ -957,6 +957,27 @@ static void look_at_lines(void)
     }
 }
 
+/* A message is awake or at rest, never both; and what rests is held, or something wakes it (INV-14). */
+static void look_at_rests(void)
+{
+    const struct queue *q = queue();
+    size_t n = 0, in_lines = 0, knowing = 0;
+
+    REST_FOR(r, &q->rests) {
+        n++;
+        in_lines += r->line != 0;
+        if (message_find(queue(), (struct queue_id){ r->id }))
+            wrong("a message is awake and at rest");
+        knowing += !(r->flags & (REST_KNOWN | REST_HELD | REST_WAKING)) && !r->line;
+        if (r->flags & REST_KNOWN && !(r->flags & (REST_HELD | REST_WAKING)) && !r->line)
+            wrong("a message rests, and nothing wakes it: flags %x", r->flags);
+    }
+    if (n != q->rests.n)
+        wrong("%zu messages rest, and %zu are counted", n, q->rests.n);
+    if (knowing > q->rests.n_knowing)
+        wrong("%zu messages are not known, and %zu are being read for that", knowing, q->rests.n_knowing);
+}
+
 static void step(void)
 {
     uint64_t what = below(1000);
@@ -988,8 +1009,10 @@ static void step(void)
     else
         power_goes();
     sim_loop_turn(sim.loop);
-    if (one_in(50) && !sim.wrong[0])
-        look_at_lines();
+    if (!one_in(50) || sim.wrong[0])
+        return;
+    look_at_lines();
+    look_at_rests();
 }
 
 static void compare(void)
@@ -1010,13 +1033,18 @@ static void compare(void)
 
 static bool is_quiet(void)
 {
-    return queue()->n_messages == 0;
+    return queue_messages(queue()) == 0;
 }
 
 static void describe_rest(void)
 {
     const struct queue *q = queue();
 
+    REST_FOR(r, &q->rests) {
+        wrong("%zu messages never leave, such as %zu at rest: flags %x, in line %d, due in %lld", queue_messages(q),
+              given_by_id(r->id) ? (size_t)(given_by_id(r->id) - sim.given) : 9999, r->flags, r->line != 0,
+              (long long)(rest_due(q, r) - queue_now(q)));
+    }
     for (size_t i = 0; i < q->index_room; i++) {
         const struct message *m = q->index[i];
         if (!m)

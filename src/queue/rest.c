@@ -1,0 +1,572 @@
+/* queue/rest.c -- the slots of messages at rest: by id, in lines, in buckets of those due together. */
+#include "queue/rest.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "queue/queue.h"
+
+enum { HEADS_FIRST = 1024, NEAR_MSEC = 60 * 1000, FAR_MSEC = 3600 * 1000, LOOK_MSEC = 300 * 1000, LOOK_SLOTS = 1 << 16 };
+
+_Static_assert(sizeof(struct rest) == 64, "what a million of them take is counted on");
+
+/* Those due in the same moment. */
+struct bucket {
+    struct map_node node;
+    struct rest_line line;
+    struct wheel_node wake;
+    struct queue *queue;
+    uint32_t due; /* the key */
+};
+
+/* ---- slots ---- */
+
+struct rest *rest_at(const struct rests *rests, uint32_t number)
+{
+    return number ? &rests->chunks[(number - 1) / REST_CHUNK][(number - 1) % REST_CHUNK] : NULL;
+}
+
+static bool chunk_new(struct rests *rests)
+{
+    struct rest **chunks = realloc(rests->chunks, (rests->n_chunks + 1) * sizeof(struct rest *));
+
+    if (!chunks)
+        return false;
+    rests->chunks = chunks;
+    chunks[rests->n_chunks] = calloc(REST_CHUNK, sizeof(struct rest));
+    if (!chunks[rests->n_chunks])
+        return false;
+    rests->n_chunks++;
+    return true;
+}
+
+/* 0: no memory. */
+static uint32_t slot_new(struct rests *rests)
+{
+    uint32_t number = rests->empty;
+
+    if (number) {
+        rests->empty = rest_at(rests, number)->chain;
+    } else {
+        if (rests->used == rests->n_chunks * REST_CHUNK && !chunk_new(rests))
+            return 0;
+        number = ++rests->used;
+    }
+    *rest_at(rests, number) = (struct rest){ .next = number, .prev = number, .flags = REST_IN_USE };
+    return number;
+}
+
+static void slot_free(struct rests *rests, uint32_t number)
+{
+    *rest_at(rests, number) = (struct rest){ .chain = rests->empty };
+    rests->empty = number;
+}
+
+static uint32_t number_of(const struct queue *q, const struct rest *r)
+{
+    return q->rests.chunks ? rest_at(&q->rests, r->prev)->next : 0;
+}
+
+/* ---- by id ---- */
+
+static uint32_t *head_of(struct rests *rests, uint64_t id)
+{
+    return &rests->heads[(id * 0x9e3779b97f4a7c15ULL >> 32) & (rests->n_heads - 1)];
+}
+
+static void chain_in(struct rests *rests, uint32_t number)
+{
+    struct rest *r = rest_at(rests, number);
+    uint32_t *head = head_of(rests, r->id);
+
+    r->chain = *head;
+    *head = number;
+}
+
+static bool grow_heads(struct rests *rests)
+{
+    size_t n = rests->n_heads ? rests->n_heads * 2 : HEADS_FIRST;
+    uint32_t *heads = calloc(n, sizeof(*heads));
+
+    if (!heads)
+        return false;
+    free(rests->heads);
+    rests->heads = heads;
+    rests->n_heads = n;
+    REST_FOR(r, rests) {
+        chain_in(rests, rest_i_);
+    }
+    return true;
+}
+
+static void chain_out(struct rests *rests, uint32_t number)
+{
+    uint32_t *link = head_of(rests, rest_at(rests, number)->id);
+
+    while (*link != number)
+        link = &rest_at(rests, *link)->chain;
+    *link = rest_at(rests, number)->chain;
+}
+
+struct rest *rest_find(const struct queue *q, struct queue_id id)
+{
+    const struct rests *rests = &q->rests;
+    size_t at = (id.n * 0x9e3779b97f4a7c15ULL >> 32) & (rests->n_heads - 1);
+
+    for (uint32_t i = rests->n_heads ? rests->heads[at] : 0; i; i = rest_at(rests, i)->chain)
+        if (rest_at(rests, i)->id == id.n)
+            return rest_at(rests, i);
+    return NULL;
+}
+
+/* ---- lines ---- */
+
+/* The head's id is the place of its line. */
+static struct rest_line *line_of(const struct rest *head)
+{
+    return (struct rest_line *)(uintptr_t)head->id;
+}
+
+static bool line_begin(struct rests *rests, struct rest_line *line)
+{
+    if (line->head)
+        return true;
+    line->head = slot_new(rests);
+    if (!line->head)
+        return false;
+    struct rest *head = rest_at(rests, line->head);
+    head->flags |= REST_HEAD;
+    head->id = (uintptr_t)line;
+    return true;
+}
+
+void rest_line_done(struct queue *q, struct rest_line *line)
+{
+    BUG_ON(line->n);
+    if (line->head)
+        slot_free(&q->rests, line->head);
+    line->head = 0;
+}
+
+void rest_alone(struct queue *q, struct rest *r)
+{
+    struct rests *rests = &q->rests;
+    uint32_t number = number_of(q, r);
+
+    if (!r->line)
+        return;
+    struct rest_line *line = line_of(rest_at(rests, r->line));
+    rest_at(rests, r->prev)->next = r->next;
+    rest_at(rests, r->next)->prev = r->prev;
+    r->next = r->prev = number;
+    r->line = 0;
+    r->flags &= (uint16_t)~REST_LINED;
+    line->n--;
+    if (r->flags & REST_WAKING)
+        line->waking--;
+    if (line->left)
+        line->left(q, line);
+}
+
+/* The line has its head. */
+static void line_in(struct queue *q, struct rest_line *line, struct rest *r)
+{
+    struct rests *rests = &q->rests;
+    uint32_t number = number_of(q, r);
+
+    rest_alone(q, r);
+    struct rest *head = rest_at(rests, line->head);
+    r->line = line->head;
+    r->next = line->head;
+    r->prev = head->prev;
+    rest_at(rests, head->prev)->next = number;
+    head->prev = number;
+    line->n++;
+    if (r->flags & REST_WAKING)
+        line->waking++;
+}
+
+bool rest_line_add(struct queue *q, struct rest_line *line, struct rest *r)
+{
+    if (!line_begin(&q->rests, line))
+        return false;
+    line_in(q, line, r);
+    return true;
+}
+
+struct rest *rest_line_first(const struct queue *q, const struct rest_line *line)
+{
+    return line->n ? rest_at(&q->rests, rest_at(&q->rests, line->head)->next) : NULL;
+}
+
+uint32_t rest_line_wake(struct queue *q, struct rest_line *line, uint32_t wanted)
+{
+    uint32_t begun = 0, next;
+
+    if (!line->n)
+        return 0;
+    for (uint32_t i = rest_at(&q->rests, line->head)->next; i != line->head && line->waking < wanted; i = next) {
+        struct rest *r = rest_at(&q->rests, i);
+        next = r->next;
+        if (r->flags & REST_WAKING)
+            continue;
+        if (!rest_wake(q, r)) {
+            q->rests.starved = true;
+            break;
+        }
+        begun++;
+    }
+    return begun;
+}
+
+void rest_line_hasten(struct queue *q, struct rest_line *from)
+{
+    /* The last one that leaves may end the line. */
+    for (uint32_t n = from->n; n > 0; n--) {
+        struct rest *r = rest_line_first(q, from);
+        if (r->flags & REST_WAKING)
+            rest_alone(q, r);
+        else
+            rest_hasten(q, r);
+    }
+}
+
+/* ---- times ---- */
+
+int64_t rest_due(const struct queue *q, const struct rest *r)
+{
+    return q->rests.began_msec + (int64_t)r->due * REST_TICK_MSEC;
+}
+
+int64_t rest_age(const struct queue *q, const struct rest *r)
+{
+    return queue_now(q) - q->rests.began_msec - (int64_t)r->born * 1000;
+}
+
+/* The later, the less does a moment count: fewer buckets. Never 0. */
+static uint32_t tick_of(const struct queue *q, int64_t due_msec)
+{
+    int64_t left = due_msec - queue_now(q), since = due_msec - q->rests.began_msec;
+    int64_t grain = left < NEAR_MSEC ? 1 : left < FAR_MSEC ? 10 : 40;
+    int64_t tick = (since + REST_TICK_MSEC - 1) / REST_TICK_MSEC;
+
+    tick = (tick + grain - 1) / grain * grain;
+    return tick < 1 ? 1 : tick > UINT32_MAX ? UINT32_MAX : (uint32_t)tick;
+}
+
+static void on_bucket(struct wheel_node *node)
+{
+    struct bucket *b = CONTAINER_OF(node, struct bucket, wake);
+    struct queue *q = b->queue;
+
+    io_task_post(&q->pump);
+    /* The bucket ends with the last one that leaves it. */
+    for (uint32_t n = b->line.n; n > 0; n--)
+        line_in(q, &q->rests.waking, rest_line_first(q, &b->line));
+}
+
+static void on_bucket_left(struct queue *q, struct rest_line *line)
+{
+    struct bucket *b = CONTAINER_OF(line, struct bucket, line);
+
+    if (line->n)
+        return;
+    wheel_unset(&q->wheel, &b->wake);
+    map_remove(&q->rests.buckets, &b->node);
+    rest_line_done(q, line);
+    free(b);
+}
+
+static struct bucket *bucket_have(struct queue *q, uint32_t due)
+{
+    struct str key = str_of((const char *)&due, sizeof(due));
+    struct map_node *node = map_find(&q->rests.buckets, key);
+    struct bucket *b;
+
+    if (node)
+        return CONTAINER_OF(node, struct bucket, node);
+    b = calloc(1, sizeof(*b));
+    if (!b)
+        return NULL;
+    *b = (struct bucket){ .queue = q, .due = due, .line.left = on_bucket_left };
+    wheel_node_init(&b->wake, on_bucket);
+    if (!map_insert(&q->rests.buckets, &b->node, str_of((const char *)&b->due, sizeof(b->due)))) {
+        free(b);
+        return NULL;
+    }
+    queue_wait(q, &b->wake, q->rests.began_msec + (int64_t)due * REST_TICK_MSEC);
+    return b;
+}
+
+bool rest_wait(struct queue *q, struct rest *r, int64_t due_msec)
+{
+    r->due = tick_of(q, due_msec);
+    struct bucket *b = bucket_have(q, r->due);
+
+    return b && rest_line_add(q, &b->line, r);
+}
+
+void rest_hasten(struct queue *q, struct rest *r)
+{
+    if (r->flags & (REST_HELD | REST_WAKING))
+        return;
+    line_in(q, &q->rests.waking, r);
+    r->flags |= REST_NOW;
+    r->due = tick_of(q, queue_now(q));
+    io_task_post(&q->pump);
+}
+
+/* Those in line have no timer: now and then it is looked who of them has waited so long that somebody is to be told. */
+static void look_again(struct queue *q)
+{
+    if (!wheel_is_set(&q->rests.look))
+        queue_wait(q, &q->rests.look, queue_now(q) + (q->rests.looked ? REST_TICK_MSEC : LOOK_MSEC));
+}
+
+static void on_look(struct wheel_node *node)
+{
+    struct queue *q = CONTAINER_OF(node, struct queue, rests.look);
+    struct rests *rests = &q->rests;
+    uint32_t now = tick_of(q, queue_now(q)), end = rests->looked + LOOK_SLOTS;
+
+    while (rests->looked < rests->used && rests->looked < end) {
+        struct rest *r = rest_at(rests, ++rests->looked);
+        if (r->flags & REST_LINED && !(r->flags & REST_WAKING) && r->due && r->due <= now && !rest_wake(q, r))
+            break;
+    }
+    if (rests->looked >= rests->used)
+        rests->looked = 0;
+    if (rests->n)
+        look_again(q);
+}
+
+/* ---- messages ---- */
+
+uint32_t rest_hash(struct str local, struct str domain)
+{
+    uint64_t h = 0xcbf29ce484222325ULL;
+
+    for (size_t part = 0; part < 2; part++) {
+        struct str s = part ? domain : local;
+        for (size_t i = 0; i < s.n; i++)
+            h = (h ^ (unsigned char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + 'a' - 'A' : s.p[i])) * 0x100000001b3ULL;
+        h = (h ^ '@') * 0x100000001b3ULL;
+    }
+    return (uint32_t)(h ^ h >> 32);
+}
+
+/* The facts of M, but where it waits; the time at which it is looked at again, -1: never. */
+static int64_t fill(struct rest *r, const struct message *m)
+{
+    struct names *names = &m->queue->rests.names;
+    const struct recipient *speaker = show_speaker(m);
+    size_t waiting = message_count(m, PROGRESS_WAITING);
+    bool tells = false;
+    int64_t due = m->state == MESSAGE_HELD ? -1 : message_due(m, &tells);
+    int64_t born = queue_now(m->queue) - m->queue->rests.began_msec - message_age(m);
+
+    r->id = m->id.n;
+    r->born = (int32_t)(born / 1000);
+    r->recipients = waiting > UINT16_MAX ? UINT16_MAX : (uint16_t)waiting;
+    r->uid_plus = m->uid_plus;
+    r->from = m->from;
+    r->who = m->who;
+    names_share(names, r->who);
+    if (speaker) {
+        r->to = speaker->to;
+        r->domain = speaker->to_domain;
+        r->hop = speaker->hop;
+        names_share(names, r->domain);
+        names_share(names, r->hop);
+        r->reason = (uint8_t)speaker->reason;
+        r->attempts = speaker->attempts > UINT8_MAX ? UINT8_MAX : (uint8_t)speaker->attempts;
+    }
+    r->flags |= (uint16_t)(REST_KNOWN | (waiting > 1 ? REST_SEVERAL : 0) | (m->recovered ? REST_RECOVERED : 0) |
+                           (m->tried ? REST_TRIED : 0) | (m->released ? REST_RELEASED : 0) |
+                           (m->report ? REST_REPORT : 0) | (m->n_recipients ? 0 : REST_DAMAGED) |
+                           (tells ? REST_TELLS : 0));
+    if (m->state == MESSAGE_HELD) {
+        r->flags |= REST_HELD;
+        r->reason = (uint8_t)m->held;
+    }
+    return due;
+}
+
+static void forget_names(struct queue *q, struct rest *r)
+{
+    names_drop(&q->rests.names, r->who);
+    names_drop(&q->rests.names, r->domain);
+    names_drop(&q->rests.names, r->hop);
+    r->who = r->domain = r->hop = 0;
+}
+
+/* When its sender is told, or it has waited for too long. */
+static uint32_t told_tick(const struct message *m)
+{
+    const struct queue *q = m->queue;
+    int64_t told = report_due(m), over = queue_now(q) + message_left(m);
+
+    if (told >= 0 && told < over)
+        over = told;
+    return tick_of(q, over);
+}
+
+static bool place(struct queue *q, struct rest *r, const struct message *m, struct rest_line *line)
+{
+    int64_t due = fill(r, m);
+
+    if (!line)
+        return due < 0 || rest_wait(q, r, due);
+    r->due = told_tick(m);
+    look_again(q);
+    if (!rest_line_add(q, line, r))
+        return false;
+    r->flags |= REST_LINED;
+    return true;
+}
+
+static void in_use(struct queue *q, uint32_t number)
+{
+    struct rests *rests = &q->rests;
+
+    chain_in(rests, number);
+    rests->n++;
+    rests->n_held += (rest_at(rests, number)->flags & REST_HELD) != 0;
+}
+
+bool message_rest(struct message *m, struct rest_line *line)
+{
+    struct queue *q = m->queue;
+    struct rests *rests = &q->rests;
+    uint32_t number;
+
+    if (rests->n >= rests->n_heads && !grow_heads(rests))
+        return false;
+    number = slot_new(rests);
+    if (!number)
+        return false;
+    struct rest *r = rest_at(rests, number);
+    if (!place(q, r, m, line)) {
+        forget_names(q, r);
+        slot_free(rests, number);
+        return false;
+    }
+    in_use(q, number);
+    entries_leave(m);
+    message_remove(q, m);
+    message_free(m);
+    return true;
+}
+
+void rest_free(struct queue *q, struct rest *r)
+{
+    struct rests *rests = &q->rests;
+    uint32_t number = number_of(q, r);
+
+    rest_alone(q, r);
+    chain_out(rests, number);
+    rests->n--;
+    rests->n_held -= (r->flags & REST_HELD) != 0;
+    forget_names(q, r);
+    slot_free(rests, number);
+}
+
+bool rest_unknown(struct queue *q, struct queue_id id, bool held)
+{
+    struct rests *rests = &q->rests;
+    uint32_t number;
+
+    if (rests->n >= rests->n_heads && !grow_heads(rests))
+        return false;
+    number = slot_new(rests);
+    if (!number)
+        return false;
+    struct rest *r = rest_at(rests, number);
+    r->id = id.n;
+    r->flags |= (uint16_t)(REST_RECOVERED | (held ? REST_HELD : 0));
+    r->reason = held ? LOG_REASON_ADMIN : LOG_REASON_NONE;
+    in_use(q, number);
+    line_in(q, &rests->unknown, r);
+    return true;
+}
+
+bool rest_know(struct queue *q, struct rest *r, const struct message *m)
+{
+    int64_t due = fill(r, m);
+
+    if (due < 0)
+        rest_alone(q, r);
+    return due < 0 || rest_wait(q, r, due);
+}
+
+void rest_aside(struct queue *q, struct rest *r)
+{
+    if (!(r->flags & REST_HELD))
+        q->rests.n_held++;
+    r->flags |= REST_KNOWN | REST_HELD | REST_DAMAGED;
+    r->reason = LOG_REASON_FAILED;
+    rest_alone(q, r);
+}
+
+void rest_waking(struct queue *q, struct rest *r, bool waking)
+{
+    struct rest_line *line = r->line ? line_of(rest_at(&q->rests, r->line)) : NULL;
+
+    if (waking == !!(r->flags & REST_WAKING))
+        return;
+    r->flags ^= REST_WAKING;
+    if (line)
+        line->waking += waking ? 1U : -1U;
+}
+
+/* ---- who goes to rest ---- */
+
+static bool is_settled(const struct recipient *r)
+{
+    return r->progress != PROGRESS_FAILED && !r->held && !r->writing && (!r->lease || r->state == RECIPIENT_LEASED);
+}
+
+/* All that is known of it is on disk, and nobody holds on to it. */
+static bool may_rest(const struct message *m)
+{
+    if ((m->state != MESSAGE_LIVE && m->state != MESSAGE_HELD) || m->writing || m->dirty || m->reporting || m->acting ||
+        m->digest || m->bouncing || m->removing || m->releasing || m->pins || m->report_msec > queue_now(m->queue))
+        return false;
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        if (!is_settled(&m->recipients[i]))
+            return false;
+    return true;
+}
+
+void messages_rest(struct queue *q)
+{
+    for (struct list *node; (node = list_take(&q->tired));) {
+        struct message *m = CONTAINER_OF(node, struct message, tired);
+        struct rest_line *line = NULL;
+        if (!may_rest(m))
+            continue;
+        if (!list_empty(&m->entries) && !(line = schedule_line(m)))
+            continue;
+        /* Without memory it stays awake. */
+        if ((line || !m->active) && !message_rest(m, line))
+            return;
+    }
+}
+
+bool rests_init(struct queue *q, struct err *err)
+{
+    uint64_t lot = 0;
+
+    if (getrandom(&lot, sizeof(lot), 0) != (ssize_t)sizeof(lot))
+        return err_temp(err, "no random numbers");
+    q->rests.names.map.seed = lot;
+    q->rests.buckets.seed = lot;
+    q->rests.began_msec = queue_now(q);
+    list_init(&q->rests.wants);
+    list_init(&q->rests.reading);
+    wheel_node_init(&q->rests.look, on_look);
+    if (!line_begin(&q->rests, &q->rests.waking) || !line_begin(&q->rests, &q->rests.unknown))
+        return err_temp(err, "out of memory");
+    return true;
+}
