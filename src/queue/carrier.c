@@ -5,6 +5,8 @@
 #include "core/num.h"
 #include "queue/queue.h"
 
+enum { CARRIER_FRONT = 256, CROWD_MEMORY = QUEUE_MEMORY_MAX / 2 };
+
 static struct ipc_channel *deliver_peer(struct queue *q, uint32_t instance)
 {
     return queue_peer(q, PROCESS_DELIVER, instance);
@@ -63,6 +65,23 @@ static bool lease(struct ipc_channel *to, struct recipient *r)
     return true;
 }
 
+static void wake_rests(struct queue *q, struct carrier *c)
+{
+    uint32_t awake = 0;
+
+    for (struct list *node = c->waiting.next; c->rest.n && node != &c->waiting && awake < CARRIER_FRONT; node = node->next)
+        awake++;
+    if (c->rest.n && awake < CARRIER_FRONT)
+        (void)rest_line_wake(q, &c->rest, CARRIER_FRONT - awake);
+}
+
+void carriers_wake(struct queue *q)
+{
+    LIST_FOR(node, &q->carriers) {
+        wake_rests(q, CONTAINER_OF(node, struct carrier, node));
+    }
+}
+
 static void lease_waiting(struct queue *q, struct carrier *c)
 {
     struct ipc_channel *to = c->instance ? deliver_peer(q, c->instance) : NULL;
@@ -72,6 +91,7 @@ static void lease_waiting(struct queue *q, struct carrier *c)
     while (!list_empty(&c->waiting))
         if (!lease(to, CONTAINER_OF(c->waiting.next, struct recipient, node)))
             return;
+    wake_rests(q, c);
     if (!c->suspect && !list_empty(&c->suspects)) {
         struct recipient *r = CONTAINER_OF(c->suspects.next, struct recipient, node);
         if (lease(to, r))
@@ -98,6 +118,7 @@ void carrier_lease_over(struct recipient *r)
 static void carrier_free(struct carrier *c)
 {
     list_remove(&c->node);
+    rest_line_done(c->queue, &c->rest);
     free(c->user);
     free(c);
 }
@@ -127,6 +148,11 @@ static struct carrier *carrier_find(struct queue *q, const struct recipient *r)
     return NULL;
 }
 
+static bool is_crowded(const struct queue *q)
+{
+    return q->content_memory > CROWD_MEMORY || q->n_messages > QUEUE_AWAKE_MAX;
+}
+
 static struct carrier *carrier_new(struct queue *q, const struct recipient *r)
 {
     struct carrier *c = calloc(1, sizeof(*c));
@@ -134,6 +160,7 @@ static struct carrier *carrier_new(struct queue *q, const struct recipient *r)
     if (!c)
         return NULL;
     *c = (struct carrier){
+        .queue = q,
         .generation = q->worker->generation,
         .route = r->route,
         .domain_index = r->domain_index,
@@ -175,6 +202,20 @@ void carrier_add(struct recipient *r)
     list_remove(&r->node);
     list_append(r->deaths ? &c->suspects : &c->waiting, &r->node);
     lease_waiting(q, c);
+    if (r->state == RECIPIENT_CARRIER && (c->rest.n || is_crowded(q)))
+        message_tire(r->message);
+}
+
+struct rest_line *carrier_line(struct message *m)
+{
+    const struct recipient *r = show_speaker(m);
+    struct carrier *c;
+
+    if (m->lined || !r || r->state != RECIPIENT_CARRIER || r->deaths || m->active != 1 || m->pins != 1 ||
+        message_count(m, PROGRESS_WAITING) != 1)
+        return NULL;
+    c = carrier_find(m->queue, r);
+    return c && (c->rest.n || is_crowded(m->queue)) ? &c->rest : NULL;
 }
 
 /* Ends C; those that waited there go to REST. */
@@ -185,6 +226,7 @@ static void carrier_end(struct carrier *c, struct list *rest)
     list_init(rest);
     while ((node = list_take(&c->waiting)) || (node = list_take(&c->suspects)))
         list_append(rest, node);
+    rest_line_hasten(c->queue, &c->rest);
     carrier_free(c);
 }
 

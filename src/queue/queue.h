@@ -153,6 +153,7 @@ struct message {
 /* A deliver process, or one that is being asked for. */
 struct carrier {
     struct list node;
+    struct queue *queue;
     uint32_t generation;
     uint32_t route;
     uint32_t domain_index;
@@ -161,6 +162,7 @@ struct carrier {
     uint32_t instance; /* 0: asked for */
     uint64_t ticket;
     struct list waiting;  /* recipients */
+    struct rest_line rest; /* messages behind them, when there are too many */
     struct list suspects; /* those in hand when a process died: one at a time, so that a second death has one cause */
     struct recipient *suspect; /* the one that is leased */
 };
@@ -367,6 +369,10 @@ void carrier_add(struct recipient *r);
 void carrier_answer(struct queue *q, const struct ipc_deliver_answer *a);
 void carrier_message(struct queue *q, struct ipc_channel *from, struct ipc_message *m);
 void carrier_peer_gone(struct queue *q, struct ipc_channel *peer);
+/* The line in which M may rest: all that it waits for is one deliver process, and there are too many. NULL: none. */
+struct rest_line *carrier_line(struct message *m);
+/* As many as a process can soon take are read back. */
+void carriers_wake(struct queue *q);
 void carrier_credit(struct queue *q, struct ipc_channel *peer);
 /* That recipient's lease is over: the next suspect may go. */
 void carrier_lease_over(struct recipient *r);

@@ -454,6 +454,9 @@ bool message_rest(struct message *m, struct rest_line *line)
     }
     in_use(q, number);
     entries_leave(m);
+    for (uint32_t i = 0; line && i < m->n_recipients; i++)
+        if (m->recipients[i].state == RECIPIENT_CARRIER)
+            queue_withdraw(&m->recipients[i]);
     message_remove(q, m);
     message_free(m);
     return true;
@@ -531,7 +534,7 @@ static bool is_settled(const struct recipient *r)
 static bool may_rest(const struct message *m)
 {
     if ((m->state != MESSAGE_LIVE && m->state != MESSAGE_HELD) || m->writing || m->dirty || m->reporting || m->acting ||
-        m->digest || m->bouncing || m->removing || m->releasing || m->pins || m->report_msec > queue_now(m->queue))
+        m->digest || m->bouncing || m->removing || m->releasing || m->report_msec > queue_now(m->queue))
         return false;
     for (uint32_t i = 0; i < m->n_recipients; i++)
         if (!is_settled(&m->recipients[i]))
@@ -539,17 +542,22 @@ static bool may_rest(const struct message *m)
     return true;
 }
 
+/* The line in which it waits, where it may rest there; NULL: it is in none, or stays awake. */
+static struct rest_line *line_for(struct message *m)
+{
+    if (list_empty(&m->entries))
+        return m->active ? carrier_line(m) : NULL;
+    return m->pins ? NULL : schedule_line(m);
+}
+
 void messages_rest(struct queue *q)
 {
     for (struct list *node; (node = list_take(&q->tired));) {
         struct message *m = CONTAINER_OF(node, struct message, tired);
-        struct rest_line *line = NULL;
-        if (!may_rest(m))
-            continue;
-        if (!list_empty(&m->entries) && !(line = schedule_line(m)))
-            continue;
+        struct rest_line *line = may_rest(m) ? line_for(m) : NULL;
+        bool idle = !m->active && !m->pins && list_empty(&m->entries);
         /* Without memory it stays awake. */
-        if ((line || !m->active) && !message_rest(m, line))
+        if (line ? !message_rest(m, line) : idle && may_rest(m) && !message_rest(m, NULL))
             return;
     }
 }

@@ -23,8 +23,9 @@ static void turn_free(struct turn *t)
 /* As many of its messages at rest are being read back as its line says. */
 static void count_waking(struct turn *t)
 {
-    t->site->n_waking += t->rest.waking - t->waking;
+    t->site->n_waking -= t->waking;
     t->waking = t->rest.waking;
+    t->site->n_waking += t->waking;
 }
 
 static void on_rest_left(struct queue *q, struct rest_line *line)

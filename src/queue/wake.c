@@ -381,6 +381,7 @@ void rests_pump(struct queue *q)
     if (q->rests.starved && q->n_reading < QUEUE_READING_MAX / 2 && list_empty(&q->unrouted)) {
         q->rests.starved = false;
         sites_post(q);
+        carriers_wake(q);
     }
 }
 
