@@ -186,6 +186,8 @@ void session_ask(struct session *s, enum question q)
 {
     s->question = q;
     s->serial++;
+    if (q == QUESTION_FILE)
+        s->file_until_msec = io_now_msec(s->receive->worker->loop) + RECEIVE_FILE_WAIT_MSEC;
     session_deadline(s, (int64_t)s->listener->config->session.timeout_lookup.msec);
     try_send(s);
 }
@@ -446,6 +448,32 @@ static void on_ids(struct receive *r, const struct ipc_ids_answer *a)
     }
 }
 
+/*
+ * The queue keeps some ready, and makes more when they are taken: many large messages at once wait a moment, instead of
+ * 451. A spool that is full says so, and nothing is gained by waiting for that.
+ */
+static bool file_waits(struct session *s, enum ipc_storage status)
+{
+    struct receive *r = s->receive;
+
+    if (status != IPC_STORAGE_FAILED || r->stopping || io_now_msec(r->worker->loop) >= s->file_until_msec)
+        return false;
+    s->question_sent = false;
+    s->serial++;
+    if (!io_timer_pending(&r->file_again))
+        io_timer_start(&r->file_again, RECEIVE_FILE_AGAIN_MSEC);
+    return true;
+}
+
+void questions_file_again(struct receive *r)
+{
+    for (uint32_t i = 0; i < r->n_slots; i++) {
+        struct session *s = r->sessions[i];
+        if (s && !s->finished && s->question == QUESTION_FILE && !s->question_sent)
+            try_send(s);
+    }
+}
+
 static void on_file(struct receive *r, struct ipc_message *m)
 {
     struct session *s = session_by_ticket(r, m->file_answer.ticket, QUESTION_FILE);
@@ -457,6 +485,8 @@ static void on_file(struct receive *r, struct ipc_message *m)
             ipc_send_file_return(queue, &(struct ipc_file_return){ .file = m->file_answer.file });
         return;
     }
+    if (file_waits(s, (enum ipc_storage)m->file_answer.status))
+        return;
     question_done(s);
     int fd = m->fd;
     m->fd = -1;

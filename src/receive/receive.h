@@ -17,6 +17,8 @@ enum {
     RECEIVE_LISTENERS_MAX = 256,
     RECEIVE_LOTS = 256, /* what one getrandom() gives without fail (getrandom(2)) */
     RECEIVE_ACCEPT_REST_MSEC = 100,
+    RECEIVE_FILE_AGAIN_MSEC = 10,  /* none was ready: it is asked for again */
+    RECEIVE_FILE_WAIT_MSEC = 5000, /* so long at most */
 };
 
 struct receive;
@@ -59,6 +61,7 @@ struct receive {
     struct list drops;            /* submit: files of the drop folder in hand */
     uint32_t last_drop;           /* number of the last */
     struct io_timer accept_again; /* descriptors ran short: listeners rest a moment */
+    struct io_timer file_again;   /* own files did: sessions wait for one */
     bool retiring; /* takes no new clients */
     bool stopping; /* and tells those it has */
     /* sums for status */

@@ -110,6 +110,11 @@ static void on_client(struct io_watch *w, unsigned what)
     }
 }
 
+static void on_file_again(struct io_timer *t)
+{
+    questions_file_again(CONTAINER_OF(t, struct receive, file_again));
+}
+
 /* ---- listeners ---- */
 
 static bool asks_mail(const struct config_session *session)
@@ -230,7 +235,8 @@ static bool start(struct worker *w, struct err *err)
         return err_temp(err, "out of memory");
     if (getrandom(&r->session_next, sizeof(r->session_next), 0) != (ssize_t)sizeof(r->session_next))
         return err_sys(err, errno, "getrandom");
-    return io_timer_init(&r->accept_again, w->loop, on_accept_again, err);
+    return io_timer_init(&r->accept_again, w->loop, on_accept_again, err) &&
+           io_timer_init(&r->file_again, w->loop, on_file_again, err);
 }
 
 static void message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)

@@ -101,6 +101,7 @@ struct session {
     bool counts_in_content;
     enum question question;
     bool question_sent;
+    int64_t file_until_msec; /* loop time: a file is not waited for any longer */
     uint32_t lookup_instance; /* the lookup that counts us as connected; 0: none */
     bool blocked;    /* the client takes no more now; out waits for it */
     bool closing;    /* close when out is taken */
@@ -152,6 +153,8 @@ void questions_send(struct receive *r, enum process_kind peer);
 /* That peer is gone: its questions are open again. */
 void questions_lost(struct receive *r, enum process_kind peer);
 void questions_peer_up(struct receive *r, struct ipc_channel *c);
+/* Files are asked for again. */
+void questions_file_again(struct receive *r);
 void question_message(struct receive *r, struct ipc_message *m);
 
 /* ---- `users ask` (verify.c) ---- */

@@ -423,6 +423,7 @@ static inline void play_close(void)
         peer_dies(&play.send);
     io_timer_done(&play.turn);
     io_timer_done(&play.receive->accept_again);
+    io_timer_done(&play.receive->file_again);
     io_loop_free(play.worker.loop);
     close(play.listener[1]);
     buf_done(&play.receive->out);

@@ -185,6 +185,49 @@ static void a_file_for_a_session_that_is_gone_is_given_back(void **state)
     play_close();
 }
 
+static void no_file(void)
+{
+    assert_true(ipc_send_file_answer(
+        play.queue, &(struct ipc_file_answer){ .ticket = asked(IPC_FILE_ASK)->ticket, .status = IPC_STORAGE_FAILED },
+        -1));
+    go_on();
+}
+
+static void where_no_file_is_ready_it_is_asked_for_again(void **state)
+{
+    int fd = memfd_create("own", MFD_CLOEXEC);
+
+    (void)state;
+    play_open();
+    struct client *c = in_data();
+    say_much(c);
+    no_file();
+    assert_int_equal(c->n, 0);
+    questions_file_again(play.receive);
+    go_on();
+    assert_int_equal(asked_of(IPC_FILE_ASK), 2);
+    lend(fd, 13);
+    say(c, ".\r\n");
+    assert_int_equal(asked(IPC_COMMIT_ASK)->file, 13);
+    stored(IPC_STORED);
+    hear(c, "250 2.0.0");
+    close(fd);
+    play_close();
+}
+
+static void no_file_for_long_is_451_at_the_end_of_the_content(void **state)
+{
+    (void)state;
+    play_open();
+    struct client *c = in_data();
+    say_much(c);
+    c->session->file_until_msec = 0;
+    no_file();
+    say(c, ".\r\n");
+    hear(c, "451");
+    play_close();
+}
+
 static void no_file_within_its_time_is_451_at_the_end_of_the_content(void **state)
 {
     (void)state;
@@ -574,6 +617,8 @@ int main(void)
         cmocka_unit_test(large_content_goes_to_the_lent_file),
         cmocka_unit_test(a_client_that_leaves_gives_its_file_back),
         cmocka_unit_test(a_file_for_a_session_that_is_gone_is_given_back),
+        cmocka_unit_test(where_no_file_is_ready_it_is_asked_for_again),
+        cmocka_unit_test(no_file_for_long_is_451_at_the_end_of_the_content),
         cmocka_unit_test(no_file_within_its_time_is_451_at_the_end_of_the_content),
         cmocka_unit_test(no_file_within_its_time_before_354_leaves_the_transaction),
         cmocka_unit_test(a_commit_of_a_dead_queue_is_asked_by_its_token),
