@@ -28,6 +28,7 @@ uint64_t record_meta_octets(const struct record *record)
 {
     switch (record->kind) {
     case SPOOL_KIND_MESSAGE:
+    case SPOOL_KIND_COPY:
         return SPOOL_MESSAGE_META + (uint64_t)record->text.n;
     case SPOOL_KIND_OUTCOME:
         return SPOOL_OUTCOME_META + (uint64_t)record->text.n;
@@ -41,7 +42,7 @@ uint64_t record_octets(const struct record *record)
     return SPOOL_ROW + record_meta_octets(record) + record->head.n + record->body.n;
 }
 
-static bool add(struct spool_batch *batch, const struct record *record)
+bool batch_add(struct spool_batch *batch, const struct record *record)
 {
     if (batch->count == batch->room) {
         uint32_t room = batch->room ? batch->room * 2 : 2;
@@ -62,7 +63,7 @@ static bool add(struct spool_batch *batch, const struct record *record)
 
 bool spool_batch_message(struct spool_batch *batch, const struct spool_message *message)
 {
-    return add(batch, &(struct record){
+    return batch_add(batch, &(struct record){
                           .kind = SPOOL_KIND_MESSAGE,
                           .id = message->id,
                           .text = message->envelope,
@@ -77,33 +78,33 @@ bool spool_batch_message(struct spool_batch *batch, const struct spool_message *
 
 bool spool_batch_outcome(struct spool_batch *batch, struct queue_id id, uint32_t version, struct str state)
 {
-    return add(batch,
-               &(struct record){ .kind = SPOOL_KIND_OUTCOME, .id = id, .version = version, .text = state });
+    return batch_add(
+        batch, &(struct record){ .kind = SPOOL_KIND_OUTCOME, .id = id, .version = version, .text = state });
 }
 
 bool spool_batch_hold(struct spool_batch *batch, struct queue_id id, struct str reason)
 {
-    return add(batch, &(struct record){ .kind = SPOOL_KIND_HOLD, .id = id, .text = reason });
+    return batch_add(batch, &(struct record){ .kind = SPOOL_KIND_HOLD, .id = id, .text = reason });
 }
 
 bool spool_batch_release(struct spool_batch *batch, struct queue_id id, struct str reason)
 {
-    return add(batch, &(struct record){ .kind = SPOOL_KIND_RELEASE, .id = id, .text = reason });
+    return batch_add(batch, &(struct record){ .kind = SPOOL_KIND_RELEASE, .id = id, .text = reason });
 }
 
 bool spool_batch_edit(struct spool_batch *batch, struct queue_id id, struct str envelope)
 {
-    return add(batch, &(struct record){ .kind = SPOOL_KIND_EDIT, .id = id, .text = envelope });
+    return batch_add(batch, &(struct record){ .kind = SPOOL_KIND_EDIT, .id = id, .text = envelope });
 }
 
 bool spool_batch_gone(struct spool_batch *batch, struct queue_id id)
 {
-    return add(batch, &(struct record){ .kind = SPOOL_KIND_GONE, .id = id });
+    return batch_add(batch, &(struct record){ .kind = SPOOL_KIND_GONE, .id = id });
 }
 
 bool spool_batch_void(struct spool_batch *batch, struct queue_id id)
 {
-    return add(batch, &(struct record){ .kind = SPOOL_KIND_VOID, .id = id });
+    return batch_add(batch, &(struct record){ .kind = SPOOL_KIND_VOID, .id = id });
 }
 
 /* ---- the way through ---- */

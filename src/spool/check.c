@@ -163,7 +163,8 @@ static struct str text_at(struct spool_check *c, const struct lease *lease, enum
 
     if (!lease->at[place] || !lease->segment[place] ||
         !reader_record(&c->reader, spool_position_of(lease->at[place]), lease->life[place], &found) ||
-        found.row.kind != kinds[place] || found.row.id.n != lease->row.id)
+        (found.row.kind != kinds[place] && !(place == AT_MESSAGE && found.row.kind == SPOOL_KIND_COPY)) ||
+        found.row.id.n != lease->row.id)
         return STR_NONE;
     text = found.meta;
     if (place == AT_MESSAGE && !spool_message_meta_get(found.meta, found.row.content_octets, &meta, &text))
@@ -229,7 +230,7 @@ static bool record_is_good(struct spool_check *c, const struct lease *lease, str
         f->error = c->reader.e;
         return false;
     }
-    return found->row.kind == SPOOL_KIND_MESSAGE && found->row.id.n == lease->row.id &&
+    return spool_kind_is_message(found->row.kind) && found->row.id.n == lease->row.id &&
            spool_message_meta_get(found->meta, found->row.content_octets, meta, &envelope);
 }
 

@@ -38,7 +38,7 @@ enum { SPOOL_CHECK_INVARIANTS = 16 };
 struct spool_check_figures {
     uint32_t segments, segments_done;
     uint64_t frames;
-    uint64_t records[SPOOL_KIND_VOID + 1]; /* good ones, by kind */
+    uint64_t records[SPOOL_KINDS]; /* good ones, by kind */
     uint64_t messages, messages_done;      /* live when it began */
     uint64_t contents, contents_good;      /* of them, those that did not end meanwhile */
     uint64_t files;                        /* own files read */

@@ -69,7 +69,7 @@ static void take_segments(struct spool *spool, struct moment *m)
             s->dead_by = m->head.number;
         m->segments[m->head.segments++] = (struct spool_segment_row){
             .number = s->number,
-            .flags = s->damaged ? SPOOL_SEGMENT_DAMAGED : 0,
+            .flags = (s->damaged ? SPOOL_SEGMENT_DAMAGED : 0U) | (s->dead_by ? SPOOL_SEGMENT_DEAD : 0U),
             .life = s->life,
             .counts = s->counts,
             .blocks = s->blocks,
@@ -150,6 +150,26 @@ static void put_rare(struct sink *sink, struct spool_checkpoint_head *head)
     }
 }
 
+/*
+ * The file is made longer than it needs to be, while there is space: a full disk must not keep a checkpoint
+ * from being written that gives segments free. A quarter is what comes to the table until the next one at
+ * most.
+ */
+static void put_margin(struct sink *sink)
+{
+    struct spool *spool = sink->spool;
+    uint64_t want = sink->at + sink->at / 4 + spool->options.segment_octets / 16, length = 0;
+
+    if (spool->disk->ops->length(spool->disk, sink->fd, &length) || length >= sink->at + sink->at / 8)
+        return;
+    memset(sink->piece, 0, PIECE_OCTETS);
+    for (uint64_t at = length > sink->at ? length : sink->at; at < want; at += PIECE_OCTETS) {
+        size_t n = want - at < PIECE_OCTETS ? (size_t)(want - at) : PIECE_OCTETS;
+        if (spool_disk_put(spool->disk, sink->fd, sink->piece, n, at))
+            return; /* this one is written; the next may have to wait */
+    }
+}
+
 static int put_all(struct sink *sink, struct moment *m)
 {
     struct spool *spool = sink->spool;
@@ -166,6 +186,7 @@ static int put_all(struct sink *sink, struct moment *m)
     sink->summer = NULL;
     if (sink->e)
         return sink->e;
+    put_margin(sink);
     spool_checkpoint_head_put(&spool->secret, &m->head, head);
     int e = spool_disk_put(spool->disk, sink->fd, head, sizeof(head), 0);
     return e ? e : spool->disk->ops->sync(spool->disk, sink->fd);
@@ -217,6 +238,7 @@ static void reclaim(struct spool *spool)
         bool small = (uint64_t)s->blocks * SPOOL_BLOCK < spool->options.segment_octets;
         s->state = small ? SEGMENT_RAW : SEGMENT_FREE;
         s->dead_by = 0;
+        s->kept = false;
     }
     pthread_cond_signal(&spool->commit_cond);
 }
@@ -236,8 +258,8 @@ int checkpoint_write(struct spool *spool)
         pthread_mutex_lock(&spool->lock);
         spool->checkpoint_number = m.head.number;
         spool->checkpoint_slot = !slot;
-        spool->checkpoint_octets = SPOOL_BLOCK + m.head.entries * SPOOL_ENTRY_ROW +
-                                   (uint64_t)m.head.rare * SPOOL_RARE_ROW;
+        spool->checkpoint_octets =
+            SPOOL_BLOCK + m.head.entries * SPOOL_ENTRY_ROW + (uint64_t)m.head.rare * SPOOL_RARE_ROW;
         spool->written_since -= since;
         spool->figures.checkpoints++;
         reclaim(spool);

@@ -23,6 +23,8 @@ bool commit_is_due(const struct spool *spool, int64_t now, int64_t *until_usec)
         return true;
     if (spool->latched)
         *until_usec = spool->retry_usec;
+    else if (!spool->queued)
+        *until_usec = spool->cleaning.ready_usec + (int64_t)spool->options.ride_msec * 1000;
     else if (!spool->queued_urgent)
         *until_usec = spool->first_usec + (int64_t)spool->options.ride_msec * 1000;
     else if (spool->queued_messages >= spool->expected)
@@ -110,23 +112,34 @@ static void fill(struct spool *spool, struct frame *frame, uint64_t room, bool o
     }
 }
 
-/*
- * Where a frame that begins with FIRST (NULL: with nothing but voids) goes, and how much room there is; false
- * when nowhere now. The last free segment is for what is owed (INV-15).
- */
-static bool find_room(struct spool *spool, struct frame *frame, const struct spool_batch *first,
-                      bool owed_only, uint64_t *room)
+/* Copies that wait go with it, if they fit into ROOM. */
+static void add_copies(struct spool *spool, struct frame *frame, uint64_t room)
 {
-    uint64_t need = first ? octets_with(frame, first) : frame_octets(frame->records, frame->metas, 0);
+    const struct spool_batch *copies = spool->cleaning.batch;
 
+    if (octets_with(frame, copies) > room || frame->records + copies->count > SPOOL_RECORDS_MAX ||
+        !clean_may_fill(spool, room))
+        return;
+    spool->cleaning.copies = COPIES_WRITING;
+    frame->copies = true;
+    frame->records += copies->count;
+    frame->metas += copies->metas;
+    frame->contents += copies->contents;
+}
+
+/*
+ * Where a frame of NEED octets to begin with goes, and how much room there is; false when nowhere now. A
+ * segment is begun if so many are free: the last one is for what is owed (INV-15).
+ */
+static bool find_room(struct spool *spool, struct frame *frame, uint64_t need, size_t if_free, uint64_t *room)
+{
     if (spool->active) {
         *room = (uint64_t)(spool->active->blocks - spool->next_block) * SPOOL_BLOCK;
         frame->segment = spool->active;
         if (need <= *room)
             return true;
     }
-    bool empty_log = !spool->active && !spool->former_life;
-    if (segments_in(&spool->segments, SEGMENT_FREE) < (owed_only || empty_log ? 1U : SPARE_SEGMENTS))
+    if (segments_in(&spool->segments, SEGMENT_FREE) < if_free)
         return false;
     frame->segment = segments_free(&spool->segments, (uint32_t)(1 + need / SPOOL_BLOCK));
     frame->rotate = true;
@@ -135,21 +148,39 @@ static bool find_room(struct spool *spool, struct frame *frame, const struct spo
     return frame->segment != NULL;
 }
 
+/* Nothing but copies. */
+static bool plan_of_copies(struct spool *spool)
+{
+    struct frame *frame = &spool->frame;
+    uint64_t room = 0;
+
+    if (!clean_is_ready(spool) || !find_room(spool, frame, octets_with(frame, spool->cleaning.batch),
+                                             clean_may_begin(spool) ? 1 : SIZE_MAX, &room))
+        return false;
+    add_copies(spool, frame, room);
+    return frame->copies;
+}
+
 static bool plan_of(struct spool *spool, bool owed_only)
 {
     struct frame *frame = &spool->frame;
     struct spool_batch *first = first_of(spool, owed_only);
+    bool empty_log = !spool->active && !spool->former_life;
+    size_t if_free = owed_only || empty_log ? 1 : segments_spare(&spool->segments);
     uint64_t room = 0;
 
     frame_clear(frame);
     if (spool->repair)
         frame->records = (uint32_t)(frame->voids = spool->void_count);
     else if (!first)
-        return false;
-    if (!find_room(spool, frame, first, owed_only, &room) &&
-        (!spool->repair || !find_room(spool, frame, NULL, owed_only, &room)))
+        return plan_of_copies(spool);
+    uint64_t bare = frame_octets(frame->records, frame->metas, 0);
+    if (!find_room(spool, frame, first ? octets_with(frame, first) : bare, if_free, &room) &&
+        (!spool->repair || !find_room(spool, frame, bare, if_free, &room)))
         return false;
     fill(spool, frame, room, owed_only);
+    if (!spool->repair && clean_is_ready(spool))
+        add_copies(spool, frame, room);
     return true;
 }
 
@@ -282,6 +313,11 @@ static void settle_good(struct spool *spool, struct frame *frame, const struct s
     }
     spool->next_block = block + head->blocks;
     spool->durable_frame = head->number;
+    uint64_t octets = (uint64_t)head->blocks * SPOOL_BLOCK, cleaned = spool->figures.cleaned;
+    if (frame->copies)
+        clean_settle(spool, frame->segment->number, block, &row);
+    cleaned = spool->figures.cleaned - cleaned;
+    clean_earn(spool, octets > cleaned ? octets - cleaned : 0);
     while ((node = list_take(&frame->batches)) != NULL) {
         struct spool_batch *batch = CONTAINER_OF(node, struct spool_batch, node);
         apply_batch(spool, frame, batch, block, &row);
@@ -292,8 +328,8 @@ static void settle_good(struct spool *spool, struct frame *frame, const struct s
     settle_voids(spool);
     spool->figures.committed += frame->messages;
     spool->figures.frames++;
-    spool->figures.written += (uint64_t)head->blocks * SPOOL_BLOCK;
-    spool->written_since += (uint64_t)head->blocks * SPOOL_BLOCK;
+    spool->figures.written += octets;
+    spool->written_since += octets;
     if (frame->rotate || spool->files_dead.count)
         pthread_cond_signal(&spool->upkeep_cond);
 }
@@ -335,6 +371,7 @@ static void settle_bad(struct spool *spool, struct frame *frame, int e, const ch
         spool->disk->ops->close(spool->disk, spool->active_fd);
     spool->active_fd = -1;
     seal_active(spool); /* never again in that life (INV-5) */
+    clean_drop(spool);
     take_back(spool, frame);
     if (spool->repair)
         latch(spool);
@@ -345,6 +382,7 @@ static void settle_bad(struct spool *spool, struct frame *frame, int e, const ch
 static void settle_poor(struct spool *spool, struct frame *frame)
 {
     spool->next_frame--;
+    clean_drop(spool);
     while (!list_empty(&frame->batches)) {
         struct spool_batch *batch = CONTAINER_OF(frame->batches.prev, struct spool_batch, node);
         list_remove(&batch->node);
@@ -437,7 +475,7 @@ static enum spool_step step(struct spool *spool, int64_t *until_usec)
         queue_refuse(spool, SPOOL_FAILED, true);
         return SPOOL_STEP_IDLE;
     }
-    if (!spool->queued && !spool->repair)
+    if (!spool->queued && !spool->repair && !clean_is_ready(spool))
         return SPOOL_STEP_IDLE;
     if (!commit_is_due(spool, spool_now_usec(spool), until_usec))
         return SPOOL_STEP_WAIT;

@@ -248,7 +248,7 @@ bool spool_row_get(const unsigned char *frame, uint32_t at, struct spool_row *ro
     const unsigned char *p = frame + SPOOL_FRAME_HEAD + (size_t)at * SPOOL_ROW;
     uint16_t kind = le16_get(p);
 
-    if (kind < SPOOL_KIND_MESSAGE || kind > SPOOL_KIND_VOID)
+    if (kind < SPOOL_KIND_MESSAGE || kind >= SPOOL_KINDS)
         return false;
     *row = (struct spool_row){
         .kind = (enum spool_kind)kind,

@@ -101,7 +101,15 @@ enum spool_kind {
     SPOOL_KIND_EDIT,
     SPOOL_KIND_GONE,
     SPOOL_KIND_VOID,
+    SPOOL_KIND_COPY, /* a message once more, with its newest envelope; the former one is not needed any longer */
+    SPOOL_KINDS,
 };
+
+/* Its meta is that of a message, and it has content. */
+static inline bool spool_kind_is_message(enum spool_kind kind)
+{
+    return kind == SPOOL_KIND_MESSAGE || kind == SPOOL_KIND_COPY;
+}
 
 struct spool_frame_head {
     uint32_t records;
@@ -226,7 +234,7 @@ struct spool_checkpoint_head {
     int64_t utc_msec;
 };
 
-enum { SPOOL_SEGMENT_DAMAGED = 1 };
+enum { SPOOL_SEGMENT_DAMAGED = 1, SPOOL_SEGMENT_DEAD = 2 };
 
 struct spool_segment_row {
     uint32_t number;

@@ -25,7 +25,7 @@ void frame_clear(struct frame *frame)
     frame->metas = frame->contents = 0;
     frame->voids = 0;
     frame->segment = NULL;
-    frame->rotate = false;
+    frame->rotate = frame->copies = false;
     frame->iov_count = 0;
 }
 
@@ -48,10 +48,10 @@ static void piece(struct frame *frame, const void *p, size_t n)
         frame->iov[frame->iov_count++] = (struct iovec){ .iov_base = (void *)(uintptr_t)p, .iov_len = n };
 }
 
-static bool make_room(struct frame *frame, uint64_t front)
+static bool make_room(struct frame *frame, uint64_t front, uint32_t copies)
 {
     /* A segment's header, the front, two pieces a message, the padding. */
-    int pieces = 3 + 2 * (int)frame->messages;
+    int pieces = 3 + 2 * (int)(frame->messages + copies);
 
     if (frame->head_room < front) {
         unsigned char *head = realloc(frame->head, front);
@@ -73,7 +73,7 @@ static bool make_room(struct frame *frame, uint64_t front)
 /* Its fixed part; gives its length. */
 static size_t put_meta_head(struct build *b, const struct record *r, unsigned char *to)
 {
-    if (r->kind == SPOOL_KIND_MESSAGE) {
+    if (spool_kind_is_message(r->kind)) {
         uint64_t content = b->offset + b->content;
         struct spool_message_meta meta = {
             .token = r->token,
@@ -119,6 +119,12 @@ static void put_record(struct build *b, const struct record *r)
     b->content += r->head.n + r->body.n;
 }
 
+static void put_batch(struct build *b, const struct spool_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->count; i++)
+        put_record(b, &batch->records[i]);
+}
+
 bool frame_build(struct spool *spool, struct frame *frame, const struct spool_frame_head *head,
                  uint64_t offset)
 {
@@ -131,18 +137,20 @@ bool frame_build(struct spool *spool, struct frame *frame, const struct spool_fr
         .content = head->front,
     };
 
-    if (!make_room(frame, head->front))
+    const struct spool_batch *copies = frame->copies ? spool->cleaning.batch : NULL;
+
+    if (!make_room(frame, head->front, copies ? copies->count : 0))
         return false;
     if (frame->rotate)
         piece(frame, frame->segment_head, sizeof(frame->segment_head));
     piece(frame, frame->head, head->front);
     for (size_t i = 0; i < frame->voids; i++)
         put_record(&b, &(struct record){ .kind = SPOOL_KIND_VOID, .id = { spool->voids[i].id } });
+    if (copies)
+        put_batch(&b, copies);
     LIST_FOR(node, &frame->batches)
     {
-        const struct spool_batch *batch = CONTAINER_OF(node, struct spool_batch, node);
-        for (uint32_t i = 0; i < batch->count; i++)
-            put_record(&b, &batch->records[i]);
+        put_batch(&b, CONTAINER_OF(node, struct spool_batch, node));
     }
     BUG_ON(b.row != head->records || b.meta != head->front);
     piece(frame, zeros, (size_t)((uint64_t)head->blocks * SPOOL_BLOCK - b.content));

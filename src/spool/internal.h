@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "core/list.h"
+#include "spool/clean.h"
 #include "spool/disk.h"
 #include "spool/engine.h"
 #include "spool/format.h"
@@ -15,7 +16,6 @@
 
 enum {
     CONTENT_THREADS = 2,
-    SPARE_SEGMENTS = 2,      /* kept free: one to go on in, one in reserve (INV-15) */
     ID_BLOCK = 1 << 22,      /* ids set aside at a time */
     LOOK_USEC = 1000000,     /* between looks at the space left, while there is traffic */
     FIRST_SEGMENT = 1 << 20, /* octets of the first one, so that the first start is quick */
@@ -33,6 +33,10 @@ struct record {
     int64_t accepted_utc_msec;
     struct str head, body;
     uint64_t file, file_octets, file_sum;
+    /* of a copy */
+    uint64_t from;   /* where the record stood */
+    uint64_t folded; /* the edit whose envelope is in it, 0: none */
+    uint64_t folded_life;
 };
 
 struct spool_batch {
@@ -75,6 +79,7 @@ struct frame {
     size_t voids;            /* void records it begins with */
     struct segment *segment; /* that it goes into */
     bool rotate;             /* and begins */
+    bool copies;             /* with those of the cleaning, before the batches */
 
     unsigned char segment_head[SPOOL_BLOCK];
     unsigned char *head; /* head, table and metas */
@@ -167,6 +172,8 @@ struct spool {
     uint64_t written_since;     /* octets of log since */
     bool want_checkpoint;
     int64_t checkpoint_retry_usec;
+
+    struct cleaning cleaning;
 };
 
 int64_t spool_now_usec(const struct spool *spool);
@@ -192,6 +199,7 @@ void log_cause(struct spool *spool, int e, const char *what);
 
 /* ---- batch.c ---- */
 
+MUST_USE bool batch_add(struct spool_batch *batch, const struct record *record);
 /* Queue BATCH for the commit thread, or end it. With the lock. */
 void batch_queue(struct spool *spool, struct spool_batch *batch);
 void batch_end(struct spool *spool, struct spool_batch *batch, enum spool_status status);

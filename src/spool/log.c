@@ -64,6 +64,27 @@ static void apply_end(struct spool *spool, struct spool_entry_row *row)
     spool_index_remove(spool->index, (struct queue_id){ row->id });
 }
 
+/*
+ * Moved, with its edit. A copy comes before the end of its message, so that what is not there has ended while
+ * the checkpoint was gathered, and the replay meets that end as well; or a frame was lost, and the copy is
+ * all there is.
+ */
+static void apply_copy(struct spool *spool, const struct change *change)
+{
+    struct spool_entry_row row;
+
+    if (!spool_index_get(spool->index, change->id, &row)) {
+        log_refer(spool, change->where);
+        spool_index_add(
+            spool->index,
+            &(struct spool_entry_row){ .id = change->id.n, .message = change->where, .file = change->file });
+        return;
+    }
+    point(spool, &row.message, change->where);
+    point(spool, &row.edit, 0);
+    spool_index_set(spool->index, &row);
+}
+
 static void apply_hold(struct spool *spool, struct spool_entry_row *row, uint64_t where)
 {
     spool->figures.held += (where != 0) - (uint64_t) !!(row->flags & SPOOL_ENTRY_HELD);
@@ -77,6 +98,10 @@ void log_apply(struct spool *spool, const struct change *change)
         apply_message(spool, change);
         return;
     }
+    if (change->kind == SPOOL_KIND_COPY) {
+        apply_copy(spool, change);
+        return;
+    }
     if (change->kind == SPOOL_KIND_VOID)
         spool_tokens_void(&spool->tokens, change->id);
 
@@ -85,7 +110,7 @@ void log_apply(struct spool *spool, const struct change *change)
         return; /* it has ended: gone and void outlive what comes later (INV-7) */
     switch (change->kind) {
     case SPOOL_KIND_OUTCOME:
-        if (change->version > row.version) { /* INV-8 */
+        if (change->version >= row.version) { /* INV-8; the same one is a copy of it */
             row.version = change->version;
             point(spool, &row.outcome, change->where);
         }
@@ -104,6 +129,8 @@ void log_apply(struct spool *spool, const struct change *change)
         apply_end(spool, &row);
         return;
     case SPOOL_KIND_MESSAGE:
+    case SPOOL_KIND_COPY:
+    case SPOOL_KINDS:
         return;
     }
     spool_index_set(spool->index, &row);

@@ -66,7 +66,8 @@ static bool decode(const struct lease *lease, enum place place, const struct rea
                                              SPOOL_KIND_HOLD };
     uint32_t version;
 
-    if (found->row.kind != kinds[place] || found->row.id.n != lease->row.id)
+    bool copy = place == AT_MESSAGE && found->row.kind == SPOOL_KIND_COPY;
+    if ((found->row.kind != kinds[place] && !copy) || found->row.id.n != lease->row.id)
         return false;
     *text = found->meta;
     if (place == AT_OUTCOME)

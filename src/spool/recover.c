@@ -213,7 +213,8 @@ static void load_segment(struct recovery *rec, const struct spool_segment_row *r
     const struct file *file = file_of(rec, row->number);
 
     if (!s) {
-        recovery_note(rec, "%s is missing", spool_segment_name(row->number).c);
+        if (!(row->flags & SPOOL_SEGMENT_DEAD)) /* that may have been given back */
+            recovery_note(rec, "%s is missing", spool_segment_name(row->number).c);
         return;
     }
     if (file->known && file->head.life != row->life)

@@ -17,6 +17,11 @@ static void apply_damaged(struct recovery *rec, const struct spool_row *row, uin
     struct spool *spool = rec->spool;
     struct change change = { .kind = row->kind, .id = row->id, .where = where };
 
+    if (row->kind == SPOOL_KIND_COPY) { /* what it was copied from is still there (INV-10) */
+        recovery_note(rec, "a copy of %s is damaged in %s", queue_id_text(row->id).c,
+                      spool_segment_name(rec->reader.segment).c);
+        return;
+    }
     if (row->kind == SPOOL_KIND_MESSAGE)
         spool->orphans_stay = true; /* it may name one */
     if (row->kind != SPOOL_KIND_OUTCOME)
@@ -37,7 +42,7 @@ static bool apply_found(struct recovery *rec, const struct reader_found *found, 
     struct spool_message_meta meta;
     struct str text;
 
-    if (change.kind == SPOOL_KIND_MESSAGE) {
+    if (spool_kind_is_message(change.kind)) {
         if (!spool_message_meta_get(found->meta, found->row.content_octets, &meta, &text))
             return false;
         change.file = meta.file;
@@ -90,7 +95,7 @@ static bool frame_is_whole(struct recovery *rec, bool *whole)
         bool named;
         if (!reader_row(r, i, &found, &named))
             return r->e ? disk_failed(rec, r) : true;
-        if (found.row.kind != SPOOL_KIND_MESSAGE)
+        if (!spool_kind_is_message(found.row.kind))
             continue;
         if (!spool_message_meta_get(found.meta, found.row.content_octets, &meta, &envelope))
             return true;

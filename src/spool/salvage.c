@@ -46,7 +46,7 @@ static bool rough_record(struct reader *r, struct spool_position p, uint64_t id,
     uint64_t table = SPOOL_FRAME_HEAD + (uint64_t)head.records * SPOOL_ROW;
     bool ok = p.row < head.records && head.records <= SPOOL_RECORDS_MAX && head.blocks < SPOOL_BLOCKS_MAX &&
               head.front >= table && reader_want(r, table) && spool_row_get(r->octets, p.row, &row) &&
-              row.kind == SPOOL_KIND_MESSAGE && row.id.n == id &&
+              spool_kind_is_message(row.kind) && row.id.n == id &&
               spool_row_place(r->octets, &head, p.row, &meta, &content) && reader_want(r, meta + row.meta_octets) &&
               spool_message_meta_get(str_of((const char *)r->octets + meta, row.meta_octets), row.content_octets,
                                      &c->meta, &c->envelope);
@@ -64,7 +64,7 @@ static bool find_content(struct reader *r, const struct spots *spots, uint64_t i
     *c = (struct content){ 0 };
     if (!spots->at[AT_MESSAGE])
         return false;
-    if (reader_record(r, p, spots->life[AT_MESSAGE], &found) && found.row.kind == SPOOL_KIND_MESSAGE &&
+    if (reader_record(r, p, spots->life[AT_MESSAGE], &found) && spool_kind_is_message(found.row.kind) &&
         found.row.id.n == id && spool_message_meta_get(found.meta, found.row.content_octets, &c->meta, &c->envelope)) {
         c->at = found.content;
         c->octets = found.row.content_octets;
@@ -238,7 +238,7 @@ static void take_frame(struct search *s)
         bool named, good = reader_row(r, i, &found, &named);
         struct item item = { .frame = r->head.number, .life = r->life };
         /* Of a message whose meta is bad the content may still be there; other records say nothing then. */
-        if (!named || (!good && found.row.kind != SPOOL_KIND_MESSAGE))
+        if (!named || (!good && !spool_kind_is_message(found.row.kind)))
             continue;
         item.id = found.row.id.n;
         item.kind = found.row.kind;
@@ -326,7 +326,11 @@ static bool join(const struct item *items, size_t count, struct spots *spots)
         case SPOOL_KIND_RELEASE:
             place = AT_HOLD;
             break;
+        case SPOOL_KIND_COPY: /* the edit is in it */
+            spots->at[AT_EDIT] = 0;
+            break;
         case SPOOL_KIND_MESSAGE:
+        case SPOOL_KINDS:
             break;
         }
         spots->at[place] = items[i].kind == SPOOL_KIND_RELEASE ? 0 : items[i].at;

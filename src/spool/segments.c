@@ -78,6 +78,11 @@ size_t segments_in(const struct segments *segments, enum segment_state state)
     return n;
 }
 
+size_t segments_spare(const struct segments *segments)
+{
+    return segments_in(segments, SEGMENT_ACTIVE) + segments_in(segments, SEGMENT_SEALED) > 1 ? 3 : 2;
+}
+
 struct segment *segments_free(const struct segments *segments, uint32_t blocks)
 {
     struct segment *best = NULL;

@@ -16,6 +16,7 @@ struct segment {
     uint32_t blocks; /* that may be used */
     enum segment_state state;
     bool damaged;    /* met an unreadable frame: never reused */
+    bool kept;       /* something alive in it cannot be copied: not cleaned again in this run */
     uint64_t life;   /* the newest; 0: none yet */
     uint64_t counts; /* sealed: the last frame that does */
     uint64_t refs;   /* newest messages, states, holds and edits in it */
@@ -37,6 +38,12 @@ struct segment *segments_find(const struct segments *segments, uint32_t number);
 struct segment *segments_add(struct segments *segments, uint32_t number);
 void segments_remove(struct segments *segments, struct segment *segment);
 size_t segments_in(const struct segments *segments, enum segment_state state);
+/*
+ * How many are kept free (INV-15): one to go on in and one in reserve; and when the log has more than its first, one
+ * more in reserve. For what is owed fills a segment with records that soon are dead: it can be cleaned or found dead
+ * while the next one is written.
+ */
+size_t segments_spare(const struct segments *segments);
 /* A free one of at least BLOCKS, that with the lowest life; NULL when there is none. */
 struct segment *segments_free(const struct segments *segments, uint32_t blocks);
 /* The lowest that no file has. */

@@ -227,6 +227,7 @@ static void spool_free(struct spool *spool)
     free_batches(&spool->ended);
     free_batches(&spool->frame.batches);
     frame_done(&spool->frame);
+    clean_done(spool);
     spool_index_free(spool->index);
     segments_done(&spool->segments);
     spool_tokens_done(&spool->tokens);
@@ -419,6 +420,7 @@ void spool_figures(struct spool *spool, struct spool_figures *out)
                   : spool->short_of_space || spool->prepare_errno == ENOSPC || spool->prepare_errno == EDQUOT
                       ? SPOOL_HEALTH_FULL
                       : SPOOL_HEALTH_OK;
+    out->cleaning = spool->cleaning.victim != NULL;
     out->messages = spool_index_count(spool->index);
     out->segments = (uint32_t)spool->segments.count;
     out->segments_free = (uint32_t)segments_in(&spool->segments, SEGMENT_FREE);

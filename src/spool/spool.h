@@ -316,6 +316,8 @@ struct spool_figures {
     uint64_t syncs;   /* of the log; equal to frames while nothing fails */
     uint64_t written; /* octets written to the log in this run */
     uint64_t checkpoints;
+    bool cleaning;    /* what lives in some old segment is being copied forward */
+    uint64_t cleaned; /* octets copied in this run */
 };
 
 void spool_figures(struct spool *spool, struct spool_figures *out);

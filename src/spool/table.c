@@ -10,7 +10,8 @@ enum { PAGE_SLOTS = 1024 };
 
 static struct spool_slot *slot_of(const struct spool_table *table, size_t at)
 {
-    return (struct spool_slot *)(void *)(table->pages[at / PAGE_SLOTS] + at % PAGE_SLOTS * table->slot_octets);
+    return (struct spool_slot *)(void *)(table->pages[at / PAGE_SLOTS] +
+                                         at % PAGE_SLOTS * table->slot_octets);
 }
 
 static uint32_t *head_at(const struct spool_table *table, size_t at)

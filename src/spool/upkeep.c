@@ -145,12 +145,27 @@ static void prepare(struct spool *spool)
     pthread_cond_signal(&spool->commit_cond);
 }
 
+/* A dead segment is found dead by the next checkpoint, or given free by it. */
 static bool segment_waits_for_checkpoint(const struct spool *spool)
 {
-    for (size_t i = 0; i < spool->segments.count; i++)
-        if (segment_is_dead(spool->segments.at[i]) && spool->segments.at[i]->life != spool->former_life)
+    for (size_t i = 0; i < spool->segments.count; i++) {
+        const struct segment *s = spool->segments.at[i];
+        if (segment_is_dead(s) && (spool->active || s->life != spool->former_life))
             return true;
+    }
     return false;
+}
+
+/*
+ * Segments run short and a checkpoint would give one: at once where no more can be made, else when as much has been
+ * written as it costs.
+ */
+static bool checkpoint_makes_room(const struct spool *spool)
+{
+    bool pressed = spool->short_of_space || spool->prepare_errno;
+
+    return (pressed || (spool->written_since && spool->written_since >= spool->checkpoint_octets)) &&
+           segment_waits_for_checkpoint(spool);
 }
 
 /* ---- own files ---- */
@@ -250,7 +265,7 @@ static void checkpoint(struct spool *spool)
 
 static bool lacks_segment(const struct spool *spool)
 {
-    return segments_in(&spool->segments, SEGMENT_FREE) < SPARE_SEGMENTS;
+    return segments_in(&spool->segments, SEGMENT_FREE) < segments_spare(&spool->segments);
 }
 
 /* When something that could not be done is tried again. */
@@ -265,6 +280,14 @@ static enum spool_step next_try(const struct spool *spool, bool may_checkpoint, 
     else
         return SPOOL_STEP_IDLE;
     return SPOOL_STEP_WAIT;
+}
+
+/* What can wait for everything else. */
+static enum spool_step at_leisure(struct spool *spool, bool may_checkpoint, int64_t *until_usec)
+{
+    if (clean_give_back(spool) || clean_step(spool))
+        return SPOOL_STEP_DONE;
+    return next_try(spool, may_checkpoint, until_usec);
 }
 
 static enum spool_step step(struct spool *spool, int64_t *until_usec)
@@ -285,13 +308,12 @@ static enum spool_step step(struct spool *spool, int64_t *until_usec)
         unlink_files(spool);
     else if (may_checkpoint && checkpoint_is_due(spool))
         checkpoint(spool);
-    else if (may_checkpoint && lacks_segment(spool) && !spool->making && spool->written_since &&
-             segment_waits_for_checkpoint(spool))
+    else if (may_checkpoint && lacks_segment(spool) && !spool->making && checkpoint_makes_room(spool))
         checkpoint(spool);
     else if (lacks_segment(spool) && may_prepare)
         prepare(spool);
     else
-        return next_try(spool, may_checkpoint, until_usec);
+        return at_leisure(spool, may_checkpoint, until_usec);
     return SPOOL_STEP_DONE;
 }
 

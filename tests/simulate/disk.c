@@ -689,6 +689,11 @@ uint64_t sim_disk_length(struct sim_disk *sim, const char *name)
     return inode ? inode->cache.n : 0;
 }
 
+uint64_t sim_disk_octets(const struct sim_disk *sim)
+{
+    return taken(sim);
+}
+
 bool sim_disk_remove(struct sim_disk *sim, const char *name)
 {
     bool there = names_get(sim->now, name) != NULL;

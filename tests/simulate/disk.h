@@ -72,6 +72,7 @@ int sim_disk_put(struct sim_disk *sim, int fd, const void *p, size_t n, uint64_t
 /* Turn one octet of the medium over; false when there is no such file or octet. */
 bool sim_disk_rot(struct sim_disk *sim, const char *name, uint64_t at);
 uint64_t sim_disk_length(struct sim_disk *sim, const char *name); /* 0: none */
+uint64_t sim_disk_octets(const struct sim_disk *sim); /* of all files */
 bool sim_disk_remove(struct sim_disk *sim, const char *name);
 
 #endif

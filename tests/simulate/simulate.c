@@ -278,9 +278,9 @@ static void print_total(void)
            total.ends_failed_open);
     printf("%lu messages, %lu batches (%lu refused), %lu frames, %lu read back, %lu checkpoints, %lu turns "
            "latched, "
-           "%lu tails dropped, %lu times round the log\n",
+           "%lu tails dropped, %lu times round the log; %lu octets copied forward, %lu ends while cleaning\n",
            total.messages, total.batches, total.refused, total.frames, total.reads, total.checkpoints,
-           total.latched, total.dropped, total.rounds);
+           total.latched, total.dropped, total.rounds, total.cleaned, total.in_cleaning);
 }
 
 int main(int argc, char **argv)

@@ -196,7 +196,7 @@ static size_t message_new(struct world *w, struct queue_id id, uint32_t size)
         w->messages = must(realloc(w->messages, w->message_room * sizeof(*w->messages)));
     }
     struct world_message *m = &w->messages[w->message_count];
-    *m = (struct world_message){ .id = id, .size = size };
+    *m = (struct world_message){ .id = id, .size = size, .long_deferred = random_one_in(&w->random, 5) };
     for (unsigned i = 0; i < SPOOL_TOKEN_OCTETS; i++)
         m->token.octet[i] = (unsigned char)random_next(&w->random);
     w->counts.messages++;
@@ -311,7 +311,8 @@ void world_change(struct world *w)
     struct fate then = w->messages[at].sure;
     struct world_batch *b = batch_new(w, true);
     struct spool_batch *batch = must(spool_batch_new());
-    uint64_t what = random_below(&w->random, 16);
+    bool goes_on = w->messages[at].long_deferred && !random_one_in(&w->random, 30);
+    uint64_t what = random_below(&w->random, goes_on ? 9 : 16);
     bool ok = true;
 
     if (what < 6 || what > 12)
@@ -462,6 +463,17 @@ static uint32_t some_size(struct world *w, bool *own)
     return (uint32_t)random_below(&w->random, random_one_in(&w->random, 5) ? 6000 : 900);
 }
 
+/* Now and then the clock of the day is put hours or days forward or back. */
+static int64_t clock_step(struct world *w)
+{
+    static const int64_t hour = 3600 * 1000;
+
+    if (!random_one_in(&w->random, 100))
+        return 0;
+    int64_t hours = (int64_t)random_below(&w->random, random_one_in(&w->random, 2) ? 10 : 500);
+    return (random_one_in(&w->random, 2) ? hours : -hours) * hour;
+}
+
 void world_step(struct world *w)
 {
     bool own;
@@ -483,6 +495,7 @@ void world_step(struct world *w)
     else
         steps(w);
     w->boot_usec += (int64_t)random_below(&w->random, random_one_in(&w->random, 40) ? 40000000 : 3000);
+    w->utc_msec += 1 + clock_step(w);
     if (random_one_in(&w->random, 3)) {
         spool_poll(w->spool);
         note_health(w);
@@ -532,6 +545,8 @@ static void count_figures(struct world *w)
     w->counts.frames += figures.frames;
     w->counts.checkpoints += figures.checkpoints;
     w->counts.rounds += figures.written > figures.log_octets;
+    w->counts.cleaned += figures.cleaned;
+    w->counts.in_cleaning += figures.cleaning;
 }
 
 void world_end(struct world *w, enum sim_end end)

@@ -26,6 +26,7 @@ struct world_message {
     struct spool_token token;
     uint32_t size; /* of the content */
     bool own;
+    bool long_deferred; /* outlives most others */
     struct fate sure; /* acknowledged */
     enum message_end end;
     struct world_batch *busy; /* one batch at a time, as under a lease */
@@ -52,6 +53,8 @@ struct world_counts {
     unsigned long ends_process, ends_power, ends_orderly, ends_in_recovery, ends_failed_open;
     unsigned long messages, batches, refused, reads, frames, checkpoints, latched, dropped;
     unsigned long rounds; /* lives in which segments were used again */
+    unsigned long cleaned;     /* octets copied forward */
+    unsigned long in_cleaning; /* ends while a segment was being cleaned */
 };
 
 struct world {

@@ -304,7 +304,7 @@ static void all_are_listed_in_the_order_of_the_log(void **state)
     struct queue_id id[COUNT];
     char *body = calloc(1, OCTETS);
 
-    f->options.segment_octets = 64 << 10; /* one or two a segment */
+    f->options.segment_octets = 128 << 10; /* three a segment */
     open_it(f);
     for (int i = 0; i < COUNT; i++)
         id[i] = accept_one(f, str_of(body, OCTETS));
