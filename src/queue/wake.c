@@ -295,7 +295,7 @@ struct message *message_have(struct queue *q, struct queue_id id)
     m = read.status == SPOOL_READ_OK ? decode(q, &read, &err) : NULL;
     spool_read_done(q->spool, &read);
     if (m && awaken(q, r, m)) {
-        message_tire(m);
+        message_wait(m);
         return m;
     }
     message_free(m);

@@ -1052,12 +1052,13 @@ static void describe_rest(void)
         const struct recipient *r = show_speaker(m);
         wrong("%zu messages never leave, such as %zu: state %d, active %u, pins %u, writing %d, dirty %d, reporting %d, "
               "digest %d, held %d, content %d, due %d; recipient %u: state %d, progress %d, kept %d, in line %d, "
-              "parked %d, due in %lld; "
+              "parked %d, due in %lld, lease %llx, held %d, writing %d; "
               "short of memory %d by %lld, %zu asked of lookup, health %d",
               q->n_messages, given_by_id(m->id.n) ? (size_t)(given_by_id(m->id.n) - sim.given) : 9999, m->state,
               m->active, m->pins, m->writing, m->dirty, m->reporting != NULL, m->digest, m->held, m->content != NULL,
               wheel_is_set(&m->due), r->number, r->state, r->progress, r->kept, r->entry != NULL,
-              r->entry && r->entry->parked, (long long)(r->due_msec - queue_now(q)), sim.short_of_memory,
+              r->entry && r->entry->parked, (long long)(r->due_msec - queue_now(q)),
+              (unsigned long long)r->lease, r->held, r->writing, sim.short_of_memory,
               (long long)q->content_memory - QUEUE_MEMORY_MAX, q->n_routing, q->health);
     }
 }
