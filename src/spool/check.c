@@ -93,7 +93,6 @@ static void in_segment(struct spool_finding *f, uint32_t segment, uint64_t offse
 
 /* ---- where a message is: its segments stay as they are until lease_settle() ---- */
 
-enum place { AT_MESSAGE, AT_EDIT, AT_OUTCOME, AT_HOLD, PLACES };
 
 struct lease {
     struct spool_entry_row row;

@@ -4,7 +4,7 @@
 
 #include "spool/internal.h"
 
-enum { SUM_OCTETS = 256 << 10 };
+enum { SUM_OCTETS = 256 << 10, TOGETHER_USEC = 500 };
 
 int own_file_sum(struct spool *spool, int fd, uint64_t number, uint64_t octets, uint64_t *sum)
 {
@@ -77,37 +77,44 @@ static void sync_batch(struct spool *spool, struct spool_batch *batch)
     batch_end(spool, batch, e == ENOSPC || e == EDQUOT ? SPOOL_NO_SPACE : SPOOL_FAILED);
 }
 
-static void read_one(struct spool *spool, struct spool_read *read)
+/*
+ * Reads that end one soon after the other are told of together: to wake the owner costs as much as to read
+ * from memory.
+ */
+static void tell_of_reads(struct spool *spool)
 {
-    pthread_mutex_unlock(&spool->lock);
-    read_run(spool, read);
-    pthread_mutex_lock(&spool->lock);
-    list_append(&spool->reads_ended, &read->node);
+    if (list_empty(&spool->reading) || spool_now_usec(spool) >= spool->read_usec + TOGETHER_USEC)
+        owner_wake(spool);
 }
 
-enum spool_step content_step(struct spool *spool)
+enum spool_step content_step(struct spool *spool, struct readers *readers)
 {
     struct list *from = spool->reads_first ? &spool->reading : &spool->syncing;
 
     if (list_empty(from))
         from = spool->reads_first ? &spool->syncing : &spool->reading;
-    struct list *node = list_take(from);
-    if (!node)
+    if (list_empty(from))
         return SPOOL_STEP_IDLE;
     spool->reads_first = from == &spool->syncing;
-    if (from == &spool->syncing)
-        sync_batch(spool, CONTAINER_OF(node, struct spool_batch, node));
-    else
-        read_one(spool, CONTAINER_OF(node, struct spool_read, node));
-    owner_wake(spool);
+    if (from == &spool->syncing) {
+        sync_batch(spool, CONTAINER_OF(list_take(from), struct spool_batch, node));
+        owner_wake(spool);
+    } else {
+        read_some(spool, readers);
+        tell_of_reads(spool);
+    }
     return SPOOL_STEP_DONE;
 }
 
 enum spool_step spool_step_content(struct spool *spool)
 {
+    struct readers readers;
+
+    readers_init(&readers, spool);
     pthread_mutex_lock(&spool->lock);
-    enum spool_step done = content_step(spool);
+    enum spool_step done = content_step(spool, &readers);
     pthread_mutex_unlock(&spool->lock);
+    readers_done(&readers, spool);
     return done;
 }
 

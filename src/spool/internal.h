@@ -10,12 +10,14 @@
 #include "spool/engine.h"
 #include "spool/format.h"
 #include "spool/index.h"
+#include "spool/reader.h"
 #include "spool/segments.h"
 #include "spool/spool.h"
 #include "spool/tokens.h"
 
 enum {
     CONTENT_THREADS = 2,
+    READS_AT_ONCE = 16,      /* taken by one of them */
     ID_BLOCK = 1 << 22,      /* ids set aside at a time */
     LOOK_USEC = 1000000,     /* between looks at the space left, while there is traffic */
     FIRST_SEGMENT = 1 << 20, /* octets of the first one, so that the first start is quick */
@@ -138,11 +140,13 @@ struct spool {
     /* content */
     struct list syncing; /* batches with own files */
     struct list reading; /* struct spool_read */
-    bool reads_first;    /* they take turns */
+    uint32_t reading_count;
+    bool reads_first; /* they take turns */
 
     /* ended; for spool_poll() */
     struct list ended;
     struct list reads_ended;
+    int64_t read_usec; /* when the first of them did */
     bool woken;
     bool health_changed; /* since the owner was woken */
 
@@ -174,6 +178,17 @@ struct spool {
     int64_t checkpoint_retry_usec;
 
     struct cleaning cleaning;
+};
+
+/* What is known of a message stands in up to so many places. */
+enum place { AT_MESSAGE, AT_EDIT, AT_OUTCOME, AT_HOLD, PLACES };
+
+/*
+ * Open segments and the frames at hand, kept from one read to the next: in the order of the log the next message is
+ * mostly in the same frame, and its state with those of its neighbours. Of one thread.
+ */
+struct readers {
+    struct reader at[PLACES];
 };
 
 int64_t spool_now_usec(const struct spool *spool);
@@ -228,7 +243,7 @@ enum spool_step commit_step(struct spool *spool, int64_t *until_usec);
 bool commit_is_due(const struct spool *spool, int64_t now, int64_t *until_usec);
 /* Stopping, and nothing is left to write or to answer. */
 bool commit_is_over(const struct spool *spool);
-enum spool_step content_step(struct spool *spool);
+enum spool_step content_step(struct spool *spool, struct readers *readers);
 enum spool_step upkeep_step(struct spool *spool, int64_t *until_usec);
 
 /* ---- folder.c, recover.c, start.c, checkpoint.c ---- */
@@ -252,8 +267,11 @@ const char *checkpoint_name(unsigned slot);
 
 /* ---- read.c ---- */
 
-/* Do what READ asks; without the lock. */
-void read_run(struct spool *spool, struct spool_read *read);
+void readers_init(struct readers *readers, const struct spool *spool);
+void readers_done(struct readers *readers, const struct spool *spool); /* may be used again */
+
+/* Some of those that wait are read; with the lock, which it lets go. */
+void read_some(struct spool *spool, struct readers *readers);
 /* Damaged as it is: texts whose sums are right, and of the content what is there. Without the lock. */
 void salvage_read(struct spool *spool, struct spool_read *read);
 /* The sum over a whole own file of OCTETS. 0, an errno, or EBADMSG when it has another length. */

@@ -8,8 +8,6 @@
 
 /* ---- what stands where, taken from the index while the lock is held ---- */
 
-enum place { AT_MESSAGE, AT_EDIT, AT_OUTCOME, AT_HOLD, PLACES };
-
 struct lease {
     struct spool_entry_row row;
     uint64_t at[PLACES]; /* packed; 0: nothing */
@@ -80,8 +78,10 @@ static bool decode(const struct lease *lease, enum place place, const struct rea
 }
 
 /* 0, an errno of the disk or memory, or EBADMSG for damage. */
-static int part_read(struct reader *r, const struct lease *lease, enum place place, struct parts *parts)
+static int part_read(struct readers *readers, const struct lease *lease, enum place place,
+                     struct parts *parts)
 {
+    struct reader *r = &readers->at[place];
     struct reader_found found;
     struct str text = STR_NONE;
 
@@ -118,6 +118,19 @@ static int file_read(struct spool *spool, const struct spool_message_meta *meta,
     return e ? e : sum == meta->file_sum ? 0 : EBADMSG;
 }
 
+/* Octets of the content, which may have come along with the front of the frame. R has just read its message.
+ */
+static int octets_read(struct reader *r, uint64_t at, char *to, size_t n)
+{
+    uint64_t from = at - (uint64_t)r->block * SPOOL_BLOCK;
+
+    if (from + n > r->n)
+        return spool_disk_read(r->disk, r->fd, to, n, at);
+    if (n)
+        memcpy(to, r->octets + from, n);
+    return 0;
+}
+
 static int content_read(struct spool *spool, struct reader *r, const struct lease *lease,
                         const struct parts *parts, struct spool_read *read)
 {
@@ -126,9 +139,7 @@ static int content_read(struct spool *spool, struct reader *r, const struct leas
     read->content = malloc(n + 1);
     if (!read->content)
         return ENOMEM;
-    if (!reader_open(r, spool_position_of(lease->at[AT_MESSAGE]).segment))
-        return r->e;
-    int e = spool_disk_read(spool->disk, r->fd, read->content, n, parts->content);
+    int e = octets_read(r, parts->content, read->content, n);
     if (e)
         return e;
     if (spool_sum(&spool->secret, lease->life[AT_MESSAGE], parts->content, read->content, n) !=
@@ -162,14 +173,14 @@ static void know(const struct lease *lease, const struct parts *parts, struct sp
     read->state_version = lease->row.version;
 }
 
-static int parts_for(struct spool *spool, struct reader *r, const struct lease *lease,
+static int parts_for(struct spool *spool, struct readers *r, const struct lease *lease,
                      struct spool_read *read)
 {
     struct parts parts = { 0 };
     int e = part_read(r, lease, AT_MESSAGE, &parts);
 
     if (!e && read->parts & SPOOL_READ_CONTENT)
-        e = content_read(spool, r, lease, &parts, read);
+        e = content_read(spool, &r->at[AT_MESSAGE], lease, &parts, read);
     if (!e && read->parts & SPOOL_READ_ENVELOPE)
         e = part_read(r, lease, AT_EDIT, &parts);
     if (!e && read->parts & SPOOL_READ_STATE)
@@ -203,37 +214,77 @@ static void drop(struct spool *spool, struct spool_read *read)
     read->file_octets = 0;
 }
 
-void read_run(struct spool *spool, struct spool_read *read)
+void readers_init(struct readers *readers, const struct spool *spool)
 {
-    struct reader r;
-    struct lease lease;
+    for (int i = 0; i < PLACES; i++)
+        reader_init(&readers->at[i], spool->disk, &spool->secret);
+}
 
-    pthread_mutex_lock(&spool->lock);
-    bool there = lease_take(spool, read->id, &lease);
-    pthread_mutex_unlock(&spool->lock);
-    if (!there) {
+void readers_done(struct readers *readers, const struct spool *spool)
+{
+    for (int i = 0; i < PLACES; i++)
+        reader_done(&readers->at[i]);
+    readers_init(readers, spool);
+}
+
+/* One read and the places of its message, which stay as they are until the lease is settled. */
+struct job {
+    struct spool_read *read;
+    struct lease lease;
+    bool there;
+};
+
+/* Read, without the lock. */
+static void job_do(struct spool *spool, struct readers *readers, struct job *job)
+{
+    struct spool_read *read = job->read;
+
+    if (!job->there) {
         read->status = SPOOL_READ_GONE;
         return;
     }
-    reader_init(&r, spool->disk, &spool->secret);
-    int e = parts_for(spool, &r, &lease, read);
-    if (!e && read->parts & SPOOL_READ_STATE && lease.row.flags & SPOOL_ENTRY_DAMAGED)
+    int e = parts_for(spool, readers, &job->lease, read);
+    if (!e && read->parts & SPOOL_READ_STATE && job->lease.row.flags & SPOOL_ENTRY_DAMAGED)
         e = EBADMSG; /* a newer one may have been what could not be read */
-    reader_done(&r);
-
-    pthread_mutex_lock(&spool->lock);
-    lease_settle(&lease);
+    read->status = SPOOL_READ_OK;
+    if (!e)
+        return;
     /* Its own file goes when it ends, also from under who reads it. */
-    bool gone = e && !spool_index_has(spool->index, read->id);
+    pthread_mutex_lock(&spool->lock);
+    bool gone = !spool_index_has(spool->index, read->id);
     pthread_mutex_unlock(&spool->lock);
-    if (e)
-        drop(spool, read);
+    drop(spool, read);
     if (e == EBADMSG && !gone && read->parts & SPOOL_READ_ANYWAY)
         salvage_read(spool, read);
-    read->status = !e             ? SPOOL_READ_OK
-                   : gone         ? SPOOL_READ_GONE
-                   : e == EBADMSG ? SPOOL_READ_DAMAGED
-                                  : SPOOL_READ_FAILED;
+    read->status = gone ? SPOOL_READ_GONE : e == EBADMSG ? SPOOL_READ_DAMAGED : SPOOL_READ_FAILED;
+}
+
+void read_some(struct spool *spool, struct readers *readers)
+{
+    struct job jobs[READS_AT_ONCE];
+    uint32_t n = 0, most = (spool->reading_count + CONTENT_THREADS - 1) / CONTENT_THREADS;
+    struct list *node;
+
+    if (most > READS_AT_ONCE)
+        most = READS_AT_ONCE;
+    if (spool->options.manual)
+        most = 1;
+    for (; n < most && (node = list_take(&spool->reading)) != NULL; n++) {
+        jobs[n].read = CONTAINER_OF(node, struct spool_read, node);
+        jobs[n].there = lease_take(spool, jobs[n].read->id, &jobs[n].lease);
+    }
+    spool->reading_count -= n;
+    pthread_mutex_unlock(&spool->lock);
+    for (uint32_t i = 0; i < n; i++)
+        job_do(spool, readers, &jobs[i]);
+    pthread_mutex_lock(&spool->lock);
+    if (list_empty(&spool->reads_ended))
+        spool->read_usec = spool_now_usec(spool);
+    for (uint32_t i = 0; i < n; i++) {
+        if (jobs[i].there)
+            lease_settle(&jobs[i].lease);
+        list_append(&spool->reads_ended, &jobs[i].read->node);
+    }
 }
 
 void spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read)
@@ -241,14 +292,27 @@ void spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct 
     *read = (struct spool_read){ .done = read->done, .file = -1, .id = id, .parts = parts };
     pthread_mutex_lock(&spool->lock);
     list_append(&spool->reading, &read->node);
+    spool->reading_count++;
     pthread_cond_signal(&spool->content_cond);
     pthread_mutex_unlock(&spool->lock);
 }
 
 void spool_read_now(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read)
 {
+    struct readers readers;
+    struct job job = { .read = read };
+
     *read = (struct spool_read){ .file = -1, .id = id, .parts = parts };
-    read_run(spool, read);
+    readers_init(&readers, spool);
+    pthread_mutex_lock(&spool->lock);
+    job.there = lease_take(spool, id, &job.lease);
+    pthread_mutex_unlock(&spool->lock);
+    job_do(spool, &readers, &job);
+    pthread_mutex_lock(&spool->lock);
+    if (job.there)
+        lease_settle(&job.lease);
+    pthread_mutex_unlock(&spool->lock);
+    readers_done(&readers, spool);
 }
 
 void spool_read_done(struct spool *spool, struct spool_read *read)
@@ -281,7 +345,7 @@ static uint64_t *all_ids(struct spool *spool, size_t *count)
     return ids;
 }
 
-static int visit_one(struct spool *spool, struct reader *r, uint64_t id,
+static int visit_one(struct spool *spool, struct readers *r, uint64_t id,
                      void (*visit)(void *ctx, const struct spool_entry *entry), void *ctx)
 {
     struct lease lease;
@@ -326,7 +390,7 @@ static int visit_one(struct spool *spool, struct reader *r, uint64_t id,
 bool spool_each(struct spool *spool, void (*visit)(void *ctx, const struct spool_entry *entry), void *ctx,
                 struct err *err)
 {
-    struct reader r;
+    struct readers r;
     size_t count;
     int e = 0;
 
@@ -335,10 +399,10 @@ bool spool_each(struct spool *spool, void (*visit)(void *ctx, const struct spool
     pthread_mutex_unlock(&spool->lock);
     if (!ids)
         return err_sys(err, ENOMEM, "spool");
-    reader_init(&r, spool->disk, &spool->secret);
+    readers_init(&r, spool);
     for (size_t i = 0; !e && i < count; i++)
         e = visit_one(spool, &r, ids[i], visit, ctx);
-    reader_done(&r);
+    readers_done(&r, spool);
     free(ids);
     return e ? err_sys(err, e, "read the spool") : true;
 }

@@ -18,18 +18,27 @@ void reader_done(struct reader *r)
     free(r->octets);
 }
 
-bool reader_open(struct reader *r, uint32_t segment)
+static bool open_anew(struct reader *r, uint32_t segment, uint64_t life)
 {
-    if (r->fd >= 0 && r->segment == segment)
-        return true;
     if (r->fd >= 0)
         r->disk->ops->close(r->disk, r->fd);
     r->segment = segment;
+    r->opened_for = life;
     r->n = 0;
     r->e = r->disk->ops->open(r->disk, spool_segment_name(segment).c, SPOOL_OPEN_READ, &r->fd);
     if (r->e)
         r->fd = -1;
     return !r->e;
+}
+
+bool reader_open(struct reader *r, uint32_t segment)
+{
+    return (r->fd >= 0 && r->segment == segment) || open_anew(r, segment, 0);
+}
+
+bool reader_open_life(struct reader *r, uint32_t segment, uint64_t life)
+{
+    return (r->fd >= 0 && r->segment == segment && r->opened_for == life) || open_anew(r, segment, life);
 }
 
 bool reader_want(struct reader *r, uint64_t want)
@@ -62,8 +71,8 @@ bool reader_frame(struct reader *r, struct spool_position p, uint64_t life)
 
     r->e = 0;
     if (r->fd >= 0 && r->n && r->segment == p.segment && r->block == p.block && r->life == life)
-        return true;
-    if (!reader_open(r, p.segment))
+        return true; /* opened for that life as well */
+    if (!reader_open_life(r, p.segment, life))
         return false;
     r->n = 0;
     r->block = p.block;

@@ -12,6 +12,7 @@ struct reader {
     int e; /* of the last call that gave false: an errno of disk or memory, 0 when what was read is damaged */
 
     uint32_t segment;
+    uint64_t opened_for; /* the life it was opened for, 0: any */
     int fd;
 
     uint32_t block;
@@ -30,7 +31,10 @@ struct reader_found {
 
 void reader_init(struct reader *r, struct spool_disk *disk, const struct spool_secret *secret);
 void reader_done(struct reader *r);
+/* The file of that number, be it open or not. */
 MUST_USE bool reader_open(struct reader *r, uint32_t segment);
+/* The same in that life: in between the file may have been given back, and another made under its number. */
+MUST_USE bool reader_open_life(struct reader *r, uint32_t segment, uint64_t life);
 /* Head and table of the frame that begins at that block, into r->head and r->octets. */
 MUST_USE bool reader_frame(struct reader *r, struct spool_position p, uint64_t life);
 /* As much of that frame as WANT octets. */

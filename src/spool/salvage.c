@@ -13,7 +13,6 @@ enum { PIECE_BLOCKS = 256 };
 
 /* ---- one message, by the places of its records ---- */
 
-enum place { AT_MESSAGE, AT_EDIT, AT_OUTCOME, AT_HOLD, PLACES };
 
 struct spots {
     uint64_t at[PLACES]; /* packed; 0: none */

@@ -73,17 +73,29 @@ static void *commit_main(void *arg)
 static void *content_main(void *arg)
 {
     struct spool *spool = arg;
+    struct readers readers;
+    bool used = false;
 
+    readers_init(&readers, spool);
     pthread_mutex_lock(&spool->lock);
     for (;;) {
-        enum spool_step step = content_step(spool);
-        if (step == SPOOL_STEP_DONE)
+        if (content_step(spool, &readers) == SPOOL_STEP_DONE) {
+            used = true;
             continue;
+        }
+        if (used) { /* a segment that is open here and given back would take space until the next read */
+            used = false;
+            pthread_mutex_unlock(&spool->lock);
+            readers_done(&readers, spool);
+            pthread_mutex_lock(&spool->lock);
+            continue;
+        }
         if (spool->content_stop)
             break;
-        sleep_until(spool, &spool->content_cond, step, 0);
+        sleep_until(spool, &spool->content_cond, SPOOL_STEP_IDLE, 0);
     }
     pthread_mutex_unlock(&spool->lock);
+    readers_done(&readers, spool);
     return NULL;
 }
 
