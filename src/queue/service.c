@@ -37,6 +37,7 @@ static bool recover(struct queue *q, struct err *err)
     if (!spool_list(q->spool, on_entry, &rec) || rec.failed)
         return err_temp(err, "short of memory for what waits in the spool");
     q->unclean = r->frames > 0;
+    io_task_post(&q->pump);
     if (r->text[0]) {
         log_start_level(&record, LOG_EVENT_SPOOL,
                         r->damaged || r->lost_frames ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING);
@@ -368,6 +369,9 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
         break;
     case IPC_QUEUE_SHAPE_ASK:
         shape_ask(q, from, &m->queue_shape_ask);
+        break;
+    case IPC_QUEUE_EDIT_ASK:
+        edit_ask(q, from, &m->queue_edit_ask);
         break;
     case IPC_QUEUE_EXPLAIN_ASK:
         explain_ask(q, from, &m->queue_explain_ask);
