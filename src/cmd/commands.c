@@ -135,6 +135,14 @@ const struct cmd_command cmd_commands[] = {
                    "  --all          all of its recipients, however differently they wait\n",
     },
     {
+        .words = "trace",
+        .run = cmd_trace,
+        .usage = "ID|ADDRESS|SESSION [--live]",
+        .summary = "what happened to a message, by an address, in a session",
+        .details = "  --live         dialogues as they go on: of a session, of a client or host by its IP\n"
+                   "                 address, or of a sender or recipient; until it is interrupted\n",
+    },
+    {
         .words = "bench load",
         .run = cmd_bench_load,
         .usage = "...",
@@ -167,7 +175,6 @@ const struct cmd_command cmd_commands[] = {
         .summary = "this, or more of one subcommand",
     },
     LATER("queue edit", "other addresses or another route"),
-    LATER("trace", "what happened"),
     LATER("site", "destinations, their windows, what slows them"),
     LATER("spool check", "verify"),
     LATER("spool export", "write messages out as files"),

@@ -20,6 +20,7 @@ int cmd_queue_hold(const struct cmd_call *call);
 int cmd_queue_release(const struct cmd_call *call);
 int cmd_queue_remove(const struct cmd_call *call);
 int cmd_explain(const struct cmd_call *call);
+int cmd_trace(const struct cmd_call *call);
 int cmd_bench_load(const struct cmd_call *call);
 int cmd_bench_sink(const struct cmd_call *call);
 int cmd_sendmail(const struct cmd_call *call);

@@ -226,6 +226,9 @@ int64_t text_time_msec(const char *written)
 {
     struct tm tm = { 0 };
     const char *rest = written ? strptime(written, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+    int64_t msec = 0;
 
-    return rest ? (int64_t)timegm(&tm) * 1000 : -1;
+    for (int i = 1; rest && rest[0] == '.' && i <= 3; i++)
+        msec = msec * 10 + (ascii_is_digit(rest[i]) ? rest[i] - '0' : 0);
+    return rest ? (int64_t)timegm(&tm) * 1000 + msec : -1;
 }

@@ -29,7 +29,7 @@ void client_arm(struct control_client *c)
 {
     unsigned what = c->out.n ? IO_WRITE : 0;
 
-    if (!c->command && !c->at_end && c->in.n < CLIENT_REQUEST_MAX)
+    if ((!c->command || command_stays(c)) && !c->at_end && c->in.n < CLIENT_REQUEST_MAX)
         what |= IO_READ;
     io_watch_arm(&c->watch, c->gone ? 0 : what);
 }
@@ -75,6 +75,10 @@ static void client_read(struct control_client *c)
     if (room && r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
     if (r < 0) {
+        client_drop(c);
+        return;
+    }
+    if (r == 0 && command_stays(c)) {
         client_drop(c);
         return;
     }

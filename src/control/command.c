@@ -200,7 +200,8 @@ static const struct command own[] = {
 
 static const struct command *command_find(const char *name)
 {
-    static const struct command *const tables[] = { own, command_queue, command_explain, command_trace, command_spool };
+    static const struct command *const tables[] = { own, command_queue, command_explain, command_trace,
+                                                   command_live, command_spool };
 
     for (size_t i = 0; name && i < ARRAY_LEN(tables); i++)
         for (const struct command *c = tables[i]; c->name; c++)
@@ -295,6 +296,11 @@ void command_go_on(struct control_client *c)
         c->command->go_on(c);
 }
 
+bool command_stays(const struct control_client *c)
+{
+    return c->command && c->command->stays;
+}
+
 void command_too_late(struct control_client *c)
 {
     BUG_ON(!c->command->too_late);
@@ -303,6 +309,7 @@ void command_too_late(struct control_client *c)
 
 void command_forget(struct control_client *c)
 {
+    live_forget(c);
     c->command = NULL;
     c->asking = false;
     json_decref(c->request);

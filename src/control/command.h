@@ -24,6 +24,8 @@ void command_answer(struct control *control, struct ipc_channel *from, const str
 void command_peer_down(struct control *control, struct ipc_channel *peer);
 /* The client took what was there: go on. */
 void command_go_on(struct control_client *c);
+/* Is it ended by the client's close? */
+bool command_stays(const struct control_client *c);
 /* Its patience is over. */
 void command_too_late(struct control_client *c);
 /* The client goes. */

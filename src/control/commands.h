@@ -10,6 +10,7 @@ enum { QUEUE_PATIENCE_MSEC = 30000 };
 struct command {
     const char *name; /* NULL: the end of the rows */
     bool everyone;    /* may be asked by anyone on this machine */
+    bool stays;       /* goes on until the client ends it by closing */
     void (*begin)(struct control_client *c, json_t *request);
     void (*answer)(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m);
     void (*peer_down)(struct control_client *c, struct ipc_channel *peer);
@@ -24,6 +25,15 @@ extern const struct command command_spool[];
 /* The connection ends: what it had begun to send or to take is over. */
 void spool_transfer_forget(struct control_client *c);
 extern const struct command command_trace[];
+
+extern const struct command command_live[];
+
+/* A record of a dialogue goes to who watches it, and nowhere else. False: it is another record. */
+bool live_record(struct control *control, struct str record);
+/* A process that may speak SMTP came. */
+void live_peer_up(struct control *control, struct ipc_channel *peer);
+/* C's command ends. */
+void live_forget(struct control_client *c);
 
 /* A search that is no longer wanted; takes NULL. */
 void trace_free(struct control_trace *t);

@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "control/command.h"
+#include "control/commands.h"
 #include "control/control.h"
 #include "io/fd.h"
 
@@ -17,6 +17,8 @@ enum { CONTROL_ARENA_MAX = 4 << 20 };
 
 static void take_record(struct control *control, struct str record)
 {
+    if (live_record(control, record))
+        return;
     if (log_writer_record(&control->writer, record))
         control_history_record(&control->history, record);
 }
@@ -169,6 +171,11 @@ static void control_message(struct worker *w, struct ipc_channel *from, struct i
     }
 }
 
+static void control_peer_up(struct worker *w, struct ipc_channel *peer)
+{
+    live_peer_up(w->state, peer);
+}
+
 static void control_peer_down(struct worker *w, struct ipc_channel *peer)
 {
     command_peer_down(w->state, peer);
@@ -213,6 +220,7 @@ const struct worker_service control_service = {
     .start = control_start,
     .sandbox = control_sandbox,
     .message = control_message,
+    .peer_up = control_peer_up,
     .peer_down = control_peer_down,
     .reconfigured = control_reconfigured,
     .retire = control_end,

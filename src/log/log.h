@@ -18,5 +18,7 @@ bool log_wants(enum log_event event);
 void log_start(struct log_record *r, enum log_event event);
 void log_start_level(struct log_record *r, enum log_event event, enum log_level level);
 void log_send(const struct log_record *r);
+/* Whatever level is wanted: somebody waits for just this. */
+void log_send_always(const struct log_record *r);
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/id.h"
 #include "core/list.h"
 #include "ipc/worker.h"
+#include "log/live.h"
 #include "smtp/server.h"
 
 enum {
@@ -54,6 +55,8 @@ struct receive {
     uint32_t ids_left;
     bool ids_asked;
     size_t content_memory; /* of all sessions */
+    struct live live;      /* who watches dialogues */
+    size_t out_told;       /* of OUT, to them */
     struct buf out;        /* replies of the session in hand */
     struct buf scratch;    /* of one message: envelope and our fields */
     char *read_room;       /* RECEIVE_READ_MAX */

@@ -239,6 +239,15 @@ static bool start(struct worker *w, struct err *err)
            io_timer_init(&r->file_again, w->loop, on_file_again, err);
 }
 
+/* One beyond their number sees nothing of this process; control has no more (control/live.c). */
+static void watch(struct receive *r, const struct ipc_watch *m)
+{
+    if (m->ends)
+        live_remove(&r->live, m->ticket);
+    else
+        (void)live_add(&r->live, m->ticket, m->session, m->client, m->address);
+}
+
 static void message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
 {
     struct receive *r = receive_of(w);
@@ -249,6 +258,8 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
         local_socket(r, m);
     else if (from == w->main && m->type == IPC_DROP)
         drop_take(r, m);
+    else if (m->type == IPC_WATCH)
+        watch(r, &m->watch);
     else
         question_message(r, m);
 }
@@ -263,6 +274,8 @@ static void peer_up(struct worker *w, struct ipc_channel *peer)
 static void peer_down(struct worker *w, struct ipc_channel *peer)
 {
     questions_lost(receive_of(w), peer->peer);
+    if (peer->peer == PROCESS_CONTROL)
+        live_clear(&receive_of(w)->live);
     if (peer->peer == PROCESS_QUEUE)
         drops_lost(receive_of(w));
     questions_send(receive_of(w), peer->peer);

@@ -105,6 +105,49 @@ void session_end(struct session *s, const char *reason)
     io_task_post(&s->reaper);
 }
 
+/* ---- those who watch ---- */
+
+static void watched(struct session *s, bool by_client, struct str lines)
+{
+    struct session_id_text id = session_id_text(s->id);
+    struct ip_text room;
+    const struct live_who who = { .session = str_from_c(id.c), .address = session_client_text(s, &room) };
+
+    live_lines(&s->receive->live, &s->dialogue, &who, by_client, lines);
+}
+
+/* Replies that are not told of yet, in the shared buffer. */
+static void watched_replies(struct session *s)
+{
+    struct receive *r = s->receive;
+
+    if (!r->live.n)
+        return;
+    watched(s, false, str_skip(buf_str(&r->out), r->out_told));
+    r->out_told = r->out.n;
+}
+
+static void watched_content(struct session *s)
+{
+    struct session_id_text id = session_id_text(s->id);
+    struct ip_text room;
+    const struct live_who who = { .session = str_from_c(id.c), .address = session_client_text(s, &room) };
+
+    live_content(&s->receive->live, &s->dialogue, &who);
+}
+
+/* The machine used OCTETS; it was in content BEFORE. */
+static void watched_octets(struct session *s, struct str octets, bool before)
+{
+    if (!before) {
+        watched(s, true, octets);
+        return;
+    }
+    s->dialogue.content += octets.n;
+    if (!smtp_server_in_content(s->smtp))
+        watched_content(s);
+}
+
 /* ---- sending ---- */
 
 /* As much of OCTETS as the client takes now; returns how many it took. */
@@ -168,6 +211,7 @@ void session_send(struct session *s)
 {
     struct buf *out = &s->receive->out;
 
+    watched_replies(s);
     if (!s->finished && (s->out.n || holds_replies(s)) && !buf_add(&s->out, buf_str(out)))
         session_end(s, "lost");
     if (!s->finished && !holds_replies(s)) {
@@ -177,6 +221,7 @@ void session_send(struct session *s)
             session_end(s, "lost");
     }
     buf_clear(out);
+    s->receive->out_told = 0;
     if (s->finished)
         return;
     if (s->blocked)
@@ -318,6 +363,22 @@ static bool on_event(struct session *s, const struct smtp_event *ev)
     return false;
 }
 
+/* Watched, it is fed line by line, so that each reply is told of behind its command; how is all the same to it. */
+static void feed(struct session *s, struct str in, size_t *used, struct smtp_event *ev)
+{
+    bool content;
+
+    if (!s->receive->live.n) {
+        smtp_server_next(s->smtp, in, used, &s->receive->out, ev);
+        return;
+    }
+    content = smtp_server_in_content(s->smtp);
+    watched_replies(s);
+    smtp_server_next(s->smtp, content ? in : str_head(in, str_find(in, '\n') + 1), used, &s->receive->out, ev);
+    watched_octets(s, str_head(in, *used), content);
+    watched_replies(s);
+}
+
 static void drive(struct session *s, struct str in)
 {
     struct smtp_event ev;
@@ -325,9 +386,10 @@ static void drive(struct session *s, struct str in)
     bool go_on = true;
 
     while (go_on && !s->finished) {
-        smtp_server_next(s->smtp, str_skip(in, done), &used, &s->receive->out, &ev);
+        feed(s, str_skip(in, done), &used, &ev);
         done += used;
-        go_on = on_event(s, &ev);
+        /* The end of the line it was given is not the end of what came. */
+        go_on = on_event(s, &ev) || (ev.kind == SMTP_EVENT_MORE && s->receive->live.n && used && done < in.n);
     }
     s->progressed = done > 0;
     if (!s->finished && done < in.n && !buf_add(&s->in, str_skip(in, done)))
@@ -429,6 +491,7 @@ void session_goodbye(struct session *s, enum smtp_reply_name row, const struct s
     struct receive *r = s->receive;
 
     buf_clear(&r->out);
+    r->out_told = 0;
     question_done(s);
     s->delayed = false;
     transaction_drop(s);

@@ -112,6 +112,7 @@ struct session {
     struct io_task reaper;
     const char *end_reason;
     struct session_id id;
+    struct live_dialogue dialogue;
     struct ip client;
     unsigned char client_octets[16];
     size_t client_n; /* 16, or 0 for a unix socket */

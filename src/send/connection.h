@@ -77,6 +77,7 @@ struct connection {
     struct list inside;      /* transfers of the dialogue, in its order */
     struct transfer *giving; /* its content is being given out */
     uint64_t progress_octets; /* of content, since the deadline was moved */
+    struct live_dialogue dialogue;
     struct buf in;           /* octets not used yet: a reply that is partial */
     struct buf out;          /* what the peer has not taken */
     bool blocked;            /* it takes no more now */

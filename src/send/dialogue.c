@@ -29,7 +29,48 @@ void dialogue_break_off(struct connection *c, enum log_reason reason, const char
             connection_made(c, transfer_of(ev.tx));
     } while (ev.kind == SMTP_CLIENT_DONE);
     buf_clear(out);
+    c->send->out_told = 0;
     connection_over(c, orderly, NULL);
+}
+
+/* ---- those who watch ---- */
+
+static void watched(struct connection *c, bool by_us, struct str lines)
+{
+    struct address_text peer = connection_peer(c);
+    const struct live_who who = { .host = connection_host(c), .address = str_from_c(peer.c) };
+
+    live_lines(&c->send->live, &c->dialogue, &who, by_us, lines);
+}
+
+/* Commands that are not told of yet, in the shared buffer. */
+static void watched_commands(struct connection *c)
+{
+    struct send *s = c->send;
+
+    if (!s->live.n)
+        return;
+    watched(c, true, str_skip(buf_str(&s->out), s->out_told));
+    s->out_told = s->out.n;
+}
+
+/* What stands in the buffer behind those is content, of which only the size is told. */
+static void watched_content(struct connection *c)
+{
+    if (!c->send->live.n)
+        return;
+    c->dialogue.content += c->send->out.n - size_min(c->send->out.n, c->send->out_told);
+    c->send->out_told = c->send->out.n;
+}
+
+static void watched_content_end(struct connection *c)
+{
+    struct address_text peer = connection_peer(c);
+    const struct live_who who = { .host = connection_host(c), .address = str_from_c(peer.c) };
+
+    if (c->send->live.n)
+        live_content(&c->send->live, &c->dialogue, &who);
+    c->dialogue.content = 0;
 }
 
 /* ---- sending ---- */
@@ -63,6 +104,7 @@ static void flush(struct connection *c)
     struct buf *out = &c->send->out;
     size_t sent = 0;
 
+    watched_commands(c);
     if (out->failed)
         c->broken = "out of memory";
     if (!c->blocked && !c->broken && c->out.n)
@@ -74,6 +116,7 @@ static void flush(struct connection *c)
     if (!c->out.n)
         buf_done(&c->out);
     buf_clear(out);
+    c->send->out_told = 0;
     buf_shrink(out, 4 * SEND_BLOCK);
 }
 
@@ -97,6 +140,7 @@ static void give_file(struct connection *c, struct transfer *t, size_t *budget)
         c->giving = NULL;
     } else {
         t->given += (size_t)n;
+        c->dialogue.content += (uint64_t)n;
         *budget -= (size_t)n;
         c->send->octets_out += (uint64_t)n;
         c->progress_octets += (uint64_t)n;
@@ -130,8 +174,12 @@ static void content_go_on(struct connection *c)
     size_t budget = TURN_OCTETS;
 
     while (c->giving && !c->blocked && !c->broken) {
-        switch (transfer_give(t, c->smtp, out, SEND_BLOCK)) {
+        watched_commands(c);
+        enum transfer_give given = transfer_give(t, c->smtp, out, SEND_BLOCK);
+        watched_content(c);
+        switch (given) {
         case TRANSFER_GIVE_END:
+            watched_content_end(c);
             /* What came meanwhile goes behind the dot, in the same write (RFC 2920 3.1). */
             c->giving = NULL;
             take_in(c);
@@ -252,6 +300,7 @@ static void hear_out(struct connection *c)
             on_event(c, &ev, false);
     }
     buf_clear(&c->send->out);
+    c->send->out_told = 0;
     buf_done(&in);
     if (dialogue_speaks(c))
         dialogue_break_off(c, LOG_REASON_LOST, c->broken);
@@ -274,7 +323,11 @@ void dialogue_drive(struct connection *c, struct str fresh)
     while (go_on && !c->broken) {
         if (c->state == CONNECTION_OPEN)
             take_in(c);
+        watched_commands(c);
         smtp_client_next(c->smtp, rest, &used, &c->send->out, &ev);
+        if (c->send->live.n)
+            watched(c, false, str_head(rest, used));
+        watched_commands(c);
         rest = str_skip(rest, used);
         go_on = on_event(c, &ev, was_idle);
     }

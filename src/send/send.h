@@ -5,6 +5,7 @@
 #include "core/buf.h"
 #include "core/list.h"
 #include "ipc/worker.h"
+#include "log/live.h"
 
 enum {
     SEND_READ_MAX = 64 * 1024,   /* one read of a peer */
@@ -24,6 +25,8 @@ struct send {
     struct list transfers[SEND_TABLE]; /* by lease, until they are settled */
     char *read_room;                   /* SEND_READ_MAX: what the peer in hand says */
     struct buf out;                    /* what is said to it */
+    struct live live;                  /* who watches dialogues */
+    size_t out_told;                   /* of OUT, to them */
     size_t octets;                     /* of content in memory */
     size_t n_connections;
     size_t n_verifies;

@@ -27,12 +27,25 @@ static void hand_note(const struct send *s, uint64_t id)
         __atomic_store_n(&s->worker->hand->ids[HAND_ASKED], id, __ATOMIC_RELEASE);
 }
 
+/* One beyond their number sees nothing of this process; control has no more (control/live.c). */
+static void watch(struct send *s, const struct ipc_watch *m)
+{
+    if (m->ends)
+        live_remove(&s->live, m->ticket);
+    else
+        (void)live_add(&s->live, m->ticket, m->session, m->client, m->address);
+}
+
 static void message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
 {
     struct send *s = send_of(w);
 
     if (m->type == IPC_VERIFY_ASK) {
         verify_ask(s, from, &m->verify_ask);
+        return;
+    }
+    if (m->type == IPC_WATCH) {
+        watch(s, &m->watch);
         return;
     }
     hand_note(s, m->type == IPC_TRANSFER ? m->transfer.id : 0);
@@ -50,6 +63,8 @@ static void peer_down(struct worker *w, struct ipc_channel *peer)
 {
     if (peer->peer == PROCESS_QUEUE)
         queue_dies(send_of(w), peer);
+    if (peer->peer == PROCESS_CONTROL)
+        live_clear(&send_of(w)->live);
 }
 
 /* ---- life ---- */
