@@ -69,7 +69,7 @@ const struct config_sending *attempt_sending(const struct recipient *r)
     const struct config *config = q->worker->config;
 
     if (r->rule && r->generation == q->worker->generation && r->route < config->n_routes)
-        return &config->routes[r->route].sending;
+        return schedule_sending(r);
     return &config->sending;
 }
 

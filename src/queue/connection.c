@@ -64,7 +64,10 @@ static void transfer_free(struct transfer *t)
     hop_release(t->hop);
     if (!list_empty(&t->node)) {
         list_remove(&t->node);
-        c->n_transfers--;
+        if (--c->n_transfers == 0) {
+            c->site->limits->n_busy--;
+            limits_room(c->site->limits);
+        }
     }
     free(t);
 }
@@ -118,12 +121,15 @@ static struct connection *connection_new(struct site *site, uint32_t instance)
     };
     list_init(&c->node);
     list_init(&c->transfers);
+    list_init(&c->spare);
     wheel_node_init(&c->idle, on_idle);
     s->connections[c->slot] = c;
     s->n_connections++;
     list_append(&site->connections, &c->node);
     site->n_connections++;
     site->n_opening++;
+    site->limits->n_connections++;
+    list_remove(&site->hungry);
     return c;
 }
 
@@ -137,7 +143,10 @@ static void connection_free(struct connection *c)
         site->n_opening--;
     wheel_unset(&q->wheel, &c->idle);
     list_remove(&c->node);
+    list_remove(&c->spare);
     site->n_connections--;
+    site->limits->n_connections--;
+    limits_room(site->limits);
     q->schedule.connections[c->slot] = NULL;
     q->schedule.n_connections--;
     free(c);
@@ -171,21 +180,33 @@ void connection_close(struct connection *c)
     if (c->state == CONNECTION_OPENING)
         return;
     c->state = CONNECTION_CLOSING;
+    list_remove(&c->spare);
     wheel_unset(&c->site->queue->wheel, &c->idle);
     if (send)
         ipc_send_close_connection(send, &(struct ipc_close_connection){ .connection = c->id });
 }
 
+/* It is kept for a while; others of its limits may need its place. */
+static void spare(struct connection *c, int64_t msec)
+{
+    struct queue *q = c->site->queue;
+
+    queue_wait(q, &c->idle, queue_now(q) + msec);
+    list_remove(&c->spare);
+    list_append(&c->site->limits->spare, &c->spare);
+}
+
 /* It has less to do: more is leased to it, or it waits for more, or has had enough. */
 static void connection_free_again(struct connection *c)
 {
-    struct queue *q = c->site->queue;
     const struct config_sending *s = site_sending(c->site);
-
-    if (c->state == CONNECTION_OPEN && (c->used >= s->reuse.count || (c->site->retired && !c->n_transfers)))
+    bool idle = c->state == CONNECTION_OPEN && !c->n_transfers;
+    if (c->state == CONNECTION_OPEN && c->used >= s->reuse.count)
         connection_close(c);
-    else if (c->state == CONNECTION_OPEN && !c->n_transfers)
-        queue_wait(q, &c->idle, queue_now(q) + (int64_t)s->reuse.idle_msec);
+    else if (idle && (c->site->retired || limits_has_surplus(c->site)))
+        connection_close(c);
+    else if (idle)
+        spare(c, (int64_t)s->reuse.idle_msec);
     site_post(c->site);
 }
 
@@ -333,8 +354,10 @@ size_t connection_lease(struct connection *c, struct entry *e, size_t max)
     }
     mark_leased(t);
     list_append(&c->transfers, &t->node);
+    c->site->limits->n_busy += c->n_transfers == 0;
     c->n_transfers++;
     c->used++;
+    list_remove(&c->spare);
     wheel_unset(&q->wheel, &c->idle);
     return t->n;
 }
@@ -384,15 +407,40 @@ static struct outcome outcome_of(const struct result *r)
     };
 }
 
-/* What it says of the site, once for a transfer. */
-static void site_hears(struct site *site, const struct outcome *o)
+/* How many recipients of a transfer were delivered, put off, refused. */
+struct tally {
+    size_t n[IPC_PERM + 1];
+    struct str reply; /* the last 4yz */
+};
+
+/* What it says of the site: that more were put off than taken, or refused. A connection that was lost counts, too. */
+static void site_hears(struct site *site, const struct tally *tally, int64_t usec)
 {
-    if (site->retired)
+    size_t ok = tally->n[IPC_OK], temp = tally->n[IPC_TEMP], perm = tally->n[IPC_PERM];
+
+    if (!ok && !temp && !perm)
         return;
-    if (o->result == IPC_OK)
-        site_well(site);
-    else if (o->result == IPC_TEMP && o->stage != SMTP_STAGE_RCPT)
-        site_slow(site, "4yz or lost connection", o->text);
+    site_hear(site,
+              &(struct window_sample){
+                  .now_msec = queue_now(site->queue),
+                  .latency_usec = usec,
+                  .in_use = (uint32_t)site->limits->n_busy,
+                  .put_off = temp > ok + perm,
+                  .failed = perm && temp <= ok + perm && perm > ok,
+              },
+              tally->reply);
+}
+
+/* The outcome of R, or what `on-reply` makes of it. */
+static void outcome_by_rule(struct site *site, struct recipient *r, struct outcome *o)
+{
+    struct reply_status status;
+    const struct config_on_reply *rule = limits_reply(site, o, &status);
+    struct message *m = r->message;
+
+    recipient_outcome(r, o);
+    if (rule && rule->action == CONFIG_REPLY_HOLD && o->result == IPC_TEMP)
+        limits_hold(site, m, rule, o);
 }
 
 static struct recipient *numbered(struct transfer *t, uint32_t number)
@@ -436,7 +484,7 @@ static void take_results(struct transfer *t, const struct ipc_transferred *told)
 {
     struct str rest = told->results;
     struct site *site = t->connection->site;
-    bool heard = false;
+    struct tally tally = { 0 };
     struct result got;
 
     for (uint32_t i = 0; i < told->count && take_result(&rest, &got); i++) {
@@ -450,13 +498,14 @@ static void take_results(struct transfer *t, const struct ipc_transferred *told)
         o.queue_usec = t->queue_usec;
         o.connect_usec = (int64_t)told->connect_usec;
         o.send_usec = (int64_t)told->send_usec;
-        if (!heard)
-            site_hears(site, &o);
-        heard = true;
-        recipient_outcome(r, &o);
+        tally.n[o.result]++;
+        if (o.result == IPC_TEMP)
+            tally.reply = o.text;
+        outcome_by_rule(site, r, &o);
         if (o.result == IPC_TEMP)
             doubt(r, told, &o);
     }
+    site_hears(site, &tally, (int64_t)told->send_usec);
 }
 
 static bool says_only_again(const struct ipc_transferred *told)
@@ -536,9 +585,12 @@ static void on_transferred(struct queue *q, struct ipc_channel *from, const stru
 static void charge(struct transfer *t, const struct outcome *why)
 {
     struct message *m = t->message;
+    struct site *site = t->connection->site;
 
-    for (struct list *node; (node = list_take(&t->recipients));)
-        recipient_outcome(CONTAINER_OF(node, struct recipient, node), why);
+    for (struct list *node; (node = list_take(&t->recipients));) {
+        struct outcome o = *why;
+        outcome_by_rule(site, CONTAINER_OF(node, struct recipient, node), &o);
+    }
     transfer_free(t);
     message_settle(m);
 }
@@ -625,8 +677,11 @@ static void on_closed(struct queue *q, struct ipc_channel *from, const struct ip
     }
     bool vain = c->used && !c->made;
     connection_free(c);
-    if (!vain && !closed->orderly && !site->retired)
-        site_slow(site, closed->code ? "421" : "connection lost", closed->text);
+    if (closed->code)
+        (void)limits_reply(site,
+                           &(struct outcome){
+                               .result = IPC_TEMP, .code = closed->code, .from_peer = true, .text = closed->text },
+                           &(struct reply_status){ 0 });
     site_post(site);
     /* A host that opens and takes nothing is as good as dead: it is not called again at once. Frees what is retired. */
     if (vain)

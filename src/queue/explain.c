@@ -112,7 +112,7 @@ static enum cause cause_at(const struct site *site)
 {
     if (site->dead_until_msec)
         return CAUSE_DEAD;
-    return (double)(site->n_connections + 1) > site->window ? CAUSE_WINDOW : CAUSE_TURN;
+    return site->limits->n_connections >= window_connections(&site->limits->window) ? CAUSE_WINDOW : CAUSE_TURN;
 }
 
 /* It waits for a plan: is resolve thinking, or is there no DNS? */
@@ -335,7 +335,7 @@ static void look_at_site(struct explaining *x, struct group *g, const struct rec
     g->site = site;
     g->has_site = true;
     g->site_name = arena_str(x->arena, str_from_c(site->name));
-    g->window = (uint64_t)site->window;
+    g->window = window_connections(&site->limits->window);
     g->waiting = site->waiting;
     if (r->entry)
         g->in_front = in_front_awake(r->entry);

@@ -84,7 +84,8 @@ static void on_rest_left(struct queue *q, struct rest_line *line)
         queue_wait(q, &hop->wake, queue_now(q));
 }
 
-static struct hop *hop_new(struct queue *q, const struct recipient *r, struct str domain, const char *key)
+static struct hop *hop_new(struct queue *q, const struct recipient *r, uint32_t named, struct str domain,
+                           const char *key)
 {
     struct hop *hop = calloc(1, sizeof(*hop));
 
@@ -94,6 +95,7 @@ static struct hop *hop_new(struct queue *q, const struct recipient *r, struct st
         .queue = q,
         .generation = r->generation,
         .route = r->route,
+        .named = named,
         .domain = text_copy(domain),
         .key = text_copy(str_from_c(key)),
         .rest.left = on_rest_left,
@@ -109,16 +111,20 @@ static struct hop *hop_new(struct queue *q, const struct recipient *r, struct st
     return NULL;
 }
 
+/* Recipients of one domain may be a site of their own, also where a route leads to one host. */
 static struct hop *hop_have(struct queue *q, const struct recipient *r)
 {
-    struct str domain = domain_of(&q->worker->config->routes[r->route], r);
+    const struct config *config = q->worker->config;
+    const struct config_site *site = config_find_site(config, str_from_c(r->domain), NULL, 0);
+    struct str domain = domain_of(&config->routes[r->route], r);
+    uint32_t named = site ? (uint32_t)site->index + 1 : 0;
     struct buf key = BUF_INIT(KEY_MAX);
     struct map_node *node;
     struct hop *hop = NULL;
 
-    if (buf_printf(&key, "%" PRIu32 " %.*s", r->route, STR_ARG(domain)) && buf_add_char(&key, '\0')) {
+    if (buf_printf(&key, "%" PRIu32 "/%" PRIu32 " %.*s", r->route, named, STR_ARG(domain)) && buf_add_char(&key, '\0')) {
         node = map_find(&q->schedule.hops, str_from_c(key.p));
-        hop = node ? CONTAINER_OF(node, struct hop, node) : hop_new(q, r, domain, key.p);
+        hop = node ? CONTAINER_OF(node, struct hop, node) : hop_new(q, r, named, domain, key.p);
     }
     buf_done(&key);
     return hop;
@@ -418,6 +424,17 @@ static struct hop *hop_named(const struct queue *q, uint32_t name)
     return node ? CONTAINER_OF(node, struct hop, node) : NULL;
 }
 
+const struct config_sending *schedule_sending(const struct recipient *r)
+{
+    struct queue *q = r->message->queue;
+    const struct hop *hop = hop_named(q, r->hop);
+
+    if (hop && hop->site && hop->route == r->route)
+        return site_sending(hop->site);
+    return limits_sending(q, r->route,
+                          r->domain ? config_find_site(q->worker->config, str_from_c(r->domain), NULL, 0) : NULL);
+}
+
 struct site *schedule_site_of(const struct queue *q, const struct rest *r)
 {
     const struct hop *hop = hop_named(q, r->hop);
@@ -429,7 +446,7 @@ bool schedule_rests_deferred(const struct queue *q, const struct rest *r)
 {
     const struct site *site = schedule_site_of(q, r);
 
-    return !site || site->dead_until_msec;
+    return !site || site_rest_until(site);
 }
 
 /* ---- another configuration ---- */
@@ -479,6 +496,7 @@ void schedule_reconfigured(struct queue *q)
     }
     map_done(&former_hops);
     map_done(&former_sites);
+    limits_forget_values(q);
     attempts_route(q);
 }
 
@@ -503,7 +521,10 @@ bool schedule_init(struct queue *q, struct err *err)
         return err_temp(err, "no random numbers");
     q->schedule.hops.seed = lots[0];
     q->schedule.sites.seed = lots[1];
+    q->schedule.named.seed = lots[1];
     q->schedule.serial = lots[2] >> 24;
+    list_init(&q->schedule.merged);
+    list_init(&q->schedule.pauses);
     list_init(&q->schedule.pumped);
     list_init(&q->schedule.unplanned);
     io_task_init(&q->schedule.pump, q->worker->loop, on_pump);

@@ -12,8 +12,11 @@
 #include "core/list.h"
 #include "core/map.h"
 #include "core/wheel.h"
+#include "config/config.h"
 #include "ipc/channel.h"
+#include "policy/rate.h"
 #include "queue/rest.h"
+#include "queue/window.h"
 #include "route/plan.h"
 #include "smtp/client.h"
 
@@ -39,6 +42,7 @@ struct hop {
     char *key;
     uint32_t generation;
     uint32_t route;
+    uint32_t named; /* place in config->sites of the one that has the recipient's domain, + 1; 0: none */
     char *domain;
     struct list waiting;   /* entries, for the plan */
     struct rest_line rest; /* messages at rest, for the plan */
@@ -53,13 +57,49 @@ struct hop {
     size_t entries;         /* and transfers, that lead here */
 };
 
-/* What limits and back-off belong to. */
+#define SITE_UNTIL_RESUMED INT64_MAX
+
+/* What limits belong to: a site that the configuration names, with all sets of hosts it has; or one set of hosts. */
+struct site_limits {
+    struct map_node node; /* of the schedule's, by name: NAMED ones of this configuration */
+    bool named;
+    struct queue *queue;
+    char *name;
+    uint64_t serial;      /* in the order of their making */
+    struct list sites;
+    struct list hungry;   /* sites that may not open a connection, the oldest first */
+    struct list spare;    /* connections that have nothing to do, the oldest first */
+    size_t n_connections;
+    size_t n_busy;        /* connections with transfers */
+    struct window window;
+    uint32_t said;        /* the window, in the last record */
+    int64_t slowed_msec;
+    struct policy_rate rate; /* SHARE 0: none */
+    struct policy_bucket bucket;
+    int64_t paused_until_msec; /* 0: not paused */
+    char *cause;               /* of the last change, for people; NULL: none yet */
+    struct wheel_node wake;    /* the end of the pause, or the rate allows the next */
+};
+
+/* A pause of a site of that name, whether or not there is one now. */
+struct site_pause {
+    struct list node;
+    char *name;
+    char *cause;
+    int64_t until_msec;
+};
+
+/* One set of hosts of one route: what lines, connections and back-off belong to. */
 struct site {
-    struct map_node node;  /* by route and hosts */
+    struct map_node node;  /* by route, name and hosts */
+    struct list of_limits;
+    struct list hungry;
+    struct site_limits *limits;
+    const struct config_sending *sending; /* of this configuration: not once it is retired */
     struct list pumped;    /* of the schedule's, when something changed */
     struct queue *queue;
     char *key;
-    char *name;            /* what people see: the first host's domain */
+    const char *name;      /* of its limits */
     char *plan;
     size_t plan_n;
     uint32_t generation;
@@ -77,8 +117,8 @@ struct site {
     size_t n_connections;
     size_t n_opening;
     size_t n_transfers;
-    double window;         /* connections at once, by what the peer bears */
-    double window_said;    /* in the last record */
+    int64_t well_msec;     /* a transaction went well, or a connection was opened; 0: not yet */
+    int64_t rest_msec;     /* how long it rested last, when it took mail a moment before */
     int64_t dead_until_msec; /* 0: not dead. Then one probe may go */
     bool dead_said;         /* in the log */
     struct wheel_node wake; /* the end of its rest; or, unused for long, to be forgotten */
@@ -129,6 +169,7 @@ struct connection {
     uint64_t used;          /* transfers given to it, in all */
     uint64_t made;          /* of them, those that came to something, well or not */
     struct wheel_node idle; /* closed then */
+    struct list spare;      /* of the limits', while it is idle */
     int64_t connect_usec;
 };
 
@@ -149,6 +190,11 @@ struct transfer {
 struct schedule {
     struct map hops;
     struct map sites;
+    struct map named;    /* limits of sites that the configuration names */
+    struct list merged;  /* values of routes to them */
+    struct list pauses;
+    size_t n_pauses;
+    uint64_t limits_made;
     struct list pumped; /* sites to look at in the end of this turn */
     struct io_task pump;
     struct list unplanned; /* hops that could not ask yet */
@@ -185,6 +231,8 @@ void hop_release(struct hop *hop);
 struct rest_line *schedule_line(struct message *m);
 /* What waits in line at R's next hop is not tried now. */
 bool schedule_rests_deferred(const struct queue *q, const struct rest *r);
+/* What holds for R, whose route is of this configuration: its site's values, as far as its route says nothing. */
+const struct config_sending *schedule_sending(const struct recipient *r);
 /* The site that R waits for, or waited for last; NULL: not known in this run. */
 struct site *schedule_site_of(const struct queue *q, const struct rest *r);
 
@@ -237,9 +285,60 @@ void site_failed(struct site *site, const struct outcome *why);
 void site_opened(struct site *site);
 /* Not now, through no fault of the site. */
 void site_pause(struct site *site);
-/* A transfer went well, or met a 4yz. */
-void site_well(struct site *site);
-void site_slow(struct site *site, const char *cause, struct str reply);
+/* A transfer ended; REPLY: what was said of it. */
+void site_hear(struct site *site, const struct window_sample *sample, struct str reply);
+/* What was parked is under way again. */
+void site_unpark(struct site *site);
+/* When it may be tried again: it is dead, or paused. 0: now; SITE_UNTIL_RESUMED: not by itself. */
+int64_t site_rest_until(const struct site *site);
+
+/* ---- limits.c ---- */
+/* What holds for mail of that route to a site of that name (NULL: to another). */
+const struct config_sending *limits_sending(struct queue *q, uint32_t route, const struct config_site *named);
+void limits_forget_values(struct queue *q);
+/* NAME is taken over: what SITE is called if it is not NAMED. */
+MUST_USE bool limits_join(struct site *site, const struct config_site *named, char *name);
+void limits_leave(struct site *site);
+/* Of a former configuration: sites of the new one do not share them. */
+void limits_retire(struct site_limits *l);
+/* May another connection be opened? If not, SITE is looked at when one may. */
+bool limits_may_open(struct site *site);
+/* May one more connection have work? */
+bool limits_may_work(const struct site *site);
+bool limits_has_too_many_at_work(const struct site *site);
+/* There are more connections than the window is wide. */
+bool limits_has_surplus(const struct site *site);
+/* A connection ended, or has nothing to do: who waits for one is looked at. */
+void limits_room(struct site_limits *l);
+/* May a message be leased? If not, its sites are looked at when one may. */
+bool limits_allow(struct site *site);
+void limits_sent(struct site *site);
+/* Milliseconds until the next message may go; 0: now. */
+int64_t limits_wait(struct site_limits *l);
+bool limits_are_paused(const struct site_limits *l);
+/* Nothing is leased until then, queue_now(); a longer pause stays. */
+void limits_pause(struct site_limits *l, int64_t until_msec, const char *cause, struct str reply);
+bool limits_resume(struct site_limits *l, const char *cause);
+/* Sites of that name that are made later are paused, too. False: there are too many pauses, or no memory. */
+MUST_USE bool limits_note_pause(struct queue *q, struct str name, int64_t until_msec, struct str cause);
+bool limits_forget_pause(struct queue *q, struct str name);
+void limits_hear(struct site *site, const struct window_sample *sample, struct str reply);
+/* A connection could not be opened, while others stand or are being opened. */
+void limits_refused(struct site *site, const struct outcome *why);
+/* It answers again. */
+void limits_restart(struct site *site);
+void limits_say(struct site_limits *l, const char *state, const char *cause, int64_t until_msec, struct str reply);
+
+/* Where a status of another class is put. */
+struct reply_status {
+    char text[12];
+};
+/*
+ * What `on-reply` makes of O, a reply of a host: its result and status may change, the site may be slowed or paused.
+ * The rule that it met, NULL: none; limits_hold() is then for whoever knows the message.
+ */
+const struct config_on_reply *limits_reply(struct site *site, struct outcome *o, struct reply_status *status);
+void limits_hold(struct site *site, struct message *m, const struct config_on_reply *rule, const struct outcome *o);
 
 /* ---- connection.c ---- */
 /* NULL: none can be had now. */

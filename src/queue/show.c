@@ -94,8 +94,8 @@ static int64_t next_of(const struct recipient *r)
 
     if (r->progress != PROGRESS_WAITING)
         return 0;
-    if (site && site->dead_until_msec)
-        return io_wall_msec() + site->dead_until_msec - queue_now(q);
+    if (site && site_rest_until(site))
+        return site_rest_until(site) == SITE_UNTIL_RESUMED ? 0 : io_wall_msec() + site_rest_until(site) - queue_now(q);
     return r->state == RECIPIENT_IDLE && r->due_msec > queue_now(q) ? io_wall_msec() + r->due_msec - queue_now(q) : 0;
 }
 
@@ -128,6 +128,8 @@ static void add_last(struct log_record *row, const struct recipient *r)
         log_text_c(row, LOG_STATUS, r->status);
     if (r->attempts && r->text && r->text[0])
         log_text_c(row, r->from_peer ? LOG_REPLY : LOG_ERROR, r->text);
+    else if (site && limits_are_paused(site->limits) && site->limits->cause)
+        log_text_c(row, LOG_ERROR, site->limits->cause);
     else if (site && site->dead_until_msec && site->trouble)
         log_text_c(row, LOG_ERROR, site->trouble);
 }

@@ -1,9 +1,8 @@
 /*
- * queue/site.c -- one set of hosts: whose turn it is, how many connections it bears, and its rest when it is dead (DESIGN 6).
+ * queue/site.c -- one set of hosts: whose turn it is, its connections, and its rest when it is dead (DESIGN 6).
  *
- * The window grows by one for each window of transfers that went well, shrinks by one with a 4yz, and by half with a
- * connection that fails while others stand. A site of which no connection stands is dead: after `dead-host` one probe
- * goes; what waits meanwhile costs neither timer nor record nor attempt.
+ * How many connections it bears, its rate and its pauses are its limits' (limits.c). A site of which no connection stands
+ * is dead: after `dead-host` one probe goes; what waits meanwhile costs neither timer nor record nor attempt.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,20 +11,22 @@
 
 #include "queue/queue.h"
 
-enum { KEY_MAX = 16 << 10, PAUSE_MSEC = 1000, SMTP_PORT = 25 };
+enum {
+    KEY_MAX = 16 << 10,
+    PAUSE_MSEC = 1000,
+    WELL_MSEC = 2000, /* who took mail so shortly ago and says 421 now is not dead */
+    SMTP_PORT = 25,
+    CODE_CLOSING = 421,
+};
 
 const struct config_sending *site_sending(const struct site *site)
 {
-    const struct config *config = site->queue->worker->config;
-
-    if (!site->retired && site->route < config->n_routes)
-        return &config->routes[site->route].sending;
-    return &config->sending;
+    return site->retired ? &site->queue->worker->config->sending : site->sending;
 }
 
-static double window_max(const struct site *site)
+static const struct config_site *named_at(const struct queue *q, uint32_t named)
 {
-    return (double)site_sending(site)->connections.max;
+    return named ? &q->worker->config->sites[named - 1] : NULL;
 }
 
 /* ---- sites ---- */
@@ -39,8 +40,8 @@ static void site_free(struct site *site)
     list_remove(&site->pumped);
     wheel_unset(&q->wheel, &site->wake);
     map_done(&site->senders);
+    limits_leave(site);
     free(site->key);
-    free(site->name);
     free(site->plan);
     free(site->trouble);
     free(site);
@@ -90,7 +91,8 @@ static char *name_of(const struct hop *hop, const struct route_plan *plan)
     return copy;
 }
 
-static struct site *site_new(struct hop *hop, const struct route_plan *plan, struct str key)
+static struct site *site_new(struct hop *hop, const struct route_plan *plan, const struct config_site *named,
+                             struct str key)
 {
     struct queue *q = hop->queue;
     struct site *site = calloc(1, sizeof(*site));
@@ -100,22 +102,25 @@ static struct site *site_new(struct hop *hop, const struct route_plan *plan, str
     *site = (struct site){
         .queue = q,
         .key = text_copy(key),
-        .name = name_of(hop, plan),
         .generation = hop->generation,
         .route = hop->route,
+        .sending = limits_sending(q, hop->route, named),
         .senders = { .seed = q->schedule.sites.seed },
     };
     list_init(&site->pumped);
+    list_init(&site->of_limits);
+    list_init(&site->hungry);
     list_init(&site->turns);
     list_init(&site->sleepers);
     list_init(&site->reading);
     list_init(&site->connections);
     wheel_node_init(&site->wake, on_wake);
-    site->window = site->window_said = (double)site_sending(site)->connections.start;
-    if (site->key && site->name && map_insert(&q->schedule.sites, &site->node, str_from_c(site->key)))
-        return site;
+    if (site->key && limits_join(site, named, named ? text_copy(named->name.text) : name_of(hop, plan))) {
+        if (map_insert(&q->schedule.sites, &site->node, str_from_c(site->key)))
+            return site;
+        limits_leave(site);
+    }
     free(site->key);
-    free(site->name);
     free(site);
     return NULL;
 }
@@ -133,16 +138,31 @@ static bool keep_plan(struct site *site, struct str octets)
     return true;
 }
 
+/* The site that the configuration names: by the recipient's domain, or by any of the hosts. */
+static const struct config_site *named_site(const struct hop *hop, const struct route_plan *plan)
+{
+    struct str hosts[ROUTE_PLAN_ADDRESSES_MAX];
+    size_t n = 0;
+
+    if (hop->named)
+        return named_at(hop->queue, hop->named);
+    for (size_t i = 0; i < plan->n && n < ARRAY_LEN(hosts); i++)
+        if (!plan->addresses[i].path.n)
+            hosts[n++] = plan->addresses[i].host;
+    return config_find_site(hop->queue->worker->config, str_from_c(hop->domain), hosts, n);
+}
+
 struct site *site_have(struct hop *hop, const struct route_plan *plan, struct str octets)
 {
+    const struct config_site *named = named_site(hop, plan);
     struct queue *q = hop->queue;
     struct buf key = BUF_INIT(KEY_MAX);
     struct map_node *node;
     struct site *site = NULL;
 
-    if (buf_printf(&key, "%" PRIu32 " ", hop->route) && route_plan_hosts(plan, &key) && buf_add_char(&key, '\0')) {
+    if (buf_printf(&key, "%" PRIu32 " %zu ", hop->route, named ? named->index + 1 : 0) && route_plan_hosts(plan, &key) && buf_add_char(&key, '\0')) {
         node = map_find(&q->schedule.sites, str_from_c(key.p));
-        site = node ? CONTAINER_OF(node, struct site, node) : site_new(hop, plan, str_from_c(key.p));
+        site = node ? CONTAINER_OF(node, struct site, node) : site_new(hop, plan, named, str_from_c(key.p));
     }
     buf_done(&key);
     if (site && !keep_plan(site, octets)) {
@@ -178,14 +198,18 @@ void sites_post(struct queue *q)
     }
 }
 
-/* The one with the least to do; NULL when all have enough. */
+/* The one with the least to do; NULL when all have enough, or fewer than now are to have work. */
 static struct connection *least_busy(struct site *site)
 {
     struct connection *best = NULL;
+    bool idle_too = limits_may_work(site);
 
+    if (limits_has_too_many_at_work(site))
+        return NULL;
     LIST_FOR(node, &site->connections) {
         struct connection *c = CONTAINER_OF(node, struct connection, node);
-        if (c->state == CONNECTION_CLOSING || (best && c->n_transfers >= best->n_transfers))
+        if (c->state == CONNECTION_CLOSING || (best && c->n_transfers >= best->n_transfers) ||
+            (!c->n_transfers && !idle_too))
             continue;
         best = c;
         if (!c->n_transfers)
@@ -197,11 +221,10 @@ static struct connection *least_busy(struct site *site)
     return best;
 }
 
-static bool may_open(const struct site *site)
+/* Of a dead one: a probe, alone. */
+static bool may_open(struct site *site)
 {
-    if (site->dead_until_msec)
-        return !site->n_connections;
-    return (double)(site->n_connections + 1) <= site->window || !site->n_connections;
+    return !(site->dead_until_msec && site->n_connections) && limits_may_open(site);
 }
 
 static struct connection *connection_for(struct site *site)
@@ -219,6 +242,11 @@ static struct connection *connection_for(struct site *site)
     return site->dead_until_msec ? NULL : c;
 }
 
+static bool is_dead(const struct site *site)
+{
+    return site->dead_until_msec > queue_now(site->queue);
+}
+
 /* All that waits neither counts as under way nor asks for anything until the rest is over. */
 static void park(struct site *site)
 {
@@ -228,11 +256,11 @@ static void park(struct site *site)
             entry_park(CONTAINER_OF(at, struct entry, node));
         }
     }
-    if (!wheel_is_set(&site->wake))
+    if (is_dead(site) && !wheel_is_set(&site->wake))
         queue_wait(site->queue, &site->wake, site->dead_until_msec);
 }
 
-static void unpark(struct site *site)
+void site_unpark(struct site *site)
 {
     LIST_FOR(node, &site->turns) {
         struct turn *t = CONTAINER_OF(node, struct turn, of_site);
@@ -242,9 +270,11 @@ static void unpark(struct site *site)
     }
 }
 
-static bool is_resting(const struct site *site)
+int64_t site_rest_until(const struct site *site)
 {
-    return site->dead_until_msec > queue_now(site->queue);
+    int64_t paused = site->limits->paused_until_msec;
+
+    return paused > site->dead_until_msec ? paused : site->dead_until_msec;
 }
 
 /* Its content was dropped to save memory: out of the line until it is back. */
@@ -258,7 +288,7 @@ static void read_back(struct entry *e)
 /* No more is read back than its connections could take soon: it would only be dropped again. */
 static size_t enough(const struct site *site)
 {
-    return ((size_t)site->window + 1) * SCHEDULE_DEPTH;
+    return ((size_t)window_connections(&site->limits->window) + 1) * SCHEDULE_DEPTH;
 }
 
 static bool reads_enough(const struct site *site)
@@ -278,6 +308,7 @@ static bool lease_next(struct site *site, struct entry *e, size_t max)
 
     if (!n)
         return false;
+    limits_sent(site);
     t->deficit -= (long)n;
     if (e->n) {
         /* What is left lets the others of its sender go first. */
@@ -302,13 +333,13 @@ void site_pump(struct site *site)
         forget_later(site);
         return;
     }
-    if (is_resting(site)) {
+    if (site_rest_until(site) > queue_now(q)) {
         park(site);
         return;
     }
     /* A probe goes alone. */
     site_wake(site, site->dead_until_msec ? 1 : enough(site));
-    while ((e = site_next(site, max ? max : 1))) {
+    while (limits_allow(site) && (e = site_next(site, max ? max : 1))) {
         if (!message_has_content(e->message) && reads_enough(site))
             break;
         if (!message_has_content(e->message))
@@ -338,6 +369,7 @@ static void retire_entries(struct list *entries)
 void site_retire(struct site *site)
 {
     site->retired = true;
+    limits_retire(site->limits);
     site->hops++; /* it outlives what leaves it here */
     while (!list_empty(&site->turns)) {
         struct turn *t = CONTAINER_OF(site->turns.next, struct turn, of_site);
@@ -360,32 +392,6 @@ void site_retire(struct site *site)
 }
 
 /* ---- how it does ---- */
-
-static void say(struct site *site, const char *state, const char *cause, struct str reply)
-{
-    struct log_record rec;
-
-    log_start(&rec, LOG_EVENT_SITE);
-    log_text_c(&rec, LOG_SITE, site->name);
-    log_number(&rec, LOG_WINDOW, (int64_t)site->window);
-    log_number(&rec, LOG_WAS, (int64_t)site->window_said);
-    log_text_c(&rec, LOG_CAUSE, cause);
-    log_text_c(&rec, LOG_STATE, state);
-    if (site->dead_until_msec)
-        log_time(&rec, LOG_NEXT, io_wall_msec() + site->dead_until_msec - queue_now(site->queue));
-    if (reply.n)
-        log_text(&rec, LOG_REPLY, reply);
-    log_send(&rec);
-    site->window_said = site->window;
-}
-
-static void shrink(struct site *site, double to, const char *cause, struct str reply)
-{
-    site->window = to < 1 ? 1 : to;
-    /* Told when it is felt: a quarter, or the last connection but one. */
-    if (site->window <= site->window_said * 0.75 && (int)site->window < (int)site->window_said)
-        say(site, "open", cause, reply);
-}
 
 /* What has waited too long: the probe that failed was its attempt, too. */
 static void expire_turn(struct turn *t, const struct outcome *why)
@@ -421,11 +427,26 @@ static void mark_dead(struct site *site, const struct outcome *why)
     site->trouble = text_copy(why->text);
     site->reason = why->reason;
     if (!site->dead_said)
-        say(site, "dead", log_reason_text(why->reason), why->text);
+        limits_say(site->limits, "dead", log_reason_text(why->reason), site->dead_until_msec, why->text);
     site->dead_said = true;
     queue_wait(site->queue, &site->wake, site->dead_until_msec);
     expire_parked(site, why);
     park(site);
+}
+
+/* For a moment, longer each time. False: it is over with its kindness. */
+static bool rests_a_moment(struct site *site, const struct outcome *why)
+{
+    int64_t now = queue_now(site->queue), most = (int64_t)site_sending(site)->dead_host.msec;
+
+    if (why->code != CODE_CLOSING || !site->well_msec || (!site->rest_msec && now > site->well_msec + WELL_MSEC))
+        return false;
+    site->rest_msec = site->rest_msec ? site->rest_msec * 2 : PAUSE_MSEC;
+    if (site->rest_msec >= most)
+        return false;
+    site->dead_until_msec = now + site->rest_msec;
+    queue_wait(site->queue, &site->wake, site->dead_until_msec);
+    return true;
 }
 
 void site_failed(struct site *site, const struct outcome *why)
@@ -434,9 +455,9 @@ void site_failed(struct site *site, const struct outcome *why)
         forget_later(site);
         return;
     }
-    if (site->n_connections > site->n_opening)
-        shrink(site, site->window / 2, log_reason_text(why->reason), why->text);
-    else if (!is_resting(site))
+    if (site->n_connections)
+        limits_refused(site, why);
+    else if (!is_dead(site) && !rests_a_moment(site, why))
         mark_dead(site, why);
     site_post(site);
 }
@@ -456,31 +477,25 @@ void site_pause(struct site *site)
 
 void site_opened(struct site *site)
 {
+    site->well_msec = queue_now(site->queue);
     if (!site->dead_until_msec)
         return;
     site->dead_until_msec = 0;
-    site->window = (double)site_sending(site)->connections.start;
     wheel_unset(&site->queue->wheel, &site->wake);
-    unpark(site);
-    if (site->dead_said)
-        say(site, "open", "it answers again", STR_NONE);
+    site_unpark(site);
+    if (site->dead_said) {
+        limits_restart(site);
+        limits_say(site->limits, "open", "it answers again", 0, STR_NONE);
+    }
     site->dead_said = false;
     site_post(site);
 }
 
-void site_well(struct site *site)
+void site_hear(struct site *site, const struct window_sample *sample, struct str reply)
 {
-    double max = window_max(site);
-
-    if (site->window < max)
-        site->window += 1 / site->window;
-    if (site->window > max)
-        site->window = max;
-    if (site->window > site->window_said)
-        site->window_said = site->window;
-}
-
-void site_slow(struct site *site, const char *cause, struct str reply)
-{
-    shrink(site, site->window - 1, cause, reply);
+    if (!sample->put_off) {
+        site->well_msec = queue_now(site->queue);
+        site->rest_msec = 0;
+    }
+    limits_hear(site, sample, reply);
 }

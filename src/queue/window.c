@@ -86,6 +86,8 @@ static void span_add(struct window *w, const struct window_sample *s)
         *p = (struct window_part){ .part = part };
     p->n++;
     p->put_off += s->put_off;
+    p->failed += s->failed;
+    p->latency_usec += s->latency_usec > 0 ? (uint64_t)s->latency_usec : 0;
 }
 
 static void span_forget(struct window *w)
@@ -93,22 +95,21 @@ static void span_forget(struct window *w)
     memset(w->parts, 0, sizeof(w->parts));
 }
 
-struct span {
-    uint32_t n, put_off;
-};
-
-static struct span span_of(const struct window *w, int64_t now_msec)
+struct window_part window_lately(const struct window *w, int64_t now_msec)
 {
     int64_t newest = now_msec / WINDOW_PART_MSEC;
-    struct span s = { 0 };
+    struct window_part all = { .part = newest };
 
     for (size_t i = 0; i < WINDOW_PARTS; i++) {
-        if (w->parts[i].part <= newest - WINDOW_PARTS)
+        const struct window_part *p = &w->parts[i];
+        if (p->part <= newest - WINDOW_PARTS)
             continue;
-        s.n += w->parts[i].n;
-        s.put_off += w->parts[i].put_off;
+        all.n += p->n;
+        all.put_off += p->put_off;
+        all.failed += p->failed;
+        all.latency_usec += p->latency_usec;
     }
-    return s;
+    return all;
 }
 
 /* ---- what is known ---- */
@@ -285,7 +286,7 @@ static bool is_more(const struct window *w, uint32_t put_off, uint32_t n)
 /* In the last minute, or, when it is new, in this round. */
 static bool is_put_off(struct window *w, const struct window_pace *p, int64_t now_msec)
 {
-    struct span span = span_of(w, now_msec);
+    struct window_part span = window_lately(w, now_msec);
     bool lately = is_more(w, w->round.put_off, w->round.n);
 
     if (p->in_use < 1.5 || (!lately && !is_more(w, span.put_off, span.n)))

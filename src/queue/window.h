@@ -31,6 +31,7 @@ struct window_sample {
     int64_t latency_usec; /* from MAIL to its last reply */
     uint32_t in_use;      /* connections with work, this one included */
     bool put_off;         /* 4yz, or the connection was lost */
+    bool failed;          /* 5yz */
 };
 
 /* What was seen in a number of transactions. */
@@ -48,7 +49,8 @@ struct window_pace {
 /* Transactions of one part of the span. */
 struct window_part {
     int64_t part; /* which one, since the beginning of the clock */
-    uint32_t n, put_off;
+    uint32_t n, put_off, failed;
+    uint64_t latency_usec; /* sum */
 };
 
 /* Init with window_init(). SIZE may be read, all else is its own. */
@@ -94,6 +96,8 @@ void window_refused(struct window *w, int64_t now_msec, uint32_t standing, bool 
 void window_slow(struct window *w, int64_t now_msec, const char *why);
 /* The host is back after it was unreachable: what was known of it before may be wrong. */
 void window_restart(struct window *w, int64_t now_msec);
+/* The transactions of the last minute, in one. */
+struct window_part window_lately(const struct window *w, int64_t now_msec);
 /* Has it changed so much that people want to know? Said once. */
 MUST_USE bool window_news(struct window *w, struct window_news *news);
 
