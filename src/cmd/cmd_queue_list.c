@@ -72,8 +72,8 @@ static void put_state(const struct listing *l, const json_t *row, struct buf *ou
     if (str_eq(state, STR("deferred")) && next >= 0)
         buf_printf(out, ", next %s%s", next > l->now_msec ? "in " : "now",
                    next > l->now_msec ? text_age(next - l->now_msec).c : "");
-    if (str_eq(state, STR("held")) && row_has(row, "account"))
-        buf_printf(out, " by %s", row_text_c(row, "account"));
+    if (str_eq(state, STR("held")) && row_has(row, "by"))
+        buf_printf(out, " by %s", row_text_c(row, "by"));
 }
 
 /* Of an address literal: WORDS name it already, "203.0.113.99: connection timed out". */
@@ -97,7 +97,7 @@ static void put_reason(const json_t *row, struct buf *out)
     if (note.n || !words.n) {
         if (note.n && str_eq(row_text(row, "reason"), STR("route")))
             buf_add(out, STR("by the route of "));
-        buf_add(out, note.n ? note : row_text(row, "reason"));
+        buf_add(out, note.n || row_has(row, "by") ? note : row_text(row, "reason"));
         return;
     }
     if (host.n && !says_host(host, words))

@@ -49,8 +49,9 @@ static void print_message(const json_t *row, const struct text_screen *screen, s
 
     if (row_text(row, "state").n && str_eq(row_text(row, "state"), STR("held"))) {
         label(out, screen, "held");
-        piece(out, screen, "", row_text(row, "reason"));
-        piece(out, screen, row_text(row, "reason").n ? ": " : "", row_text(row, "note"));
+        struct str by = row_text(row, "by"), why = by.n ? by : row_text(row, "reason");
+        piece(out, screen, by.n ? "by " : "", why);
+        piece(out, screen, why.n ? ": " : "", row_text(row, "note"));
         text_print(out, screen);
     }
 }
@@ -71,6 +72,7 @@ static void print_recipient(const json_t *row, const struct text_screen *screen,
         buf_printf(out, ", %" PRIu64 " attempt%s", attempts, attempts == 1 ? "" : "s");
     if (original.n && !str_eq(original, to))
         piece(out, screen, ", for ", original);
+    piece(out, screen, ", by ", row_text(row, "route"));
     text_print(out, screen);
 
     struct str reply = row_text(row, "reply"), words = reply.n ? reply : row_text(row, "error");

@@ -148,9 +148,13 @@ static void print_heading(struct view *v, const json_t *group)
 
 /* ---- where it goes ---- */
 
+/* Of the same domain, and by the same route where that is one of the message's own. */
 static bool is_host_of(const json_t *host, const json_t *group)
 {
-    return str_eq(row_text(host, "site"), row_text(group, "name"));
+    bool own = str_eq(row_text(group, "rule"), STR("queue edit"));
+
+    return str_eq(row_text(host, "site"), row_text(group, "name")) &&
+           str_eq(row_text(host, "route"), own ? row_text(group, "route") : STR(""));
 }
 
 /* A literal is known by its address and port. */
@@ -219,7 +223,7 @@ static void print_last(struct view *v, const json_t *group)
     struct str last = short_time(v, row_text_c(group, "last"), &room);
     buf_clear(out);
     buf_add(out, row_text(group, "host"));
-    if (row_has(group, "peer"))
+    if (row_has(group, "peer") && !str_starts(row_text(group, "host"), STR("[")))
         buf_printf(out, "%s[%s]", out->n ? " " : "", row_text_c(group, "peer"));
     if (out->n) {
         buf_add_char(out, ':');
@@ -420,6 +424,8 @@ static void take_row(struct view *v, json_t *row)
     }
     json_decref(v->message);
     v->message = row;
+    if (row_has(row, "id"))
+        v->id = row_text_c(row, "id");
 }
 
 int explain_id(const struct cmd_call *call, const char *id, bool all)

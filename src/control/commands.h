@@ -19,13 +19,13 @@ struct command {
 };
 
 extern const struct command command_queue[];
+extern const struct command command_edit[];
 extern const struct command command_explain[];
 extern const struct command command_spool[];
 
 /* The connection ends: what it had begun to send or to take is over. */
 void spool_transfer_forget(struct control_client *c);
 extern const struct command command_trace[];
-
 extern const struct command command_live[];
 
 /* A record of a dialogue goes to who watches it, and nowhere else. False: it is another record. */

@@ -34,6 +34,7 @@ enum recipient_tag {
     RCPT_ORIGINAL = 4,
     RCPT_SENDER = 5 | ENVELOPE_MUST_KNOW,
     RCPT_KIND = 6 | ENVELOPE_MUST_KNOW,
+    RCPT_ROUTE = 7 | ENVELOPE_MUST_KNOW,
 };
 
 static void put_recipient(struct buf *out, const struct envelope_recipient *r)
@@ -47,6 +48,7 @@ static void put_recipient(struct buf *out, const struct envelope_recipient *r)
     if (r->has_sender)
         message_field_put(out, RCPT_SENDER, r->sender);
     message_field_put_u64(out, RCPT_KIND, r->kind);
+    message_field_put_text(out, RCPT_ROUTE, r->route);
     message_field_end(out, at);
 }
 
@@ -115,6 +117,9 @@ static bool decode_recipient_field(const struct message_field *f, struct envelop
         return true;
     case RCPT_KIND:
         return decode_kind(f, &r->kind, err);
+    case RCPT_ROUTE:
+        r->route = f->octets;
+        return true;
     default:
         return message_field_pass(f, err);
     }

@@ -38,6 +38,7 @@ struct envelope_recipient {
     struct str sender;   /* its own reverse-path (a list's owner); has_sender false: the envelope's */
     bool has_sender;
     enum envelope_kind kind; /* a COMMAND or FILE has the DOMAIN whose alias it is */
+    struct str route;    /* its own next hop, as a configuration writes targets; empty: as routes say */
 };
 
 struct envelope {

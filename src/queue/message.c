@@ -87,6 +87,7 @@ void message_free(struct message *m)
 {
     if (!m)
         return;
+    edit_forget(m);
     list_remove(&m->node);
     list_remove(&m->tired);
     wheel_unset(&m->queue->wheel, &m->due);
@@ -266,6 +267,29 @@ bool message_recipients(struct message *m, const struct envelope *e, struct str 
     m->report = e->report != ENVELOPE_NO_REPORT;
     m->warnable = is_ours(m->queue, e->sender) && !e->report;
     return apply_progress(m, state, err);
+}
+
+static void rename_one(struct names *names, uint32_t *name, struct str text)
+{
+    uint32_t former = *name;
+
+    *name = names_have(names, text);
+    names_drop(names, former);
+}
+
+void message_renamed(struct message *m, const struct envelope *e)
+{
+    struct names *names = &m->queue->rests.names;
+
+    for (uint32_t i = 0; i < m->n_recipients; i++) {
+        struct recipient *r = &m->recipients[i];
+        const struct envelope_recipient *er = &e->recipients[r->index];
+        r->to = rest_hash(er->local, er->domain);
+        rename_one(names, &r->to_domain, er->domain);
+    }
+    rename_one(names, &m->who, sender_of(e));
+    m->from = hash_of(e->sender);
+    m->warnable = is_ours(m->queue, e->sender) && !e->report;
 }
 
 struct content *content_new(struct queue *q)

@@ -148,6 +148,7 @@ struct message {
     bool report;    /* one of ours: given up after expire-bounces */
     uint32_t uid_plus;
     struct reporting *reporting; /* a report in the making, or written and not yet durable */
+    struct editing *editing;     /* an edit that is not durable yet */
 };
 
 /* A deliver process, or one that is being asked for. */
@@ -269,6 +270,8 @@ struct message *message_new(struct queue *q, struct queue_id id, int64_t accepte
 void message_free(struct message *m);
 /* Its recipients as the envelope and the newest outcome have them. */
 MUST_USE bool message_recipients(struct message *m, const struct envelope *e, struct str state, struct err *err);
+/* Its sender or its recipients have other addresses: those of E. */
+void message_renamed(struct message *m, const struct envelope *e);
 struct content *content_new(struct queue *q);
 /* Envelope, head and body in one piece of its own; NULL without memory. */
 struct content *content_copy(struct queue *q, struct str envelope, struct str head, struct str body);
@@ -415,6 +418,14 @@ const struct message *show_seen(struct queue *q, const struct spool_read *read, 
 /* The recipient a line about the message speaks of: the first that waits, else the first that failed. */
 const struct recipient *show_speaker(const struct message *m);
 void show_status(struct queue *q, struct buf *rows);
+
+/* ---- edit.c ---- */
+void edit_ask(struct queue *q, struct ipc_channel *from, const struct ipc_queue_edit_ask *ask);
+/* What was edited goes into the batch that settles M; after it is durable the edit is answered. False without memory. */
+MUST_USE bool edit_add(struct message *m, struct spool_batch *batch);
+void edit_stands(struct message *m);
+/* M is no more. */
+void edit_forget(struct message *m);
 
 /* ---- shape.c ---- */
 void shape_ask(struct queue *q, struct ipc_channel *from, const struct ipc_queue_shape_ask *ask);

@@ -267,6 +267,7 @@ static void on_settled(struct spool_commit *commit, const struct spool_result *r
     m->recovered = false;
     tell_settled(m);
     report_stands(m);
+    edit_stands(m);
     /* What was asked for after this was begun is in the next one. */
     if (m->state == MESSAGE_ENDING || !m->dirty)
         select_settled(m);
@@ -276,8 +277,10 @@ static void on_settled(struct spool_commit *commit, const struct spool_result *r
         message_remove(q, m);
         message_free(m);
     } else {
-        if (m->state == MESSAGE_HELD)
+        if (m->state == MESSAGE_HELD && m->written_reason)
             record_hold(m, m->held, str_from_c(m->hold_reason));
+        free(m->written_reason);
+        m->written_reason = NULL;
         if (m->dirty || report_wanted(m))
             message_settle(m);
         else
@@ -294,7 +297,7 @@ static bool is_over(const struct message *m)
 
 static bool fill_batch(struct message *m, struct spool_batch *batch, bool rest)
 {
-    if (!report_add(m, batch))
+    if (!report_add(m, batch) || !edit_add(m, batch))
         return false;
     if (rest && is_over(m)) {
         m->state = MESSAGE_ENDING;
@@ -304,7 +307,8 @@ static bool fill_batch(struct message *m, struct spool_batch *batch, bool rest)
         return false;
     if (!put_progress(m) || !spool_batch_outcome(batch, m->id, m->version + 1, buf_str(&m->state_octets)))
         return false;
-    if (!rest || m->held == LOG_REASON_NONE)
+    /* What is held already stays so. */
+    if (!rest || m->held == LOG_REASON_NONE || m->state == MESSAGE_HELD)
         return true;
     m->state = MESSAGE_HELD;
     free(m->written_reason);

@@ -10,6 +10,8 @@ static const struct envelope_recipient recipients[] = {
     { UINT32_MAX, STR_INIT("b\0\xff"), STR_INIT("x"), STR_INIT("y"), STR_INIT("owner-l@example.org"), true },
     { 8, STR_INIT("/usr/bin/filter -x"), STR_INIT("example.org"), STR_INIT(""), STR_INIT(""), false, ENVELOPE_COMMAND },
     { 9, STR_INIT("/var/mail/list"), STR_INIT("example.org"), STR_INIT(""), STR_INIT(""), false, ENVELOPE_FILE },
+    { 10, STR_INIT("c"), STR_INIT("d.example"), STR_INIT("c@d.example"), STR_INIT(""), false, ENVELOPE_ADDRESS,
+      STR_INIT("smtp://relay.example:26") },
 };
 
 static const struct envelope full = {
@@ -65,6 +67,7 @@ static void same(const struct envelope *a, const struct envelope *b)
         assert_int_equal(r->kind, o->kind);
         assert_int_equal(r->has_sender, o->has_sender);
         assert_str_is(r->sender, o->sender);
+        assert_str_is(r->route, o->route);
     }
 }
 
