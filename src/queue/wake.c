@@ -17,10 +17,10 @@ static const char MISMATCH[] = "its octets on disk do not match their checksum";
 
 /* ---- awake ---- */
 
-/* What waits for its time has it again, by the clock that does not leap: the first of them is due now. */
+/* What waits for its time has it again, by the clock that does not leap: the first of them is due when its slot is. */
 static void due_again(struct message *m, const struct rest *r)
 {
-    int64_t now = queue_now(m->queue), first = -1;
+    int64_t now = queue_now(m->queue), due = rest_due(m->queue, r), first = -1;
     bool all = r->flags & (REST_LINED | REST_NOW);
 
     for (uint32_t i = 0; i < m->n_recipients; i++) {
@@ -34,8 +34,8 @@ static void due_again(struct message *m, const struct rest *r)
             continue;
         if (all)
             one->due_msec = now;
-        else if (first > now + SKEW_MAX_MSEC && !(r->flags & REST_TELLS))
-            one->due_msec -= first - now;
+        else if (first > due + SKEW_MAX_MSEC && !(r->flags & REST_TELLS))
+            one->due_msec -= first - due;
     }
 }
 
