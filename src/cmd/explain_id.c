@@ -347,6 +347,8 @@ static bool can_be_hurried(const struct view *v)
 {
     static const char *const causes[] = { "time", "site" };
 
+    /* A pause, a rate and a window hold for what is hurried, too. */
+
     for (size_t i = 0; i < ARRAY_LEN(causes); i++)
         if (any_with(v, causes[i], true))
             return true;

@@ -100,15 +100,58 @@ static bool routing_ask(struct queue *q, struct ipc_channel *lookup, struct reci
     return true;
 }
 
+static bool keep_route(struct recipient *r, const struct ipc_route_answer *a)
+{
+    free(r->user);
+    free(r->detail);
+    free(r->domain);
+    free(r->rule);
+    r->generation = a->generation;
+    r->route = a->route;
+    r->domain_index = a->domain_index;
+    r->user = text_copy(a->user);
+    r->detail = text_copy(a->detail);
+    r->domain = text_copy(a->domain);
+    r->rule = text_copy(a->rule);
+    return r->user && r->detail && r->domain && r->rule;
+}
+
+static bool has_own_route(const struct recipient *r)
+{
+    return r->message->content->envelope.recipients[r->index].route.n > 0;
+}
+
+/* An administrator said where it goes: nobody is asked (queue edit). */
+static void go_its_own_way(struct recipient *r)
+{
+    const struct envelope_recipient *er = &r->message->content->envelope.recipients[r->index];
+    const struct ipc_route_answer own = {
+        .generation = r->message->queue->worker->generation,
+        .route = IPC_NO_ROUTE,
+        .domain_index = IPC_NO_DOMAIN,
+        .user = er->local,
+        .domain = er->domain,
+        .rule = STR("edit"),
+    };
+
+    if (keep_route(r, &own))
+        schedule_add(r);
+    else
+        attempt_fails(r, IPC_TEMP, LOG_REASON_STORAGE, "4.3.0", STR("short of memory"));
+}
+
 void attempts_route(struct queue *q)
 {
     struct ipc_channel *lookup = worker_peer_of(q->worker, PROCESS_LOOKUP, q->worker->generation);
 
     while (lookup && ipc_may_ask(lookup) && !list_empty(&q->unrouted)) {
         struct recipient *r = CONTAINER_OF(q->unrouted.next, struct recipient, node);
-        if (!routing_ask(q, lookup, r))
+        bool own = has_own_route(r);
+        if (!own && !routing_ask(q, lookup, r))
             return;
         list_remove(&r->node);
+        if (own)
+            go_its_own_way(r);
     }
 }
 
@@ -157,22 +200,6 @@ void attempts_lookup_gone(struct queue *q)
         q->n_routing--;
     }
     attempts_route(q);
-}
-
-static bool keep_route(struct recipient *r, const struct ipc_route_answer *a)
-{
-    free(r->user);
-    free(r->detail);
-    free(r->domain);
-    free(r->rule);
-    r->generation = a->generation;
-    r->route = a->route;
-    r->domain_index = a->domain_index;
-    r->user = text_copy(a->user);
-    r->detail = text_copy(a->detail);
-    r->domain = text_copy(a->domain);
-    r->rule = text_copy(a->rule);
-    return r->user && r->detail && r->domain && r->rule;
 }
 
 /* What the administrator says instead of a place. */

@@ -29,11 +29,13 @@ enum cause {
     CAUSE_DISK,
     CAUSE_OUTAGE,
     CAUSE_DEAD,
+    CAUSE_PAUSED,
     CAUSE_TIME,
     CAUSE_PROCESS,
     CAUSE_PLAN,
     CAUSE_LOOKUP,
     CAUSE_READING,
+    CAUSE_RATE,
     CAUSE_WINDOW,
     CAUSE_TURN,
     CAUSE_SENDING,
@@ -45,7 +47,8 @@ static const struct {
 } causes[] = {
     [CAUSE_REPORT] = { "report", "its report" },   [CAUSE_HELD] = { "held", "release" },
     [CAUSE_DISK] = { "disk", "the disk" },         [CAUSE_OUTAGE] = { "dns", "the DNS" },
-    [CAUSE_DEAD] = { "site", "its site" },         [CAUSE_TIME] = { "time", "its time" },
+    [CAUSE_DEAD] = { "site", "its site" },         [CAUSE_PAUSED] = { "paused", "its site" },
+    [CAUSE_TIME] = { "time", "its time" },         [CAUSE_RATE] = { "rate", "its turn" },
     [CAUSE_PROCESS] = { "process", "a process" },  [CAUSE_PLAN] = { "plan", "its plan" },
     [CAUSE_LOOKUP] = { "route", "its route" },     [CAUSE_READING] = { "reading", "being read" },
     [CAUSE_WINDOW] = { "window", "its turn" },     [CAUSE_TURN] = { "turn", "its turn" },
@@ -61,6 +64,7 @@ struct group {
     struct str to[SHOWN_MAX];
     size_t n, n_shown;
     struct str local, sender; /* of the first, for lookup */
+    struct str own; /* the route that it has of its own; empty: none */
     /* the first recipient's last attempt; the times of those that are next and were first */
     uint32_t attempts, code, warned;
     bool from_peer;
@@ -110,8 +114,12 @@ static const struct hop *hop_named(const struct queue *q, uint32_t name)
 
 static enum cause cause_at(const struct site *site)
 {
+    if (limits_are_paused(site->limits))
+        return CAUSE_PAUSED;
     if (site->dead_until_msec)
         return CAUSE_DEAD;
+    if (limits_wait(site->limits))
+        return CAUSE_RATE;
     return site->limits->n_connections >= window_connections(&site->limits->window) ? CAUSE_WINDOW : CAUSE_TURN;
 }
 
@@ -249,6 +257,26 @@ static void put_site(const struct queue *q, const struct site *site, struct buf 
     }
 }
 
+static void put_paused(const struct queue *q, const struct site *site, struct buf *out)
+{
+    const struct site_limits *l = site->limits;
+
+    buf_add_c(out, l->cause && l->cause[0] ? l->cause : "paused");
+    if (l->paused_until_msec == SITE_UNTIL_RESUMED) {
+        buf_add(out, STR("; until somebody resumes it"));
+        return;
+    }
+    buf_add(out, STR("; it goes on in "));
+    put_time(out, l->paused_until_msec - queue_now(q));
+}
+
+static void put_rate(const struct group *g, struct buf *out)
+{
+    buf_add(out, STR("its rate allows the next message in "));
+    put_time(out, limits_wait(g->site->limits));
+    put_window(g, out);
+}
+
 static void put_held(const struct message *m, struct buf *out)
 {
     if (m->hold_reason && m->hold_reason[0])
@@ -277,6 +305,12 @@ static struct str words_of(struct explaining *x, const struct group *g, const st
         break;
     case CAUSE_DEAD:
         put_site(q, g->site, &out);
+        break;
+    case CAUSE_PAUSED:
+        put_paused(q, g->site, &out);
+        break;
+    case CAUSE_RATE:
+        put_rate(g, &out);
         break;
     case CAUSE_PROCESS:
         buf_add(&out, STR("a deliver process is being started, or has enough to do"));
@@ -313,15 +347,15 @@ static const struct hop *hop_of(const struct explaining *x, const struct recipie
     return hop_named(x->queue, x->slot && !(x->slot->flags & REST_SEVERAL) ? x->slot->hop : r->hop);
 }
 
-static struct group *group_of(struct explaining *x, enum cause cause, struct str domain)
+static struct group *group_of(struct explaining *x, enum cause cause, const struct envelope_recipient *er)
 {
     for (size_t i = 0; i < x->n_groups; i++)
-        if (x->groups[i].cause == cause && str_eq(x->groups[i].domain, domain))
+        if (x->groups[i].cause == cause && str_eq(x->groups[i].domain, er->domain) && str_eq(x->groups[i].own, er->route))
             return &x->groups[i];
     if (x->n_groups == GROUPS_MAX)
         return NULL;
     struct group *g = &x->groups[x->n_groups++];
-    *g = (struct group){ .cause = cause, .domain = domain };
+    *g = (struct group){ .cause = cause, .domain = er->domain, .own = er->route };
     return g;
 }
 
@@ -349,9 +383,9 @@ static int64_t next_of(const struct explaining *x, const struct group *g, const 
 
     if (g->cause == CAUSE_TIME)
         due = r->due_msec;
-    else if (g->cause == CAUSE_DEAD && g->site->dead_until_msec > now)
-        due = g->site->dead_until_msec;
-    return due > now ? io_wall_msec() + due - now : 0;
+    else if (g->cause == CAUSE_DEAD || g->cause == CAUSE_PAUSED)
+        due = site_rest_until(g->site);
+    return due > now && due != SITE_UNTIL_RESUMED ? io_wall_msec() + due - now : 0;
 }
 
 static void first_of_group(struct explaining *x, struct group *g, const struct recipient *r, const struct envelope *e)
@@ -380,7 +414,7 @@ static void first_of_group(struct explaining *x, struct group *g, const struct r
 static void add_recipient(struct explaining *x, const struct recipient *r, const struct envelope *e)
 {
     const struct envelope_recipient *er = &e->recipients[r->index];
-    struct group *g = group_of(x, cause_of(x, r, hop_of(x, r)), er->domain);
+    struct group *g = group_of(x, cause_of(x, r, hop_of(x, r)), er);
     struct buf address = BUF_INIT(TEXT_ROOM);
 
     if (!g) {
@@ -430,15 +464,28 @@ static uint64_t ticket_of(const struct explaining *x, size_t group)
     return (uint64_t)x->serial << 32 | (QUEUE_ROUTING_MAX + group);
 }
 
+/* An administrator said so; no route of the configuration has a say. */
+static void goes_its_own_way(struct group *g)
+{
+    if (!g->own.n)
+        return;
+    g->remote = true;
+    g->route = IPC_NO_ROUTE;
+    g->target = g->own;
+    g->rule = STR("queue edit");
+}
+
 static void ask_lookup(struct explaining *x, const struct envelope *e, bool released)
 {
     struct queue *q = x->queue;
     struct ipc_channel *lookup = worker_peer_of(q->worker, PROCESS_LOOKUP, q->worker->generation);
 
     x->serial = ++q->explained;
+    for (size_t i = 0; i < x->n_told; i++)
+        goes_its_own_way(&x->groups[i]);
     for (size_t i = 0; lookup && i < x->n_told; i++) {
         struct group *g = &x->groups[i];
-        if (g->cause == CAUSE_REPORT || !ipc_may_ask(lookup))
+        if (g->cause == CAUSE_REPORT || g->own.n || !ipc_may_ask(lookup))
             continue;
         g->asked = ipc_send_route_ask(lookup, &(struct ipc_route_ask){
                                                   .ticket = ticket_of(x, i),
@@ -458,8 +505,14 @@ static void put_hop(struct explaining *x, const struct group *g)
 
     le32_put(head, g->route);
     le16_put(head + 4, (uint16_t)g->domain.n);
-    if (buf_add(&x->hops, str_of(head, sizeof(head))) && buf_add(&x->hops, g->domain))
-        x->n_hops++;
+    buf_add(&x->hops, str_of(head, sizeof(head)));
+    buf_add(&x->hops, g->domain);
+    if (g->route == IPC_NO_ROUTE) {
+        le16_put(head, (uint16_t)g->own.n);
+        buf_add(&x->hops, str_of(head, 2));
+        buf_add(&x->hops, g->own);
+    }
+    x->n_hops++;
 }
 
 static void take_route(struct explaining *x, struct group *g, const struct ipc_route_answer *a)
@@ -563,7 +616,7 @@ static void add_group(struct explaining *x, const struct group *g, size_t number
         log_text(&row, LOG_ROUTE, g->target);
     if (g->rule.n)
         log_text(&row, LOG_RULE, g->rule);
-    if (g->routed)
+    if (g->routed || g->remote)
         log_text_c(&row, LOG_KIND, g->remote ? "remote" : "local");
     add_last(g, &row);
     if (g->cause == CAUSE_TIME)
@@ -591,7 +644,7 @@ static bool is_new_hop(const struct explaining *x, size_t at)
 {
     for (size_t i = 0; i < at; i++)
         if (x->groups[i].remote && x->groups[i].route == x->groups[at].route &&
-            str_eq(x->groups[i].domain, x->groups[at].domain))
+            str_eq(x->groups[i].own, x->groups[at].own) && str_eq(x->groups[i].domain, x->groups[at].domain))
             return false;
     return true;
 }

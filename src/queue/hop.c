@@ -4,9 +4,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "config/target.h"
 #include "queue/queue.h"
 
-enum { KEY_MAX = 300, PLAN_ARENA_MAX = 1 << 20, PLAN_KEPT_MAX_MSEC = 24 * 3600 * 1000 };
+enum { KEY_MAX = 300 + CONFIG_TARGETS_TEXT_MAX, PLAN_ARENA_MAX = 1 << 20, PLAN_KEPT_MAX_MSEC = 24 * 3600 * 1000 };
 
 static void ask(struct hop *hop);
 
@@ -37,6 +38,7 @@ static void hop_free(struct hop *hop)
         site_release(hop->site);
     rest_line_done(q, &hop->rest);
     free(hop->domain);
+    free(hop->target);
     free(hop->key);
     free(hop);
 }
@@ -84,6 +86,12 @@ static void on_rest_left(struct queue *q, struct rest_line *line)
         queue_wait(q, &hop->wake, queue_now(q));
 }
 
+/* What `queue edit` said of it. */
+static struct str own_target(const struct recipient *r)
+{
+    return r->route == IPC_NO_ROUTE ? r->message->content->envelope.recipients[r->index].route : STR_NONE;
+}
+
 static struct hop *hop_new(struct queue *q, const struct recipient *r, uint32_t named, struct str domain,
                            const char *key)
 {
@@ -97,32 +105,43 @@ static struct hop *hop_new(struct queue *q, const struct recipient *r, uint32_t 
         .route = r->route,
         .named = named,
         .domain = text_copy(domain),
+        .target = r->route == IPC_NO_ROUTE ? text_copy(own_target(r)) : NULL,
         .key = text_copy(str_from_c(key)),
         .rest.left = on_rest_left,
     };
     list_init(&hop->waiting);
     list_init(&hop->unplanned);
     wheel_node_init(&hop->wake, on_wake);
-    if (hop->domain && hop->key && map_insert(&q->schedule.hops, &hop->node, str_from_c(hop->key)))
+    if (hop->domain && hop->key && (hop->target || r->route != IPC_NO_ROUTE) &&
+        map_insert(&q->schedule.hops, &hop->node, str_from_c(hop->key)))
         return hop;
     free(hop->domain);
+    free(hop->target);
     free(hop->key);
     free(hop);
     return NULL;
 }
 
 /* Recipients of one domain may be a site of their own, also where a route leads to one host. */
+static uint32_t named_by_domain(const struct queue *q, const struct recipient *r)
+{
+    const struct config_site *site = config_find_site(q->worker->config, str_from_c(r->domain), NULL, 0);
+
+    return site ? (uint32_t)site->index + 1 : 0;
+}
+
 static struct hop *hop_have(struct queue *q, const struct recipient *r)
 {
-    const struct config *config = q->worker->config;
-    const struct config_site *site = config_find_site(config, str_from_c(r->domain), NULL, 0);
-    struct str domain = domain_of(&config->routes[r->route], r);
-    uint32_t named = site ? (uint32_t)site->index + 1 : 0;
+    struct str target = own_target(r);
+    struct str domain = r->route == IPC_NO_ROUTE ? str_from_c(r->domain) : domain_of(&q->worker->config->routes[r->route], r);
+    uint32_t named = named_by_domain(q, r);
     struct buf key = BUF_INIT(KEY_MAX);
     struct map_node *node;
     struct hop *hop = NULL;
 
-    if (buf_printf(&key, "%" PRIu32 "/%" PRIu32 " %.*s", r->route, named, STR_ARG(domain)) && buf_add_char(&key, '\0')) {
+    if (buf_printf(&key, "%" PRIu32 "/%" PRIu32 " %.*s%s%.*s", r->route, named, STR_ARG(domain), target.n ? " " : "",
+                   STR_ARG(target)) &&
+        buf_add_char(&key, '\0')) {
         node = map_find(&q->schedule.hops, str_from_c(key.p));
         hop = node ? CONTAINER_OF(node, struct hop, node) : hop_new(q, r, named, domain, key.p);
     }
@@ -147,6 +166,7 @@ static bool send_question(struct hop *hop)
         .ticket = ++s->serial * SCHEDULE_ASKING_MAX + slot,
         .route = hop->route,
         .domain = str_from_c(hop->domain),
+        .target = str_from_c(hop->target),
     };
     if (s->asking[slot] || !ipc_send_plan_ask(resolve, &question))
         return false;

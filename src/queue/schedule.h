@@ -44,6 +44,7 @@ struct hop {
     uint32_t route;
     uint32_t named; /* place in config->sites of the one that has the recipient's domain, + 1; 0: none */
     char *domain;
+    char *target;          /* of recipients with a route of their own; NULL: the configuration's */
     struct list waiting;   /* entries, for the plan */
     struct rest_line rest; /* messages at rest, for the plan */
     struct list unplanned; /* of the schedule's: could not ask yet */

@@ -235,6 +235,8 @@ static void add_recipients(struct showing *s, const struct message *m, const str
         else
             log_text(&row, LOG_TO, er->local);
         log_text(&row, LOG_ORIGINAL, er->original);
+        if (er->route.n)
+            log_text(&row, LOG_ROUTE, er->route);
         worker_row_add(&s->rows, &row);
     }
 }
