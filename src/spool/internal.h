@@ -258,11 +258,6 @@ MUST_USE bool spool_recover(struct spool *spool, struct err *err);
 int start_write(struct spool *spool, const struct spool_start *start);
 /* Gather and write one; 0 or an errno. Takes the lock itself. */
 int checkpoint_write(struct spool *spool);
-
-enum checkpoint_read { CHECKPOINT_NONE, CHECKPOINT_BAD, CHECKPOINT_OK };
-/* The file of SLOT, whole, into *body (malloc). */
-enum checkpoint_read checkpoint_load(struct spool *spool, unsigned slot, struct spool_checkpoint_head *head,
-                                     unsigned char **body, int *e);
 const char *checkpoint_name(unsigned slot);
 
 /* ---- read.c ---- */

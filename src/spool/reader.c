@@ -4,7 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { FRONT_GUESS = SPOOL_BLOCK }; /* head, table and metas of a few messages */
+#include "core/check.h"
+
+enum {
+    FRONT_GUESS = SPOOL_BLOCK, /* head, table and metas of a few messages */
+    AHEAD_OCTETS = 64 << 10,
+};
 
 void reader_init(struct reader *r, struct spool_disk *disk, const struct spool_secret *secret)
 {
@@ -92,6 +97,16 @@ bool reader_frame(struct reader *r, struct spool_position p, uint64_t life)
     return false;
 }
 
+/* More of the front than is asked for: who wants one row mostly wants the next. NEED is within it. */
+static bool want_ahead(struct reader *r, uint64_t need)
+{
+    if (r->n < need && !reader_want(r, size_min(size_max(need, r->n + AHEAD_OCTETS), r->head.front)) &&
+        (r->e || r->n < need))
+        return false;
+    r->e = 0;
+    return true;
+}
+
 bool reader_row(struct reader *r, uint32_t row, struct reader_found *found, bool *named)
 {
     uint64_t meta, content, base = (uint64_t)r->block * SPOOL_BLOCK;
@@ -102,7 +117,7 @@ bool reader_row(struct reader *r, uint32_t row, struct reader_found *found, bool
         !spool_row_place(r->octets, &r->head, row, &meta, &content))
         return false;
     *named = true;
-    if (!reader_want(r, meta + found->row.meta_octets))
+    if (!want_ahead(r, meta + found->row.meta_octets))
         return false;
     found->meta = str_of((const char *)r->octets + meta, found->row.meta_octets);
     found->content = base + content;

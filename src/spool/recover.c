@@ -65,7 +65,8 @@ static bool make_true(struct recovery *rec, const char *name)
     return e ? err_sys(rec->err, e, "sync %s", name) : true;
 }
 
-static bool make_all_true(struct recovery *rec)
+/* The folder, and what says where to begin; of the log each file when it is known whether it matters. */
+static bool make_start_true(struct recovery *rec)
 {
     struct spool_disk *disk = rec->spool->disk;
     int e = disk->ops->sync_folder(disk);
@@ -76,13 +77,8 @@ static bool make_all_true(struct recovery *rec)
         e = ENOMEM;
     if (e)
         return err_sys(rec->err, e, "read the folder of the spool");
-    if (!make_true(rec, "start") || !make_true(rec, checkpoint_name(0)) ||
-        !make_true(rec, checkpoint_name(1)))
-        return false;
-    for (size_t i = 0; i < rec->logs.count; i++)
-        if (!make_true(rec, spool_segment_name((uint32_t)rec->logs.at[i]).c))
-            return false;
-    return true;
+    return make_true(rec, "start") && make_true(rec, checkpoint_name(0)) &&
+           make_true(rec, checkpoint_name(1));
 }
 
 /* ---- headers ---- */
@@ -113,21 +109,50 @@ static bool guess_head(struct recovery *rec, struct file *file, uint64_t length,
     return true;
 }
 
+static bool head_get(struct recovery *rec, struct file *file, int fd)
+{
+    unsigned char in[SPOOL_SEGMENT_HEAD] = { 0 };
+    bool there;
+
+    if (!read_block(rec, fd, 0, in, sizeof(in), &there))
+        return false;
+    file->known =
+        there &&
+        spool_segment_head_get(&rec->spool->secret, str_of((const char *)in, sizeof(in)), &file->head) &&
+        file->head.number == file->number;
+    return true;
+}
+
+/*
+ * It was begun before the checkpoint, so what counts in it was durable then, and no frame of it is replayed.
+ * Lives rise: what somebody began to write there since would say so.
+ */
+static bool is_settled(const struct recovery *rec, const struct file *file)
+{
+    return file->known && rec->checkpoint.number && file->head.life < rec->checkpoint.replay_life;
+}
+
 static bool file_read_head(struct recovery *rec, struct file *file, struct segment *segment, int fd,
                            uint64_t length)
 {
-    struct spool *spool = rec->spool;
+    struct spool_disk *disk = rec->spool->disk;
     unsigned char in[SPOOL_SEGMENT_HEAD] = { 0 };
     bool there;
 
     segment->blocks =
         (uint32_t)(length / SPOOL_BLOCK > SPOOL_BLOCKS_MAX ? SPOOL_BLOCKS_MAX : length / SPOOL_BLOCK);
-    if (!read_block(rec, fd, 0, in, sizeof(in), &there))
+    if (!head_get(rec, file, fd))
         return false;
-    if (there && spool_segment_head_get(&spool->secret, str_of((const char *)in, sizeof(in)), &file->head) &&
-        file->head.number == file->number) {
-        file->known = true;
-    } else {
+    if (!is_settled(rec, file)) {
+        int e = disk->ops->sync(disk, fd);
+        if (!e)
+            e = disk->ops->forget(disk, fd);
+        if (e)
+            return err_sys(rec->err, e, "sync %s", spool_segment_name(file->number).c);
+        if (!head_get(rec, file, fd))
+            return false;
+    }
+    if (!file->known) {
         if (!read_block(rec, fd, SPOOL_BLOCK, in, sizeof(in), &there))
             return false;
         if (there && !guess_head(rec, file, length, in))
@@ -167,34 +192,34 @@ static bool read_heads(struct recovery *rec)
 
 /* ---- checkpoint ---- */
 
+/* The newer of the two whose body is good as well. */
 static bool read_checkpoints(struct recovery *rec)
 {
     struct spool *spool = rec->spool;
-    unsigned bad = 0;
+    struct spool_checkpoint_head head[2];
+    enum checkpoint_read got[2];
+    int e[2] = { 0, 0 };
 
-    for (unsigned slot = 0; slot < 2; slot++) {
-        struct spool_checkpoint_head head;
-        unsigned char *body;
-        int e;
-        enum checkpoint_read got = checkpoint_load(spool, slot, &head, &body, &e);
-        if (e && e != ENODATA)
-            return err_sys(rec->err, e, "read %s", checkpoint_name(slot));
-        bad += got == CHECKPOINT_BAD;
-        if (got != CHECKPOINT_OK)
+    for (unsigned slot = 0; slot < 2; slot++)
+        got[slot] = checkpoint_head(spool, slot, &head[slot], &e[slot]);
+    unsigned first = got[1] == CHECKPOINT_OK && (got[0] != CHECKPOINT_OK || head[1].number > head[0].number);
+    for (unsigned i = 0; i < 2 && !rec->checkpoint.number; i++) {
+        unsigned slot = i ? !first : first;
+        if (got[slot] == CHECKPOINT_OK)
+            got[slot] = checkpoint_verify(spool, slot, &head[slot], &e[slot]);
+        if (got[slot] != CHECKPOINT_OK)
             continue;
-        if (head.number < rec->checkpoint.number) {
-            free(body);
-            continue;
-        }
-        free(rec->body);
-        rec->body = body;
-        rec->checkpoint = head;
+        rec->checkpoint = head[slot];
+        rec->slot = slot;
         spool->checkpoint_slot = !slot;
     }
+    for (unsigned slot = 0; slot < 2; slot++)
+        if (e[slot] && e[slot] != ENODATA)
+            return err_sys(rec->err, e[slot], "read %s", checkpoint_name(slot));
     spool->checkpoint_number = rec->checkpoint.number;
     spool->checkpoint_octets = SPOOL_BLOCK + rec->checkpoint.entries * SPOOL_ENTRY_ROW +
                                (uint64_t)rec->checkpoint.rare * SPOOL_RARE_ROW;
-    if (bad == 2)
+    if (got[0] == CHECKPOINT_BAD && got[1] == CHECKPOINT_BAD)
         recovery_note(rec, "no checkpoint can be read");
     return true;
 }
@@ -257,36 +282,55 @@ static void load_rare(struct spool *spool, const unsigned char *p)
     log_refer(spool, entry.edit);
 }
 
+static void load_token(struct spool *spool, const unsigned char *p)
+{
+    struct spool_token_row row;
+
+    spool_token_row_get(p, &row);
+    spool_tokens_add(&spool->tokens, &row.token, (struct queue_id){ row.id });
+    if (row.flags & SPOOL_TOKEN_FLAG_VOID)
+        spool_tokens_void(&spool->tokens, (struct queue_id){ row.id });
+}
+
+static void load_body(struct recovery *rec, struct checkpoint_body *body)
+{
+    struct spool *spool = rec->spool;
+    const struct spool_checkpoint_head *head = &rec->checkpoint;
+    const unsigned char *p;
+
+    for (uint32_t i = 0; i < head->segments && (p = checkpoint_body_row(body, SPOOL_SEGMENT_ROW)) != NULL;
+         i++) {
+        struct spool_segment_row row;
+        spool_segment_row_get(p, &row);
+        load_segment(rec, &row);
+    }
+    for (uint64_t i = 0; i < head->entries && (p = checkpoint_body_row(body, SPOOL_ENTRY_ROW)) != NULL; i++) {
+        struct spool_entry_row row;
+        spool_entry_row_get(p, &row);
+        load_entry(spool, &row);
+    }
+    for (uint32_t i = 0; i < head->rare && (p = checkpoint_body_row(body, SPOOL_RARE_ROW)) != NULL; i++)
+        load_rare(spool, p);
+    for (uint32_t i = 0; i < head->tokens && (p = checkpoint_body_row(body, SPOOL_TOKEN_ROW)) != NULL; i++)
+        load_token(spool, p);
+}
+
 static bool load_checkpoint(struct recovery *rec)
 {
     struct spool *spool = rec->spool;
     const struct spool_checkpoint_head *head = &rec->checkpoint;
-    const unsigned char *p = rec->body;
+    struct checkpoint_body body;
 
     if (!head->number)
         return true;
     if (!spool_index_reserve(spool->index, head->entries, head->rare) ||
         !spool_tokens_reserve(&spool->tokens, head->tokens))
         return err_sys(rec->err, ENOMEM, "recovery");
-    for (uint32_t i = 0; i < head->segments; i++, p += SPOOL_SEGMENT_ROW) {
-        struct spool_segment_row row;
-        spool_segment_row_get(p, &row);
-        load_segment(rec, &row);
-    }
-    for (uint64_t i = 0; i < head->entries; i++, p += SPOOL_ENTRY_ROW) {
-        struct spool_entry_row row;
-        spool_entry_row_get(p, &row);
-        load_entry(spool, &row);
-    }
-    for (uint32_t i = 0; i < head->rare; i++, p += SPOOL_RARE_ROW)
-        load_rare(spool, p);
-    for (uint32_t i = 0; i < head->tokens; i++, p += SPOOL_TOKEN_ROW) {
-        struct spool_token_row row;
-        spool_token_row_get(p, &row);
-        spool_tokens_add(&spool->tokens, &row.token, (struct queue_id){ row.id });
-        if (row.flags & SPOOL_TOKEN_FLAG_VOID)
-            spool_tokens_void(&spool->tokens, (struct queue_id){ row.id });
-    }
+    if (checkpoint_body_begin(&body, spool, rec->slot, head))
+        load_body(rec, &body);
+    checkpoint_body_end(&body);
+    if (body.e)
+        return err_sys(rec->err, body.e, "read %s", checkpoint_name(rec->slot));
     if (head->last_id > spool->last_id)
         spool->last_id = head->last_id;
     if (head->next_file > spool->next_file)
@@ -458,7 +502,7 @@ static bool settle_files(struct recovery *rec)
 
 static bool all_of_it(struct recovery *rec)
 {
-    return make_all_true(rec) && recovery_read_start(rec) && read_heads(rec) && read_checkpoints(rec) &&
+    return make_start_true(rec) && recovery_read_start(rec) && read_checkpoints(rec) && read_heads(rec) &&
            load_checkpoint(rec) && find_chain(rec) && recovery_replay(rec) && go_on(rec) &&
            recovery_begin_run(rec) && settle_files(rec);
 }
@@ -477,7 +521,6 @@ bool spool_recover(struct spool *spool, struct err *err)
     free(rec.owns.at);
     free(rec.files);
     free(rec.chain);
-    free(rec.body);
     free(rec.piece);
     return ok;
 }

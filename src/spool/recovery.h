@@ -4,6 +4,7 @@
 
 #include "spool/internal.h"
 #include "spool/reader.h"
+#include "spool/restore.h"
 
 enum { RECOVERY_PIECE = 64 * SPOOL_BLOCK }; /* read at once when looking ahead */
 
@@ -30,7 +31,7 @@ struct recovery {
     struct link *chain; /* newest first */
     size_t chain_count;
     struct spool_checkpoint_head checkpoint; /* number 0: none */
-    unsigned char *body;                     /* of it */
+    unsigned slot;                           /* that it stands in */
     struct reader reader;
     struct reader probe; /* looks ahead, so that the other keeps its frame */
     unsigned char *piece;

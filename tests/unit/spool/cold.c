@@ -19,7 +19,7 @@
 #include "spool/disk.h"
 #include "spool/spool.h"
 
-enum { BATCH = 50, STATE_OCTETS = 260, ENVELOPE_OCTETS = 300 };
+enum { STATE_OCTETS = 260, ENVELOPE_OCTETS = 300 };
 
 static struct spool *spool;
 static struct spool_disk *disk;
@@ -133,14 +133,14 @@ static void accept_some(uint64_t count, const char *octets, size_t n)
     submit(states);
 }
 
-static void make(const char *folder, uint64_t count, size_t octets)
+static void make(const char *folder, uint64_t count, size_t octets, uint64_t together)
 {
     char *body = malloc(octets);
 
     memset(body, 'x', octets);
     open_it(folder);
-    for (uint64_t i = 0; i < count; i += BATCH)
-        accept_some(count - i < BATCH ? count - i : BATCH, body, octets);
+    for (uint64_t i = 0; i < count; i += together)
+        accept_some(count - i < together ? count - i : together, body, octets);
     while (under_way)
         turn();
     struct spool_figures f;
@@ -239,7 +239,7 @@ static void read_all(const char *folder, unsigned at_once)
 
 int main(int argc, char **argv)
 {
-    uint64_t count = 1000000, octets = 6500;
+    uint64_t count = 1000000, octets = 6500, together = 50;
     struct str what = str_from_c(argc > 1 ? argv[1] : "");
 
     wake_fd = eventfd(0, EFD_CLOEXEC);
@@ -249,9 +249,11 @@ int main(int argc, char **argv)
         return 2;
     if (argc > 4 && !num_parse_u64(str_from_c(argv[4]), UINT32_MAX, &octets))
         return 2;
+    if (argc > 5 && !num_parse_u64(str_from_c(argv[5]), UINT32_MAX, &together))
+        return 2;
     parts = SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | (argc > 4 ? SPOOL_READ_CONTENT : 0U);
     if (str_eq(what, STR("make"))) {
-        make(argv[2], count, octets);
+        make(argv[2], count, octets, together);
     } else if (str_eq(what, STR("open"))) {
         cool();
         open_and_list(argv[2]);
