@@ -143,6 +143,27 @@ const struct cmd_command cmd_commands[] = {
                    "                 address, or of a sender or recipient; until it is interrupted\n",
     },
     {
+        .words = "spool check",
+        .run = cmd_spool_check,
+        .summary = "is all there that was acknowledged, octet for octet",
+        .details = "  asks the server, or looks at the folder while none runs; changes nothing\n",
+    },
+    {
+        .words = "spool export",
+        .run = cmd_spool_export,
+        .values = SELECT_VALUES " --id ",
+        .usage = "[DIR] [--id ID]... [SELECT] [--salvage]",
+        .summary = "messages as files ID.eml and ID.json; the queue keeps them",
+        .details = "  --id ID        that message; may be given more than once; else all\n"
+                   "  --salvage      search the log for them, when the spool cannot be opened any more\n" SELECT_HELP,
+    },
+    {
+        .words = "spool import",
+        .run = cmd_spool_import,
+        .usage = "DIR",
+        .summary = "takes such files in, and moves them to DIR/done",
+    },
+    {
         .words = "bench load",
         .run = cmd_bench_load,
         .usage = "...",
@@ -176,9 +197,6 @@ const struct cmd_command cmd_commands[] = {
     },
     LATER("queue edit", "other addresses or another route"),
     LATER("site", "destinations, their windows, what slows them"),
-    LATER("spool check", "verify"),
-    LATER("spool export", "write messages out as files"),
-    LATER("spool import", "take them in"),
     LATER("bsmtp", "takes batch SMTP in"),
     LATER("send", "sends one message, shows the dialogue"),
     LATER("user", "accounts in the users file"),
