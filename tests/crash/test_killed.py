@@ -1,0 +1,259 @@
+"""
+Under load from several sessions, relaying to hosts that do badly, processes are killed and stopped, one at a time and all
+at once, again and again.
+
+Nothing acknowledged is lost (C056). A mailbox has each message once. What another host has twice is only what DESIGN 3
+allows, and has its `duplicate` record. Nobody waits for ever: a session has a reply or its end in time, and all goes on
+afterwards. VEREDUS_KILL_SECONDS is how long each test keeps on, VEREDUS_KILL_SEED which way it goes.
+"""
+import collections
+import os
+import random
+import signal
+import threading
+import time
+
+import pytest
+
+from faults import Stopped
+from harness import Failed, Wire, field, until
+from scripted_peer import DROP, STALL, ScriptedPeer
+
+SECONDS = float(os.environ.get("VEREDUS_KILL_SECONDS", "8"))
+SEED = int(os.environ.get("VEREDUS_KILL_SEED", "1"))
+SESSIONS = 6
+PAUSE = 0.03  # of each session: what comes in can go out again
+PATIENCE = 60  # what a client waits for the reply to the final dot, at most
+
+TOP = """\
+relay-from 127.0.0.1;
+postmaster bob@example.test;
+retry 1s 2s;
+dead-host 1s;
+"""
+HOST = "retry 500ms; dead-host 500ms; connections 20 start 10; timeout greeting 2s; timeout mail 2s; timeout rcpt 2s; timeout data 2s; timeout final 2s;"
+
+
+def whims(seed, calm):
+    """Replies by chance: mostly good ones, else not now, silence, or the end of the connection; all good when CALM."""
+    chance = random.Random(seed)
+    lock = threading.Lock()
+
+    def reply(talk, line):
+        with lock:
+            what = 1 if calm.is_set() else chance.random()
+        return "451 4.3.0 not now" if what < 0.06 else DROP if what < 0.09 else STALL if what < 0.1 else None
+
+    return {stage: reply for stage in ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "content", "."]}
+
+
+class Hosts:
+    """Other hosts, by the domain that is theirs."""
+
+    def __init__(self, seed):
+        self.calm = threading.Event()
+        self.of = {"well": ScriptedPeer(), "whims": ScriptedPeer(always=whims(seed, self.calm)),
+                   "lmtp": ScriptedPeer(always=whims(seed + 1, self.calm), lmtp=True)}
+
+    def routes(self):
+        return "".join(f"route {name}.example {'lmtp' if peer.lmtp else 'smtp'}://127.0.0.1:{peer.port} {{ {HOST} }}\n"
+                       for name, peer in self.of.items())
+
+    def arrived(self):
+        return collections.Counter(address for peer in self.of.values() for address in peer.arrived())
+
+    def close(self):
+        for peer in self.of.values():
+            peer.close()
+        assert not [fault for peer in self.of.values() for fault in peer.faults]
+
+
+class Load:
+    """Sessions that send as fast as they are let, and come again when they are cut off."""
+
+    def __init__(self, server, seed):
+        self.server = server
+        self.chance = random.Random(seed)
+        self.lock = threading.Lock()
+        self.count = 0
+        self.taken = {}  # Message-ID: address elsewhere
+        self.refused, self.unknown = 0, 0
+        self.longest = 0.0
+        self.wrong = []
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.session) for _ in range(SESSIONS)]
+        for thread in self.threads:
+            thread.start()
+
+    def next(self):
+        with self.lock:
+            self.count += 1
+            host = self.chance.choice(["well", "whims", "lmtp"])
+            size = self.chance.choice([100] * 12 + [20_000, 300_000])
+            return f"n{self.count}", host, size
+
+    def session(self):
+        while not self.over.is_set():
+            try:
+                with Wire(self.server.port) as wire:
+                    wire.socket.settimeout(PATIENCE + 10)
+                    wire.ehlo()
+                    while not self.over.is_set() and self.one(wire):
+                        time.sleep(PAUSE)
+            except TimeoutError:
+                self.wrong.append(f"no reply within {PATIENCE + 10} s")
+            except (OSError, EOFError):
+                time.sleep(0.02)  # it is not there now
+
+    def one(self, wire):
+        name, host, size = self.next()
+        there = f"{name}@{host}.example"
+        octets = f"From: carol@example.net\r\nMessage-ID: <{name}@killed>\r\n\r\n".encode() + (b"x" * 76 + b"\r\n") * (size // 78)
+        began = time.monotonic()
+        try:
+            reply = wire.transaction(octets, to=["ada@example.test", there], sender="carol@example.test")
+        except (OSError, EOFError):
+            with self.lock:
+                self.unknown += 1
+            raise
+        with self.lock:
+            self.longest = max(self.longest, time.monotonic() - began)
+            if reply == 250:
+                self.taken[f"{name}@killed"] = there
+            elif reply.code // 100 == 4:
+                self.refused += 1
+            else:
+                self.wrong.append(repr(reply))
+        if reply.code // 100 == 4 and reply.code != 421:
+            wire.cmd("RSET")
+        return reply.code != 421
+
+    def end(self):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(PATIENCE + 20)
+            assert not thread.is_alive(), "a session waits still"
+        assert not self.wrong, self.wrong[:5]
+        assert self.longest < PATIENCE, f"a reply took {self.longest:.0f} s"
+
+
+def pids_of(server, kind):
+    return server.workers().get(kind, [])
+
+
+def kill_one(server, chance, kind):
+    """One process of KIND, and what comes in its place; False when there is none now."""
+    pids = pids_of(server, kind)
+    if not pids:
+        return False
+    pid = chance.choice(pids)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    until(lambda: pid not in pids_of(server, kind), f"the end of a {kind} process")
+    if kind != "deliver":  # that one comes when it is needed
+        until(lambda: len(pids_of(server, kind)) >= len(pids), f"another {kind} process", 30)
+    return True
+
+
+def stop_one(server, chance, kind):
+    if not pids_of(server, kind):
+        return False
+    try:
+        with Stopped(server, kind):
+            time.sleep(chance.uniform(0.1, 1.5))
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return True
+
+
+def kill_all(server, chance):
+    server.kill()
+    server.start()
+    return True
+
+
+def check_end(server, hosts, load, told=True):
+    """All that was acknowledged is where it should be; TOLD: the log is whole."""
+    def missing():
+        found = {field(message, "Message-ID")[0].strip("<>") for message in server.mail("ada")}
+        there = hosts.arrived()
+        return [name for name, address in load.taken.items() if name not in found or not there[address]]
+    try:
+        until(lambda: not missing(), "all that was acknowledged", 90)
+    except Failed:
+        lost = missing()
+        raise Failed(f"{len(lost)} of {len(load.taken)} acknowledged messages did not arrive everywhere: {lost[:5]}") from None
+    copies = collections.Counter(field(message, "Message-ID")[0].strip("<>") for message in server.mail("ada"))
+    assert not [name for name, n in copies.items() if n > 1], "twice in a Maildir"
+    if told:
+        doubts = collections.Counter(record["to"] for record in server.records("duplicate"))
+        unsaid = {address: (n, doubts[address]) for address, n in hosts.arrived().items() if n > 1 + doubts[address]}
+        assert not unsaid, f"twice, without a record: {unsaid}"
+
+
+@pytest.fixture
+def under_load(make_server):
+    """under_load(ACTS, TOLD): does one of ACTS at a time, by chance, while mail comes in and goes out."""
+    made = []
+
+    def run(acts, told=True, seed=SEED):
+        hosts = Hosts(seed)
+        made.append(hosts)
+        server = make_server(users=["ada", "bob"], top=TOP + hosts.routes())
+        server.expect("*")
+        chance = random.Random(seed)
+        load = Load(server, seed)
+        done = collections.Counter()
+        end = time.monotonic() + SECONDS
+        try:
+            while time.monotonic() < end:
+                before = len(load.taken)
+                name, act, *more = chance.choice(acts)
+                done[name] += act(server, chance, *more)
+                time.sleep(chance.uniform(0, 0.3))
+                until(lambda before=before: len(load.taken) > before + 3 or load.wrong, f"mail to be taken after {name}", 60)
+        finally:
+            load.over.set()
+        load.end()
+        hosts.calm.set()
+        check_end(server, hosts, load, told)
+        print(f"seed {seed}: {dict(done)}; {len(load.taken)} taken, {load.refused} refused, {load.unknown} cut off, "
+              f"{sum(n - 1 for n in hosts.arrived().values() if n > 1)} twice, longest {load.longest:.1f} s")
+        return done
+
+    yield run
+    for hosts in made:
+        hosts.close()
+
+
+def kills(*kinds):
+    return [("kill " + kind, kill_one, kind) for kind in kinds]
+
+
+def stops(*kinds):
+    return [("stop " + kind, stop_one, kind) for kind in kinds]
+
+
+def test_c056_one_process_after_the_other_is_killed(under_load):
+    assert sum(under_load(kills("receive", "queue", "send", "resolve", "lookup", "deliver", "submit")).values()) > 3
+
+
+def test_c056_the_queue_and_those_who_send_are_killed(under_load):
+    """The three that have to agree on what has been sent."""
+    assert sum(under_load(kills("queue", "send", "deliver")).values()) > 3
+
+
+def test_c056_the_whole_server_is_killed(under_load):
+    assert sum(under_load([("kill all", kill_all)]).values()) > 2
+
+
+def test_c056_processes_are_stopped_and_go_on(under_load):
+    kinds = ["receive", "queue", "send", "resolve", "lookup", "deliver", "control", "submit"]
+    assert sum(under_load(stops(*kinds), told=False).values()) > 3
+
+
+def test_c056_everything_happens(under_load):
+    kinds = ["receive", "queue", "send", "resolve", "lookup", "deliver", "control", "submit"]
+    assert sum(under_load(kills(*kinds) + stops(*kinds) + [("kill all", kill_all)] * 2, told=False).values()) > 3
