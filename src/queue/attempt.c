@@ -361,6 +361,18 @@ static void set_aside(struct message *m, const char *why)
     message_settle(m);
 }
 
+static void on_read(struct spool_read *read);
+
+static void read_content(struct message *m, unsigned parts)
+{
+    struct queue *q = m->queue;
+
+    m->state = MESSAGE_READING;
+    q->n_reading++;
+    m->content->read.done = on_read;
+    spool_read(q->spool, m->id, parts, &m->content->read);
+}
+
 static void on_read(struct spool_read *read)
 {
     struct content *c = CONTAINER_OF(read, struct content, read);
@@ -369,6 +381,11 @@ static void on_read(struct spool_read *read)
 
     BUG_ON(!m);
     m->queue->n_reading--;
+    /* Its content is lost, and its sender is to be told: the envelope alone says who that is. */
+    if (read->status == SPOOL_READ_DAMAGED && m->bouncing && read->parts & SPOOL_READ_CONTENT) {
+        read_content(m, SPOOL_READ_ENVELOPE);
+        return;
+    }
     content_take_read(c);
     m->state = MESSAGE_LIVE;
     if (read->status == SPOOL_READ_OK && content_decode(c, &err)) {
@@ -408,11 +425,8 @@ static void begin(struct message *m)
         queue_wait(q, &m->due, queue_now(q) + QUEUE_MOMENT_MSEC);
         return;
     }
-    m->state = MESSAGE_READING;
     message_pin(m);
-    q->n_reading++;
-    m->content->read.done = on_read;
-    spool_read(q->spool, m->id, SPOOL_READ_ENVELOPE | SPOOL_READ_CONTENT, &m->content->read);
+    read_content(m, SPOOL_READ_ENVELOPE | SPOOL_READ_CONTENT);
 }
 
 /* What nobody needs now need not be in memory: it is on disk. */
