@@ -451,6 +451,98 @@ static void end(void)
     sim_disk_end(play.disk, SIM_END_PROCESS);
 }
 
+/* ---- what is said of it ---- */
+
+/* The first group of an explanation; or of a shape the sums. */
+static struct {
+    char cause[20], text[400], message_state[20];
+    int64_t next, window, in_front, attempts, messages;
+    uint64_t ages[16];
+    size_t n_ages;
+} said;
+
+static void take_text(struct str record, enum log_field f, char *out, size_t room)
+{
+    struct log_value v;
+
+    out[0] = '\0';
+    if (log_view_find(record, f, &v))
+        snprintf(out, room, "%.*s", STR_ARG(v.octets));
+}
+
+static int64_t number_of(struct str record, enum log_field f)
+{
+    struct log_value v;
+
+    return log_view_find(record, f, &v) ? v.number : 0;
+}
+
+static void take_record(struct str record)
+{
+    struct log_view view;
+    struct log_value v;
+    struct str item;
+
+    assert_true(log_view_open(record, &view));
+    if (view.event == LOG_EVENT_ROW_MESSAGE)
+        take_text(record, LOG_STATE, said.message_state, sizeof(said.message_state));
+    if (view.event == LOG_EVENT_ROW_GROUP && !said.cause[0]) {
+        take_text(record, LOG_CAUSE, said.cause, sizeof(said.cause));
+        take_text(record, LOG_TEXT, said.text, sizeof(said.text));
+        said.next = number_of(record, LOG_NEXT);
+        said.window = number_of(record, LOG_WINDOW);
+        said.in_front = number_of(record, LOG_WAITING);
+        said.attempts = number_of(record, LOG_ATTEMPTS);
+    }
+    if (view.event != LOG_EVENT_ROW_SHAPE || said.n_ages || !log_view_find(record, LOG_AGE, &v))
+        return;
+    said.messages = number_of(record, LOG_MESSAGES);
+    for (struct str list = v.octets; log_list_next(&list, &item) && said.n_ages < ARRAY_LEN(said.ages);)
+        assert_true(num_parse_u64(item, UINT64_MAX, &said.ages[said.n_ages++]));
+}
+
+static void take_records(struct str records)
+{
+    while (records.n >= 4) {
+        size_t n = le32_get(records.p);
+        take_record(str_slice(records, 4, 4 + n));
+        records = str_skip(records, 4 + n);
+    }
+}
+
+static void control_hears(const struct ipc_message *m)
+{
+    if (m->type == IPC_QUEUE_EXPLAIN_ANSWER)
+        take_records(m->queue_explain_answer.records);
+    else if (m->type == IPC_QUEUE_SHAPE_ANSWER)
+        take_records(m->queue_shape_answer.records);
+}
+
+static void ask_as_control(enum ipc_type type, const void *body)
+{
+    struct ipc_channel *control = wire_new(&play.worker, PROCESS_CONTROL, 9);
+
+    memset(&said, 0, sizeof(said));
+    wire_say(&play.worker, control, type, body);
+    settle();
+    pass(0);
+    hear(control, control_hears);
+    wire_cut(&play.worker, control);
+}
+
+/* Its cause: what it is said to wait for. */
+static const char *why(uint64_t id)
+{
+    ask_as_control(IPC_QUEUE_EXPLAIN_ASK, &(struct ipc_queue_explain_ask){ .id = id });
+    return said.cause;
+}
+
+/* The clock stands just before the time that was said; or just behind it. */
+static void pass_until_said(int64_t behind_msec)
+{
+    pass(said.next - io_wall_msec() + behind_msec);
+}
+
 /* ---- promises ---- */
 
 static void attempts_follow_the_schedule_and_the_last_is_at_the_deadline(void **state)
@@ -719,6 +811,175 @@ static void what_a_route_holds_waits_until_it_is_released(void **state)
     end();
 }
 
+/* What is said of a message is what becomes of it, attempt by attempt. */
+static void what_waits_for_its_time_is_tried_when_it_is_said_to_be(void **state)
+{
+    begin("");
+    play.result = IPC_TEMP;
+    uint64_t id = give("s@sender.example", "d.example", 1);
+    settle();
+    for (size_t i = 1; i < 7; i++) {
+        assert_string_equal(why(id), "time");
+        assert_int_equal(said.attempts, i);
+        pass_until_said(-1500);
+        assert_int_equal(seen_of(id), i);
+        /* To look at it is not to try it. */
+        assert_string_equal(why(id), "time");
+        assert_int_equal(seen_of(id), i);
+        /* Times far off are kept to four seconds. */
+        pass_until_said(5000);
+        assert_int_equal(seen_of(id), i + 1);
+    }
+    end();
+}
+
+static void what_waits_for_a_dead_host_is_said_to_and_when_it_is_tried_again(void **state)
+{
+    begin("");
+    play.host_is_dead = true;
+    for (int i = 0; i < 200; i++)
+        give("s@sender.example", "d.example", 1);
+    settle();
+    uint64_t id = give("s@sender.example", "d.example", 1);
+    settle();
+    assert_string_equal(why(id), "site");
+    assert_non_null(strstr(said.text, "connection timed out"));
+    unsigned opens = play.opens;
+    pass_until_said(-1000);
+    assert_int_equal(play.opens, opens);
+    pass(2000);
+    assert_true(play.opens > opens);
+    assert_string_equal(why(id), "site");
+    play.host_is_dead = false;
+    pass_until_said(2000);
+    assert_int_equal(seen_of(id), 1);
+    end();
+}
+
+static void what_waits_for_the_dns_is_said_to(void **state)
+{
+    begin("");
+    play.plan = IPC_PLAN_OUTAGE;
+    uint64_t id = give("s@sender.example", "d.example", 1);
+    settle();
+    assert_string_equal(why(id), "dns");
+    assert_int_equal(said.attempts, 0);
+    pass(HOUR);
+    assert_string_equal(why(id), "dns");
+    play.plan = IPC_PLAN_OK;
+    pass(SCHEDULE_OUTAGE_MSEC + 1000);
+    assert_int_equal(seen_of(id), 1);
+    end();
+}
+
+static void what_is_held_is_said_to_be_and_by_whom(void **state)
+{
+    begin("");
+    play.result = IPC_TEMP;
+    uint64_t id = give("s@sender.example", "d.example", 1), kept = give("s@sender.example", "held.example", 1);
+    settle();
+    char ids[8];
+    le64_put(ids, id);
+    ask_as_control(IPC_QUEUE_ACT_ASK, &(struct ipc_queue_act_ask){ .verb = IPC_ACT_HOLD,
+                                                                   .ids = str_of(ids, sizeof(ids)),
+                                                                   .account = STR("root"),
+                                                                   .note = STR("ticket 4411") });
+    assert_string_equal(why(id), "held");
+    assert_string_equal(said.text, "by root: ticket 4411");
+    assert_string_equal(said.message_state, "held");
+    assert_int_equal(said.next, 0);
+    pass(24 * (int64_t)HOUR);
+    assert_int_equal(seen_of(id), 1);
+    assert_string_equal(why(kept), "held");
+    end();
+}
+
+static void who_waits_for_a_full_window_is_told_how_many_are_in_front(void **state)
+{
+    begin("connections 1 start 1;");
+    play.holds_back = true;
+    uint64_t id = 0;
+    for (int i = 0; i < 300; i++)
+        id = give("s@sender.example", "d.example", 1);
+    settle();
+    assert_string_equal(why(play.seen[0].id), "sending");
+    assert_string_equal(why(id), "window");
+    assert_int_equal(said.window, 1);
+    int64_t in_front = said.in_front, sent = (int64_t)play.n_seen;
+    assert_int_equal(in_front, 300 - 1 - sent);
+    for (int i = 0; i < 10; i++)
+        answer_one();
+    assert_string_equal(why(id), "window");
+    assert_int_equal(said.in_front, in_front - ((int64_t)play.n_seen - sent));
+    end();
+}
+
+static struct site *any_site(void)
+{
+    struct map_node *node = map_any(&queue()->schedule.sites);
+
+    assert_non_null(node);
+    return CONTAINER_OF(node, struct site, node);
+}
+
+static void what_waits_for_a_paused_site_is_said_to(void **state)
+{
+    begin("");
+    give("s@sender.example", "d.example", 1);
+    settle();
+    limits_pause(any_site()->limits, io_now_msec(play.loop) + HOUR, "paused by root", STR_NONE);
+    uint64_t id = give("s@sender.example", "d.example", 1);
+    settle();
+    assert_string_equal(why(id), "paused");
+    assert_non_null(strstr(said.text, "paused by root"));
+    pass_until_said(-1000);
+    assert_int_equal(seen_of(id), 0);
+    pass(3000);
+    assert_int_equal(seen_of(id), 1);
+    end();
+}
+
+/* ---- how many wait for what ---- */
+
+static void shape(const struct ipc_queue_shape_ask *ask)
+{
+    ask_as_control(IPC_QUEUE_SHAPE_ASK, ask);
+    assert_int_equal(said.n_ages, 12);
+}
+
+static void a_count_has_every_message_once_in_the_class_of_its_age(void **state)
+{
+    static const int64_t waits[] = { 4 * MINUTE, 5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 40 * MINUTE };
+
+    begin("");
+    play.result = IPC_TEMP;
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        give("s@sender.example", "d.example", 1);
+        give("s@sender.example", "e.example", 3);
+        settle();
+        pass(waits[i]);
+    }
+    shape(&(struct ipc_queue_shape_ask){ .limit = 10 });
+    assert_int_equal(said.messages, 10);
+    /* They are 79, 75, 70, 60 and 40 minutes old; 40 is no more below 40. */
+    assert_int_equal(said.ages[4], 10);
+    pass(MINUTE);
+    shape(&(struct ipc_queue_shape_ask){ .limit = 10 });
+    assert_int_equal(said.ages[4], 8);
+    assert_int_equal(said.ages[5], 2);
+    shape(&(struct ipc_queue_shape_ask){ .limit = 10, .to = STR("e.example"), .older_msec = 65 * MINUTE });
+    assert_int_equal(said.messages, 3);
+    give("s@sender.example", "d.example", 1);
+    settle();
+    shape(&(struct ipc_queue_shape_ask){ .limit = 10 });
+    assert_int_equal(said.ages[0], 1);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < said.n_ages; i++)
+        sum += said.ages[i];
+    assert_int_equal(sum, 11);
+    end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -733,6 +994,13 @@ int main(void)
         cmocka_unit_test(our_users_are_told_of_a_delay_once),
         cmocka_unit_test(reports_that_cannot_be_returned_become_a_digest),
         cmocka_unit_test(what_a_route_holds_waits_until_it_is_released),
+        cmocka_unit_test(what_waits_for_its_time_is_tried_when_it_is_said_to_be),
+        cmocka_unit_test(what_waits_for_a_dead_host_is_said_to_and_when_it_is_tried_again),
+        cmocka_unit_test(what_waits_for_the_dns_is_said_to),
+        cmocka_unit_test(what_is_held_is_said_to_be_and_by_whom),
+        cmocka_unit_test(who_waits_for_a_full_window_is_told_how_many_are_in_front),
+        cmocka_unit_test(what_waits_for_a_paused_site_is_said_to),
+        cmocka_unit_test(a_count_has_every_message_once_in_the_class_of_its_age),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "core/num.h"
+
 struct ipc_channel *wire_new(struct worker *w, enum process_kind peer, uint32_t instance)
 {
     struct ipc_channel *c = calloc(1, sizeof(*c));
@@ -100,7 +102,10 @@ struct ipc_channel *worker_peer_of(struct worker *w, enum process_kind kind, uin
 
 bool worker_row_add(struct buf *rows, const struct log_record *r)
 {
-    return buf_add(rows, log_octets(r));
+    char length[4];
+
+    le32_put(length, (uint32_t)r->n);
+    return buf_add(rows, str_of(length, sizeof(length))) && buf_add(rows, log_octets(r));
 }
 
 void worker_exit(struct worker *w)
