@@ -1,4 +1,4 @@
-/* control/history.c -- records are written once a turn; a disk that does not take them costs records, and nobody waits. */
+/* control/history.c -- records are written some at a time; a disk that does not take them costs records, and nobody waits. */
 #include "control/history.h"
 
 #include <errno.h>
@@ -46,15 +46,22 @@ static void history_end(struct control_history *ch)
 
 /* ---- turns ---- */
 
-static void on_flush(struct io_task *t)
+void control_history_flush(struct control_history *ch)
 {
-    struct control_history *ch = CONTAINER_OF(t, struct control_history, flush);
     struct err err = { 0 };
 
-    if (!ch->open || history_flush(&ch->history, io_wall_msec(), &err))
+    if (!ch->open)
+        return;
+    io_timer_stop(&ch->write);
+    if (history_flush(&ch->history, io_wall_msec(), &err))
         return;
     say("stopped", err.text, 0);
     io_timer_start(&ch->timer, HISTORY_RETRY_MSEC);
+}
+
+static void on_write(struct io_timer *t)
+{
+    control_history_flush(CONTAINER_OF(t, struct control_history, write));
 }
 
 static void on_timer(struct io_timer *t)
@@ -81,7 +88,10 @@ void control_history_record(struct control_history *ch, struct str record)
     if (!ch->open || !log_view_open(record, &v) || v.level > LOG_LEVEL_INFO)
         return;
     history_add(&ch->history, record);
-    io_task_post(&ch->flush);
+    if (ch->history.pending.n >= HISTORY_WRITE_OCTETS)
+        control_history_flush(ch);
+    else if (!io_timer_pending(&ch->write))
+        io_timer_start(&ch->write, HISTORY_WRITE_MSEC);
 }
 
 /* ---- life ---- */
@@ -91,8 +101,7 @@ void control_history_start(struct control_history *ch, struct io_loop *loop, con
     struct err err = { 0 };
 
     *ch = (struct control_history){ .loop = loop };
-    io_task_init(&ch->flush, loop, on_flush);
-    if (!io_timer_init(&ch->timer, loop, on_timer, &err))
+    if (!io_timer_init(&ch->write, loop, on_write, &err) || !io_timer_init(&ch->timer, loop, on_timer, &err))
         goto fail;
     if (snprintf(ch->path, sizeof(ch->path), "%.*s/history", STR_ARG(config->state.text)) >= (int)sizeof(ch->path)) {
         err_perm(&err, "state: too long a path");
@@ -136,6 +145,6 @@ void control_history_done(struct control_history *ch)
     history_end(ch);
     history_disk_close(ch->disk);
     ch->disk = NULL;
-    io_task_done(&ch->flush);
+    io_timer_done(&ch->write);
     io_timer_done(&ch->timer);
 }

@@ -8,6 +8,8 @@
 #include "ipc/sandbox.h"
 
 enum {
+    HISTORY_WRITE_MSEC = 100,          /* so long a record may wait for others, */
+    HISTORY_WRITE_OCTETS = 256 * 1024, /* or until there are so many octets */
     HISTORY_RETRY_MSEC = 30000,
     HISTORY_TIDY_MSEC = 600000,
     HISTORY_PATH_MAX = 1024,
@@ -19,7 +21,7 @@ struct control_history {
     struct history history;
     bool open; /* the configuration wants it, and it could be opened */
     char path[HISTORY_PATH_MAX];
-    struct io_task flush;  /* one write for all records of a turn */
+    struct io_timer write; /* one write for all records of a moment */
     struct io_timer timer; /* looks at what is too old; while it is stopped: tries again */
 };
 
@@ -33,6 +35,8 @@ void control_history_sandbox(const struct control_history *ch, struct sandbox *b
 /* `history` of CONFIG holds from now on. */
 void control_history_config(struct control_history *ch, const struct config *config);
 void control_history_record(struct control_history *ch, struct str record);
+/* What waits is written now: somebody wants to read it. */
+void control_history_flush(struct control_history *ch);
 /* Written to the end, and closed. Of one all zeros, too. */
 void control_history_done(struct control_history *ch);
 

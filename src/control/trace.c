@@ -105,6 +105,7 @@ static void trace_begin(struct control_client *c, json_t *request)
     struct str text;
 
     (void)request;
+    control_history_flush(&c->control->history);
     if (!c->control->history.open)
         client_fail(c, COMMAND_FOUND, "there is no history: it is off, or its folder cannot be written",
                     "veredus config show history; the log tells why");

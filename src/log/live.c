@@ -8,6 +8,15 @@
 #include "core/buf.h"
 #include "log/log.h"
 
+/* What a client may begin a line with and be seen; the dot is the end of content. */
+static const struct str verbs[] = {
+#define X(NAME, argument, built, syntax) STR_INIT(#NAME),
+#include "smtp/verbs.def"
+#undef X
+    STR_INIT("LHLO"),
+    STR_INIT("."),
+};
+
 static const struct str auth = STR_INIT("AUTH "), challenge = STR_INIT("334");
 
 /* ---- who watches ---- */
@@ -105,7 +114,20 @@ static void say(struct live *l, struct live_dialogue *d, const struct live_who *
             tell(&l->watches[i], who, by_client, shown);
 }
 
-/* No password is ever shown: of AUTH the mechanism, of an answer to 334 nothing (RFC 4954 4). */
+static bool is_command(struct str line)
+{
+    struct str word = str_head(line, str_find(line, ' '));
+
+    for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
+        if (str_eq_nocase(word, verbs[i]))
+            return true;
+    return false;
+}
+
+/*
+ * A line that is no command may be content: of a client that goes on with it though DATA was refused. No password is
+ * ever shown: of AUTH the mechanism, of an answer to 334 nothing (RFC 4954 4).
+ */
 static void say_line(struct live *l, struct live_dialogue *d, const struct live_who *who, bool by_client,
                      struct str line)
 {
@@ -119,6 +141,9 @@ static void say_line(struct live *l, struct live_dialogue *d, const struct live_
         buf_add(&shown, str_head(mechanism, str_find(mechanism, ' ')));
         if (str_has(mechanism, ' '))
             buf_add_c(&shown, " \xe2\x80\xa6");
+        say(l, d, who, by_client, line, buf_str(&shown));
+    } else if (by_client && !is_command(line)) {
+        buf_printf(&shown, "\xe2\x80\xa6 %zu octets that are no command", line.n);
         say(l, d, who, by_client, line, buf_str(&shown));
     } else {
         say(l, d, who, by_client, line, line);
