@@ -15,6 +15,10 @@ int cmd_run(const struct cmd_call *call)
     if (!overrides)
         return cmd_fail(CMD_LATER, NULL, "out of memory");
     for (int i = 1; i < call->argc; i++) {
+        if (!strcmp(call->argv[i], "--hold")) {
+            options.hold = true;
+            continue;
+        }
         if (strcmp(call->argv[i], "-o") != 0 || i + 1 == call->argc) {
             free(overrides);
             return cmd_usage(call, call->argv[i]);

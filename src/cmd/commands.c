@@ -17,9 +17,10 @@ const struct cmd_command cmd_commands[] = {
         .words = "run",
         .run = cmd_run,
         .values = " -o ",
-        .usage = "[-o DIRECTIVES]...",
+        .usage = "[-o DIRECTIVES]... [--hold]",
         .summary = "the server, in the foreground",
-        .details = "  -o DIRECTIVES  replaces what the file says; may be given more than once\n",
+        .details = "  -o DIRECTIVES  replaces what the file says; may be given more than once\n"
+                   "  --hold         what is in the spool now is held: of a restored backup, of a clone\n",
     },
     {
         .words = "demo",

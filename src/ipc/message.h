@@ -17,6 +17,8 @@
  */
 enum { IPC_FRAME_MAX = 4 << 20, IPC_FRAME_HEAD = 8, IPC_FLAG_FD = 1 };
 
+/* HOLD: messages that are found in the spool are held until they are released. */
+enum ipc_start_flag { IPC_START_HOLD = 1 };
 /* What became of something that was asked for. */
 enum ipc_result { IPC_OK, IPC_TEMP, IPC_PERM };
 /* What the spool says to taking a message. */

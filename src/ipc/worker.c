@@ -220,6 +220,7 @@ static void on_main_message(struct worker *w, struct ipc_message *m)
             w->service->reconfigured(w);
         return;
     case IPC_START:
+        w->start = m->start;
         worker_begin(w);
         return;
     case IPC_PEER:

@@ -40,6 +40,7 @@ struct worker {
     struct str config_root;
     struct str param; /* deliver: its folder */
     struct worker_log *log;
+    struct ipc_start start; /* what main said with it */
     bool started;
     void *state; /* the service's own */
 };

@@ -137,7 +137,11 @@ static bool child_configure(struct main_child *c, struct err *err)
         tables_send(s, c);
     if (c->kind == PROCESS_CONTROL)
         log_targets_send(s, c);
-    return (ok && ipc_send_start(c->channel, &(struct ipc_start){ 0 })) || err_temp(err, "out of memory");
+    struct ipc_start start = {
+        .flags = c->kind == PROCESS_QUEUE && s->options->hold ? IPC_START_HOLD : 0,
+        .hold_below = s->hold_below,
+    };
+    return (ok && ipc_send_start(c->channel, &start)) || err_temp(err, "out of memory");
 }
 
 struct main_child *child_start(struct main_server *s, enum process_kind kind, uint32_t generation,

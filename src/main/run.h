@@ -2,6 +2,7 @@
 #ifndef MAIN_RUN_H
 #define MAIN_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/str.h"
@@ -10,6 +11,7 @@ struct main_options {
     const char *config_path; /* absolute */
     const struct str *overrides; /* texts of -o */
     size_t n_overrides;
+    bool hold; /* what is in the spool now is held until it is released */
 };
 
 /* Runs the server in the foreground until it is told to stop. Returns the exit code: 0, 69, 75 or 78. */

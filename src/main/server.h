@@ -112,6 +112,7 @@ struct main_server {
     int64_t started_msec; /* io_now_msec */
     int64_t started_wall_msec;
     uint64_t queued, recovered, dropped;
+    uint64_t hold_below; /* run --hold: what was found at the start has lower ids; 0: no queue was ready yet */
     char stop_cause[ERR_TEXT_MAX];
     int exit_code;
     struct io_timer deliver_rest; /* deliver processes died as soon as they were born: none is started before */

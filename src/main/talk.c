@@ -97,6 +97,7 @@ static void on_ready(struct main_child *c, const struct ipc_ready *ready)
         s->queued = ready->queued;
         s->recovered = ready->recovered;
         s->dropped = ready->dropped;
+        s->hold_below = ready->hold_below;
         break;
     case PROCESS_DELIVER:
         delivery_ready(c);

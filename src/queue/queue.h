@@ -216,6 +216,7 @@ struct queue {
     struct wheel_node digest_due;
     enum spool_health health;
     uint64_t failures;
+    uint64_t hold_below; /* run --hold: what is found with a lower id is held; 0: nothing */
     struct checking *checking; /* check.c: a check of the spool that goes on; NULL: none */
     bool stopping;
     bool unclean; /* the former queue ended without a word */

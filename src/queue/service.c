@@ -16,6 +16,8 @@ enum { SPOOL_PATH_MAX = 1024, LOCK_MOMENTS = 30 };
 
 struct recovering {
     struct queue *queue;
+    uint64_t hold_below;
+    uint64_t held; /* because of it */
     bool failed;
 };
 
@@ -25,7 +27,40 @@ static void on_entry(void *ctx, struct queue_id id, bool held, bool damaged)
     struct recovering *rec = ctx;
 
     (void)damaged;
-    rec->failed = rec->failed || !rest_unknown(rec->queue, id, held);
+    rec->failed = rec->failed || !rest_unknown(rec->queue, id, held || id.n < rec->hold_below);
+    if (rec->failed || held || id.n >= rec->hold_below)
+        return;
+    rest_find(rec->queue, id)->reason = LOG_REASON_RUN_HOLD;
+    rec->held++;
+}
+
+/*
+ * `run --hold`: a million of records would make the start wait, so it is known in memory alone, and to main for the
+ * successor of a queue that dies. What has an id of this run has come since.
+ */
+static bool hold_all(struct queue *q, struct err *err)
+{
+    const struct ipc_start *start = &q->worker->start;
+    struct queue_id first = { start->hold_below };
+
+    if (!(start->flags & IPC_START_HOLD))
+        return true;
+    if (!first.n && !spool_take_ids(q->spool, 1, &first))
+        return err_temp(err, "the spool gives no id");
+    q->hold_below = first.n;
+    return true;
+}
+
+static void record_held(const struct recovering *rec)
+{
+    struct log_record record;
+
+    log_start_level(&record, LOG_EVENT_SPOOL, LOG_LEVEL_WARNING);
+    log_reason(&record, LOG_REASON_RUN_HOLD);
+    log_text_c(&record, LOG_STATE, "held");
+    log_number(&record, LOG_HELD, (int64_t)rec->held);
+    log_text_c(&record, LOG_NOTE, "let them go with: veredus queue release --all");
+    log_send(&record);
 }
 
 static bool recover(struct queue *q, struct err *err)
@@ -34,8 +69,13 @@ static bool recover(struct queue *q, struct err *err)
     const struct spool_recovered *r = spool_recovered(q->spool);
     struct log_record record;
 
+    if (!hold_all(q, err))
+        return false;
+    rec.hold_below = q->hold_below;
     if (!spool_list(q->spool, on_entry, &rec) || rec.failed)
         return err_temp(err, "short of memory for what waits in the spool");
+    if (q->hold_below)
+        record_held(&rec);
     q->unclean = r->frames > 0;
     io_task_post(&q->pump);
     if (r->text[0]) {
@@ -225,6 +265,7 @@ static void ready(struct worker *w, struct ipc_ready *r)
     r->queued = queue_messages(queue_of(w));
     r->recovered = rec->messages;
     r->dropped = rec->dropped_records;
+    r->hold_below = queue_of(w)->hold_below;
 }
 
 /* ---- the other processes ---- */

@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import signal
 import struct
 import subprocess
 import tempfile
@@ -366,6 +367,55 @@ def test_a_salvage_finds_messages_when_the_tables_are_lost(waiting):
         [f"{ids[2]}.damaged.{end}" for end in ["eml", "json"]]
     for name in ids[:2]:
         assert load(server.path("out"), name)["recipients"] == load(server.path("whole"), name)["recipients"]
+
+
+# ---- a start with all held ----
+
+
+def test_a_start_with_all_held_lets_nothing_go_but_what_comes_now(waiting):
+    server, ids = waiting
+    server.stop()
+    os.chmod(server.path("mail"), 0o755)
+    server.start(arguments=["--hold"])
+    assert server.wait_record("spool", state="held")["held"] == 3
+    new = server.send(LETTER % b"new").id
+    assert server.wait_mail("ada") and server.wait_record("done", id=new)
+    assert listed(server, "--state", "held") == ids == listed(server)
+    assert "run-hold" in veredus(server, "queue", "show", ids[0])
+    veredus(server, "queue", "flush", "--all", "-y")
+    assert listed(server, "--state", "held") == ids
+
+    # A queue process that dies forgets nothing of it; what has come since goes on.
+    os.chmod(server.path("mail", "example.test"), 0o500)
+    late = server.send(LETTER % b"late", to="bob@example.test").id
+    server.wait_record("defer", id=late)
+    settled(server, [late])
+    before = server.workers()["queue"]
+    os.kill(before[0], signal.SIGKILL)
+    server.expect("process")
+    until(lambda: server.workers().get("queue", before) != before and
+          len(server.records("spool", state="held")) == 2, "another queue process")
+    until(lambda: veredus(server, "queue", "--json", status=None).count(chr(10)) == 4, "its answer")
+    assert listed(server, "--state", "held") == ids and listed(server, "--state", "deferred") == [late]
+
+    os.chmod(server.path("mail", "example.test"), 0o755)
+    veredus(server, "queue", "release", "--all", "-y")
+    veredus(server, "queue", "flush", "--all", "-y", status=None)
+    until(lambda: not listed(server), "an empty queue")
+    server.wait_mail("ada", 4)
+    server.wait_mail("bob", 3)
+
+
+def test_a_start_without_it_lets_go_what_was_held_so(waiting):
+    server, ids = waiting
+    server.stop()
+    server.start(arguments=["--hold"])
+    until(lambda: listed(server, "--state", "held") == ids, "all held")
+    server.stop()
+    os.chmod(server.path("mail"), 0o755)
+    server.start()
+    veredus(server, "queue", "flush", "--all", "-y", status=None)
+    server.wait_mail("ada", 3)
 
 
 def test_only_administrators_may(waiting):
