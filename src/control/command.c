@@ -200,7 +200,7 @@ static const struct command own[] = {
 
 static const struct command *command_find(const char *name)
 {
-    static const struct command *const tables[] = { own, command_queue, command_edit, command_explain, command_trace, command_live, command_spool };
+    static const struct command *const tables[] = { own, command_queue, command_edit, command_explain, command_site, command_trace, command_live, command_spool };
 
     for (size_t i = 0; name && i < ARRAY_LEN(tables); i++)
         for (const struct command *c = tables[i]; c->name; c++)
@@ -242,6 +242,10 @@ static uint64_t ticket_of(const struct ipc_message *m)
         return m->queue_act_answer.ticket;
     case IPC_QUEUE_SHAPE_ANSWER:
         return m->queue_shape_answer.ticket;
+    case IPC_SITE_LIST_ANSWER:
+        return m->site_list_answer.ticket;
+    case IPC_SITE_ACT_ANSWER:
+        return m->site_act_answer.ticket;
     case IPC_QUEUE_EXPLAIN_ANSWER:
         return m->queue_explain_answer.ticket;
     case IPC_QUEUE_EDIT_ANSWER:

@@ -21,6 +21,7 @@ struct command {
 extern const struct command command_queue[];
 extern const struct command command_edit[];
 extern const struct command command_explain[];
+extern const struct command command_site[];
 extern const struct command command_spool[];
 
 /* The connection ends: what it had begun to send or to take is over. */

@@ -51,6 +51,9 @@ enum ipc_shape { IPC_SHAPE_DOMAIN, IPC_SHAPE_SITE, IPC_SHAPE_SENDER };
 /* What became of an edit: done; wrong in itself; not now; no such message. */
 enum ipc_edit { IPC_EDIT_DONE, IPC_EDIT_WRONG, IPC_EDIT_LATER, IPC_EDIT_UNKNOWN };
 
+/* What became of pausing or resuming a site: done; no such site; not now. */
+enum ipc_site { IPC_SITE_DONE, IPC_SITE_UNKNOWN, IPC_SITE_LATER };
+
 enum ipc_class { IPC_NOTICE, IPC_QUESTION, IPC_ANSWER };
 
 #define IPC_TYPE_U8 uint8_t

@@ -431,6 +431,10 @@ void edit_forget(struct message *m);
 /* ---- shape.c ---- */
 void shape_ask(struct queue *q, struct ipc_channel *from, const struct ipc_queue_shape_ask *ask);
 
+/* ---- sites.c ---- */
+void sites_list(struct queue *q, struct ipc_channel *from, const struct ipc_site_list_ask *ask);
+void sites_act(struct queue *q, struct ipc_channel *from, const struct ipc_site_act_ask *ask);
+
 /* ---- explain.c ---- */
 void explain_ask(struct queue *q, struct ipc_channel *from, const struct ipc_queue_explain_ask *ask);
 /* The answer is to a question of an explanation, and was taken; false: it is about an attempt. */

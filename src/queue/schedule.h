@@ -118,6 +118,7 @@ struct site {
     size_t n_connections;
     size_t n_opening;
     size_t n_transfers;
+    size_t at_rest;        /* messages at rest that go there, as last counted (sites.c) */
     int64_t well_msec;     /* a transaction went well, or a connection was opened; 0: not yet */
     int64_t rest_msec;     /* how long it rested last, when it took mail a moment before */
     int64_t dead_until_msec; /* 0: not dead. Then one probe may go */
@@ -196,6 +197,7 @@ struct schedule {
     struct list pauses;
     size_t n_pauses;
     uint64_t limits_made;
+    int64_t counted_msec; /* when messages at rest were counted for all sites; 0: not yet */
     struct list pumped; /* sites to look at in the end of this turn */
     struct io_task pump;
     struct list unplanned; /* hops that could not ask yet */

@@ -414,6 +414,12 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
     case IPC_QUEUE_EDIT_ASK:
         edit_ask(q, from, &m->queue_edit_ask);
         break;
+    case IPC_SITE_LIST_ASK:
+        sites_list(q, from, &m->site_list_ask);
+        break;
+    case IPC_SITE_ACT_ASK:
+        sites_act(q, from, &m->site_act_ask);
+        break;
     case IPC_QUEUE_EXPLAIN_ASK:
         explain_ask(q, from, &m->queue_explain_ask);
         break;
