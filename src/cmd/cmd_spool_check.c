@@ -1,4 +1,4 @@
-/* cmd/cmd_spool_check.c -- veredus spool check: is all there that was acknowledged, octet for octet (FACE 2.3)? */
+/* cmd/cmd_spool_check.c -- veredus spool check: is all there that was acknowledged (FACE 2.3)? */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,9 +43,10 @@ static void bar(struct checking *c, const json_t *row, bool last)
     if (!c->bar || (!last && now - c->told_usec < TOLD_USEC))
         return;
     int marks = all ? (int)(done * BAR_WIDTH / all) : BAR_WIDTH;
-    printf("\r[%.*s%*s] %s of %s messages   %s, %s s", marks, "##############################", BAR_WIDTH - marks, "",
-           text_count(row_number(row, "messages_done")).c, text_count(row_number(row, "messages")).c,
-           text_size(row_number(row, "octets")).c, text_count((uint64_t)(now - c->began_usec) / 1000000).c);
+    printf("\r[%.*s%*s] %s of %s messages   %s, %s s", marks, "##############################",
+           BAR_WIDTH - marks, "", text_count(row_number(row, "messages_done")).c,
+           text_count(row_number(row, "messages")).c, text_size(row_number(row, "octets")).c,
+           text_count((uint64_t)(now - c->began_usec) / 1000000).c);
     printf("%s", last ? "\n" : "");
     fflush(stdout);
     c->told_usec = now;
@@ -118,7 +119,8 @@ static void print_other(struct checking *c, const json_t *row)
     label(c, broken ? "broken" : frame ? "lost" : "also");
     if (broken)
         buf_printf(&c->line, "INV-%" PRIu64 ": ", row_number(row, "invariant"));
-    buf_printf(&c->line, "%s%s%s ", row_text_c(row, "id"), row_has(row, "id") ? ": " : "", row_text_c(row, "what"));
+    buf_printf(&c->line, "%s%s%s ", row_text_c(row, "id"), row_has(row, "id") ? ": " : "",
+               row_text_c(row, "what"));
     place(c, row);
     if (frame)
         buf_add_c(&c->line, "; messages in it are named above, if any still needed it");
@@ -130,12 +132,10 @@ static void print_found(struct checking *c)
     const json_t *row;
     size_t i;
 
-    json_array_foreach(c->found, i, row)
-        if (!strcmp(row_text_c(row, "kind"), "message"))
-            print_message(c, row);
-    json_array_foreach(c->found, i, row)
-        if (strcmp(row_text_c(row, "kind"), "message") != 0)
-            print_other(c, row);
+    json_array_foreach(c->found, i, row) if (!strcmp(row_text_c(row, "kind"), "message"))
+        print_message(c, row);
+    json_array_foreach(c->found, i, row) if (strcmp(row_text_c(row, "kind"), "message") != 0)
+        print_other(c, row);
 }
 
 static void print_figures(struct checking *c, const json_t *row)
@@ -156,8 +156,7 @@ static void print_figures(struct checking *c, const json_t *row)
     text_print(&c->line, &c->screen);
     print_found(c);
     label(c, "invariants");
-    json_array_foreach(list, i, name)
-        buf_printf(&c->line, "%s%s", i ? ", " : "", json_string_value(name));
+    json_array_foreach(list, i, name) buf_printf(&c->line, "%s%s", i ? ", " : "", json_string_value(name));
     buf_add_c(&c->line, json_array_size(list) ? " hold; the others cannot be seen on a disk" : "none holds");
     text_print(&c->line, &c->screen);
 }

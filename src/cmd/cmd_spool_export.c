@@ -1,4 +1,4 @@
-/* cmd/cmd_spool_export.c -- veredus spool export [DIR]: each message as two files, of a server that runs or of its folder. */
+/* cmd/cmd_spool_export.c -- veredus spool export [DIR]: each message as a pair of files. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,8 @@
 
 enum { NAME_ROOM = 48, TOLD_USEC = 200000, PATIENCE_USEC = 1000000 };
 
-struct export {
+struct export
+{
     const struct cmd_call *call;
     struct spool_source source;
     const char *path;
@@ -94,7 +95,8 @@ static void say_written(struct export *x)
         printf("{\"id\":\"%s\",\"file\":\"%s\",\"damaged\":%s}\n", queue_id_text(id).c, eml,
                x->item.damaged ? "true" : "false");
     if (x->item.damaged && !x->call->quiet)
-        fprintf(stderr, "%s: it is damaged; what can be read of it is in %s/%s\n", queue_id_text(id).c, x->path, eml);
+        fprintf(stderr, "%s: it is damaged; what can be read of it is in %s/%s\n", queue_id_text(id).c,
+                x->path, eml);
 }
 
 static bool give_up(struct export *x, const struct err *err)
@@ -184,7 +186,8 @@ static void on_salvaged(void *ctx, struct spool_read *read)
     x->item.id = read->id;
     write_name(eml, read->id, read->status != SPOOL_READ_OK, "eml");
     x->fd = exported_new(x->folder, eml, &err);
-    bool ok = x->fd >= 0 && (spool_source_take(read, &x->item, put, x) || err_sys(&err, x->failure ? x->failure : EIO, "%s", eml));
+    bool ok = x->fd >= 0 && (spool_source_take(read, &x->item, put, x) ||
+                             err_sys(&err, x->failure ? x->failure : EIO, "%s", eml));
     fd_close(&x->fd);
     ok = ok && finish(x, eml, &err);
     if (!ok)
@@ -198,9 +201,11 @@ static void salvage(struct export *x)
     x->status = spool_source_still(&x->source, x->call);
     if (x->status == CMD_OK && !spool_salvage(x->source.still, on_salvaged, x, &err))
         x->status = cmd_fail(err.sys == EWOULDBLOCK ? CMD_LATER : CMD_INPUT,
-                             err.sys == EWOULDBLOCK ? "stop the server first" : "", "%s: %s", x->source.path, err.text);
+                             err.sys == EWOULDBLOCK ? "stop the server first" : "", "%s: %s", x->source.path,
+                             err.text);
     if (x->status == CMD_OK && x->written && !x->call->quiet)
-        fprintf(stderr, "what was delivered long ago may be among them: look before they are taken in again\n");
+        fprintf(stderr,
+                "what was delivered long ago may be among them: look before they are taken in again\n");
 }
 
 /* ---- what is asked for ---- */
@@ -213,7 +218,8 @@ static int take_selected(struct export *x, json_t *request)
     size_t room = 0;
 
     if (!x->source.live)
-        return cmd_fail(CMD_USAGE, "name ids, or export all", "choosing by state or address wants a running server");
+        return cmd_fail(CMD_USAGE, "name ids, or export all",
+                        "choosing by state or address wants a running server");
     s->ended = false;
     server_ask(s, json_incref(request));
     while ((row = server_next(s, NULL))) {
@@ -239,7 +245,8 @@ static int take_ids(struct export *x, const json_t *list)
     x->ids = calloc(json_array_size(list) + 1, sizeof(*x->ids));
     if (!x->ids)
         return cmd_fail(CMD_LATER, NULL, "out of memory");
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         struct queue_id id;
         if (queue_id_parse(str_from_c(json_string_value(item)), &id))
             x->ids[x->n++] = id.n;
@@ -279,7 +286,8 @@ static int sort_out(struct export *x, struct cmd_call *rest)
 static int take_what(struct export *x, const struct select *select)
 {
     json_t *ids = json_object_get(select->request, "ids");
-    bool more = json_object_size(select->request) > (ids ? 2U : 1U) && !json_object_get(select->request, "all");
+    bool more =
+        json_object_size(select->request) > (ids ? 2U : 1U) && !json_object_get(select->request, "all");
 
     if (x->salvage)
         return more ? cmd_fail(CMD_USAGE, NULL, "a salvage takes ids or all") : take_ids(x, ids);

@@ -1,9 +1,9 @@
 /*
  * cmd/cmd_spool_import.c -- veredus spool import DIR: what was exported is taken in again, under new ids.
  *
- * A file is moved to DIR/done when its message is durable. If this ends in between, the next import asks again with the
- * same token, and the server says that it has it: so nothing is taken twice as long as it knows the token (it keeps those
- * of its newest 16384 messages).
+ * A file is moved to DIR/done when its message is durable. If this ends in between, the next import asks
+ * again with the same token, and the server says that it has it: so nothing is taken twice as long as it
+ * knows the token (it keeps those of its newest 16384 messages).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -65,8 +65,8 @@ static bool send_piece(struct import *im, const char *part, struct str octets)
 {
     struct buf text = BUF_INIT(2 * PIECE);
     bool ok = base64_add(&text, octets) &&
-              ask_simply(im, json_pack("{s:s,s:s,s:s,s:s#}", "command", "spool import", "step", "add", "part", part,
-                                       "octets", text.p ? text.p : "", (int)text.n));
+              ask_simply(im, json_pack("{s:s,s:s,s:s,s:s#}", "command", "spool import", "step", "add", "part",
+                                       part, "octets", text.p ? text.p : "", (int)text.n));
 
     buf_done(&text);
     return ok;
@@ -99,9 +99,9 @@ static json_t *send_end(struct import *im, const struct spool_item *item, struct
     struct str hold = buf_str(&item->hold);
 
     base64_add(&text, token);
-    ask(im, json_pack("{s:s,s:s,s:I,s:s#,s:b,s:s#}", "command", "spool import", "step", "end", "accepted_msec",
-                      (json_int_t)item->accepted_msec, "token", text.p ? text.p : "", (int)text.n, "held", item->held,
-                      "hold", hold.p ? hold.p : "", (int)hold.n));
+    ask(im, json_pack("{s:s,s:s,s:I,s:s#,s:b,s:s#}", "command", "spool import", "step", "end",
+                      "accepted_msec", (json_int_t)item->accepted_msec, "token", text.p ? text.p : "",
+                      (int)text.n, "held", item->held, "hold", hold.p ? hold.p : "", (int)hold.n));
     buf_done(&text);
     return answer(im);
 }
@@ -116,8 +116,8 @@ static void report(struct import *im, const char *name, const json_t *told, cons
     im->taken += id[0] != '\0';
     im->refused += id[0] == '\0';
     if (im->call->json)
-        printf("{\"file\":\"%s\",\"taken\":%s,\"id\":\"%s\",\"already\":%s}\n", name, id[0] ? "true" : "false", id,
-               already ? "true" : "false");
+        printf("{\"file\":\"%s\",\"taken\":%s,\"id\":\"%s\",\"already\":%s}\n", name,
+               id[0] ? "true" : "false", id, already ? "true" : "false");
     else if (id[0] && !im->call->quiet)
         printf("%s  %s%s\n", name, already ? "was taken in before, as " : "is ", id);
     if (!id[0])
@@ -134,8 +134,8 @@ static bool put_away(struct import *im, const char *name)
     snprintf(json, sizeof(json), "%s.json", name);
     if (exported_done(im->folder, eml, &err) && exported_done(im->folder, json, &err))
         return true;
-    cmd_fail(CMD_LATER, "it is in the queue: move its files away, or they are asked about again", "%s: %s", im->path,
-             err.text);
+    cmd_fail(CMD_LATER, "it is in the queue: move its files away, or they are asked about again", "%s: %s",
+             im->path, err.text);
     return false;
 }
 
@@ -150,20 +150,21 @@ static json_t *read_json(struct import *im, const char *name, struct arena *a, s
     int fd = exported_read(im->folder, file, &octets, err);
     bool ok = fd >= 0 && fd_read_all(fd, JSON_MAX, a, &text, err);
     fd_close(&fd);
-    json_t *json = ok ? json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why) : NULL;
+    json_t *json =
+        ok ? json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why) : NULL;
     if (ok && !json)
         err_perm(err, "line %d of its file is no JSON: %s", why.line, why.text);
     return json;
 }
 
 /* False: nothing more can be asked. */
-static bool send_message(struct import *im, const char *name, const struct spool_item *item, struct str token, int fd,
-                         uint64_t size)
+static bool send_message(struct import *im, const char *name, const struct spool_item *item, struct str token,
+                         int fd, uint64_t size)
 {
     bool ok = ask_simply(im, json_pack("{s:s,s:s,s:I}", "command", "spool import", "step", "begin", "size",
                                        (json_int_t)size)) &&
-              send_part(im, "envelope", buf_str(&item->envelope)) && send_part(im, "state", buf_str(&item->state)) &&
-              send_content(im, fd);
+              send_part(im, "envelope", buf_str(&item->envelope)) &&
+              send_part(im, "state", buf_str(&item->state)) && send_content(im, fd);
     json_t *told = ok ? send_end(im, item, token) : NULL;
 
     if (told && row_text(told, "id").n) {
@@ -192,7 +193,8 @@ static bool import_one(struct import *im, const char *name)
     snprintf(eml, sizeof(eml), "%s.eml", name);
     json_t *file = a ? read_json(im, name, a, &err) : NULL;
     int fd = file ? exported_read(im->folder, eml, &size, &err) : -1;
-    if (fd >= 0 && spool_content_look(fd, a, &facts, &err) && spool_file_read(file, &facts, a, &item, &token, &err))
+    if (fd >= 0 && spool_content_look(fd, a, &facts, &err) &&
+        spool_file_read(file, &facts, a, &item, &token, &err))
         go_on = send_message(im, name, &item, buf_str(&token), fd, facts.size);
     else
         report(im, name, NULL, a ? err.text : "out of memory");

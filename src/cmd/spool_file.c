@@ -144,7 +144,8 @@ static void put_envelope(json_t *o, const struct envelope *e, const struct progr
     for (size_t i = 0; i < e->n_recipients; i++) {
         const struct envelope_recipient *er = &e->recipients[i];
         /* Both rise: mostly it is the next one. */
-        const struct progress *p = at < n && items[at].number == er->number ? &items[at] : progress_of(items, n, er->number);
+        const struct progress *p =
+            at < n && items[at].number == er->number ? &items[at] : progress_of(items, n, er->number);
         at += p == &items[at] && at < n;
         json_array_append_new(recipients, recipient_json(er, p));
     }
@@ -223,7 +224,8 @@ static int64_t get_time(const json_t *o, const char *name, bool *ok)
     return msec;
 }
 
-static unsigned get_word(const json_t *o, const char *name, const char *const *words, unsigned count, bool *ok)
+static unsigned get_word(const json_t *o, const char *name, const char *const *words, unsigned count,
+                         bool *ok)
 {
     const char *text = json_string_value(json_object_get(o, name));
 
@@ -287,8 +289,8 @@ static bool get_recipient(const json_t *o, struct arena *a, struct envelope_reci
     return get_address(o, a, er) && ok && er->number;
 }
 
-static bool get_recipients(const json_t *file, struct arena *a, struct envelope *e, struct progress **items, size_t *n,
-                           struct err *err)
+static bool get_recipients(const json_t *file, struct arena *a, struct envelope *e, struct progress **items,
+                           size_t *n, struct err *err)
 {
     const json_t *list = json_object_get(file, "recipients"), *o;
     size_t i, count = json_array_size(list);
@@ -298,7 +300,8 @@ static bool get_recipients(const json_t *file, struct arena *a, struct envelope 
     *n = e->n_recipients = 0;
     if (!er || !*items || count > ENVELOPE_RECIPIENTS_MAX)
         return err_perm(err, "too many recipients");
-    json_array_foreach(list, i, o) {
+    json_array_foreach(list, i, o)
+    {
         struct progress *p = &(*items)[*n];
         if (!get_recipient(o, a, &er[e->n_recipients], p))
             return err_perm(err, "its recipient %zu is not understood", i + 1);
@@ -336,7 +339,8 @@ static bool is_sender(struct str sender, struct arena *a)
     return !sender.n || smtp_mailbox_parse(a, sender, &path) == SMTP_PATH_OK;
 }
 
-static struct envelope get_envelope(const json_t *file, const struct spool_content_facts *facts, struct arena *a, bool *ok)
+static struct envelope get_envelope(const json_t *file, const struct spool_content_facts *facts,
+                                    struct arena *a, bool *ok)
 {
     bool has_uid = json_object_get(file, "uid") != NULL;
 
@@ -374,7 +378,8 @@ bool spool_file_read(const json_t *file, const struct spool_content_facts *facts
     if (!format || strcmp(format, format_name) != 0)
         return err_perm(err, "it is no file of veredus spool export");
     if (json_is_true(json_object_get(file, "damaged")))
-        return err_perm(err, "it is what was left of a damaged message; without \"damaged\" in it, it is taken as it is");
+        return err_perm(
+            err, "it is what was left of a damaged message; without \"damaged\" in it, it is taken as it is");
     spool_item_clear(item);
     buf_clear(token);
     struct envelope e = get_envelope(file, facts, a, &ok);
@@ -404,7 +409,8 @@ static bool look_at(struct spool_content_facts *f, struct line *line, struct str
     for (size_t i = 0; i < piece.n; i++) {
         unsigned char c = (unsigned char)piece.p[i];
         if ((c == '\n') != line->cr)
-            return err_perm(err, "line %llu of its content does not end in CRLF", (unsigned long long)f->lines + 1);
+            return err_perm(err, "line %llu of its content does not end in CRLF",
+                            (unsigned long long)f->lines + 1);
         f->eight_bit |= c > 127;
         if (c == '\n') {
             f->lines++;

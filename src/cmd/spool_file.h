@@ -1,4 +1,4 @@
-/* cmd/spool_file.h -- a message between the spool and a pair of files: ID.json is its envelope, ID.eml its content. */
+/* cmd/spool_file.h -- a message as a pair of files: ID.json its envelope, ID.eml its content. */
 #ifndef CMD_SPOOL_FILE_H
 #define CMD_SPOOL_FILE_H
 
@@ -23,17 +23,18 @@ struct spool_item {
 };
 
 enum { SPOOL_ITEM_MAX = 64 << 20 };
-#define SPOOL_ITEM_INIT                                                                                     \
-    (struct spool_item)                                                                                     \
-    {                                                                                                       \
-        .envelope = BUF_INIT(SPOOL_ITEM_MAX), .state = BUF_INIT(SPOOL_ITEM_MAX), .hold = BUF_INIT(64 << 10) \
+#define SPOOL_ITEM_INIT                                                                                      \
+    (struct spool_item)                                                                                      \
+    {                                                                                                        \
+        .envelope = BUF_INIT(SPOOL_ITEM_MAX), .state = BUF_INIT(SPOOL_ITEM_MAX), .hold = BUF_INIT(64 << 10)  \
     }
 void spool_item_clear(struct spool_item *item);
 void spool_item_done(struct spool_item *item);
 
 /*
- * All of ITEM as an object: names as in the log, each recipient with its state, and TOKEN, by which a second import of
- * the same file is known. Texts that are not UTF-8 are objects {"base64": ...}. NULL without memory.
+ * All of ITEM as an object: names as in the log, each recipient with its state, and TOKEN, by which a second
+ * import of the same file is known. Texts that are not UTF-8 are objects {"base64": ...}. NULL without
+ * memory.
  */
 json_t *spool_file_json(const struct spool_item *item, const unsigned char token[SPOOL_FILE_TOKEN]);
 
@@ -45,12 +46,12 @@ struct spool_content_facts {
 };
 
 /*
- * The way back: ITEM gets envelope and state of the recipients that are not done, TOKEN the file's. False with ERR, for
- * people: it is no such file, or none of its recipients waits.
+ * The way back: ITEM gets envelope and state of the recipients that are not done, TOKEN the file's. False
+ * with ERR, for people: it is no such file, or none of its recipients waits.
  */
 MUST_USE bool spool_file_read(const json_t *file, const struct spool_content_facts *facts, struct arena *a,
                               struct spool_item *item, struct buf *token, struct err *err);
-/* Look at all of the content at FD, in A. False with ERR: it cannot be read, or is no message as SMTP carries it. */
+/* Look at all of the content at FD, in A. False with ERR: it cannot be read, or SMTP cannot carry it. */
 MUST_USE bool spool_content_look(int fd, struct arena *a, struct spool_content_facts *facts, struct err *err);
 
 #endif

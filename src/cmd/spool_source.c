@@ -12,8 +12,12 @@
 #include "spool/check.h"
 #include "spool/engine.h"
 
-enum { PIECE = 64 * 1024, PAGE = 65536, ALL_PARTS = SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_CONTENT |
-                                                    SPOOL_READ_HOLD | SPOOL_READ_ANYWAY };
+enum {
+    PIECE = 64 * 1024,
+    PAGE = 65536,
+    ALL_PARTS =
+        SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_CONTENT | SPOOL_READ_HOLD | SPOOL_READ_ANYWAY
+};
 
 /* ---- open ---- */
 
@@ -27,22 +31,24 @@ static int find_path(struct spool_source *s, const struct cmd_call *call)
         return cmd_fail(CMD_CONFIG, "veredus config check", "the configuration has errors");
     struct str spool = s->settings.config->spool.text, file = str_from_c(s->settings.path);
     struct str folder = str_head(file, str_rfind(file, '/'));
-    int n = spool.n && spool.p[0] == '/' ? snprintf(s->path, sizeof(s->path), "%.*s", STR_ARG(spool))
-                                         : snprintf(s->path, sizeof(s->path), "%.*s/%.*s", STR_ARG(folder), STR_ARG(spool));
+    int n = spool.n && spool.p[0] == '/'
+                ? snprintf(s->path, sizeof(s->path), "%.*s", STR_ARG(spool))
+                : snprintf(s->path, sizeof(s->path), "%.*s/%.*s", STR_ARG(folder), STR_ARG(spool));
     return n > 0 && n < (int)sizeof(s->path) ? CMD_OK : cmd_fail(CMD_CONFIG, NULL, "spool: too long a path");
 }
 
 static int fail(const struct spool_source *s, const struct err *err)
 {
     bool held = err->sys == EWOULDBLOCK, denied = err->sys == EACCES || err->sys == EPERM;
-    const char *cure = held     ? "a server has it open that does not answer at its control socket: veredus status"
+    const char *cure = held
+                           ? "a server has it open that does not answer at its control socket: veredus status"
                        : denied ? "as root, or as the account of the queue process"
                                 : "";
 
-    return cmd_fail(denied                    ? CMD_DENIED
-                    : held                    ? CMD_LATER
-                    : err->kind == ERR_PERM   ? CMD_CONFIG
-                                              : CMD_INPUT,
+    return cmd_fail(denied                  ? CMD_DENIED
+                    : held                  ? CMD_LATER
+                    : err->kind == ERR_PERM ? CMD_CONFIG
+                                            : CMD_INPUT,
                     cure, "%s: %s", s->path, err->text);
 }
 
@@ -125,7 +131,8 @@ static bool page_of(const json_t *list, uint64_t **ids, size_t *n)
     size_t i;
     bool ok = true;
 
-    json_array_foreach(list, i, item) {
+    json_array_foreach(list, i, item)
+    {
         struct queue_id id;
         ok &= queue_id_parse(str_from_c(json_string_value(item)), &id) && keep_ids(ids, n, &id.n, 1);
     }
@@ -142,7 +149,9 @@ static int ids_of_server(struct spool_source *s, uint64_t **ids, size_t *n)
         ok &= page_of(json_object_get(object, "ids"), ids, n);
         json_decref(object);
     }
-    return s->server.exit != CMD_OK ? s->server.exit : ok ? CMD_OK : cmd_fail(CMD_LATER, NULL, "out of memory");
+    return s->server.exit != CMD_OK ? s->server.exit
+           : ok                     ? CMD_OK
+                                    : cmd_fail(CMD_LATER, NULL, "out of memory");
 }
 
 int spool_source_ids(struct spool_source *s, uint64_t **ids, size_t *n)
@@ -166,7 +175,8 @@ int spool_source_ids(struct spool_source *s, uint64_t **ids, size_t *n)
 
 /* ---- one message ---- */
 
-static bool take_part(struct spool_item *item, const json_t *object, bool (*sink)(void *ctx, struct str octets), void *ctx)
+static bool take_part(struct spool_item *item, const json_t *object,
+                      bool (*sink)(void *ctx, struct str octets), void *ctx)
 {
     struct str part = row_text(object, "part");
     struct buf octets = BUF_INIT(SERVER_LINE_MAX);
@@ -183,7 +193,8 @@ static bool take_part(struct spool_item *item, const json_t *object, bool (*sink
     return ok;
 }
 
-static int read_of_server(struct spool_source *s, struct spool_item *item, bool (*sink)(void *ctx, struct str octets), void *ctx)
+static int read_of_server(struct spool_source *s, struct spool_item *item,
+                          bool (*sink)(void *ctx, struct str octets), void *ctx)
 {
     json_t *object;
     bool ok = true;
@@ -213,8 +224,8 @@ static bool file_to(int fd, bool (*sink)(void *ctx, struct str octets), void *ct
     return ok;
 }
 
-bool spool_source_take(const struct spool_read *read, struct spool_item *item, bool (*sink)(void *ctx, struct str octets),
-                       void *ctx)
+bool spool_source_take(const struct spool_read *read, struct spool_item *item,
+                       bool (*sink)(void *ctx, struct str octets), void *ctx)
 {
     item->damaged = read->status != SPOOL_READ_OK;
     item->held = read->held;
@@ -224,7 +235,8 @@ bool spool_source_take(const struct spool_read *read, struct spool_item *item, b
            (!read->body.n || sink(ctx, read->body)) && (read->file < 0 || file_to(read->file, sink, ctx));
 }
 
-static int read_of_folder(struct spool_source *s, struct spool_item *item, bool (*sink)(void *ctx, struct str octets), void *ctx)
+static int read_of_folder(struct spool_source *s, struct spool_item *item,
+                          bool (*sink)(void *ctx, struct str octets), void *ctx)
 {
     struct spool_read read;
     int status = CMD_OK;
@@ -240,7 +252,8 @@ static int read_of_folder(struct spool_source *s, struct spool_item *item, bool 
     return status;
 }
 
-int spool_source_read(struct spool_source *s, struct spool_item *item, bool (*sink)(void *ctx, struct str octets), void *ctx)
+int spool_source_read(struct spool_source *s, struct spool_item *item,
+                      bool (*sink)(void *ctx, struct str octets), void *ctx)
 {
     spool_item_clear(item);
     return s->live ? read_of_server(s, item, sink, ctx) : read_of_folder(s, item, sink, ctx);

@@ -1,4 +1,4 @@
-/* cmd/spool_source.h -- messages of the spool: asked of the server that runs, or read from its folder while none does. */
+/* cmd/spool_source.h -- messages of the spool, of the server that runs or of the folder alone. */
 #ifndef CMD_SPOOL_SOURCE_H
 #define CMD_SPOOL_SOURCE_H
 
@@ -25,12 +25,13 @@ void spool_source_close(struct spool_source *s);
 /* All ids, rising, in *ids (free()). */
 int spool_source_ids(struct spool_source *s, uint64_t **ids, size_t *n);
 /*
- * The message item->id into ITEM, its content to SINK in pieces. CMD_OK; CMD_FOUND: it is gone, or cannot be read at
- * all; another exit code. Whatever is not CMD_OK was printed. SINK gives false to end it.
+ * The message item->id into ITEM, its content to SINK in pieces. CMD_OK; CMD_FOUND: it is gone, or cannot be
+ * read at all; another exit code. Whatever is not CMD_OK was printed. SINK gives false to end it.
  */
-int spool_source_read(struct spool_source *s, struct spool_item *item, bool (*sink)(void *ctx, struct str octets), void *ctx);
+int spool_source_read(struct spool_source *s, struct spool_item *item,
+                      bool (*sink)(void *ctx, struct str octets), void *ctx);
 /* The same of what a read of the folder gave; takes its file from the beginning. */
-bool spool_source_take(const struct spool_read *read, struct spool_item *item, bool (*sink)(void *ctx, struct str octets),
-                       void *ctx);
+bool spool_source_take(const struct spool_read *read, struct spool_item *item,
+                       bool (*sink)(void *ctx, struct str octets), void *ctx);
 
 #endif

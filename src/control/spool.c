@@ -1,8 +1,10 @@
 /*
- * control/spool.c -- spool check, ids, read, import: between the lines of a subcommand and the queue process (FACE 2.1).
+ * control/spool.c -- spool check, ids, read, import: between the lines of a subcommand and the queue process
+ * (FACE 2.1).
  *
- * Octets that are no text travel in lines as base64, in pieces: {"part":"content","octets":"..."}. An import is several
- * requests: begin, add for each piece, end; what was sent so far belongs to the connection and goes with it.
+ * Octets that are no text travel in lines as base64, in pieces: {"part":"content","octets":"..."}. An import
+ * is several requests: begin, add for each piece, end; what was sent so far belongs to the connection and
+ * goes with it.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -252,8 +254,8 @@ static void read_begin(struct control_client *c, json_t *request)
 
 static void read_told(struct control_client *c, const struct ipc_spool_read_answer *a)
 {
-    client_object(c, json_pack("{s:s,s:I,s:b}", "status", a->status == IPC_READ_OK ? "ok" : "damaged", "accepted_msec",
-                               (json_int_t)a->accepted_msec, "held", a->held != 0));
+    client_object(c, json_pack("{s:s,s:I,s:b}", "status", a->status == IPC_READ_OK ? "ok" : "damaged",
+                               "accepted_msec", (json_int_t)a->accepted_msec, "held", a->held != 0));
     part_lines(c, "envelope", a->envelope);
     part_lines(c, "state", a->state);
     part_lines(c, "hold", a->hold);
@@ -271,7 +273,8 @@ static void read_answer(struct control_client *c, struct ipc_channel *from, cons
         return;
     c->asking = false;
     if (a->status == IPC_READ_GONE) {
-        client_fail(c, COMMAND_FOUND, "no such message in the spool", "it was delivered, returned or removed meanwhile");
+        client_fail(c, COMMAND_FOUND, "no such message in the spool",
+                    "it was delivered, returned or removed meanwhile");
         return;
     }
     if (a->status == IPC_READ_FAILED) {
@@ -394,8 +397,8 @@ static void import_end(struct control_client *c, struct client_transfer *t)
             t->file = 0; /* it is queue's again */
             client_patience(c, QUEUE_PATIENCE_MSEC);
         } else {
-            client_fail(c, COMMAND_LATER, "the queue process is away, or the message is too long to be taken in",
-                        "try again");
+            client_fail(c, COMMAND_LATER,
+                        "the queue process is away, or the message is too long to be taken in", "try again");
         }
     }
     buf_done(&token);
@@ -411,7 +414,8 @@ static void import_step(struct control_client *c, json_t *request)
         if (transfer_of(c))
             import_begin(c, c->transfer);
     } else if (!c->transfer || !c->transfer->begun) {
-        client_fail(c, COMMAND_USAGE, "an import that was not begun", "are program and server of one version?");
+        client_fail(c, COMMAND_USAGE, "an import that was not begun",
+                    "are program and server of one version?");
     } else if (str_eq(step, STR("add"))) {
         if (import_add(c, c->transfer))
             client_end(c, COMMAND_OK);
@@ -445,7 +449,8 @@ static void import_told(struct control_client *c, const struct ipc_spool_import_
         client_end(c, COMMAND_INPUT);
     } else {
         client_fail(c, COMMAND_LATER,
-                    a->status == IPC_NO_SPACE ? "no room for it in the spool now" : "the spool does not take it now",
+                    a->status == IPC_NO_SPACE ? "no room for it in the spool now"
+                                              : "the spool does not take it now",
                     "veredus status says how it is; try again later");
     }
 }
@@ -460,13 +465,28 @@ static void import_answer(struct control_client *c, struct ipc_channel *from, co
 }
 
 const struct command command_spool[] = {
-    { .name = "spool check", .begin = check_begin, .answer = check_answer, .peer_down = queue_down,
-      .go_on = check_go_on, .too_late = too_late },
-    { .name = "spool ids", .begin = ids_begin, .answer = ids_answer, .peer_down = queue_down, .go_on = ids_go_on,
+    { .name = "spool check",
+      .begin = check_begin,
+      .answer = check_answer,
+      .peer_down = queue_down,
+      .go_on = check_go_on,
       .too_late = too_late },
-    { .name = "spool read", .begin = read_begin, .answer = read_answer, .peer_down = queue_down, .go_on = read_go_on,
+    { .name = "spool ids",
+      .begin = ids_begin,
+      .answer = ids_answer,
+      .peer_down = queue_down,
+      .go_on = ids_go_on,
       .too_late = too_late },
-    { .name = "spool import", .begin = import_step, .answer = import_answer, .peer_down = queue_down,
+    { .name = "spool read",
+      .begin = read_begin,
+      .answer = read_answer,
+      .peer_down = queue_down,
+      .go_on = read_go_on,
+      .too_late = too_late },
+    { .name = "spool import",
+      .begin = import_step,
+      .answer = import_answer,
+      .peer_down = queue_down,
       .too_late = too_late },
     { .name = NULL },
 };

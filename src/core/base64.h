@@ -6,7 +6,7 @@
 
 /* Appends all of OCTETS with its padding; false when OUT is full. */
 bool base64_add(struct buf *out, struct str octets);
-/* Appends what TEXT says. False, and OUT may have a part of it: it is not base64, whole and padded, or OUT is full. */
+/* Appends what TEXT says. False, and OUT may have a part of it: it is no base64, or OUT is full. */
 MUST_USE bool base64_read(struct buf *out, struct str text);
 
 #endif

@@ -1,8 +1,10 @@
 /*
- * queue/check.c -- `veredus spool check`: a thread of its own looks at the spool, at a pace that leaves the disk to mail.
+ * queue/check.c -- `veredus spool check`: a thread of its own looks at the spool, at a pace that leaves the
+ * disk to mail.
  *
- * control asks, is answered with what was found since, and asks on. The thread works a quarter of the time: after each
- * piece it rests three times as long as that took, so that a disk that is slow because of mail slows the check.
+ * control asks, is answered with what was found since, and asks on. The thread works a quarter of the time:
+ * after each piece it rests three times as long as that took, so that a disk that is slow because of mail
+ * slows the check.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -16,7 +18,7 @@ enum {
     ROWS_FULL = IPC_FRAME_MAX / 4, /* beyond, the thread waits until they are told */
     REST_SHARE = 3,
     REST_MOST_USEC = 1000000,
-    TELL_USEC = 250000,       /* how often it says how far it is */
+    TELL_USEC = 250000,        /* how often it says how far it is */
     FORGOTTEN_USEC = 30000000, /* nobody has asked on for so long */
 };
 

@@ -81,6 +81,7 @@ void export_read(struct queue *q, struct ipc_channel *from, const struct ipc_spo
         .read.done = on_read, .queue = q, .instance = from->instance, .ticket = ask->ticket
     };
     spool_read(q->spool, (struct queue_id){ ask->id },
-               SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_CONTENT | SPOOL_READ_HOLD | SPOOL_READ_ANYWAY,
+               SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_CONTENT | SPOOL_READ_HOLD |
+                   SPOOL_READ_ANYWAY,
                &x->read);
 }

@@ -1,4 +1,4 @@
-/* queue/import.c -- `veredus spool import`: a message that was written out is taken in again, under an id of its own. */
+/* queue/import.c -- `veredus spool import`: what was written out is taken in again, under a new id. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,8 +19,8 @@ struct importing {
     char octets[];
 };
 
-static void answer(struct ipc_channel *to, uint64_t ticket, enum ipc_storage status, bool already, struct queue_id id,
-                   const char *error)
+static void answer(struct ipc_channel *to, uint64_t ticket, enum ipc_storage status, bool already,
+                   struct queue_id id, const char *error)
 {
     if (to)
         ipc_send_spool_import_answer(to, &(struct ipc_spool_import_answer){
@@ -40,7 +40,8 @@ static void on_durable(struct spool_commit *commit, const struct spool_result *r
                               : result->status == SPOOL_NO_SPACE ? IPC_NO_SPACE
                                                                  : IPC_STORAGE_FAILED;
 
-    /* It is read back like one that was found at the start. Without memory for its slot the next start finds it. */
+    /* It is read back like one that was found at the start. Without memory for its slot the next start finds
+     * it. */
     if (status == IPC_STORED && rest_unknown(q, im->id, im->held))
         rests_pump(q);
     answer(queue_peer(q, PROCESS_CONTROL, im->instance), im->ticket, status, false, im->id, "");
@@ -71,8 +72,8 @@ static bool understood(const struct ipc_spool_import_ask *ask, struct err *err)
     struct progress *items = NULL;
     struct envelope e;
     size_t n = 0;
-    bool ok = a ? envelope_decode(ask->envelope, a, &e, err) && progress_decode(ask->state, a, &items, &n, err) &&
-                      fits(&e, items, n, err)
+    bool ok = a ? envelope_decode(ask->envelope, a, &e, err) &&
+                      progress_decode(ask->state, a, &items, &n, err) && fits(&e, items, n, err)
                 : err_temp(err, "out of memory");
 
     arena_free(a);
@@ -105,7 +106,8 @@ static bool submit(struct importing *im, const struct ipc_spool_import_ask *ask,
     struct spool_submit how = { .urgency = SPOOL_URGENT };
 
     memcpy(m.token.octet, ask->token.p, SPOOL_TOKEN_OCTETS);
-    if (batch && spool_batch_message(batch, &m) && (!state.n || spool_batch_outcome(batch, im->id, 1, state)) &&
+    if (batch && spool_batch_message(batch, &m) &&
+        (!state.n || spool_batch_outcome(batch, im->id, 1, state)) &&
         (!ask->held || spool_batch_hold(batch, im->id, hold)) &&
         spool_submit(im->queue->spool, batch, how, &im->commit, err))
         return true;
@@ -136,8 +138,12 @@ void import_message(struct queue *q, struct ipc_channel *from, const struct ipc_
     if (err.kind == ERR_NONE && !already && understood(ask, &err))
         im = malloc(sizeof(*im) + octets);
     if (im && spool_take_ids(q->spool, 1, &id)) {
-        *im = (struct importing){ .commit = { .done = on_durable }, .queue = q, .instance = from->instance,
-                                  .ticket = ask->ticket, .id = id, .held = ask->held };
+        *im = (struct importing){ .commit = { .done = on_durable },
+                                  .queue = q,
+                                  .instance = from->instance,
+                                  .ticket = ask->ticket,
+                                  .id = id,
+                                  .held = ask->held };
         if (submit(im, ask, &err))
             return;
     }

@@ -1,4 +1,4 @@
-/* queue/keep.h -- what control asks about the spool as a whole: looked at, written out, taken in again (FACE 2.1). */
+/* queue/keep.h -- the spool as a whole: looked at, written out, taken in again (FACE 2.1). */
 #ifndef QUEUE_KEEP_H
 #define QUEUE_KEEP_H
 

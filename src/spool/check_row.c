@@ -95,8 +95,9 @@ void spool_figures_row(struct log_record *row, const struct spool_check_figures 
         enum log_field field;
         enum spool_kind kind;
     } kinds[] = {
-        { LOG_RECORDS, SPOOL_KIND_MESSAGE }, { LOG_OUTCOMES, SPOOL_KIND_OUTCOME }, { LOG_HOLDS, SPOOL_KIND_HOLD },
-        { LOG_RELEASES, SPOOL_KIND_RELEASE }, { LOG_EDITS, SPOOL_KIND_EDIT },      { LOG_ENDS, SPOOL_KIND_GONE },
+        { LOG_RECORDS, SPOOL_KIND_MESSAGE }, { LOG_OUTCOMES, SPOOL_KIND_OUTCOME },
+        { LOG_HOLDS, SPOOL_KIND_HOLD },      { LOG_RELEASES, SPOOL_KIND_RELEASE },
+        { LOG_EDITS, SPOOL_KIND_EDIT },      { LOG_ENDS, SPOOL_KIND_GONE },
         { LOG_VOIDS, SPOOL_KIND_VOID },
     };
     uint64_t others = 0;

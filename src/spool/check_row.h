@@ -1,4 +1,4 @@
-/* spool/check_row.h -- what a check found, as rows of an answer: the same from a running server and from a folder. */
+/* spool/check_row.h -- what a check found, as rows of an answer: by a server or by its folder alone. */
 #ifndef SPOOL_CHECK_ROW_H
 #define SPOOL_CHECK_ROW_H
 

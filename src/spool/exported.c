@@ -59,7 +59,8 @@ bool exported_done(int folder, const char *name, struct err *err)
     int done = -1;
     bool ok = (mkdirat(folder, "done", 0700) == 0 || errno == EEXIST) &&
               (done = openat(folder, "done", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) >= 0 &&
-              renameat2(folder, name, done, name, RENAME_NOREPLACE) == 0 && fsync(done) == 0 && fsync(folder) == 0;
+              renameat2(folder, name, done, name, RENAME_NOREPLACE) == 0 && fsync(done) == 0 &&
+              fsync(folder) == 0;
 
     if (!ok)
         err_sys(err, errno, "done/%s", name);

@@ -1,5 +1,5 @@
 /*
- * spool/exported.h -- a folder of messages as files, ID.eml and ID.json: written out of a spool, taken in again.
+ * spool/exported.h -- a folder of messages as files, ID.eml and ID.json: out of a spool, into one.
  *
  * No name is ever used again for another file. What has been taken in is moved to the folder done/ in it.
  */

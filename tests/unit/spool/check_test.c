@@ -11,6 +11,7 @@
 #include "core/num.h"
 #include "spool/check.h"
 #include "spool/engine.h"
+#include "spool/salvage.h"
 #include "spool/still.h"
 
 enum { FOUND_MAX = 64, SEGMENT = 64 << 10 };
@@ -208,6 +209,22 @@ static void look(struct fixture *f, struct found *found)
     go_on(check, found);
 }
 
+static uint64_t sum_of_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    uint64_t sum = 0;
+
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (entry->d_name[0] == '.')
+            continue;
+        struct stat st;
+        assert_int_equal(fstatat(dirfd(dir), entry->d_name, &st, 0), 0);
+        sum += st.st_ino * 31 + (uint64_t)st.st_size + (uint64_t)st.st_mtim.tv_nsec * 7 + (uint64_t)st.st_ctim.tv_nsec;
+    }
+    closedir(dir);
+    return sum;
+}
+
 /* ---- promises ---- */
 
 static void what_is_whole_is_called_whole(void **state)
@@ -326,6 +343,43 @@ static void what_ends_meanwhile_is_no_damage(void **state)
     assert_int_equal(found.figures.contents_good, 1);
 }
 
+/* Segments are cleaned and used again under the look: what has moved is found where it is now. */
+static void what_moves_meanwhile_is_found_where_it_is(void **state)
+{
+    enum { COUNT = 150, OCTETS = 30000, TURNS = 60 };
+    struct fixture *f = *state;
+    struct found found = { 0 };
+    struct err err = { 0 };
+    struct queue_id id[COUNT];
+    struct spool_figures figures;
+    char *body = calloc(1, OCTETS);
+    unsigned turn = 0;
+
+    open_it(f);
+    for (int i = 0; i < COUNT; i++)
+        id[i] = accept_one(f, str_of(body, OCTETS), NULL, 0);
+    struct spool_check *check = spool_check_new(f->spool, on_found, &found);
+    while (spool_check_step(check, &err)) {
+        for (int i = 0; i < 10 && turn < TURNS; i++, turn++) {
+            gone(f, id[turn * 2]); /* every second of those in its segments: what is left there moves */
+            accept_one(f, str_of(body, OCTETS), NULL, 0);
+            spool_want_checkpoint(f->spool);
+        }
+    }
+    found.figures = *spool_check_figures(check);
+    spool_check_free(check);
+    assert_int_equal(err.kind, ERR_NONE);
+    assert_true(turn > 20);
+    assert_int_equal(found.count, 0);
+    assert_int_equal(found.figures.contents, found.figures.contents_good);
+    assert_true(found.figures.contents >= COUNT - TURNS);
+    spool_figures(f->spool, &figures);
+    assert_true(figures.cleaned > 0);
+    look(f, &found);
+    assert_int_equal(found.count, 0);
+    free(body);
+}
+
 /*
  * Each octet that says something. Not of a checkpoint: one that is no good may have been cut short in the writing, and
  * then the other one or the log itself says what it would have said.
@@ -368,23 +422,111 @@ static void no_octet_can_change_unseen(void **state)
     assert_int_equal(found.count, 0);
 }
 
-/* ---- standing still ---- */
+/* ---- what is left ---- */
 
-static uint64_t sum_of_folder(const char *path)
+static void a_damaged_message_is_read_as_far_as_it_goes_when_that_is_asked_for(void **state)
 {
-    DIR *dir = opendir(path);
-    uint64_t sum = 0;
+    struct fixture *f = *state;
+    struct spool_read read;
 
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
-        if (entry->d_name[0] == '.')
-            continue;
-        struct stat st;
-        assert_int_equal(fstatat(dirfd(dir), entry->d_name, &st, 0), 0);
-        sum += st.st_ino * 31 + (uint64_t)st.st_size + (uint64_t)st.st_mtim.tv_nsec * 7 + (uint64_t)st.st_ctim.tv_nsec;
-    }
-    closedir(dir);
-    return sum;
+    open_it(f);
+    struct queue_id id = accept_one(f, STR("one\r\n"), NULL, 0);
+    outcome(f, id, "state");
+    flip(f, "log-00000001", SPOOL_BLOCK + 168);
+    unsigned parts = SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_CONTENT;
+    spool_read_now(f->spool, id, parts, &read);
+    assert_int_equal(read.status, SPOOL_READ_DAMAGED);
+    assert_int_equal(read.envelope.n + read.head.n + read.body.n, 0);
+    spool_read_done(f->spool, &read);
+    spool_read_now(f->spool, id, parts | SPOOL_READ_ANYWAY, &read);
+    assert_int_equal(read.status, SPOOL_READ_DAMAGED);
+    assert_str_is(read.envelope, STR("envelope"));
+    assert_str_is(read.state, STR("state"));
+    assert_str_is(read.head, STR("\x07""eceived: x\r\n"));
+    assert_str_is(read.body, STR("one\r\n"));
+    spool_read_done(f->spool, &read);
+    /* With its meta wrong, too, nobody knows whose it is: no envelope, but what stands there. */
+    flip(f, "log-00000001", SPOOL_BLOCK + 64 + 32 + 64 + 2);
+    spool_read_now(f->spool, id, parts | SPOOL_READ_ANYWAY, &read);
+    assert_int_equal(read.status, SPOOL_READ_DAMAGED);
+    assert_int_equal(read.envelope.n, 0);
+    assert_str_is(read.body, STR("one\r\n"));
+    spool_read_done(f->spool, &read);
 }
+
+struct salvaged {
+    unsigned count, damaged;
+    struct queue_id id[8];
+    char state[8][16], hold[8][16];
+};
+
+static void on_salvaged(void *ctx, struct spool_read *read)
+{
+    struct salvaged *s = ctx;
+
+    assert_true(s->count < 8);
+    s->id[s->count] = read->id;
+    s->damaged += read->status != SPOOL_READ_OK;
+    assert_str_is(read->envelope, STR("envelope"));
+    snprintf(s->state[s->count], 16, "%.*s", STR_ARG(read->state));
+    snprintf(s->hold[s->count], 16, "%.*s", STR_ARG(read->hold_reason));
+    s->count++;
+}
+
+static void remove_file(struct fixture *f, const char *name)
+{
+    char path[128];
+
+    snprintf(path, sizeof(path), "%s/%s", f->path, name);
+    (void)unlink(path);
+}
+
+static void a_search_finds_what_lives_in_its_newest_state(void **state)
+{
+    struct fixture *f = *state;
+    struct salvaged s = { 0 };
+    struct queue_id id[3];
+
+    open_it(f);
+    for (int i = 0; i < 3; i++)
+        id[i] = accept_one(f, STR("body\r\n"), NULL, 0);
+    outcome(f, id[0], "first");
+    struct spool_batch *batch = spool_batch_new();
+    assert_true(spool_batch_outcome(batch, id[0], 2, STR("second")) && spool_batch_hold(batch, id[2], STR("why")));
+    submit(f, batch);
+    gone(f, id[1]);
+    close_it(f);
+    remove_file(f, "checkpoint-a");
+    remove_file(f, "checkpoint-b");
+    remove_file(f, "start");
+    uint64_t before = sum_of_folder(f->path);
+    f->still = spool_still_disk(f->disk, &f->err);
+    if (!spool_salvage(f->still, on_salvaged, &s, &f->err))
+        fail_msg("%s", f->err.text);
+    assert_int_equal(s.count, 2);
+    assert_int_equal(s.damaged, 0);
+    assert_true(queue_id_eq(s.id[0], id[0]) && queue_id_eq(s.id[1], id[2]));
+    assert_string_equal(s.state[0], "second");
+    assert_string_equal(s.hold[1], "why");
+    assert_true(sum_of_folder(f->path) == before);
+}
+
+static void a_search_without_its_secret_finds_nothing_and_says_so(void **state)
+{
+    struct fixture *f = *state;
+    struct salvaged s = { 0 };
+
+    open_it(f);
+    accept_one(f, STR("body\r\n"), NULL, 0);
+    close_it(f);
+    flip(f, "format", 70);
+    f->still = spool_still_disk(f->disk, &f->err);
+    assert_false(spool_salvage(f->still, on_salvaged, &s, &f->err));
+    assert_non_null(strstr(f->err.text, "checksum"));
+    assert_int_equal(s.count, 0);
+}
+
+/* ---- standing still ---- */
 
 static void a_spool_that_is_looked_at_does_not_change(void **state)
 {
@@ -483,6 +625,10 @@ int main(void)
         TEST(a_damaged_state_is_its_messages),
         TEST(an_own_file_is_read_to_its_end),
         TEST(what_ends_meanwhile_is_no_damage),
+        TEST(what_moves_meanwhile_is_found_where_it_is),
+        TEST(a_damaged_message_is_read_as_far_as_it_goes_when_that_is_asked_for),
+        TEST(a_search_finds_what_lives_in_its_newest_state),
+        TEST(a_search_without_its_secret_finds_nothing_and_says_so),
         TEST(no_octet_can_change_unseen),
         TEST(a_spool_that_is_looked_at_does_not_change),
         TEST(a_spool_in_use_is_not_opened_beside_its_owner),
