@@ -52,8 +52,8 @@ struct control_client {
     uint64_t ticket;               /* of its questions */
     json_t *request;
     uint64_t after;                /* queue verbs: the last id so far */
-    bool asking;                   /* queue list: a page is on its way */
-    uint64_t count, done;          /* queue verbs: messages selected and changed so far */
+    bool asking;                   /* queue list: a page is on its way; trace live: others were told */
+    uint64_t count, done;          /* queue verbs: messages selected and changed so far; trace live: lines lost */
     struct buf hops;               /* explain: next hops whose plans are still to be asked for */
     uint32_t generation;           /* explain: of the configuration that these are of */
     struct control_trace *trace;   /* trace: the search under way */

@@ -32,7 +32,7 @@ static void watch_all(const struct control_client *c, bool ends)
 
 static bool is_live(const struct control_client *c)
 {
-    return c->command == command_live && !c->gone;
+    return c->command == command_live && c->asking && !c->gone;
 }
 
 static size_t count_live(const struct control *control)
@@ -50,14 +50,17 @@ static void live_begin(struct control_client *c, json_t *request)
                  (request_text(c, "address").n > 0);
 
     (void)request;
+    c->count = 0;
+    c->asking = false;
     if (n != 1) {
         client_fail(c, COMMAND_USAGE, "watch what?", "a session id, the address of a client or host, or a mail address");
     } else if (request_text(c, "address").n >= LIVE_ADDRESS_MAX) {
         client_fail(c, COMMAND_USAGE, "too long an address", "");
-    } else if (count_live(c->control) > LIVE_WATCHES_MAX) {
+    } else if (count_live(c->control) == LIVE_WATCHES_MAX) {
         client_fail(c, COMMAND_LATER, "others watch already", "one of them has to end first");
     } else {
         watch_all(c, false);
+        c->asking = true;
         client_patience(c, LIVE_PATIENCE_MSEC);
         /* From here on nothing is missed. */
         client_object(c, json_pack("{s:b}", "watching", 1));
@@ -121,7 +124,7 @@ void live_peer_up(struct control *control, struct ipc_channel *peer)
 
 void live_forget(struct control_client *c)
 {
-    if (c->command == command_live)
+    if (c->command == command_live && c->asking)
         watch_all(c, true);
 }
 
