@@ -31,6 +31,7 @@ static void wrong(struct world *w, const char *what, const char *fmt, ...)
 /* ---- what a message says: given by its id ---- */
 
 enum { TEXT_ENVELOPE = 1, TEXT_STATE, TEXT_REASON, TEXT_CONTENT, EDITS_MAX = 50 };
+enum { LIVE_MAX = 1000, LONG_MESSAGES = 400 }; /* a long deferred one outlives so many others at most */
 
 /* N octets that only this id, kind and number have. */
 static char *text_of(uint64_t id, unsigned kind, uint32_t number, size_t n)
@@ -248,8 +249,19 @@ static bool add_message(struct world *w, struct world_batch *b, struct spool_bat
     return spool_batch_message(batch, &message);
 }
 
+/* The simulated folder has room for so many names. */
+static bool is_enough(struct world *w)
+{
+    struct spool_figures figures;
+
+    spool_figures(w->spool, &figures);
+    return figures.messages >= LIVE_MAX;
+}
+
 void world_accept(struct world *w, uint32_t size, bool own, bool owed)
 {
+    if (is_enough(w))
+        return;
     struct world_batch *b = batch_new(w, owed);
     struct spool_batch *batch = must(spool_batch_new());
 
@@ -311,7 +323,8 @@ void world_change(struct world *w)
     struct fate then = w->messages[at].sure;
     struct world_batch *b = batch_new(w, true);
     struct spool_batch *batch = must(spool_batch_new());
-    bool goes_on = w->messages[at].long_deferred && !random_one_in(&w->random, 30);
+    bool goes_on = w->messages[at].long_deferred && at + LONG_MESSAGES > w->message_count &&
+                   !random_one_in(&w->random, 30);
     uint64_t what = random_below(&w->random, goes_on ? 9 : 16);
     bool ok = true;
 
