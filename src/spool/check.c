@@ -15,7 +15,12 @@ enum { PIECE_OCTETS = 256 << 10, STEP_OCTETS = 1 << 20, SLOTS_AT_ONCE = 4096, TR
 const unsigned spool_check_shows[] = { 4, 5, 7, 8, 10 };
 const size_t spool_check_shows_count = ARRAY_LEN(spool_check_shows);
 
-enum phase { WALK, CONTENTS, FILES, OVER };
+enum phase { GATHER, WALK, CONTENTS, FILES, OVER };
+
+/* A message as it was met in the index. */
+struct met {
+    uint64_t where, id;
+};
 
 struct spool_check {
     struct spool *spool;
@@ -23,8 +28,9 @@ struct spool_check {
     void *ctx;
     struct spool_check_figures figures;
     enum phase phase;
-    struct numbers ids; /* of live messages, in the order of the log */
-    bool oom;
+    struct met *met; /* live messages, by place once all are gathered */
+    size_t met_room, slot;
+    int e; /* without memory it cannot go on */
     struct numbers named; /* messages reported */
     unsigned char *piece;
 
@@ -605,15 +611,42 @@ static void look_at_start(struct spool_check *c)
 
 /* ---- all of it ---- */
 
-static void on_id(void *ctx, struct queue_id id, bool held, bool damaged)
+static int by_place(const void *a, const void *b)
 {
-    struct spool_check *c = ctx;
+    const struct met *x = a, *y = b;
 
-    (void)held, (void)damaged;
-    if (numbers_reserve(&c->ids, 1))
-        numbers_add(&c->ids, id.n);
-    else
-        c->oom = true;
+    return (x->where > y->where) - (x->where < y->where);
+}
+
+/* Some slots at a time, so that nobody waits for the lock; a message keeps its slot, wherever it moves. */
+static void gather(struct spool_check *c)
+{
+    struct spool *spool = c->spool;
+    struct met *met = c->met;
+
+    if (c->figures.messages + SLOTS_AT_ONCE > c->met_room) {
+        c->met_room = c->met_room * 2 + SLOTS_AT_ONCE;
+        met = realloc(c->met, c->met_room * sizeof(*met));
+    }
+    if (!met) {
+        c->e = ENOMEM;
+        return;
+    }
+    c->met = met;
+    pthread_mutex_lock(&spool->lock);
+    size_t end = spool_index_slots(spool->index);
+    for (size_t n = 0; c->slot < end && n < SLOTS_AT_ONCE; n++, c->slot++) {
+        struct spool_entry_row row;
+        if (row_at(spool, c->slot, &row))
+            met[c->figures.messages++] = (struct met){ row.message, row.id };
+    }
+    bool all = c->slot >= end;
+    pthread_mutex_unlock(&spool->lock);
+    if (!all)
+        return;
+    if (c->figures.messages)
+        qsort(met, c->figures.messages, sizeof(*met), by_place);
+    c->phase = WALK;
 }
 
 static bool take_segments(struct spool_check *c)
@@ -640,10 +673,8 @@ struct spool_check *spool_check_new(struct spool *spool, void (*found)(void *ctx
     *c = (struct spool_check){ .spool = spool, .found = found, .ctx = ctx, .piece = malloc(PIECE_OCTETS) };
     reader_init(&c->walk, spool->disk, &spool->secret);
     reader_init(&c->reader, spool->disk, &spool->secret);
-    if (c->piece && take_segments(c) && spool_list(spool, on_id, c) && !c->oom) {
-        c->figures.messages = c->ids.count;
+    if (c->piece && take_segments(c))
         return c;
-    }
     spool_check_free(c);
     return NULL;
 }
@@ -651,6 +682,9 @@ struct spool_check *spool_check_new(struct spool *spool, void (*found)(void *ctx
 static void step(struct spool_check *c)
 {
     switch (c->phase) {
+    case GATHER:
+        gather(c);
+        break;
     case WALK:
         if (c->segment)
             walk_on(c);
@@ -661,7 +695,7 @@ static void step(struct spool_check *c)
         break;
     case CONTENTS:
         if (c->figures.messages_done < c->figures.messages)
-            look_at_message(c, c->ids.at[c->figures.messages_done++]);
+            look_at_message(c, c->met[c->figures.messages_done++].id);
         else
             c->phase = FILES;
         break;
@@ -681,7 +715,7 @@ bool spool_check_step(struct spool_check *c, struct err *err)
 
     for (unsigned n = 0; c->phase != OVER && c->figures.octets < until && n < 256; n++) {
         step(c);
-        if (c->walk.e == ENOMEM || c->reader.e == ENOMEM)
+        if (c->e || c->walk.e == ENOMEM || c->reader.e == ENOMEM)
             return err_sys(err, ENOMEM, "check the spool");
     }
     return c->phase != OVER;
@@ -700,7 +734,7 @@ void spool_check_free(struct spool_check *c)
         walk_end(c);
     reader_done(&c->walk);
     reader_done(&c->reader);
-    free(c->ids.at);
+    free(c->met);
     free(c->named.at);
     free(c->segments.at);
     free(c->piece);
