@@ -332,13 +332,13 @@ static void print_group(struct view *v, const json_t *group)
 
 /* ---- all of it ---- */
 
-static bool any_with(const struct view *v, const char *cause, bool is)
+static bool any_with(const struct view *v, const char *cause)
 {
     const json_t *group;
     size_t i;
 
     json_array_foreach(v->groups, i, group)
-        if (str_eq(row_text(group, "cause"), str_from_c(cause)) == is)
+        if (str_eq(row_text(group, "cause"), str_from_c(cause)))
             return true;
     return false;
 }
@@ -350,7 +350,7 @@ static bool can_be_hurried(const struct view *v)
     /* A pause, a rate and a window hold for what is hurried, too. */
 
     for (size_t i = 0; i < ARRAY_LEN(causes); i++)
-        if (any_with(v, causes[i], true))
+        if (any_with(v, causes[i]))
             return true;
     return false;
 }
@@ -379,7 +379,7 @@ static void print_all(struct view *v)
         print_nothing_waits(v);
     if (v->left_out)
         printf("%s more recipients wait for something else (--all)\n\n", text_count(v->left_out).c);
-    if (any_with(v, "held", true))
+    if (any_with(v, "held") && str_eq(row_text(v->message, "state"), STR("held")))
         printf("let go: veredus queue release %s\n", v->id);
     if (can_be_hurried(v))
         printf("try now: veredus queue flush %s\n", v->id);

@@ -279,10 +279,12 @@ static void put_rate(const struct group *g, struct buf *out)
 
 static void put_held(const struct message *m, struct buf *out)
 {
-    if (m->hold_reason && m->hold_reason[0])
+    if (m->held == LOG_REASON_NONE)
+        buf_add(out, STR("by its route, together with the message, as soon as its other recipients are done"));
+    else if (m->hold_reason && m->hold_reason[0])
         buf_add_c(out, m->hold_reason);
     else
-        buf_add_c(out, m->held == LOG_REASON_NONE ? "its route says so" : log_reason_text(m->held));
+        buf_add_c(out, log_reason_text(m->held));
 }
 
 static struct str words_of(struct explaining *x, const struct group *g, const struct message *m)

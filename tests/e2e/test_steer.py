@@ -408,3 +408,40 @@ def test_what_is_under_way_is_not_changed(make_server, make_peer):
         peer.go = True
     server.wait_queue_empty()
     assert taken(peer) == [("ada@example.test", ["bob@far.test"])]
+
+
+def test_mail_for_a_mailbox_here_is_explained_without_a_host(server):
+    os.chmod(server.path("mail"), 0o500)
+    try:
+        name = server.send(LETTER, sender="carol@example.net").id
+        server.wait_record("defer", id=name)
+        text = veredus(server, "explain", name)
+        print(text)
+        assert section(text, "route")[0].startswith("maildir:")
+        assert section(text, "waits for")[0] == "its time"
+        assert not re.search("^  (site|tls) ", text, re.M)
+        group, _ = explained(server, name)
+        assert not group["hosts"] and group["kind"] == "local"
+        # A stranger is not told of delays.
+        assert "warn" not in group and group["expires"]
+    finally:
+        os.chmod(server.path("mail"), 0o755)
+
+
+def test_the_worst_comes_first_and_a_report_is_named(make_server, make_peer):
+    peer = make_peer(lambda verb, line: GREYLISTED if verb == "RCPT" and "bob@" in line else None)
+    server = relaying(make_server, f"route far.test smtp://127.0.0.1:{peer.port}; route kept.test hold;")
+    name = out(server, ["bob@far.test", "kim@kept.test"])
+    server.wait_record("defer", id=name)
+    causes = until(lambda: [g["cause"] for g in explained(server, name)[1]["groups"]] == ["held", "time"], "both")
+    assert causes
+    # What is held by its route waits until the others are done.
+    text = veredus(server, "explain", name)
+    assert text.index("kim@kept.test") < text.index("bob@far.test")
+    # Nothing is to be let go yet: the message itself is not held.
+    assert "by its route, together with the message" in text
+    assert "queue release" not in text and f"try now: veredus queue flush {name}" in text
+    peer.answer = lambda verb, line: None
+    veredus(server, "queue", "flush", name)
+    server.wait_record("hold", id=name)
+    assert f"let go: veredus queue release {name}" in veredus(server, "explain", name)
