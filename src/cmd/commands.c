@@ -124,6 +124,18 @@ const struct cmd_command cmd_commands[] = {
         .details = SELECT_HELP "  --bounce       the senders get a report\n" SAYS_YES,
     },
     {
+        .words = "queue edit",
+        .run = cmd_queue_edit,
+        .values = " --sender --recipient --route ",
+        .usage = "ID [--sender A] [--recipient OLD=NEW]... [--route TARGET]",
+        .summary = "other addresses or another route for what still waits",
+        .details = "  --sender A     another reverse-path; '<>' for none\n"
+                   "  --recipient OLD=NEW\n"
+                   "                 NEW in place of OLD; may be given more than once\n"
+                   "  --route TARGET smtp://HOST, lmtp://HOST:PORT, mx, mx:DOMAIN for those recipients, without\n"
+                   "                 any for all that wait; default: as the configuration says, again\n",
+    },
+    {
         .words = "explain",
         .run = cmd_explain,
         .values = " --client --sender --message --account ",
@@ -222,7 +234,6 @@ const struct cmd_command cmd_commands[] = {
         .usage = "[COMMAND]",
         .summary = "this, or more of one subcommand",
     },
-    LATER("queue edit", "other addresses or another route"),
     LATER("bsmtp", "takes batch SMTP in"),
     LATER("send", "sends one message, shows the dialogue"),
     LATER("user", "accounts in the users file"),

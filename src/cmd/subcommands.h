@@ -15,6 +15,7 @@ int cmd_config_help(const struct cmd_call *call);
 int cmd_queue_list(const struct cmd_call *call);
 int cmd_queue_shape(const struct cmd_call *call);
 int cmd_queue_show(const struct cmd_call *call);
+int cmd_queue_edit(const struct cmd_call *call);
 int cmd_queue_flush(const struct cmd_call *call);
 int cmd_queue_hold(const struct cmd_call *call);
 int cmd_queue_release(const struct cmd_call *call);

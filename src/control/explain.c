@@ -103,21 +103,33 @@ static void explain_begin(struct control_client *c, json_t *request)
 
 /* ---- the questions to resolve, one after the other ---- */
 
-/* The next hop in front: { u32 route; u16 length, domain }. False: there is none. */
-static bool first_hop(const struct control_client *c, uint32_t *route, struct str *domain)
+/* The next hop in front, and its length in octets; 0: there is none. */
+static size_t first_hop(const struct control_client *c, struct ipc_plan_ask *hop)
 {
     struct str hops = buf_str(&c->hops);
+    size_t n = HOP_HEAD;
 
-    if (hops.n < HOP_HEAD || le16_get(hops.p + 4) > hops.n - HOP_HEAD)
-        return false;
-    *route = le32_get(hops.p);
-    *domain = str_slice(hops, HOP_HEAD, HOP_HEAD + (size_t)le16_get(hops.p + 4));
-    return true;
+    if (hops.n < n || le16_get(hops.p + 4) > hops.n - n)
+        return 0;
+    hop->route = le32_get(hops.p);
+    hop->domain = str_slice(hops, n, n + (size_t)le16_get(hops.p + 4));
+    n += hop->domain.n;
+    if (hop->route != IPC_NO_ROUTE)
+        return n;
+    if (hops.n < n + 2 || le16_get(hops.p + n) > hops.n - n - 2)
+        return 0;
+    hop->target = str_slice(hops, n + 2, n + 2 + (size_t)le16_get(hops.p + n));
+    return n + 2 + hop->target.n;
 }
 
-static void begin_host(struct log_record *r, struct str domain)
+/* A row about the hop in front. */
+static void begin_host(const struct control_client *c, struct log_record *r, struct str domain)
 {
+    struct ipc_plan_ask hop = { 0 };
+
     log_begin(r, LOG_EVENT_ROW_HOST, LOG_LEVEL_INFO, 0);
+    if (first_hop(c, &hop) && hop.target.n)
+        log_text(r, LOG_ROUTE, hop.target);
     log_text(r, LOG_SITE, domain);
 }
 
@@ -125,7 +137,7 @@ static void say_no_plan(struct control_client *c, struct str domain, struct str 
 {
     struct log_record r;
 
-    begin_host(&r, domain);
+    begin_host(c, &r, domain);
     if (status.n)
         log_text(&r, LOG_STATUS, status);
     log_text(&r, LOG_ERROR, error);
@@ -138,7 +150,7 @@ static bool ask_plan(const struct control_client *c)
     struct ipc_channel *resolve = worker_peer(worker_of(c), PROCESS_RESOLVE);
     struct ipc_plan_ask ask = { .ticket = c->ticket };
 
-    return first_hop(c, &ask.route, &ask.domain) && resolve && ipc_send_plan_ask(resolve, &ask);
+    return first_hop(c, &ask) && resolve && ipc_send_plan_ask(resolve, &ask);
 }
 
 static void next_hop(struct control_client *c)
@@ -177,7 +189,7 @@ static size_t say_host(struct control_client *c, struct arena *a, struct str dom
         peers[n] = peer_text(a, &plan->addresses[at + n]);
         n++;
     }
-    begin_host(&r, domain);
+    begin_host(c, &r, domain);
     log_text(&r, LOG_HOST, first->host);
     log_number(&r, LOG_PREFERENCE, first->preference);
     log_list(&r, LOG_PEER, peers, n);
@@ -213,10 +225,11 @@ static void take_explanation(struct control_client *c, const struct ipc_explain_
 
 static void take_plan(struct control_client *c, const struct ipc_plan_answer *a)
 {
-    uint32_t route;
-    struct str domain;
+    struct ipc_plan_ask hop = { 0 };
+    size_t n = first_hop(c, &hop);
+    struct str domain = hop.domain;
 
-    BUG_ON(!first_hop(c, &route, &domain));
+    BUG_ON(!n);
     /* Between two configurations the same number may mean another route. */
     if (a->generation != c->generation)
         say_no_plan(c, domain, STR_NONE, STR("the configuration is being changed just now; ask again"));
@@ -224,7 +237,7 @@ static void take_plan(struct control_client *c, const struct ipc_plan_answer *a)
         say_plan(c, domain, a->plan);
     else
         say_no_plan(c, domain, a->code, a->text);
-    buf_eat(&c->hops, HOP_HEAD + domain.n);
+    buf_eat(&c->hops, n);
 }
 
 static void explain_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
@@ -276,11 +289,10 @@ static void message_begin(struct control_client *c, json_t *request)
 /* What the queue said stands; where it would go now is not known. */
 static void message_without_plans(struct control_client *c, const char *why)
 {
-    uint32_t route;
-    struct str domain;
+    struct ipc_plan_ask hop = { 0 };
 
-    for (; first_hop(c, &route, &domain); buf_eat(&c->hops, HOP_HEAD + domain.n))
-        say_no_plan(c, domain, STR_NONE, str_from_c(why));
+    for (size_t n; (n = first_hop(c, &hop)) > 0; buf_eat(&c->hops, n))
+        say_no_plan(c, hop.domain, STR_NONE, str_from_c(why));
     client_end(c, COMMAND_OK);
 }
 

@@ -57,6 +57,7 @@ void job_free(struct job *j)
         free(CONTAINER_OF(node, struct asker, node));
     LIST_FOR(at, &j->questions)
         dns_query_done(&CONTAINER_OF(at, struct question, node)->query);
+    arena_free(j->own);
     arena_free(j->arena);
 }
 

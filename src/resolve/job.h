@@ -12,6 +12,7 @@ struct job {
     struct str domain; /* empty when no target depends on it */
     uint64_t hash;
     struct arena *arena;
+    struct arena *own; /* of a route that a message has of its own; NULL: it is the configuration's */
     struct list askers;
     struct list questions; /* every one that was asked */
     size_t pending;        /* of these, without an answer */

@@ -9,10 +9,11 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "config/target.h"
 #include "log/log.h"
 #include "resolve/job.h"
 
-enum { PROBE_ARENA_MAX = 256 << 10, PROBE_NAME_MAX = 32 };
+enum { PROBE_ARENA_MAX = 256 << 10, PROBE_NAME_MAX = 32, OWN_ARENA_MAX = 256 << 10 };
 
 /* ---- who we are ---- */
 
@@ -296,6 +297,40 @@ static void enter(struct resolve *r, struct job *j)
     }
 }
 
+static const struct config_route *own_route(const struct resolve *r, struct str target, struct arena *a,
+                                            struct err *err)
+{
+    struct config_route *route = a ? ARENA_NEW(a, struct config_route) : NULL;
+
+    if (!route || !config_targets_parse(target, a, &route->targets, &route->n_targets, err))
+        return NULL;
+    route->sending = r->config->sending;
+    return route;
+}
+
+/* Of a message with a route of its own: who asks for it asks once for all that have the same. */
+static void ask_own(struct resolve *r, struct ipc_channel *from, const struct ipc_plan_ask *ask)
+{
+    struct arena *a = arena_new(OWN_ARENA_MAX);
+    struct err err = { 0 };
+    const struct config_route *route = own_route(r, ask->target, a, &err);
+    uint64_t hash = str_hash(ask->domain, str_hash(ask->target, r->hash_seed));
+    struct job *j = route ? job_new(r, route, depends_on_domain(route) ? ask->domain : STR_NONE, hash) : NULL;
+
+    if (!j) {
+        refuse(r, from, ask->ticket, err.kind == ERR_PERM ? err.text : "out of memory");
+        arena_free(a);
+        return;
+    }
+    j->own = a;
+    if (job_add_asker(j, from, ask->ticket)) {
+        enter(r, j);
+        return;
+    }
+    job_free(j);
+    refuse(r, from, ask->ticket, "out of memory");
+}
+
 void resolve_ask(struct resolve *r, struct ipc_channel *from, const struct ipc_plan_ask *ask)
 {
     const struct config_route *route = route_of(r, ask->route);
@@ -303,6 +338,10 @@ void resolve_ask(struct resolve *r, struct ipc_channel *from, const struct ipc_p
     uint64_t hash = str_hash(domain, r->hash_seed ^ ask->route);
     struct job *j;
 
+    if (ask->target.n) {
+        ask_own(r, from, ask);
+        return;
+    }
     if (!route) {
         refuse(r, from, ask->ticket, "no such route");
         return;

@@ -254,6 +254,32 @@ static void named_hosts_have_the_port_of_their_target(void **state)
     assert_answer(r, ROUTE_UNIX, "a.example", IPC_PLAN_OK, LOG_REASON_NONE, "unix:/run/lmtp=:0");
 }
 
+static void assert_own(struct room *r, const char *target, const char *domain, enum ipc_plan status, const char *want)
+{
+    assert_true(ipc_send_plan_ask(r->theirs[0], &(struct ipc_plan_ask){ .ticket = 1,
+                                                                        .route = IPC_NO_ROUTE,
+                                                                        .domain = str_from_c(domain),
+                                                                        .target = str_from_c(target) }));
+    wait_for(r, r->heard[0] + 1);
+    assert_int_equal(r->last.status, status);
+    assert_string_equal(status == IPC_PLAN_OK ? r->plan : r->text, want);
+}
+
+/* What `queue edit --route` gives one message is in no configuration. */
+static void a_message_may_have_a_target_of_its_own(void **state)
+{
+    struct room *r = *state;
+
+    assert_own(r, "smtp://relay.example:26", "a.example", IPC_PLAN_OK, "relay.example=198.51.100.1:26");
+    assert_own(r, "smtp://relay.example:26 lmtp://127.0.0.1:24", "a.example", IPC_PLAN_OK,
+               "relay.example=198.51.100.1:26 [127.0.0.1]=127.0.0.1:24");
+    assert_own(r, "mx", "null.example", IPC_PLAN_PERM, "5.1.10 null.example takes no mail: its MX says so (RFC 7505)");
+    assert_own(r, "mx:null.example", "a.example", IPC_PLAN_PERM,
+               "5.1.10 null.example takes no mail: its MX says so (RFC 7505)");
+    /* As a later version may know it, which wrote the envelope. */
+    assert_own(r, "hold", "a.example", IPC_PLAN_TEMP, "4.3.0 not a host: smtp://HOST, lmtp://HOST:PORT, mx or mx:DOMAIN");
+}
+
 static void what_is_final_is_said_to_be(void **state) /* C139, C141, C144 */
 {
     struct room *r = *state;
@@ -439,6 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         in_a_room(a_domain_becomes_the_addresses_of_its_hosts),
         in_a_room(named_hosts_have_the_port_of_their_target),
+        in_a_room(a_message_may_have_a_target_of_its_own),
         in_a_room(what_is_final_is_said_to_be),
         in_a_room(what_may_mend_is_for_later),
         in_a_room(many_who_ask_the_same_cost_one_question),
