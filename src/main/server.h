@@ -133,6 +133,11 @@ const struct config *main_config(struct main_server *s);
 /* Frees those that nobody uses. */
 void generations_prune(struct main_server *s);
 
+/* ---- memory (memory.c) ---- */
+
+/* What all processes take, and what they may. */
+void memory_ask(struct main_server *s, struct main_child *from, const struct ipc_memory_ask *ask);
+
 /* ---- children (child.c) ---- */
 
 struct main_post *post_add(struct main_server *s, enum process_kind kind, uint32_t generation);

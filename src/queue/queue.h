@@ -216,6 +216,9 @@ struct queue {
     struct wheel_node digest_due;
     enum spool_health health;
     uint64_t failures;
+    bool memory_asked, memory_short;
+    int64_t memory_looked_msec;
+    uint64_t memory_used, memory_bound; /* octets: of all processes, and max-memory */
     uint64_t hold_below; /* run --hold: what is found with a lower id is held; 0: nothing */
     struct checking *checking; /* check.c: a check of the spool that goes on; NULL: none */
     bool stopping;
@@ -304,6 +307,13 @@ void take_overdue(struct queue *q);
 void take_peer_gone(struct queue *q, struct ipc_channel *peer);
 /* That file is no longer lent to that process. False: it was not. */
 bool take_lent_back(struct queue *q, uint64_t file, uint32_t instance);
+
+/* ---- memory.c ---- */
+void memory_answer(struct queue *q, const struct ipc_memory_answer *a);
+/* New mail is not taken now. */
+bool memory_is_short(struct queue *q);
+/* What was known of it no longer counts. */
+void memory_look_soon(struct queue *q);
 
 /* ---- attempt.c: from due to where it goes ---- */
 /* Look at it soon: recipients that are due are attempted, what failed for good is reported. */

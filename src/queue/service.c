@@ -396,6 +396,9 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
     case IPC_DELIVER_ANSWER:
         carrier_answer(q, &m->deliver_answer);
         break;
+    case IPC_MEMORY_ANSWER:
+        memory_answer(q, &m->memory_answer);
+        break;
     case IPC_DIED:
         queue_died(q, &m->died);
         break;
@@ -519,6 +522,7 @@ static void reconfigured(struct worker *w)
 {
     struct queue *q = queue_of(w);
 
+    memory_look_soon(q);
     carriers_reconfigured(q);
     schedule_reconfigured(q);
 }

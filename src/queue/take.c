@@ -216,10 +216,10 @@ static void on_commit_ask(struct queue *q, struct ipc_channel *from, const struc
     struct err err = { 0 };
     struct taking *t = NULL;
     struct message *m = NULL;
-    bool lent = !ask->file || take_lent_back(q, ask->file, from->instance);
+    bool lent = !ask->file || take_lent_back(q, ask->file, from->instance), is_short = memory_is_short(q);
 
     expect(q, from, ask->expected);
-    if (lent && !q->stopping && q->commit_memory < QUEUE_COMMITS_MAX)
+    if (lent && !q->stopping && !is_short && q->commit_memory < QUEUE_COMMITS_MAX)
         m = message_of(q, ask, &err);
     if (m)
         t = calloc(1, sizeof(*t));
@@ -251,7 +251,7 @@ fail:
     if (ask->file && lent)
         spool_file_return(q->spool, ask->file);
     free(t);
-    answer_commit(q, from->instance, ask->ticket, IPC_STORAGE_FAILED, 0, 0);
+    answer_commit(q, from->instance, ask->ticket, is_short ? IPC_NO_MEMORY : IPC_STORAGE_FAILED, 0, 0);
 }
 
 void take_overdue(struct queue *q)
@@ -276,7 +276,7 @@ void take_message(struct queue *q, struct ipc_channel *from, struct ipc_message 
 
     switch (m->type) {
     case IPC_IDS_ASK: {
-        bool given = m->ids_ask.count > 0 && m->ids_ask.count <= SPOOL_IDS_MAX &&
+        bool given = !memory_is_short(q) && m->ids_ask.count > 0 && m->ids_ask.count <= SPOOL_IDS_MAX &&
                      spool_take_ids(q->spool, m->ids_ask.count, &id);
         ipc_send_ids_answer(from, &(struct ipc_ids_answer){
                                       .ticket = m->ids_ask.ticket,

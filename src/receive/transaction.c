@@ -412,6 +412,10 @@ void transaction_stored(struct session *s, enum ipc_storage status, uint32_t bat
 {
     struct queue_id_text id;
 
+    if (status == IPC_NO_MEMORY) {
+        refuse_content(s, SMTP_REPLY_MEMORY_SHORT, LOG_REASON_STORAGE, CONFIG_PLACE_DEFAULT, 0);
+        return;
+    }
     if (status != IPC_STORED) {
         refuse_storage(s, status == IPC_NO_SPACE);
         return;
