@@ -243,6 +243,8 @@ static void put_host(struct buf *words, const json_t *row)
                    row_text_c(row, "error"));
         return;
     }
+    if (json_is_true(json_object_get(row, "fallback")))
+        buf_add_c(words, "if no other can be reached: ");
     /* A literal and a socket are where they say they are. */
     bool found =
         !str_starts(row_text(row, "host"), STR("[")) && !str_starts(row_text(row, "host"), STR("unix:"));

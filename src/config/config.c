@@ -17,6 +17,22 @@ bool config_networks_have(const struct config_networks *nets, const struct ip *a
     return has;
 }
 
+static bool is_mx_of_recipient(const struct config_target *t)
+{
+    return t->kind == CONFIG_TARGET_MX && !t->host.n;
+}
+
+bool config_route_needs_domain(const struct config_route *r)
+{
+    for (size_t i = 0; i < r->n_targets; i++)
+        if (is_mx_of_recipient(&r->targets[i]))
+            return true;
+    for (size_t i = 0; i < r->n_fallback; i++)
+        if (is_mx_of_recipient(&r->fallback[i]))
+            return true;
+    return false;
+}
+
 struct config_place_text config_rule(const struct config *c, struct config_place place)
 {
     return config_place_text(&c->files, place);

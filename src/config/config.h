@@ -414,6 +414,9 @@ static inline bool config_target_is_remote(enum config_target_kind kind)
     return kind <= CONFIG_TARGET_LMTP_UNIX;
 }
 
+/* Does the plan for R depend on the recipient's domain? It does where that is asked for its MX. */
+bool config_route_needs_domain(const struct config_route *r);
+
 /* Is mail for it left to a deliver process? */
 static inline bool config_target_is_local(enum config_target_kind kind)
 {

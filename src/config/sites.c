@@ -85,8 +85,11 @@ static const struct config_site *find_pattern(const struct config_site_index *in
 const struct config_site *config_find_site(const struct config *c, struct str domain, const struct str *hosts,
                                            size_t n_hosts)
 {
-    const struct config_site *found = find_pattern(c->site_names, false, domain, false);
+    const struct config_site *found;
 
+    if (!c->n_sites)
+        return NULL;
+    found = find_pattern(c->site_names, false, domain, false);
     if (found)
         return found;
     for (size_t i = 0; i < n_hosts; i++)

@@ -185,7 +185,8 @@ static size_t say_host(struct control_client *c, struct arena *a, struct str dom
     struct log_record r;
     size_t n = 0;
 
-    while (at + n < plan->n && n < PEERS_MAX && str_eq(plan->addresses[at + n].host, first->host)) {
+    while (at + n < plan->n && n < PEERS_MAX && plan->addresses[at + n].group == first->group &&
+           str_eq(plan->addresses[at + n].host, first->host)) {
         peers[n] = peer_text(a, &plan->addresses[at + n]);
         n++;
     }
@@ -194,6 +195,8 @@ static size_t say_host(struct control_client *c, struct arena *a, struct str dom
     log_number(&r, LOG_PREFERENCE, first->preference);
     log_list(&r, LOG_PEER, peers, n);
     log_flag(&r, LOG_SECURE, plan->secure && first->secure);
+    if (first->fallback)
+        log_flag(&r, LOG_FALLBACK, true);
     client_row(c, &r);
     return n;
 }
@@ -272,7 +275,10 @@ static void message_begin(struct control_client *c, json_t *request)
 {
     struct ipc_channel *queue = worker_peer(worker_of(c), PROCESS_QUEUE);
     json_int_t limit = json_integer_value(json_object_get(request, "limit"));
-    struct ipc_queue_explain_ask ask = { .ticket = c->ticket, .limit = limit > 0 && limit < INT32_MAX ? (uint32_t)limit : 0 };
+    struct ipc_queue_explain_ask ask = {
+        .ticket = c->ticket,
+        .limit = limit > 0 && limit < INT32_MAX ? (uint32_t)limit : 0,
+    };
     struct queue_id id;
 
     if (!queue_id_parse(request_text(c, "id"), &id)) {

@@ -428,6 +428,14 @@ static void add_target(struct explainer *e, const struct config_target *target)
     }
 }
 
+static void add_targets(struct explainer *e, const struct config_target *targets, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_add_c(&e->text, i ? " " : "");
+        add_target(e, &targets[i]);
+    }
+}
+
 static struct str where(enum config_target_kind kind)
 {
     if (config_target_is_remote(kind))
@@ -467,10 +475,10 @@ static void say_route(struct explainer *e, const struct found *f)
         add_result(&e->text, f->result);
         buf_add_c(&e->text, ": ");
     }
-    for (size_t i = 0; i < route->n_targets; i++) {
-        buf_add_c(&e->text, i ? " " : "");
-        add_target(e, &route->targets[i]);
-    }
+    add_targets(e, route->targets, route->n_targets);
+    if (route->n_fallback)
+        buf_add_c(&e->text, ", fallback ");
+    add_targets(e, route->fallback, route->n_fallback);
     say(e, route->domain ? "deliver" : "route", where(route->targets[0].kind),
         lookup_rule(e->turn, route->place));
     if (config_target_is_remote(route->targets[0].kind) && !e->refused)

@@ -72,10 +72,7 @@ void hop_release(struct hop *hop)
 /* The recipient's domain matters only where it is asked for its MX. */
 static struct str domain_of(const struct config_route *route, const struct recipient *r)
 {
-    for (size_t i = 0; i < route->n_targets; i++)
-        if (route->targets[i].kind == CONFIG_TARGET_MX && !route->targets[i].host.n)
-            return str_from_c(r->domain);
-    return STR_NONE;
+    return config_route_needs_domain(route) ? str_from_c(r->domain) : STR_NONE;
 }
 
 static void on_rest_left(struct queue *q, struct rest_line *line)
@@ -133,7 +130,8 @@ static uint32_t named_by_domain(const struct queue *q, const struct recipient *r
 static struct hop *hop_have(struct queue *q, const struct recipient *r)
 {
     struct str target = own_target(r);
-    struct str domain = r->route == IPC_NO_ROUTE ? str_from_c(r->domain) : domain_of(&q->worker->config->routes[r->route], r);
+    const struct config_route *route = r->route == IPC_NO_ROUTE ? NULL : &q->worker->config->routes[r->route];
+    struct str domain = route ? domain_of(route, r) : str_from_c(r->domain);
     uint32_t named = named_by_domain(q, r);
     struct buf key = BUF_INIT(KEY_MAX);
     struct map_node *node;

@@ -27,7 +27,8 @@ struct job *job_new(struct resolve *r, const struct config_route *route, struct 
 {
     struct arena *a = arena_new(JOB_ARENA_MAX);
     struct job *j = a ? ARENA_NEW(a, struct job) : NULL;
-    struct route_hosts *targets = j ? ARENA_NEW_ARRAY(a, route->n_targets, struct route_hosts) : NULL;
+    size_t n = route->n_targets + route->n_fallback;
+    struct route_hosts *targets = j ? ARENA_NEW_ARRAY(a, n, struct route_hosts) : NULL;
     struct str name = arena_str(a, domain);
 
     if (!targets || !name.p) {
@@ -35,7 +36,8 @@ struct job *job_new(struct resolve *r, const struct config_route *route, struct 
         return NULL;
     }
     *j = (struct job){
-        .resolve = r, .route = route, .domain = name, .hash = hash, .arena = a, .targets = targets,
+        .resolve = r, .route = route, .domain = name, .hash = hash, .arena = a,
+        .targets = { .items = targets, .n = route->n_targets, .n_fallback = route->n_fallback },
         .view = { .names = r->names, .n_names = r->n_names, .own = r->own, .n_own = r->n_own,
                   .port = (uint16_t)route->sending.port.n,
                   .family = (enum config_family)route->sending.address_family.value },
@@ -97,16 +99,42 @@ static bool is_literal(struct str domain)
     return str_starts(domain, STR("["));
 }
 
+/* The I-th of the route and its fallback. */
+static const struct config_target *target_of(const struct config_route *route, size_t i)
+{
+    return i < route->n_targets ? &route->targets[i] : &route->fallback[i - route->n_targets];
+}
+
+static bool needs_dns(const struct config_target *t, struct str domain)
+{
+    struct ip address;
+
+    if (t->kind == CONFIG_TARGET_MX)
+        return !is_literal(domain_of(t, domain));
+    return t->kind != CONFIG_TARGET_LMTP_UNIX && !ip_parse(t->host, &address);
+}
+
 bool job_needs_dns(const struct config_route *route, struct str domain)
 {
-    for (size_t i = 0; i < route->n_targets; i++) {
-        const struct config_target *t = &route->targets[i];
-        struct ip address;
-        if (t->kind == CONFIG_TARGET_MX ? !is_literal(domain_of(t, domain))
-                                        : t->kind != CONFIG_TARGET_LMTP_UNIX && !ip_parse(t->host, &address))
+    for (size_t i = 0; i < route->n_targets + route->n_fallback; i++)
+        if (needs_dns(target_of(route, i), domain))
             return true;
-    }
     return false;
+}
+
+/* A site may say which addresses of its hosts are used, where the route does not. */
+static void follow_site(struct job *j, struct route_hosts *target)
+{
+    struct str names[ROUTE_MX_HOSTS_MAX];
+    struct config_sending merged;
+
+    for (size_t i = 0; i < target->n; i++)
+        names[i] = target->items[i].name;
+    const struct config_site *site = config_find_site(j->resolve->config, j->domain, names, target->n);
+    if (!site)
+        return;
+    config_sending_merge(&j->route->sending, &site->sending, &merged);
+    route_mx_family(target, (enum config_family)merged.address_family.value);
 }
 
 static void no_memory(struct route_hosts *target, struct dns_answer *into)
@@ -153,6 +181,7 @@ static void on_addresses(struct dns_query *q)
 
 static void ask_addresses(struct job *j, struct route_hosts *target)
 {
+    follow_site(j, target);
     for (size_t i = 0; i < target->n; i++) {
         struct route_host *host = &target->items[i];
         if (host->want_v4)
@@ -191,8 +220,8 @@ static void start_target(struct job *j, const struct config_target *target, stru
 void job_start(struct job *j)
 {
     j->active = true;
-    for (size_t i = 0; i < j->route->n_targets; i++)
-        start_target(j, &j->route->targets[i], &j->targets[i]);
+    for (size_t i = 0; i < j->targets.n + j->targets.n_fallback; i++)
+        start_target(j, target_of(j->route, i), &j->targets.items[i]);
     if (j->pending == 0)
         resolve_job_done(j);
 }
@@ -219,28 +248,6 @@ static void tell(struct job *j, struct ipc_plan_answer answer)
     }
 }
 
-void job_answer_outage(struct job *j)
-{
-    tell(j, (struct ipc_plan_answer){
-                .status = IPC_PLAN_OUTAGE,
-                .reason = LOG_REASON_DNS,
-                .keep_msec = RESOLVE_OUTAGE_KEEP_MSEC,
-                .code = STR("4.4.3"),
-                .text = str_from_c(j->resolve->trouble.text),
-            });
-}
-
-void job_answer_trouble(struct job *j)
-{
-    tell(j, (struct ipc_plan_answer){
-                .status = IPC_PLAN_TEMP,
-                .reason = LOG_REASON_DNS,
-                .keep_msec = ROUTE_KEEP_LEAST_MSEC,
-                .code = STR("4.3.0"),
-                .text = str_from_c(j->resolve->trouble.text),
-            });
-}
-
 static void tell_plan(struct job *j, const struct route_plan *plan, uint64_t keep_msec)
 {
     struct buf *octets = &j->resolve->octets;
@@ -256,21 +263,77 @@ static void tell_plan(struct job *j, const struct route_plan *plan, uint64_t kee
                 .status = IPC_PLAN_OK, .keep_msec = keep_msec, .plan = buf_str(octets) });
 }
 
+static void find_addresses(struct job *j)
+{
+    for (size_t i = 0; i < j->targets.n + j->targets.n_fallback; i++)
+        if (j->targets.items[i].why.trouble == ROUTE_TROUBLE_NONE)
+            route_mx_addresses(&j->view, j->arena, &j->targets.items[i]);
+}
+
+/* What of the route and its fallback can be had without asking anybody, if anything can. */
+static bool tell_what_needs_no_dns(struct job *j)
+{
+    struct route_plan plan;
+    struct route_no_plan why;
+    uint64_t keep_msec;
+
+    for (size_t i = 0; i < j->targets.n + j->targets.n_fallback; i++) {
+        const struct config_target *t = target_of(j->route, i);
+        if (needs_dns(t, j->domain))
+            j->targets.items[i] = (struct route_hosts){ .gaps = true, .why.trouble = ROUTE_TROUBLE_DNS };
+        else
+            start_target(j, t, &j->targets.items[i]);
+    }
+    find_addresses(j);
+    if (!route_mx_join(&j->targets, j->arena, &plan, &keep_msec, &why))
+        return false;
+    tell_plan(j, &plan, keep_msec);
+    return true;
+}
+
+static void tell_outage(struct job *j)
+{
+    tell(j, (struct ipc_plan_answer){
+                .status = IPC_PLAN_OUTAGE,
+                .reason = LOG_REASON_DNS,
+                .keep_msec = RESOLVE_OUTAGE_KEEP_MSEC,
+                .code = STR("4.4.3"),
+                .text = str_from_c(j->resolve->trouble.text),
+            });
+}
+
+void job_answer_outage(struct job *j)
+{
+    if (!tell_what_needs_no_dns(j))
+        tell_outage(j);
+}
+
+void job_answer_trouble(struct job *j)
+{
+    if (tell_what_needs_no_dns(j))
+        return;
+    tell(j, (struct ipc_plan_answer){
+                .status = IPC_PLAN_TEMP,
+                .reason = LOG_REASON_DNS,
+                .keep_msec = ROUTE_KEEP_LEAST_MSEC,
+                .code = STR("4.3.0"),
+                .text = str_from_c(j->resolve->trouble.text),
+            });
+}
+
 void job_answer(struct job *j)
 {
     struct route_plan plan;
     struct route_no_plan why;
     uint64_t keep_msec;
 
-    for (size_t i = 0; i < j->route->n_targets; i++)
-        if (j->targets[i].why.trouble == ROUTE_TROUBLE_NONE)
-            route_mx_addresses(&j->view, j->arena, &j->targets[i]);
-    if (route_mx_join(j->targets, j->route->n_targets, j->arena, &plan, &keep_msec, &why)) {
+    find_addresses(j);
+    if (route_mx_join(&j->targets, j->arena, &plan, &keep_msec, &why)) {
         tell_plan(j, &plan, keep_msec);
         return;
     }
     if (why.trouble == ROUTE_TROUBLE_DNS && j->resolve->health.state == RESOLVE_FAILING) {
-        job_answer_outage(j);
+        tell_outage(j);
         return;
     }
     tell(j, (struct ipc_plan_answer){

@@ -17,7 +17,7 @@ struct job {
     struct list questions; /* every one that was asked */
     size_t pending;        /* of these, without an answer */
     struct route_mx_view view;
-    struct route_hosts *targets; /* one for each of the route's */
+    struct route_targets targets; /* the route's, then its fallback's */
     bool active;
 };
 
@@ -28,15 +28,15 @@ void job_free(struct job *j);
 bool job_add_asker(struct job *j, struct ipc_channel *from, uint64_t ticket);
 void job_remove_asker(struct job *j, const struct ipc_channel *from);
 
-/* Is any of what it stands on a matter of the DNS? */
+/* Is any of what it stands on, its fallback included, a matter of the DNS? */
 bool job_needs_dns(const struct config_route *route, struct str domain);
 /* Ask the first questions. Ends by resolve_job_done(), perhaps within this call. */
 void job_start(struct job *j);
 /* Tell all who asked. */
 void job_answer(struct job *j);
-/* Tell them that the DNS does not answer. */
+/* Tell them that the DNS does not answer, unless one of the targets, or of the fallback, needs none. */
 void job_answer_outage(struct job *j);
-/* Tell them why there is no resolver. */
+/* Tell them why there is no resolver, unless the same. */
 void job_answer_trouble(struct job *j);
 
 /* Called by a job that has all its answers. */

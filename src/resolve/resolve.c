@@ -258,14 +258,6 @@ static void refuse(struct resolve *r, struct ipc_channel *from, uint64_t ticket,
                                });
 }
 
-static bool depends_on_domain(const struct config_route *route)
-{
-    for (size_t i = 0; i < route->n_targets; i++)
-        if (route->targets[i].kind == CONFIG_TARGET_MX && !route->targets[i].host.n)
-            return true;
-    return false;
-}
-
 /* A route of another generation, or one whose target is no host. */
 static const struct config_route *route_of(const struct resolve *r, uint32_t index)
 {
@@ -315,7 +307,7 @@ static void ask_own(struct resolve *r, struct ipc_channel *from, const struct ip
     struct err err = { 0 };
     const struct config_route *route = own_route(r, ask->target, a, &err);
     uint64_t hash = str_hash(ask->domain, str_hash(ask->target, r->hash_seed));
-    struct job *j = route ? job_new(r, route, depends_on_domain(route) ? ask->domain : STR_NONE, hash) : NULL;
+    struct job *j = route ? job_new(r, route, config_route_needs_domain(route) ? ask->domain : STR_NONE, hash) : NULL;
 
     if (!j) {
         refuse(r, from, ask->ticket, err.kind == ERR_PERM ? err.text : "out of memory");
@@ -334,7 +326,7 @@ static void ask_own(struct resolve *r, struct ipc_channel *from, const struct ip
 void resolve_ask(struct resolve *r, struct ipc_channel *from, const struct ipc_plan_ask *ask)
 {
     const struct config_route *route = route_of(r, ask->route);
-    struct str domain = route && depends_on_domain(route) ? ask->domain : STR_NONE;
+    struct str domain = route && config_route_needs_domain(route) ? ask->domain : STR_NONE;
     uint64_t hash = str_hash(domain, r->hash_seed ^ ask->route);
     struct job *j;
 

@@ -130,14 +130,25 @@ static size_t sort(const struct dns_answer *mx, uint64_t seed, struct candidate 
     return n;
 }
 
-static struct route_host host_to_ask(const struct route_mx_view *view, struct str name, uint16_t preference)
+static void add_host(struct route_hosts *out, struct str name, uint16_t preference)
 {
-    return (struct route_host){
+    out->items[out->n++] = (struct route_host){
         .name = name,
         .preference = preference,
-        .want_v4 = view->family != CONFIG_FAMILY_IPV6,
-        .want_v6 = view->family != CONFIG_FAMILY_IPV4,
+        .want_v4 = out->family != CONFIG_FAMILY_IPV6,
+        .want_v6 = out->family != CONFIG_FAMILY_IPV4,
     };
+}
+
+void route_mx_family(struct route_hosts *hosts, enum config_family family)
+{
+    hosts->family = family;
+    for (size_t i = 0; i < hosts->n; i++) {
+        struct route_host *host = &hosts->items[i];
+        bool asks = host->want_v4 || host->want_v6;
+        host->want_v4 = asks && family != CONFIG_FAMILY_IPV6;
+        host->want_v6 = asks && family != CONFIG_FAMILY_IPV4;
+    }
 }
 
 /* Those better than the first that bears one of our names; their number is what is left. */
@@ -172,9 +183,9 @@ static bool hosts_of_mx(const struct route_mx_view *view, const struct dns_answe
     n = better_than_us(view, sorted, n, &us);
     if (!n)
         return loops(out, a, us);
-    for (out->n = 0; out->n < n && out->n < ROUTE_MX_HOSTS_MAX; out->n++) {
+    for (out->n = 0; out->n < n && out->n < ROUTE_MX_HOSTS_MAX;) {
         const struct dns_record *record = sorted[out->n].record;
-        out->items[out->n] = host_to_ask(view, record->name, record->preference);
+        add_host(out, record->name, record->preference);
     }
     return true;
 }
@@ -182,7 +193,9 @@ static bool hosts_of_mx(const struct route_mx_view *view, const struct dns_answe
 bool route_mx_hosts(const struct route_mx_view *view, struct str domain, const struct dns_answer *mx,
                     uint64_t seed, struct arena *a, struct route_hosts *out)
 {
-    *out = (struct route_hosts){ .domain = domain, .secure = mx->secure, .ttl = mx->ttl, .port = view->port };
+    *out = (struct route_hosts){
+        .domain = domain, .secure = mx->secure, .ttl = mx->ttl, .port = view->port, .family = view->family
+    };
     switch (mx->status) {
     case DNS_FOUND:
         return hosts_of_mx(view, mx, seed, a, out);
@@ -191,7 +204,7 @@ bool route_mx_hosts(const struct route_mx_view *view, struct str domain, const s
         out->implicit = true;
         if (is_our_name(view, domain))
             return loops(out, a, domain);
-        out->items[out->n++] = host_to_ask(view, domain, 0);
+        add_host(out, domain, 0);
         return true;
     case DNS_NO_NAME:
         return no_plan(out, ROUTE_TROUBLE_NO_DOMAIN, "5.1.2",
@@ -217,7 +230,9 @@ bool route_mx_literal(const struct route_mx_view *view, struct str domain, struc
 {
     struct ip address;
 
-    *out = (struct route_hosts){ .domain = domain, .secure = true, .ttl = UINT32_MAX, .port = view->port };
+    *out = (struct route_hosts){
+        .domain = domain, .secure = true, .ttl = UINT32_MAX, .port = view->port, .family = view->family
+    };
     if (!parse_literal(domain, &address))
         return no_plan(out, ROUTE_TROUBLE_NO_DOMAIN, "5.1.2",
                        arena_printf(a, "%.*s is no address literal that can be sent to", STR_ARG(domain)));
@@ -234,6 +249,7 @@ bool route_mx_named(const struct route_mx_view *view, const struct config_target
         .secure = true,
         .ttl = UINT32_MAX,
         .port = target->port ? target->port : view->port,
+        .family = view->family,
         .protocol = target->kind == CONFIG_TARGET_SMTP ? ROUTE_PLAN_SMTP : ROUTE_PLAN_LMTP,
     };
     if (target->kind == CONFIG_TARGET_LMTP_UNIX) {
@@ -242,7 +258,8 @@ bool route_mx_named(const struct route_mx_view *view, const struct config_target
     } else if (ip_parse(target->host, &host.literal)) {
         host.name = arena_printf(a, "[%.*s]", STR_ARG(target->host));
     } else {
-        host = host_to_ask(view, target->host, 0);
+        add_host(out, target->host, 0);
+        return true;
     }
     out->items[out->n++] = host;
     return host.name.p != NULL || no_plan(out, ROUTE_TROUBLE_DNS, "4.3.0", STR_NONE);
@@ -281,7 +298,7 @@ static size_t number_of(const struct dns_answer *answer, bool wanted)
 static void collect(const struct route_mx_view *view, const struct route_hosts *hosts,
                     const struct route_host *host, struct found *found)
 {
-    bool v4_first = view->family == CONFIG_FAMILY_PREFER_IPV4;
+    bool v4_first = hosts->family == CONFIG_FAMILY_PREFER_IPV4;
     const struct dns_answer *one = v4_first ? &host->v4 : &host->v6, *two = v4_first ? &host->v6 : &host->v4;
     size_t n_one = number_of(one, v4_first ? host->want_v4 : host->want_v6);
     size_t n_two = number_of(two, v4_first ? host->want_v6 : host->want_v4);
@@ -292,10 +309,10 @@ static void collect(const struct route_mx_view *view, const struct route_hosts *
     for (size_t i = 0; i < size_max(n_one, n_two); i++) {
         if (i < n_one)
             add_address(view, hosts, one->records[i].address, found);
-        if (i < n_two && view->family == CONFIG_FAMILY_ANY)
+        if (i < n_two && hosts->family == CONFIG_FAMILY_ANY)
             add_address(view, hosts, two->records[i].address, found);
     }
-    for (size_t i = 0; i < n_two && view->family != CONFIG_FAMILY_ANY; i++)
+    for (size_t i = 0; i < n_two && hosts->family != CONFIG_FAMILY_ANY; i++)
         add_address(view, hosts, two->records[i].address, found);
 }
 
@@ -448,28 +465,60 @@ static struct route_no_plan worst(const struct route_hosts *targets, size_t n)
     return targets[0].why;
 }
 
-bool route_mx_join(const struct route_hosts *targets, size_t n, struct arena *a, struct route_plan *plan,
+/* A plan in the making. */
+struct joined {
+    struct route_plan_address *all;
+    size_t n;
+    uint8_t groups;
+    bool secure;
+    uint32_t ttl;
+};
+
+/* Until there are MOST of them. */
+static void add_target(struct joined *j, const struct route_hosts *t, bool fallback, size_t most)
+{
+    j->ttl = t->gaps ? 0 : t->ttl < j->ttl ? t->ttl : j->ttl;
+    if (!j->all || !t->n_addresses || j->n >= most)
+        return;
+    j->secure = j->secure && t->secure;
+    for (size_t i = 0; i < t->n_addresses && j->n < most; i++) {
+        j->all[j->n] = t->addresses[i];
+        j->all[j->n].fallback = fallback;
+        j->all[j->n++].group = j->groups;
+    }
+    j->groups++;
+}
+
+/* Who takes no mail does not want it by another way, and what would come back to us would come back by that, too. */
+static bool may_fall_back(const struct route_targets *targets)
+{
+    enum route_trouble trouble = worst(targets->items, targets->n).trouble;
+
+    return trouble != ROUTE_TROUBLE_NULL_MX && trouble != ROUTE_TROUBLE_LOOP;
+}
+
+bool route_mx_join(const struct route_targets *targets, struct arena *a, struct route_plan *plan,
                    uint64_t *keep_msec, struct route_no_plan *why)
 {
-    struct route_plan_address *all = ARENA_NEW_ARRAY(a, ROUTE_PLAN_ADDRESSES_MAX, struct route_plan_address);
-    uint32_t ttl = UINT32_MAX;
-    size_t n_all = 0;
-    bool secure = true;
+    struct joined j = { .all = ARENA_NEW_ARRAY(a, ROUTE_PLAN_ADDRESSES_MAX, struct route_plan_address),
+                        .secure = true, .ttl = UINT32_MAX };
+    size_t n = targets->n, of_fallback = 0;
 
     BUG_ON(!n);
-    for (size_t i = 0; i < n; i++) {
-        const struct route_hosts *t = &targets[i];
-        ttl = t->gaps ? 0 : t->ttl < ttl ? t->ttl : ttl;
-        secure = secure && (t->secure || !t->n_addresses);
-        for (size_t k = 0; all && k < t->n_addresses && n_all < ROUTE_PLAN_ADDRESSES_MAX; k++)
-            all[n_all++] = t->addresses[k];
-    }
-    *keep_msec = keep_of(ttl);
-    if (n_all) {
-        *plan = (struct route_plan){ .secure = secure, .addresses = all, .n = n_all };
+    for (size_t i = 0; i < targets->n_fallback; i++)
+        of_fallback += targets->items[n + i].n_addresses;
+    for (size_t i = 0; i < n; i++)
+        add_target(&j, &targets->items[i], false,
+                   ROUTE_PLAN_ADDRESSES_MAX - size_min(of_fallback, ROUTE_MX_ADDRESSES_MAX));
+    if (j.n || may_fall_back(targets))
+        for (; n < targets->n + targets->n_fallback; n++)
+            add_target(&j, &targets->items[n], true, ROUTE_PLAN_ADDRESSES_MAX);
+    *keep_msec = keep_of(j.ttl);
+    if (j.n) {
+        *plan = (struct route_plan){ .secure = j.secure, .addresses = j.all, .n = j.n };
         return true;
     }
-    *why = all ? worst(targets, n)
-               : (struct route_no_plan){ ROUTE_TROUBLE_DNS, STR("4.3.0"), STR("out of memory") };
+    *why = j.all ? worst(targets->items, n)
+                 : (struct route_no_plan){ ROUTE_TROUBLE_DNS, STR("4.3.0"), STR("out of memory") };
     return false;
 }

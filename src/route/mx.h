@@ -22,7 +22,7 @@ struct route_mx_view {
     const struct ip *own; /* our addresses */
     size_t n_own;
     uint16_t port;             /* of hosts that come without */
-    enum config_family family; /* `any`: in turn, IPv6 first */
+    enum config_family family; /* unless route_mx_family() says otherwise */
 };
 
 enum route_trouble {
@@ -60,6 +60,7 @@ struct route_hosts {
     bool secure;
     uint32_t ttl;
     uint16_t port;
+    enum config_family family; /* `any`: in turn, IPv6 first */
     enum route_plan_protocol protocol;
     struct route_host items[ROUTE_MX_HOSTS_MAX];
     size_t n;
@@ -84,13 +85,23 @@ MUST_USE bool route_mx_literal(const struct route_mx_view *view, struct str doma
 /* The host of a target smtp://, lmtp:// or lmtp:unix:; false without memory. */
 MUST_USE bool route_mx_named(const struct route_mx_view *view, const struct config_target *target, struct arena *a,
                              struct route_hosts *out);
+/* Other addresses than the view says: before any is asked for. */
+void route_mx_family(struct route_hosts *hosts, enum config_family family);
 /* With the answers filled in: hosts->addresses, in A; or hosts->why, where there are none. */
 void route_mx_addresses(const struct route_mx_view *view, struct arena *a, struct route_hosts *hosts);
+/* The targets of a route, then those of its fallback. */
+struct route_targets {
+    struct route_hosts *items;
+    size_t n;          /* of the route, at least one */
+    size_t n_fallback; /* behind them */
+};
+
 /*
- * All targets of a route as one plan, in their order; those that failed are left out while another did not. False:
- * none has an address; *why is that of one that may do better later, else that of the first. *keep_msec either way.
+ * All targets of a route as one plan, in their order, the fallback's last; those that failed are left out while another
+ * did not. A domain that takes no mail, and one whose mail would come back to us, do not fall back. False: there is no
+ * address; *why is that of one that may do better later, else that of the first. *keep_msec either way.
  */
-MUST_USE bool route_mx_join(const struct route_hosts *targets, size_t n, struct arena *a, struct route_plan *plan,
+MUST_USE bool route_mx_join(const struct route_targets *targets, struct arena *a, struct route_plan *plan,
                             uint64_t *keep_msec, struct route_no_plan *why);
 
 #endif

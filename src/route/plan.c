@@ -1,6 +1,6 @@
 /*
  * route/plan.c -- a plan as octets: u8 flags, then for each address u8 flags, u8 family, 16 octets of address,
- * u16 port, u16 preference, and host and path each behind its length (u16). Integers little endian.
+ * u16 port, u16 preference, u8 group, and host and path each behind its length (u16). Integers little endian.
  */
 #include "route/plan.h"
 
@@ -8,8 +8,9 @@
 
 #include "core/num.h"
 
-enum { FIXED = 22, TEXT_HEAD = 2, ADDRESS_AT = 2, PORT_AT = 18, PREFERENCE_AT = 20 };
-enum { FLAG_SECURE = 1, FLAG_LMTP = 2, FLAG_MX = 4 };
+enum { FIXED = 23, TEXT_HEAD = 2, ADDRESS_AT = 2, PORT_AT = 18, PREFERENCE_AT = 20, GROUP_AT = 22 };
+enum { FLAG_SECURE = 1, FLAG_LMTP = 2, FLAG_MX = 4, FLAG_FALLBACK = 8 };
+enum { FLAGS = FLAG_SECURE | FLAG_LMTP | FLAG_MX | FLAG_FALLBACK };
 
 static void put_text(struct buf *out, struct str s)
 {
@@ -26,11 +27,12 @@ static void put_address(struct buf *out, const struct route_plan_address *a)
     char fixed[FIXED];
 
     fixed[0] = (char)((a->secure ? FLAG_SECURE : 0) | (a->protocol == ROUTE_PLAN_LMTP ? FLAG_LMTP : 0) |
-                      (a->by_mx ? FLAG_MX : 0));
+                      (a->by_mx ? FLAG_MX : 0) | (a->fallback ? FLAG_FALLBACK : 0));
     fixed[1] = (char)a->address.family;
     memcpy(fixed + ADDRESS_AT, a->address.octets, sizeof(a->address.octets));
     le16_put(fixed + PORT_AT, a->port);
     le16_put(fixed + PREFERENCE_AT, a->preference);
+    fixed[GROUP_AT] = (char)a->group;
     buf_add(out, str_of(fixed, sizeof(fixed)));
     put_text(out, a->host);
     put_text(out, a->path);
@@ -92,9 +94,11 @@ static bool get_address(struct str *rest, struct route_plan_address *a)
         .preference = le16_get(rest->p + PREFERENCE_AT),
         .secure = flags & FLAG_SECURE,
         .by_mx = flags & FLAG_MX,
+        .fallback = flags & FLAG_FALLBACK,
+        .group = (uint8_t)rest->p[GROUP_AT],
         .protocol = flags & FLAG_LMTP ? ROUTE_PLAN_LMTP : ROUTE_PLAN_SMTP,
     };
-    if (flags & ~(unsigned)(FLAG_SECURE | FLAG_LMTP | FLAG_MX) || !get_ip(*rest, &a->address))
+    if (flags & ~(unsigned)FLAGS || !get_ip(*rest, &a->address))
         return false;
     *rest = str_skip(*rest, FIXED);
     return get_text(rest, &a->host) && get_text(rest, &a->path) && is_sane(a);
@@ -123,7 +127,8 @@ static size_t of_one_host(const struct route_plan *plan, size_t at)
 {
     size_t n = 1;
 
-    while (at + n < plan->n && str_eq(plan->addresses[at + n].host, plan->addresses[at].host))
+    while (at + n < plan->n && plan->addresses[at + n].group == plan->addresses[at].group &&
+           str_eq(plan->addresses[at + n].host, plan->addresses[at].host))
         n++;
     return n;
 }
@@ -133,7 +138,7 @@ static size_t of_one_preference(const struct route_plan *plan, size_t at)
     const struct route_plan_address *first = &plan->addresses[at];
     size_t n = 1;
 
-    while (at + n < plan->n && first->by_mx && plan->addresses[at + n].by_mx &&
+    while (at + n < plan->n && first->by_mx && plan->addresses[at + n].group == first->group &&
            plan->addresses[at + n].preference == first->preference)
         n++;
     return n;
@@ -210,4 +215,34 @@ bool route_plan_hosts(const struct route_plan *plan, struct buf *out)
             buf_printf(out, ":%u", (unsigned)sorted[i]->port);
     }
     return !out->failed;
+}
+
+size_t route_plan_before_fallback(const struct route_plan *plan)
+{
+    size_t n = 0;
+
+    while (n < plan->n && !plan->addresses[n].fallback)
+        n++;
+    return n;
+}
+
+static bool is_among(struct str name, const struct str *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_eq(names[i], name))
+            return true;
+    return false;
+}
+
+size_t route_plan_names(const struct route_plan *plan, struct str *names, size_t room)
+{
+    size_t meant = route_plan_before_fallback(plan), n = 0;
+
+    for (size_t i = 0; i < (meant ? meant : plan->n) && n < room; i++) {
+        const struct route_plan_address *a = &plan->addresses[i];
+        struct str name = str_starts(a->host, STR("[")) ? str_slice(a->host, 1, a->host.n - 1) : a->host;
+        if (!a->path.n && !is_among(name, names, n))
+            names[n++] = name;
+    }
+    return n;
 }

@@ -25,6 +25,8 @@ struct route_plan_address {
     uint16_t preference;     /* of its MX; 0 else */
     bool secure;             /* host's addresses were validated by DNSSEC */
     bool by_mx;              /* its host was found by MX: others of its preference may go first (RFC 5321 5.1) */
+    bool fallback;           /* for when no other could be reached; all of these come last */
+    uint8_t group;           /* those of one target of the route have one number */
     enum route_plan_protocol protocol;
 };
 
@@ -41,9 +43,17 @@ MUST_USE bool route_plan_encode(struct buf *out, const struct route_plan *plan);
  * octets, and either a path or an address and a port.
  */
 MUST_USE bool route_plan_decode(struct str in, struct arena *a, struct route_plan *plan);
+/* How many addresses come before those of the fallback. */
+size_t route_plan_before_fallback(const struct route_plan *plan);
+/*
+ * The hosts that mail is meant for, each once, in their order, literals without brackets; without fallbacks, unless
+ * there is nothing else, and without unix sockets. Texts are the plan's. Gives their number, ROOM at most.
+ */
+size_t route_plan_names(const struct route_plan *plan, struct str *names, size_t room);
 /*
  * Hosts of equal preference found by MX in another order, by SEED: for each connection anew, so that they share the
- * load (RFC 5321 5.1). Addresses of a host stay together and in order. Without memory in A the order stays.
+ * load (RFC 5321 5.1). Targets of the route stay in order, addresses of a host together and in order. Without memory
+ * in A the order stays.
  */
 void route_plan_shuffle(struct route_plan *plan, uint64_t seed, struct arena *a);
 /*

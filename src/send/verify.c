@@ -141,6 +141,8 @@ static const char *verify_begin(struct verify *v, const struct ipc_verify_ask *a
     v->connection = connection_open(v->send, ask->plan, sending, &verify_owner, v, &err);
     if (!v->connection)
         return "out of memory";
+    /* Only the hosts of the route know their mailboxes: while none of them is there, everyone is taken. */
+    v->connection->plan.n = route_plan_before_fallback(&v->connection->plan);
     connection_give(v->connection, v->transfer);
     io_timer_start(&v->timer, VERIFY_MSEC);
     return NULL;

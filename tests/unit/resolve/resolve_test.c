@@ -8,10 +8,12 @@
 #include "io/fd.h"
 #include "log/log.h"
 #include "resolve/resolve.h"
+#include "tests/unit/config/memory.h"
 #include "tests/unit/dns/world.h"
 
 enum { GENERATION = 7, ASKERS = 2, MANY = 2000 };
-enum { ROUTE_MX, ROUTE_RELAY, ROUTE_LITERAL, ROUTE_UNIX, ROUTE_MAILDIR, ROUTE_OTHER_MX, ROUTES };
+enum { ROUTE_MX, ROUTE_RELAY, ROUTE_LITERAL, ROUTE_UNIX, ROUTE_MAILDIR, ROUTE_OTHER_MX,
+       ROUTE_FALLBACK, ROUTE_FALLBACK_HERE, ROUTE_FALLBACK_MX, ROUTES };
 
 static const struct dns_script script[] = {
     { "a.example", DNS_MX, SAY_RECORDS, "20 mx2.a.example\n10 mx1.a.example" },
@@ -93,8 +95,9 @@ static void show(struct room *r, struct str octets)
         assert_true(route_plan_decode(octets, a, &plan));
         for (size_t i = 0; i < plan.n; i++) {
             struct ip_text ip = ip_text(&plan.addresses[i].address);
-            n += (size_t)snprintf(r->plan + n, sizeof(r->plan) - n, "%s%.*s=%s:%u", i ? " " : "",
-                                  STR_ARG(plan.addresses[i].host), ip.c, (unsigned)plan.addresses[i].port);
+            n += (size_t)snprintf(r->plan + n, sizeof(r->plan) - n, "%s%s%.*s=%s:%u", i ? " " : "",
+                                  plan.addresses[i].fallback ? "else " : "", STR_ARG(plan.addresses[i].host), ip.c,
+                                  (unsigned)plan.addresses[i].port);
         }
     }
     arena_free(a);
@@ -135,6 +138,14 @@ static void make_config(struct room *r)
         [ROUTE_UNIX] = { .kind = CONFIG_TARGET_LMTP_UNIX, .host = STR_INIT("/run/lmtp") },
         [ROUTE_MAILDIR] = { .kind = CONFIG_TARGET_MAILDIR },
         [ROUTE_OTHER_MX] = { .kind = CONFIG_TARGET_MX, .host = STR_INIT("a.example") },
+        [ROUTE_FALLBACK] = { .kind = CONFIG_TARGET_MX },
+        [ROUTE_FALLBACK_HERE] = { .kind = CONFIG_TARGET_MX },
+        [ROUTE_FALLBACK_MX] = { .kind = CONFIG_TARGET_SMTP, .host = STR_INIT("relay.example") },
+    };
+    static const struct config_target fallback[ROUTES] = {
+        [ROUTE_FALLBACK] = { .kind = CONFIG_TARGET_SMTP, .host = STR_INIT("relay.example"), .port = 26 },
+        [ROUTE_FALLBACK_HERE] = { .kind = CONFIG_TARGET_SMTP, .host = STR_INIT("127.0.0.1"), .port = 26 },
+        [ROUTE_FALLBACK_MX] = { .kind = CONFIG_TARGET_MX },
     };
 
     /* Not those of the machine that the test runs on. */
@@ -144,7 +155,8 @@ static void make_config(struct room *r)
     for (size_t i = 0; i < ROUTES; i++) {
         r->targets[i][0] = first[i];
         r->routes[i] = (struct config_route){
-            .index = i, .targets = r->targets[i], .n_targets = 1, .sending.port.n = 25
+            .index = i, .targets = r->targets[i], .n_targets = 1, .sending.port.n = 25,
+            .fallback = &fallback[i], .n_fallback = i >= ROUTE_FALLBACK,
         };
     }
     /* A second target, that only counts while the first has nothing. */
@@ -308,6 +320,61 @@ static void what_may_mend_is_for_later(void **state) /* C139 */
     assert_answer(r, ROUTE_MAILDIR, "a.example", IPC_PLAN_TEMP, LOG_REASON_DNS, "4.3.0 no such route");
 }
 
+static void a_fallback_comes_behind_the_hosts_of_the_route_or_instead_of_none(void **state)
+{
+    struct room *r = *state;
+
+    assert_answer(r, ROUTE_FALLBACK, "b.example", IPC_PLAN_OK, LOG_REASON_NONE,
+                  "b.example=192.0.2.9:25 else relay.example=198.51.100.1:26");
+    assert_answer(r, ROUTE_FALLBACK, "gone.example", IPC_PLAN_OK, LOG_REASON_NONE, "else relay.example=198.51.100.1:26");
+    assert_answer(r, ROUTE_FALLBACK, "broken.example", IPC_PLAN_OK, LOG_REASON_NONE,
+                  "else relay.example=198.51.100.1:26");
+    assert_int_equal(r->last.keep_msec, ROUTE_KEEP_LEAST_MSEC);
+    /* The recipient's domain matters where only the fallback asks for its MX, too. */
+    assert_answer(r, ROUTE_FALLBACK_MX, "b.example", IPC_PLAN_OK, LOG_REASON_NONE,
+                  "relay.example=198.51.100.1:25 else b.example=192.0.2.9:25");
+    assert_answer(r, ROUTE_FALLBACK_MX, "backup.example", IPC_PLAN_OK, LOG_REASON_NONE, "relay.example=198.51.100.1:25");
+}
+
+static void neither_a_null_mx_nor_a_loop_falls_back(void **state) /* C138, C141 */
+{
+    struct room *r = *state;
+
+    assert_answer(r, ROUTE_FALLBACK, "null.example", IPC_PLAN_PERM, LOG_REASON_NULL_MX,
+                  "5.1.10 null.example takes no mail: its MX says so (RFC 7505)");
+    assert_answer(r, ROUTE_FALLBACK, "backup.example", IPC_PLAN_PERM, LOG_REASON_LOOP,
+                  "5.4.6 mail for backup.example would come back: mail.us.example is this server, and no MX host is "
+                  "better");
+}
+
+/* A site says it, of its hosts or of the domain; the route is stronger. */
+static void the_family_of_a_site_is_that_of_its_hosts(void **state)
+{
+    static const char text[] = "public-address 203.0.113.5;\n"
+                               "site one { hosts mx1.a.example; address-family ipv4; }\n"
+                               "site two { domains relay.example; address-family ipv6; }\n"
+                               "route * mx;\nroute x.example mx { address-family prefer-ipv4; }\n";
+    struct room *r = *state;
+    struct parsed p;
+    struct err err = { 0 };
+
+    parse_text(&p, str_from_c(text));
+    assert_non_null(p.c);
+    resolve_free(r->resolve);
+    r->resolve = resolve_new(r->world.loop, p.c, GENERATION, &r->world.settings, &err);
+    assert_non_null(r->resolve);
+    assert_answer(r, 0, "a.example", IPC_PLAN_OK, LOG_REASON_NONE,
+                  "mx1.a.example=192.0.2.1:25 mx2.a.example=192.0.2.2:25");
+    assert_answer(r, 0, "b.example", IPC_PLAN_OK, LOG_REASON_NONE, "b.example=192.0.2.9:25");
+    assert_answer(r, 0, "relay.example", IPC_PLAN_PERM, LOG_REASON_NO_MX,
+                  "5.1.2 relay.example takes no mail: it has neither MX nor IPv6 address");
+    assert_answer(r, 1, "a.example", IPC_PLAN_OK, LOG_REASON_NONE,
+                  "mx1.a.example=192.0.2.1:25 mx1.a.example=2001:db8::1:25 mx2.a.example=192.0.2.2:25");
+    resolve_free(r->resolve);
+    r->resolve = NULL;
+    parsed_done(&p);
+}
+
 static void many_who_ask_the_same_cost_one_question(void **state)
 {
     struct room *r = *state;
@@ -391,6 +458,7 @@ static void without_a_trust_anchor_the_rest_goes_on(void **state)
     assert_int_equal(notes.failing, 1);
     assert_answer(r, ROUTE_MX, "a.example", IPC_PLAN_TEMP, LOG_REASON_DNS,
                   "4.3.0 trust-anchor: /nowhere/key: No such file or directory");
+    assert_answer(r, ROUTE_FALLBACK_HERE, "a.example", IPC_PLAN_OK, LOG_REASON_NONE, "else [127.0.0.1]=127.0.0.1:26");
     assert_answer(r, ROUTE_LITERAL, "", IPC_PLAN_OK, LOG_REASON_NONE, "[127.0.0.1]=127.0.0.1:25");
 }
 
@@ -429,8 +497,11 @@ static void an_outage_is_said_once_and_its_end(void **state)
                   "4.4.3 the DNS as a whole fails: no server gave an answer");
     assert_int_equal(r->last.keep_msec, RESOLVE_OUTAGE_KEEP_MSEC);
     assert_int_equal(notes.failing, 1);
-    /* What needs no DNS goes on. */
+    /* What needs no DNS goes on, a fallback too. */
     assert_answer(r, ROUTE_LITERAL, "", IPC_PLAN_OK, LOG_REASON_NONE, "[127.0.0.1]=127.0.0.1:25");
+    assert_answer(r, ROUTE_FALLBACK_HERE, "h2.example", IPC_PLAN_OK, LOG_REASON_NONE, "else [127.0.0.1]=127.0.0.1:26");
+    assert_answer(r, ROUTE_FALLBACK, "h2.example", IPC_PLAN_OUTAGE, LOG_REASON_DNS,
+                  "4.4.3 the DNS as a whole fails: no server gave an answer");
     dns_server_script(r->world.server, script, ARRAY_LEN(script));
     assert_answer(r, ROUTE_MX, "b.example", IPC_PLAN_OK, LOG_REASON_NONE, "b.example=192.0.2.9:25");
     assert_int_equal(notes.well, 1);
@@ -467,6 +538,9 @@ int main(void)
         in_a_room(named_hosts_have_the_port_of_their_target),
         in_a_room(a_message_may_have_a_target_of_its_own),
         in_a_room(what_is_final_is_said_to_be),
+        in_a_room(a_fallback_comes_behind_the_hosts_of_the_route_or_instead_of_none),
+        in_a_room(neither_a_null_mx_nor_a_loop_falls_back),
+        in_a_room(the_family_of_a_site_is_that_of_its_hosts),
         in_a_room(what_may_mend_is_for_later),
         in_a_room(many_who_ask_the_same_cost_one_question),
         in_a_room(more_than_may_be_at_once_wait_and_are_answered),

@@ -96,8 +96,8 @@ static void write_plan(char out[TEXT_MAX], const struct route_plan *plan)
         const struct route_plan_address *a = &plan->addresses[i];
         struct ip_text text = ip_text(&a->address);
         if (!str_eq(host, a->host))
-            n += (size_t)snprintf(out + n, TEXT_MAX - n, "%s%.*s%s", i ? ", " : "", STR_ARG(a->host),
-                                  a->secure ? "!" : "");
+            n += (size_t)snprintf(out + n, TEXT_MAX - n, "%s%s%.*s%s", i ? ", " : "", a->fallback ? "else " : "",
+                                  STR_ARG(a->host), a->secure ? "!" : "");
         host = a->host;
         n += (size_t)snprintf(out + n, TEXT_MAX - n, " %s", text.c);
     }
@@ -110,12 +110,21 @@ static void write_trouble(char out[TEXT_MAX], const struct route_no_plan *why)
     snprintf(out, TEXT_MAX, "%s %.*s: %.*s", names[why->trouble], STR_ARG(why->code), STR_ARG(why->text));
 }
 
-static void join(const struct route_hosts *targets, size_t n, struct arena *a, char out[TEXT_MAX], uint64_t *keep)
+static bool join_plan(struct route_hosts *targets, size_t n, size_t n_fallback, struct arena *a, struct route_plan *plan,
+                      uint64_t *keep, struct route_no_plan *why)
+{
+    const struct route_targets all = { .items = targets, .n = n, .n_fallback = n_fallback };
+
+    return route_mx_join(&all, a, plan, keep, why);
+}
+
+static void join(struct route_hosts *targets, size_t n, size_t n_fallback, struct arena *a, char out[TEXT_MAX],
+                 uint64_t *keep)
 {
     struct route_plan plan;
     struct route_no_plan why;
 
-    if (route_mx_join(targets, n, a, &plan, keep, &why))
+    if (join_plan(targets, n, n_fallback, a, &plan, keep, &why))
         write_plan(out, &plan);
     else
         write_trouble(out, &why);
@@ -132,7 +141,7 @@ static void plan_of(const struct route_mx_view *view, const char *domain, const 
 
     assert_int_equal(ok, hosts.why.trouble == ROUTE_TROUBLE_NONE);
     resolve_hosts(view, dns, &hosts);
-    join(&hosts, 1, dns->arena, out, keep);
+    join(&hosts, 1, 0, dns->arena, out, keep);
 }
 
 static uint64_t assert_plan_of(const struct route_mx_view *view, const char *domain, const struct row *rows, size_t n,
@@ -408,10 +417,10 @@ static void plans_hold_as_long_as_their_records(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         hosts.ttl = cases[i].ttl;
         hosts.gaps = false;
-        join(&hosts, 1, a, text, &keep);
+        join(&hosts, 1, 0, a, text, &keep);
         assert_true(keep == cases[i].keep_msec);
         hosts.gaps = true;
-        join(&hosts, 1, a, text, &keep);
+        join(&hosts, 1, 0, a, text, &keep);
         assert_true(keep == ROUTE_KEEP_LEAST_MSEC);
     }
     arena_free(a);
@@ -436,7 +445,7 @@ static void one_host_cannot_fill_the_plan(void **state)
     dns.n = ARRAY_LEN(rows);
     assert_true(route_mx_hosts(&plain, STR("a.example"), &mx, 7, dns.arena, &hosts));
     resolve_hosts(&plain, &dns, &hosts);
-    assert_true(route_mx_join(&hosts, 1, dns.arena, &plan, &keep, &why));
+    assert_true(join_plan(&hosts, 1, 0, dns.arena, &plan, &keep, &why));
     assert_int_equal(plan.n, ROUTE_MX_ADDRESSES_MAX + 1);
     write_plan(text, &plan);
     assert_non_null(strstr(text, ", m2.example 198.51.100.1"));
@@ -470,7 +479,7 @@ static void targets_are_tried_as_written(void **state)
     target(&targets[3], &dns, CONFIG_TARGET_LMTP_UNIX, "/run/lmtp", 0);
     target(&targets[4], &dns, CONFIG_TARGET_SMTP, "none.example", 0);
     target(&targets[5], &dns, CONFIG_TARGET_SMTP, "203.0.113.5", 0);
-    assert_true(route_mx_join(targets, 6, dns.arena, &plan, &keep, &why));
+    assert_true(join_plan(targets, 6, 0, dns.arena, &plan, &keep, &why));
     assert_true(keep == ROUTE_KEEP_LEAST_MSEC);
     assert_int_equal(plan.n, 4);
     assert_str_is(plan.addresses[0].host, STR("[2001:db8::7]"));
@@ -497,10 +506,131 @@ static void without_any_target_what_may_mend_counts(void **state)
     (void)state;
     target(&targets[0], &dns, CONFIG_TARGET_SMTP, "none.example", 0);
     target(&targets[1], &dns, CONFIG_TARGET_SMTP, "down.example", 0);
-    join(targets, 2, dns.arena, text, &keep);
+    join(targets, 2, 0, dns.arena, text, &keep);
     assert_string_equal(text, "dns 4.4.3: DNS, A of down.example: no server answered");
-    join(targets, 1, dns.arena, text, &keep);
+    join(targets, 1, 0, dns.arena, text, &keep);
     assert_string_equal(text, "no-mx 5.4.4: the next hop none.example has no address");
+    arena_free(dns.arena);
+}
+
+/* ---- the fallback ---- */
+
+static void mx_target(struct route_hosts *out, const struct dns *dns, const char *domain)
+{
+    struct str name = str_from_c(domain);
+    struct dns_answer mx = look_up(dns, name, DNS_MX);
+
+    (void)!route_mx_hosts(&plain, name, &mx, 1, dns->arena, out);
+    resolve_hosts(&plain, dns, out);
+}
+
+/* DOMAIN by its MX, and behind it smtp://FALLBACK. */
+static void assert_falls_back(const char *domain, const char *fallback, const char *want)
+{
+    static const struct row rows[] = {
+        { "good.example", DNS_MX, "+10:m.example" }, { "m.example", DNS_A, "+192.0.2.1" },
+        { "null.example", DNS_MX, "0:." },           { "gone.example", DNS_MX, "nxdomain" },
+        { "down.example", DNS_MX, "fails" },         { "down.example", DNS_A, "fails" },
+        { "loop.example", DNS_MX, "10:mail.us.example" },
+        { "local.example", DNS_MX, "10:lo.example" }, { "lo.example", DNS_A, "127.0.0.1" },
+        { "b.example", DNS_A, "198.51.100.1" },
+    };
+    struct dns dns = { rows, ARRAY_LEN(rows), arena_new(ARENA_MAX) };
+    struct route_hosts targets[2];
+    char text[TEXT_MAX];
+    uint64_t keep;
+
+    mx_target(&targets[0], &dns, domain);
+    target(&targets[1], &dns, CONFIG_TARGET_SMTP, fallback, 0);
+    join(targets, 1, 1, dns.arena, text, &keep);
+    assert_string_equal(text, want);
+    if (str_eq(str_from_c(domain), STR("down.example")))
+        assert_true(keep == ROUTE_KEEP_LEAST_MSEC);
+    arena_free(dns.arena);
+}
+
+static void the_fallback_comes_last_and_alone_where_the_route_leads_nowhere(void **state)
+{
+    (void)state;
+    assert_falls_back("good.example", "b.example", "secure m.example 192.0.2.1, else b.example 198.51.100.1");
+    assert_falls_back("gone.example", "b.example", "secure else b.example 198.51.100.1");
+    assert_falls_back("down.example", "b.example", "secure else b.example 198.51.100.1");
+    assert_falls_back("local.example", "b.example", "secure else b.example 198.51.100.1");
+    assert_falls_back("good.example", "none.example", "secure m.example 192.0.2.1");
+}
+
+/* C138 (RFC 7505 3), C141: who takes no mail wants it no other way, and what comes back to us would come back so, too. */
+static void neither_a_null_mx_nor_a_loop_falls_back(void **state)
+{
+    (void)state;
+    assert_falls_back("null.example", "b.example", "null-mx 5.1.10: null.example takes no mail: its MX says so (RFC 7505)");
+    assert_falls_back("loop.example", "b.example",
+                      "loop 5.4.6: mail for loop.example would come back: mail.us.example is this server, and no MX host "
+                      "is better");
+}
+
+static void where_neither_leads_anywhere_what_may_mend_counts(void **state)
+{
+    (void)state;
+    assert_falls_back("gone.example", "down.example", "dns 4.4.3: DNS, A of down.example: no server answered");
+    assert_falls_back("gone.example", "none.example", "no-domain 5.1.2: the domain gone.example does not exist");
+    assert_falls_back("down.example", "none.example", "dns 4.4.3: DNS, MX of down.example: no server answered");
+}
+
+static void a_fallback_has_room_however_many_hosts_come_first(void **state)
+{
+    struct dns dns = { NULL, 0, arena_new(ARENA_MAX) };
+    struct route_hosts targets[70];
+    struct route_plan plan;
+    struct route_no_plan why;
+    uint64_t keep;
+
+    (void)state;
+    for (unsigned i = 0; i < 70; i++) {
+        char address[20];
+        snprintf(address, sizeof(address), "192.0.2.%u", i);
+        struct str name = arena_str(dns.arena, str_from_c(address));
+        const struct config_target t = { .kind = CONFIG_TARGET_SMTP, .host = name };
+        assert_true(route_mx_named(&plain, &t, dns.arena, &targets[i]));
+        resolve_hosts(&plain, &dns, &targets[i]);
+    }
+    assert_true(join_plan(targets, 68, 2, dns.arena, &plan, &keep, &why));
+    assert_int_equal(plan.n, ROUTE_PLAN_ADDRESSES_MAX);
+    assert_int_equal(route_plan_before_fallback(&plan), ROUTE_PLAN_ADDRESSES_MAX - 2);
+    assert_str_is(plan.addresses[plan.n - 1].host, STR("[192.0.2.69]"));
+    assert_int_equal(plan.addresses[plan.n - 1].group, ROUTE_PLAN_ADDRESSES_MAX - 1);
+    arena_free(dns.arena);
+}
+
+/* A site's address-family, known once the hosts are. */
+static void another_family_is_asked_for_where_a_site_says_so(void **state)
+{
+    static const struct row rows[] = {
+        { "a.example", DNS_MX, "10:m.example" }, { "m.example", DNS_A, "192.0.2.1" }, { "m.example", DNS_AAAA, "2001:db8::1" },
+    };
+    struct dns dns = { rows, ARRAY_LEN(rows), arena_new(ARENA_MAX) };
+    struct dns_answer mx = look_up(&dns, STR("a.example"), DNS_MX);
+    const struct config_target literal = { .kind = CONFIG_TARGET_SMTP, .host = STR("192.0.2.9") };
+    struct route_hosts hosts;
+    char text[TEXT_MAX];
+    uint64_t keep;
+
+    (void)state;
+    assert_true(route_mx_hosts(&plain, STR("a.example"), &mx, 1, dns.arena, &hosts));
+    route_mx_family(&hosts, CONFIG_FAMILY_IPV6);
+    assert_true(hosts.items[0].want_v6 && !hosts.items[0].want_v4);
+    resolve_hosts(&plain, &dns, &hosts);
+    join(&hosts, 1, 0, dns.arena, text, &keep);
+    assert_string_equal(text, "m.example 2001:db8::1");
+    assert_true(route_mx_hosts(&plain, STR("a.example"), &mx, 1, dns.arena, &hosts));
+    route_mx_family(&hosts, CONFIG_FAMILY_PREFER_IPV4);
+    resolve_hosts(&plain, &dns, &hosts);
+    join(&hosts, 1, 0, dns.arena, text, &keep);
+    assert_string_equal(text, "m.example 192.0.2.1 2001:db8::1");
+    /* Of an address that is written, nothing is asked. */
+    assert_true(route_mx_named(&plain, &literal, dns.arena, &hosts));
+    route_mx_family(&hosts, CONFIG_FAMILY_IPV6);
+    assert_true(!hosts.items[0].want_v6 && !hosts.items[0].want_v4);
     arena_free(dns.arena);
 }
 
@@ -524,7 +654,7 @@ static void without_memory_it_is_for_later(void **state)
         assert_true(route_mx_hosts(&plain, STR("a.example"), &mx, 7, small, &hosts));
         hosts.items[0].v4 = look_up(&dns, STR("m.example"), DNS_A);
         route_mx_addresses(&plain, small, &hosts);
-        ok = route_mx_join(&hosts, 1, small, &plan, &keep, &why);
+        ok = join_plan(&hosts, 1, 0, small, &plan, &keep, &why);
         assert_true(ok || why.trouble == ROUTE_TROUBLE_DNS);
     }
     assert_int_equal(plan.n, 1);
@@ -556,6 +686,11 @@ int main(void)
         cmocka_unit_test(one_host_cannot_fill_the_plan),
         cmocka_unit_test(targets_are_tried_as_written),
         cmocka_unit_test(without_any_target_what_may_mend_counts),
+        cmocka_unit_test(the_fallback_comes_last_and_alone_where_the_route_leads_nowhere),
+        cmocka_unit_test(neither_a_null_mx_nor_a_loop_falls_back),
+        cmocka_unit_test(where_neither_leads_anywhere_what_may_mend_counts),
+        cmocka_unit_test(a_fallback_has_room_however_many_hosts_come_first),
+        cmocka_unit_test(another_family_is_asked_for_where_a_site_says_so),
         cmocka_unit_test(without_memory_it_is_for_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@ static const struct route_plan_address addresses[] = {
     { .host = STR_INIT("store.example.net"), .address = { IP_V4, { 198, 51, 100, 7 } }, .port = 24,
       .protocol = ROUTE_PLAN_LMTP },
     { .host = STR_INIT("unix:/run/dovecot/lmtp"), .path = STR_INIT("/run/dovecot/lmtp"),
-      .protocol = ROUTE_PLAN_LMTP },
+      .protocol = ROUTE_PLAN_LMTP, .group = UINT8_MAX, .fallback = true },
 };
 
 static const struct route_plan plan = { .secure = true, .addresses = addresses, .n = ARRAY_LEN(addresses) };
@@ -43,6 +43,8 @@ static void assert_same(const struct route_plan *got, const struct route_plan *w
         assert_int_equal(g->preference, w->preference);
         assert_int_equal(g->secure, w->secure);
         assert_int_equal(g->by_mx, w->by_mx);
+        assert_int_equal(g->fallback, w->fallback);
+        assert_int_equal(g->group, w->group);
         assert_int_equal(g->protocol, w->protocol);
     }
 }
@@ -132,7 +134,7 @@ static void unknown_flags_and_families_are_refused(void **state)
     out.p[0] = 2;
     assert_false(decodes(buf_str(&out)));
     out.p[0] = 0;
-    out.p[1] = 8;
+    out.p[1] = 16;
     assert_false(decodes(buf_str(&out)));
     out.p[1] = 0;
     out.p[2] = 3;
@@ -172,6 +174,52 @@ static void hosts_of_equal_preference_take_turns_and_nothing_else_moves(void **s
     }
     for (size_t i = 0; i < ARRAY_LEN(first); i++)
         assert_true(first[i] > 60);
+}
+
+/* Two targets by MX with one preference, and a fallback, are three: the order of targets is the administrator's. */
+static void hosts_of_different_targets_are_not_mixed(void **state)
+{
+    struct route_plan_address all[6];
+
+    (void)state;
+    for (unsigned i = 0; i < ARRAY_LEN(all); i++)
+        all[i] = (struct route_plan_address){
+            .host = i % 2 ? STR("b") : STR("a"),
+            .address = { IP_V4, { 192, 0, 2, (unsigned char)i } },
+            .port = 25,
+            .preference = 10,
+            .by_mx = true,
+            .group = (uint8_t)(i / 2),
+            .fallback = i > 3,
+        };
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        struct arena *a = arena_new(64 << 10);
+        struct route_plan got = { .addresses = all, .n = ARRAY_LEN(all) };
+        route_plan_shuffle(&got, seed * 0x9e3779b97f4a7c15U, a);
+        for (size_t i = 0; i < ARRAY_LEN(all); i++)
+            assert_int_equal(got.addresses[i].group, i / 2);
+        assert_int_equal(route_plan_before_fallback(&got), 4);
+        arena_free(a);
+    }
+}
+
+/* What a site is found by. */
+static void names_are_of_the_hosts_that_mail_is_meant_for(void **state)
+{
+    struct str names[8];
+    struct route_plan_address two[2] = { addresses[0], addresses[3] };
+
+    (void)state;
+    assert_int_equal(route_plan_names(&plan, names, ARRAY_LEN(names)), 3);
+    assert_str_is(names[0], STR("mx1.example.net"));
+    assert_str_is(names[1], STR("192.0.2.9"));
+    assert_str_is(names[2], STR("store.example.net"));
+    assert_int_equal(route_plan_names(&plan, names, 1), 1);
+    two[1].fallback = true;
+    assert_int_equal(route_plan_names(&(struct route_plan){ .addresses = two, .n = 2 }, names, 8), 1);
+    assert_int_equal(route_plan_names(&(struct route_plan){ .addresses = two + 1, .n = 1 }, names, 8), 1);
+    assert_str_is(names[0], STR("store.example.net"));
+    assert_int_equal(route_plan_names(&(struct route_plan){ 0 }, names, 8), 0);
 }
 
 static void no_plan_has_more_addresses_than_the_maximum(void **state)
@@ -254,6 +302,8 @@ int main(void)
         cmocka_unit_test(addresses_that_cannot_be_connected_to_are_refused),
         cmocka_unit_test(unknown_flags_and_families_are_refused),
         cmocka_unit_test(hosts_of_equal_preference_take_turns_and_nothing_else_moves),
+        cmocka_unit_test(hosts_of_different_targets_are_not_mixed),
+        cmocka_unit_test(names_are_of_the_hosts_that_mail_is_meant_for),
         cmocka_unit_test(no_plan_has_more_addresses_than_the_maximum),
         cmocka_unit_test(a_plan_needs_its_room),
         cmocka_unit_test(hosts_are_one_text_whatever_their_order),
