@@ -13,7 +13,7 @@
 #include "log/render.h"
 #include "spool/check_row.h"
 
-enum { LABEL_WIDTH = 13, BAR_WIDTH = 30, FOUND_MAX = 100000, TOLD_USEC = 200000 };
+enum { LABEL_WIDTH = 13, BAR_WIDTH = 30, FOUND_MAX = 100000, TOLD_USEC = 200000, PATIENCE_USEC = 1000000 };
 
 struct checking {
     const struct cmd_call *call;
@@ -40,7 +40,7 @@ static void bar(struct checking *c, const json_t *row, bool last)
     uint64_t done = row_number(row, "segments_done") + row_number(row, "messages_done");
     int64_t now = io_clock_usec();
 
-    if (!c->bar || (!last && now - c->told_usec < TOLD_USEC))
+    if (!c->bar || now - c->began_usec < PATIENCE_USEC || (!last && now - c->told_usec < TOLD_USEC))
         return;
     int marks = all ? (int)(done * BAR_WIDTH / all) : BAR_WIDTH;
     printf("\r[%.*s%*s] %s of %s messages   %s, %s s", marks, "##############################",
@@ -68,7 +68,7 @@ static void place(struct checking *c, const json_t *row)
     if (row_has(row, "octets"))
         buf_printf(out, ", %s octets", text_count(row_number(row, "octets")).c);
     if (row_has(row, "sum"))
-        buf_printf(out, ", sum %s not %s", row_text_c(row, "sum"), row_text_c(row, "wanted"));
+        buf_printf(out, ", sum %.8s not %.8s", row_text_c(row, "sum"), row_text_c(row, "wanted"));
     if (row_has(row, "error"))
         buf_printf(out, ", %s", row_text_c(row, "error"));
 }
@@ -148,7 +148,8 @@ static void print_figures(struct checking *c, const json_t *row)
     buf_printf(&c->line, "%s outcomes, ", text_count(row_number(row, "outcomes")).c);
     buf_printf(&c->line, "%s holds, ", text_count(row_number(row, "holds")).c);
     buf_printf(&c->line, "%s ends", text_count(row_number(row, "ends") + row_number(row, "voids")).c);
-    buf_printf(&c->line, " in %s segments", text_count(row_number(row, "segments")).c);
+    buf_printf(&c->line, " in %s segment%s", text_count(row_number(row, "segments")).c,
+               row_number(row, "segments") == 1 ? "" : "s");
     text_print(&c->line, &c->screen);
     label(c, "content");
     buf_printf(&c->line, "%s of ", text_count(row_number(row, "contents_good")).c);
