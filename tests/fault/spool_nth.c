@@ -103,6 +103,50 @@ static void any_call_may_find_no_descriptor(void **state)
     every(EMFILE, SIM_END_POWER, SIM_LOSS_NOTHING);
 }
 
+/* False when there was no Nth call. */
+static bool one_failed_start(unsigned long n, int e)
+{
+    struct world w;
+
+    world_init(&w, 5, SIM_HONEST);
+    assert_true(world_open(&w));
+    work(&w);
+    work(&w);
+    spool_want_checkpoint(w.spool);
+    world_settle(&w);
+    world_end(&w, SIM_END_PROCESS);
+    w.faults = true;
+    w.disk->fail_errno = e;
+    w.disk->failed = 0;
+    w.disk->fail_at = w.disk->calls + n;
+    bool open = world_open(&w);
+    bool there_was = w.disk->failed > 0;
+    if (open)
+        world_check(&w);
+    must_be_right(&w, "opening", n);
+    world_end(&w, SIM_END_PROCESS);
+    assert_true(world_open(&w));
+    world_check(&w);
+    must_be_right(&w, "opening again", n);
+    world_end(&w, SIM_END_PROCESS);
+    world_done(&w);
+    return there_was;
+}
+
+static void at_a_start_from_a_checkpoint_any_call_may_fail(void **state)
+{
+    static const int errors[] = { EIO, EMFILE };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        unsigned long n = 1;
+        while (one_failed_start(n, errors[i]))
+            n++;
+        print_message("%lu calls\n", n - 1);
+        assert_true(n > 40);
+    }
+}
+
 /* ---- the latch, the reserve ---- */
 
 static enum spool_health health(struct world *w)
@@ -249,6 +293,7 @@ int main(void)
         cmocka_unit_test(any_call_may_fail_and_the_power),
         cmocka_unit_test(any_call_may_find_no_space),
         cmocka_unit_test(any_call_may_find_no_descriptor),
+        cmocka_unit_test(at_a_start_from_a_checkpoint_any_call_may_fail),
         cmocka_unit_test(when_nothing_can_be_written_all_is_refused_until_it_can),
         cmocka_unit_test(on_a_full_disk_outcomes_go_on),
         cmocka_unit_test(below_min_free_new_mail_is_refused_before_it_is_written),
