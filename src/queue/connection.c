@@ -163,6 +163,7 @@ struct connection *connection_open(struct site *site)
     if (ipc_send_open_ask(send, &(struct ipc_open_ask){
                                     .connection = c->id,
                                     .route = site->route,
+                                    .site = site->named,
                                     .plan = str_of(site->plan, site->plan_n),
                                 }))
         return c;

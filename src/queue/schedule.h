@@ -97,6 +97,7 @@ struct site {
     struct list hungry;
     struct site_limits *limits;
     const struct config_sending *sending; /* of this configuration: not once it is retired */
+    uint32_t named;        /* place in config->sites of the one it is of, + 1; 0: none */
     struct list pumped;    /* of the schedule's, when something changed */
     struct queue *queue;
     char *key;

@@ -105,6 +105,7 @@ static struct site *site_new(struct hop *hop, const struct route_plan *plan, con
         .generation = hop->generation,
         .route = hop->route,
         .sending = limits_sending(q, hop->route, named),
+        .named = named ? (uint32_t)named->index + 1 : 0,
         .senders = { .seed = q->schedule.sites.seed },
     };
     list_init(&site->pumped);

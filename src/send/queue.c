@@ -200,6 +200,17 @@ static const struct connection_owner queue_owner = {
     .closed = closed,
 };
 
+/* Waits are the site's where the route says nothing. Without memory for that they are the route's. */
+static void use_site(struct connection *c, const struct config_site *site)
+{
+    struct config_sending *own = ARENA_NEW(c->arena, struct config_sending);
+
+    if (!own)
+        return;
+    config_sending_merge(c->sending, &site->sending, own);
+    c->sending = own;
+}
+
 static void open_ask(struct send *s, struct ipc_channel *queue, const struct ipc_open_ask *ask)
 {
     const struct config *config = s->worker->config;
@@ -219,6 +230,8 @@ static void open_ask(struct send *s, struct ipc_channel *queue, const struct ipc
                                     });
         return;
     }
+    if (ask->site && ask->site <= config->n_sites)
+        use_site(c, &config->sites[ask->site - 1]);
     c->id = ask->connection;
     c->queue_instance = queue->instance;
 }
