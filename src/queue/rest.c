@@ -1,15 +1,12 @@
-/* queue/rest.c -- the slots of messages at rest: by id, in lines, in buckets of those due together. */
+/* queue/rest.c -- messages go to rest: until their time, in buckets of those due together, or in a line. */
 #include "queue/rest.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include "queue/queue.h"
 
-enum { HEADS_FIRST = 1024, NEAR_MSEC = 60 * 1000, FAR_MSEC = 3600 * 1000, LOOK_MSEC = 300 * 1000, LOOK_SLOTS = 1 << 16 };
-
-_Static_assert(sizeof(struct rest) == 64, "what a million of them take is counted on");
+enum { NEAR_MSEC = 60 * 1000, FAR_MSEC = 3600 * 1000, LOOK_MSEC = 300 * 1000, LOOK_SLOTS = 1 << 16 };
 
 /* Those due in the same moment. */
 struct bucket {
@@ -19,218 +16,6 @@ struct bucket {
     struct queue *queue;
     uint32_t due; /* the key */
 };
-
-/* ---- slots ---- */
-
-struct rest *rest_at(const struct rests *rests, uint32_t number)
-{
-    return number ? &rests->chunks[(number - 1) / REST_CHUNK][(number - 1) % REST_CHUNK] : NULL;
-}
-
-static bool chunk_new(struct rests *rests)
-{
-    struct rest **chunks = realloc(rests->chunks, (rests->n_chunks + 1) * sizeof(struct rest *));
-
-    if (!chunks)
-        return false;
-    rests->chunks = chunks;
-    chunks[rests->n_chunks] = calloc(REST_CHUNK, sizeof(struct rest));
-    if (!chunks[rests->n_chunks])
-        return false;
-    rests->n_chunks++;
-    return true;
-}
-
-/* 0: no memory. */
-static uint32_t slot_new(struct rests *rests)
-{
-    uint32_t number = rests->empty;
-
-    if (number) {
-        rests->empty = rest_at(rests, number)->chain;
-    } else {
-        if (rests->used == rests->n_chunks * REST_CHUNK && !chunk_new(rests))
-            return 0;
-        number = ++rests->used;
-    }
-    *rest_at(rests, number) = (struct rest){ .next = number, .prev = number, .flags = REST_IN_USE };
-    return number;
-}
-
-static void slot_free(struct rests *rests, uint32_t number)
-{
-    *rest_at(rests, number) = (struct rest){ .chain = rests->empty };
-    rests->empty = number;
-}
-
-static uint32_t number_of(const struct queue *q, const struct rest *r)
-{
-    return q->rests.chunks ? rest_at(&q->rests, r->prev)->next : 0;
-}
-
-/* ---- by id ---- */
-
-static uint32_t *head_of(struct rests *rests, uint64_t id)
-{
-    return &rests->heads[(id * 0x9e3779b97f4a7c15ULL >> 32) & (rests->n_heads - 1)];
-}
-
-static void chain_in(struct rests *rests, uint32_t number)
-{
-    struct rest *r = rest_at(rests, number);
-    uint32_t *head = head_of(rests, r->id);
-
-    r->chain = *head;
-    *head = number;
-}
-
-static bool grow_heads(struct rests *rests)
-{
-    size_t n = rests->n_heads ? rests->n_heads * 2 : HEADS_FIRST;
-    uint32_t *heads = calloc(n, sizeof(*heads));
-
-    if (!heads)
-        return false;
-    free(rests->heads);
-    rests->heads = heads;
-    rests->n_heads = n;
-    REST_FOR(r, rests) {
-        chain_in(rests, rest_i_);
-    }
-    return true;
-}
-
-static void chain_out(struct rests *rests, uint32_t number)
-{
-    uint32_t *link = head_of(rests, rest_at(rests, number)->id);
-
-    while (*link != number)
-        link = &rest_at(rests, *link)->chain;
-    *link = rest_at(rests, number)->chain;
-}
-
-struct rest *rest_find(const struct queue *q, struct queue_id id)
-{
-    const struct rests *rests = &q->rests;
-    size_t at = (id.n * 0x9e3779b97f4a7c15ULL >> 32) & (rests->n_heads - 1);
-
-    for (uint32_t i = rests->n_heads ? rests->heads[at] : 0; i; i = rest_at(rests, i)->chain)
-        if (rest_at(rests, i)->id == id.n)
-            return rest_at(rests, i);
-    return NULL;
-}
-
-/* ---- lines ---- */
-
-/* The head's id is the place of its line. */
-static struct rest_line *line_of(const struct rest *head)
-{
-    return (struct rest_line *)(uintptr_t)head->id;
-}
-
-static bool line_begin(struct rests *rests, struct rest_line *line)
-{
-    if (line->head)
-        return true;
-    line->head = slot_new(rests);
-    if (!line->head)
-        return false;
-    struct rest *head = rest_at(rests, line->head);
-    head->flags |= REST_HEAD;
-    head->id = (uintptr_t)line;
-    return true;
-}
-
-void rest_line_done(struct queue *q, struct rest_line *line)
-{
-    BUG_ON(line->n);
-    if (line->head)
-        slot_free(&q->rests, line->head);
-    line->head = 0;
-}
-
-void rest_alone(struct queue *q, struct rest *r)
-{
-    struct rests *rests = &q->rests;
-    uint32_t number = number_of(q, r);
-
-    if (!r->line)
-        return;
-    struct rest_line *line = line_of(rest_at(rests, r->line));
-    rest_at(rests, r->prev)->next = r->next;
-    rest_at(rests, r->next)->prev = r->prev;
-    r->next = r->prev = number;
-    r->line = 0;
-    r->flags &= (uint16_t)~REST_LINED;
-    line->n--;
-    if (r->flags & REST_WAKING)
-        line->waking--;
-    if (line->left)
-        line->left(q, line);
-}
-
-/* The line has its head. */
-static void line_in(struct queue *q, struct rest_line *line, struct rest *r)
-{
-    struct rests *rests = &q->rests;
-    uint32_t number = number_of(q, r);
-
-    rest_alone(q, r);
-    struct rest *head = rest_at(rests, line->head);
-    r->line = line->head;
-    r->next = line->head;
-    r->prev = head->prev;
-    rest_at(rests, head->prev)->next = number;
-    head->prev = number;
-    line->n++;
-    if (r->flags & REST_WAKING)
-        line->waking++;
-}
-
-bool rest_line_add(struct queue *q, struct rest_line *line, struct rest *r)
-{
-    if (!line_begin(&q->rests, line))
-        return false;
-    line_in(q, line, r);
-    return true;
-}
-
-struct rest *rest_line_first(const struct queue *q, const struct rest_line *line)
-{
-    return line->n ? rest_at(&q->rests, rest_at(&q->rests, line->head)->next) : NULL;
-}
-
-uint32_t rest_line_wake(struct queue *q, struct rest_line *line, uint32_t wanted)
-{
-    uint32_t begun = 0, next;
-
-    if (!line->n)
-        return 0;
-    for (uint32_t i = rest_at(&q->rests, line->head)->next; i != line->head && line->waking < wanted; i = next) {
-        struct rest *r = rest_at(&q->rests, i);
-        next = r->next;
-        if (r->flags & REST_WAKING)
-            continue;
-        if (!rest_wake(q, r)) {
-            q->rests.starved = true;
-            break;
-        }
-        begun++;
-    }
-    return begun;
-}
-
-void rest_line_hasten(struct queue *q, struct rest_line *from)
-{
-    /* The last one that leaves may end the line. */
-    for (uint32_t n = from->n; n > 0; n--) {
-        struct rest *r = rest_line_first(q, from);
-        if (r->flags & REST_WAKING)
-            rest_alone(q, r);
-        else
-            rest_hasten(q, r);
-    }
-}
 
 /* ---- times ---- */
 
@@ -263,7 +48,7 @@ static void on_bucket(struct wheel_node *node)
     io_task_post(&q->pump);
     /* The bucket ends with the last one that leaves it. */
     for (uint32_t n = b->line.n; n > 0; n--)
-        line_in(q, &q->rests.waking, rest_line_first(q, &b->line));
+        rest_line_in(q, &q->rests.waking, rest_line_first(q, &b->line));
 }
 
 static void on_bucket_left(struct queue *q, struct rest_line *line)
@@ -311,7 +96,7 @@ void rest_hasten(struct queue *q, struct rest *r)
 {
     if (r->flags & (REST_HELD | REST_WAKING))
         return;
-    line_in(q, &q->rests.waking, r);
+    rest_line_in(q, &q->rests.waking, r);
     r->flags |= REST_NOW;
     r->due = tick_of(q, queue_now(q));
     io_task_post(&q->pump);
@@ -426,33 +211,22 @@ static bool place(struct queue *q, struct rest *r, const struct message *m, stru
     return true;
 }
 
-static void in_use(struct queue *q, uint32_t number)
-{
-    struct rests *rests = &q->rests;
-
-    chain_in(rests, number);
-    rests->n++;
-    rests->n_held += (rest_at(rests, number)->flags & REST_HELD) != 0;
-}
-
 bool message_rest(struct message *m, struct rest_line *line)
 {
     struct queue *q = m->queue;
     struct rests *rests = &q->rests;
     uint32_t number;
 
-    if (rests->n >= rests->n_heads && !grow_heads(rests))
-        return false;
-    number = slot_new(rests);
+    number = rest_slot_new(rests);
     if (!number)
         return false;
     struct rest *r = rest_at(rests, number);
     if (!place(q, r, m, line)) {
         forget_names(q, r);
-        slot_free(rests, number);
+        rest_slot_free(rests, number);
         return false;
     }
-    in_use(q, number);
+    rest_slot_in(q, number);
     entries_leave(m);
     for (uint32_t i = 0; line && i < m->n_recipients; i++)
         if (m->recipients[i].state == RECIPIENT_CARRIER)
@@ -464,15 +238,8 @@ bool message_rest(struct message *m, struct rest_line *line)
 
 void rest_free(struct queue *q, struct rest *r)
 {
-    struct rests *rests = &q->rests;
-    uint32_t number = number_of(q, r);
-
-    rest_alone(q, r);
-    chain_out(rests, number);
-    rests->n--;
-    rests->n_held -= (r->flags & REST_HELD) != 0;
     forget_names(q, r);
-    slot_free(rests, number);
+    rest_slot_out(q, r);
 }
 
 bool rest_unknown(struct queue *q, struct queue_id id, bool held)
@@ -480,17 +247,15 @@ bool rest_unknown(struct queue *q, struct queue_id id, bool held)
     struct rests *rests = &q->rests;
     uint32_t number;
 
-    if (rests->n >= rests->n_heads && !grow_heads(rests))
-        return false;
-    number = slot_new(rests);
+    number = rest_slot_new(rests);
     if (!number)
         return false;
     struct rest *r = rest_at(rests, number);
     r->id = id.n;
     r->flags |= (uint16_t)(REST_RECOVERED | (held ? REST_HELD : 0));
     r->reason = held ? LOG_REASON_ADMIN : LOG_REASON_NONE;
-    in_use(q, number);
-    line_in(q, &rests->unknown, r);
+    rest_slot_in(q, number);
+    rest_line_in(q, &rests->unknown, r);
     return true;
 }
 
@@ -510,17 +275,6 @@ void rest_aside(struct queue *q, struct rest *r)
     r->flags |= REST_KNOWN | REST_HELD | REST_DAMAGED;
     r->reason = LOG_REASON_FAILED;
     rest_alone(q, r);
-}
-
-void rest_waking(struct queue *q, struct rest *r, bool waking)
-{
-    struct rest_line *line = r->line ? line_of(rest_at(&q->rests, r->line)) : NULL;
-
-    if (waking == !!(r->flags & REST_WAKING))
-        return;
-    r->flags ^= REST_WAKING;
-    if (line)
-        line->waking += waking ? 1U : -1U;
 }
 
 /* ---- who goes to rest ---- */
@@ -550,6 +304,14 @@ static struct rest_line *line_for(struct message *m)
     return m->pins ? NULL : schedule_line(m);
 }
 
+/* It is looked at in a moment. That it is due now may be known here alone (flush): on disk its time may be another. */
+static bool is_due(const struct message *m)
+{
+    int64_t due = m->state == MESSAGE_LIVE ? message_due(m, NULL) : -1;
+
+    return due >= 0 && due <= queue_now(m->queue);
+}
+
 void messages_rest(struct queue *q)
 {
     for (struct list *node; (node = list_take(&q->tired));) {
@@ -557,7 +319,7 @@ void messages_rest(struct queue *q)
         struct rest_line *line = may_rest(m) ? line_for(m) : NULL;
         bool idle = !m->active && !m->pins && list_empty(&m->entries);
         /* Without memory it stays awake. */
-        if (line ? !message_rest(m, line) : idle && may_rest(m) && !message_rest(m, NULL))
+        if (line ? !message_rest(m, line) : idle && may_rest(m) && !is_due(m) && !message_rest(m, NULL))
             return;
     }
 }
@@ -574,7 +336,7 @@ bool rests_init(struct queue *q, struct err *err)
     list_init(&q->rests.wants);
     list_init(&q->rests.reading);
     wheel_node_init(&q->rests.look, on_look);
-    if (!line_begin(&q->rests, &q->rests.waking) || !line_begin(&q->rests, &q->rests.unknown))
+    if (!rest_line_begin(&q->rests, &q->rests.waking) || !rest_line_begin(&q->rests, &q->rests.unknown))
         return err_temp(err, "out of memory");
     return true;
 }

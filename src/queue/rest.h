@@ -93,6 +93,19 @@ struct rests {
 };
 
 MUST_USE bool rests_init(struct queue *q, struct err *err);
+/* ---- rest_slot.c: slots and lines ---- */
+/* A free slot, which nobody finds yet; 0 without memory. */
+uint32_t rest_slot_new(struct rests *rests);
+/* One that was not found yet. */
+void rest_slot_free(struct rests *rests, uint32_t number);
+/* It has its id: it is found. */
+void rest_slot_in(struct queue *q, uint32_t number);
+/* It is in no line, is not found any more, and free. */
+void rest_slot_out(struct queue *q, struct rest *r);
+uint32_t rest_number(const struct queue *q, const struct rest *r);
+/* The line has its head, so that adding cannot fail; false without memory. */
+MUST_USE bool rest_line_begin(struct rests *rests, struct rest_line *line);
+void rest_line_in(struct queue *q, struct rest_line *line, struct rest *r);
 /* The slot of that number, or of that id; NULL: none. */
 struct rest *rest_at(const struct rests *rests, uint32_t number);
 struct rest *rest_find(const struct queue *q, struct queue_id id);
