@@ -30,8 +30,8 @@ struct content {
 /* The row and the meta as they stand there, right or wrong, within the blocks of the segment. */
 static bool rough_record(struct reader *r, struct spool_position p, uint64_t id, struct content *c)
 {
-    struct spool_row row;
-    uint64_t meta, content;
+    struct spool_row row = { 0 };
+    uint64_t meta = 0, content = 0;
 
     if (!reader_open(r, p.segment))
         return false;
