@@ -64,16 +64,16 @@ bool batch_add(struct spool_batch *batch, const struct record *record)
 bool spool_batch_message(struct spool_batch *batch, const struct spool_message *message)
 {
     return batch_add(batch, &(struct record){
-                          .kind = SPOOL_KIND_MESSAGE,
-                          .id = message->id,
-                          .text = message->envelope,
-                          .token = message->token,
-                          .accepted_utc_msec = message->accepted_utc_msec,
-                          .head = message->head,
-                          .body = message->file ? STR_NONE : message->body,
-                          .file = message->file,
-                          .file_octets = message->file_octets,
-                      });
+                                .kind = SPOOL_KIND_MESSAGE,
+                                .id = message->id,
+                                .text = message->envelope,
+                                .token = message->token,
+                                .accepted_utc_msec = message->accepted_utc_msec,
+                                .head = message->head,
+                                .body = message->file ? STR_NONE : message->body,
+                                .file = message->file,
+                                .file_octets = message->file_octets,
+                            });
 }
 
 bool spool_batch_outcome(struct spool_batch *batch, struct queue_id id, uint32_t version, struct str state)

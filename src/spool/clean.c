@@ -32,10 +32,15 @@ static uint64_t octets_of(const struct segment *s)
     return (uint64_t)s->blocks * SPOOL_BLOCK;
 }
 
+/* The log goes on behind it: then it is left as it is. */
+static bool is_last(const struct spool *spool, const struct segment *s)
+{
+    return !spool->active && s->life == spool->former_life;
+}
+
 static bool may_be_cleaned(const struct spool *spool, const struct segment *s)
 {
-    return s->state == SEGMENT_SEALED && s->refs && !s->damaged && !s->kept &&
-           (spool->active || s->life != spool->former_life);
+    return s->state == SEGMENT_SEALED && s->refs && !s->damaged && !s->kept && !is_last(spool, s);
 }
 
 /* Messages are refused for want of a segment, and none is on its way. */
@@ -48,7 +53,7 @@ static bool is_pressed(const struct spool *spool)
 static bool has_dead(const struct spool *spool)
 {
     for (size_t i = 0; i < spool->segments.count; i++)
-        if (segment_is_dead(spool->segments.at[i]))
+        if (segment_is_dead(spool->segments.at[i]) && !is_last(spool, spool->segments.at[i]))
             return true;
     return false;
 }

@@ -1,4 +1,5 @@
-/* spool/clean.h -- what lives in old segments is copied forward, so that they can be used again (docs/SPOOL.md 10). */
+/* spool/clean.h -- what lives in old segments is copied forward, so that they can be used again
+ * (docs/SPOOL.md 10). */
 #ifndef SPOOL_CLEAN_H
 #define SPOOL_CLEAN_H
 

@@ -5,8 +5,8 @@
 #include "spool/format.h"
 
 /*
- * 36 octets a message, hash included; for one with a hold, an edit or an own file, which are rare, 44 more in a
- * table beside it. What was used once is kept for those that come later.
+ * 36 octets a message, hash included; for one with a hold, an edit or an own file, which are rare, 44 more in
+ * a table beside it. What was used once is kept for those that come later.
  */
 struct spool_index;
 
@@ -30,8 +30,8 @@ void spool_index_remove(struct spool_index *index, struct queue_id id);
 
 size_t spool_index_count(const struct spool_index *index);
 /*
- * Slots ever used: walk 0 to this. A message keeps its slot; one that is added meanwhile may or may not be met.
- * What is rare has slots of its own.
+ * Slots ever used: walk 0 to this. A message keeps its slot; one that is added meanwhile may or may not be
+ * met. What is rare has slots of its own.
  */
 size_t spool_index_slots(const struct spool_index *index);
 size_t spool_index_rare_slots(const struct spool_index *index);

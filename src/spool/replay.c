@@ -61,7 +61,8 @@ static bool apply_frame(struct recovery *rec, uint32_t segment)
     struct reader *r = &rec->reader;
     uint32_t records = r->head.records;
 
-    if (!spool_index_reserve(spool->index, records, records) || !spool_tokens_reserve(&spool->tokens, records))
+    if (!spool_index_reserve(spool->index, records, records) ||
+        !spool_tokens_reserve(&spool->tokens, records))
         return err_sys(rec->err, ENOMEM, "recovery");
     for (uint32_t i = 0; i < records; i++) {
         struct reader_found found;

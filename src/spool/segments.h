@@ -39,9 +39,9 @@ struct segment *segments_add(struct segments *segments, uint32_t number);
 void segments_remove(struct segments *segments, struct segment *segment);
 size_t segments_in(const struct segments *segments, enum segment_state state);
 /*
- * How many are kept free (INV-15): one to go on in and one in reserve; and when the log has more than its first, one
- * more in reserve. For what is owed fills a segment with records that soon are dead: it can be cleaned or found dead
- * while the next one is written.
+ * How many are kept free (INV-15): one to go on in and one in reserve; and when the log has more than its
+ * first, one more in reserve. For what is owed fills a segment with records that soon are dead: it can be
+ * cleaned or found dead while the next one is written.
  */
 size_t segments_spare(const struct segments *segments);
 /* A free one of at least BLOCKS, that with the lowest life; NULL when there is none. */

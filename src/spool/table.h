@@ -1,4 +1,5 @@
-/* spool/table.h -- slots found by queue id: they never move, and the table grows without a pause. Memory only. */
+/* spool/table.h -- slots found by queue id: they never move, and the table grows without a pause. Memory
+ * only. */
 #ifndef SPOOL_TABLE_H
 #define SPOOL_TABLE_H
 
@@ -17,8 +18,8 @@ struct spool_slot {
 };
 
 /*
- * Slots and hash heads stand in pages. Linear hashing: with each new slot one head is split in two, so that growing
- * neither copies the whole nor ever holds it twice. A slot costs its size and 4 octets.
+ * Slots and hash heads stand in pages. Linear hashing: with each new slot one head is split in two, so that
+ * growing neither copies the whole nor ever holds it twice. A slot costs its size and 4 octets.
  */
 struct spool_table {
     size_t slot_octets;

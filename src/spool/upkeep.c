@@ -157,8 +157,8 @@ static bool segment_waits_for_checkpoint(const struct spool *spool)
 }
 
 /*
- * Segments run short and a checkpoint would give one: at once where no more can be made, else when as much has been
- * written as it costs.
+ * Segments run short and a checkpoint would give one: at once where no more can be made, else when as much
+ * has been written as it costs.
  */
 static bool checkpoint_makes_room(const struct spool *spool)
 {
