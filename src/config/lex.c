@@ -255,7 +255,7 @@ static void take_quoted(struct config_lexer *lx, struct config_word *word)
     if (more(lx))
         step(lx, 1);
     else
-        word->wrong |= !config_complain(lx->r, open, "this quote is not closed");
+        lx->unclosed = word->wrong = !config_complain(lx->r, open, "this quote is not closed");
 }
 
 /* All parts in one row: borrowed when there is one alone, else put together. */

@@ -24,6 +24,7 @@ struct config_lexer {
     size_t at;
     uint32_t line;
     uint32_t column;
+    bool unclosed; /* a quote took all the rest, and was complained of */
     struct config_part *parts; /* of the word in hand */
     size_t n_parts;
     size_t parts_room;

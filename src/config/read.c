@@ -261,7 +261,8 @@ static void end_statement(struct stack *st, const struct words *ws, bool ended)
 {
     struct config_statement *s = new_statement(st->r, ws);
 
-    if (!ended)
+    /* What a quote without an end took is not missed. */
+    if (!ended && !st->frames[st->n - 1].lx->unclosed)
         config_complain(
             st->r,
             (struct config_mark){ .place = ws->items[ws->n - 1].place, .cure = STR("write ';' behind it") },
@@ -311,10 +312,11 @@ static void end_text(struct stack *st)
     struct frame *f;
 
     for (; !st->frames[st->n - 1].is_text; st->n--)
-        config_complain(st->r,
-                        (struct config_mark){ .place = st->frames[st->n - 1].from,
-                                              .cure = STR("write '}' where the block ends") },
-                        "this block is not closed");
+        if (!st->frames[st->n - 1].lx->unclosed)
+            config_complain(st->r,
+                            (struct config_mark){ .place = st->frames[st->n - 1].from,
+                                                  .cure = STR("write '}' where the block ends") },
+                            "this block is not closed");
     f = &st->frames[st->n - 1];
     if (next_text(st, f))
         return;

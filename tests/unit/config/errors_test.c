@@ -138,10 +138,11 @@ static void braces_and_quotes_that_do_not_match(void **state)
     assert_shows(STR("spool \"/var/spool;\nvrfy on;\n"),
                  "/etc/veredus/veredus.conf:1:7: error: this quote is not closed\n"
                  "    1 | spool \"/var/spool;\n"
-                 "      |       ^ write '\"' where the text ends\n"
-                 "/etc/veredus/veredus.conf:1:7: error: this statement has no end\n"
-                 "    1 | spool \"/var/spool;\n"
-                 "      |       ^^^^^^^^^^^^ write ';' behind it\n");
+                 "      |       ^ write '\"' where the text ends\n");
+    assert_shows(STR("listen 25 { name \"x; }\nvrfy on;\n"),
+                 "/etc/veredus/veredus.conf:1:18: error: this quote is not closed\n"
+                 "    1 | listen 25 { name \"x; }\n"
+                 "      |                  ^ write '\"' where the text ends\n");
 }
 
 static void names_that_belong_elsewhere_say_where(void **state)
