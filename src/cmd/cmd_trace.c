@@ -177,7 +177,7 @@ static void show_session(const struct trace *t, const char *session, json_t *row
         buf_printf(&out, ", %" PRIu64 " message%s, %" PRIu64 " rejected", n, n == 1 ? "" : "s",
                    row_number(end, "rejected"));
         buf_printf(&out, ", %s after %s", row_text_c(end, "reason"),
-                   story_duration((int64_t)(json_number_value(json_object_get(end, "seconds")) * 1000)).c);
+                   story_duration(row_msec(end, "seconds")).c);
     }
     text_print(&out, &t->screen);
     show_story(t, rows);

@@ -35,4 +35,15 @@ static inline uint64_t row_number(const json_t *row, const char *name)
     return n > 0 ? (uint64_t)n : 0;
 }
 
+/* Seconds, as durations are written; 0 when there is none. */
+static inline double row_seconds(const json_t *row, const char *name)
+{
+    return json_number_value(json_object_get(row, name));
+}
+
+static inline int64_t row_msec(const json_t *row, const char *name)
+{
+    return (int64_t)(row_seconds(row, name) * 1000 + 0.5);
+}
+
 #endif

@@ -33,22 +33,12 @@ struct text_short story_duration(int64_t msec)
 
 /* ---- values ---- */
 
-static double row_seconds(const json_t *row, const char *name)
-{
-    return json_number_value(json_object_get(row, name));
-}
-
-static int64_t row_msec(const json_t *row, const char *name)
-{
-    return (int64_t)(row_seconds(row, name) * 1000 + 0.5);
-}
-
-static int64_t time_of(const json_t *row)
+int64_t story_time(const json_t *row)
 {
     return text_time_msec(row_text_c(row, "time"));
 }
 
-static bool is(const json_t *row, const char *event)
+bool story_is(const json_t *row, const char *event)
 {
     return !strcmp(row_text_c(row, "event"), event);
 }
@@ -160,7 +150,7 @@ static void put_connect(struct writer *w, const json_t *row, int64_t msec)
 
 static void put_accept(struct writer *w, const json_t *row)
 {
-    int64_t end = time_of(row), mail = end - row_msec(row, "t_receive");
+    int64_t end = story_time(row), mail = end - row_msec(row, "t_receive");
     uint64_t batch = row_number(row, "batch");
 
     if (row_has(row, "t_session"))
@@ -187,7 +177,7 @@ static void put_accept(struct writer *w, const json_t *row)
 /* One lease may settle many recipients; it is told of once. */
 static void put_lease(struct writer *w, const json_t *row)
 {
-    int64_t msec = time_of(row) - row_msec(row, "t_send");
+    int64_t msec = story_time(row) - row_msec(row, "t_send");
 
     if (!row_has(row, "host") && !row_has(row, "site"))
         return;
@@ -230,7 +220,7 @@ static void put_outcome(struct writer *w, const json_t *row)
         add_piece(&w->text, "next ", str_from_c(text_time(row_text_c(row, "next")).c));
     add_piece(&w->text, "reported in ", row_text(row, "report"));
     add_reply(&w->reply, row);
-    put(w, time_of(row), is(row, "deliver") ? "deliver" : is(row, "defer") ? "defer" : "fail");
+    put(w, story_time(row), story_is(row, "deliver") ? "deliver" : story_is(row, "defer") ? "defer" : "fail");
 }
 
 static void put_reject(struct writer *w, const json_t *row)
@@ -243,16 +233,16 @@ static void put_reject(struct writer *w, const json_t *row)
     if (row_has(row, "code"))
         buf_printf(&w->reply, "%" PRIu64 " ", row_number(row, "code"));
     buf_add(&w->reply, row_text(row, "reply"));
-    put(w, time_of(row), "reject");
+    put(w, story_time(row), "reject");
 }
 
 static void put_disconnect(struct writer *w, const json_t *row)
 {
-    put_connect(w, row, time_of(row) - row_msec(row, "seconds"));
+    put_connect(w, row, story_time(row) - row_msec(row, "seconds"));
     add_piece(&w->text, "", row_text(row, "reason"));
     buf_printf(&w->text, ", %s octets in", text_count(row_number(row, "octets_in")).c);
     buf_printf(&w->text, ", %s out", text_count(row_number(row, "octets_out")).c);
-    put(w, time_of(row), "disconnect");
+    put(w, story_time(row), "disconnect");
 }
 
 static void put_expand(struct writer *w, const json_t *row)
@@ -261,7 +251,7 @@ static void put_expand(struct writer *w, const json_t *row)
     add_piece(&w->text, "by ", row_text(row, "by"));
     buf_add_c(&w->text, ": ");
     add_list(&w->text, json_object_get(row, "into"));
-    put(w, time_of(row), "expand");
+    put(w, story_time(row), "expand");
 }
 
 static void put_done(struct writer *w, const json_t *row)
@@ -272,7 +262,7 @@ static void put_done(struct writer *w, const json_t *row)
         buf_printf(&w->text, "%s delivered, ", text_count(row_number(row, "delivered")).c);
     if (w->text.n)
         buf_printf(&w->text, "%s failed", text_count(failed).c);
-    put(w, time_of(row), "done");
+    put(w, story_time(row), "done");
 }
 
 /* Every other event: its fields as the log names them. */
@@ -292,7 +282,7 @@ static void put_other(struct writer *w, const json_t *row)
         buf_printf(&w->text, "%s ", name);
         add_value(&w->text, value);
     }
-    put(w, time_of(row), row_text_c(row, "event"));
+    put(w, story_time(row), row_text_c(row, "event"));
 }
 
 static void put_row(struct writer *w, const json_t *row)
@@ -307,7 +297,7 @@ static void put_row(struct writer *w, const json_t *row)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-        if (is(row, ways[i].event)) {
+        if (story_is(row, ways[i].event)) {
             ways[i].put(w, row);
             return;
         }
@@ -429,120 +419,4 @@ void story_print(const struct story *s, const struct text_screen *screen)
         text_print(&out, screen);
     }
     buf_done(&out);
-}
-
-/* ---- what became of it ---- */
-
-static void see_recipients(struct story_message *m, const json_t *row)
-{
-    const json_t *list = json_object_get(row, "rcpt"), *first = json_array_get(list, 0);
-
-    if (!json_is_string(first))
-        return;
-    m->to = str_of(json_string_value(first), json_string_length(first));
-    m->n_to = json_array_size(list);
-}
-
-static void see_accept(struct story_message *m, const json_t *row)
-{
-    see_recipients(m, row);
-    m->begin_msec = time_of(row) - row_msec(row, row_has(row, "t_session") ? "t_session" : "t_receive");
-    m->state = "waiting";
-}
-
-static void see_outcome(struct story_message *m, const json_t *row)
-{
-    const char *state = is(row, "deliver") ? "delivered" : is(row, "fail") ? "failed" : "deferred";
-
-    if (!m->to.n) {
-        m->to = row_text(row, row_has(row, "original") ? "original" : "to");
-        m->n_to = 1;
-    }
-    m->delivered += is(row, "deliver");
-    m->failed += is(row, "fail");
-    m->next = row_text(row, "next");
-    m->state = state;
-}
-
-static void see_done(struct story_message *m, const json_t *row)
-{
-    m->done = true;
-    m->delivered = row_number(row, "delivered");
-    m->failed = row_number(row, "failed");
-    m->state = m->failed ? "failed" : strcmp(m->state, "discarded") ? "delivered" : m->state;
-}
-
-static void see_row(struct story_message *m, const json_t *row)
-{
-    /* The report about it is another message. */
-    if (row_has(row, "id") && m->id.n && !str_eq(row_text(row, "id"), m->id))
-        return;
-    m->end_msec = time_of(row);
-    if (!m->begin_msec)
-        m->begin_msec = m->end_msec;
-    if (row_has(row, "from") && !m->has_from) {
-        m->from = row_text(row, "from");
-        m->has_from = true;
-    }
-    if (row_has(row, "size") && !m->has_size) {
-        m->size = row_number(row, "size");
-        m->has_size = true;
-    }
-    if (is(row, "accept"))
-        see_accept(m, row);
-    else if (is(row, "deliver") || is(row, "defer") || is(row, "fail"))
-        see_outcome(m, row);
-    else if (is(row, "done"))
-        see_done(m, row);
-    else if (is(row, "hold"))
-        m->state = "held";
-    else if (is(row, "discard"))
-        m->state = "discarded";
-    else if (is(row, "report") && !m->to.n) {
-        m->to = row_text(row, "to");
-        m->n_to = 1;
-        m->has_from = true;
-    }
-}
-
-void story_message_of(struct story_message *m, const json_t *rows)
-{
-    struct str id = m->id;
-    const json_t *row;
-    size_t i;
-
-    *m = (struct story_message){ .id = id, .state = "waiting" };
-    json_array_foreach(rows, i, row)
-        see_row(m, row);
-}
-
-static void add_state(struct buf *out, const struct story_message *m)
-{
-    struct text_short took = story_duration(m->end_msec - m->begin_msec);
-
-    if (m->done && m->delivered && m->failed)
-        buf_printf(out, "%" PRIu64 " delivered, %" PRIu64 " failed in %s", m->delivered, m->failed, took.c);
-    else if (!strcmp(m->state, "delivered"))
-        buf_printf(out, "delivered in %s", took.c);
-    else if (!strcmp(m->state, "failed"))
-        buf_printf(out, "failed after %s", took.c);
-    else if (!strcmp(m->state, "deferred") && m->next.n)
-        buf_printf(out, "deferred, next %s", text_time(m->next.p).c);
-    else
-        buf_add_c(out, m->state);
-}
-
-void story_message_add(struct buf *out, const struct text_screen *screen, const struct story_message *m)
-{
-    struct str to = m->to.n ? m->to : STR("?");
-
-    text_add(out, screen, !m->has_from ? STR("?") : m->from.n ? m->from : STR("<>"), 0);
-    buf_add_c(out, screen->utf8 ? " \xe2\x86\x92 " : " -> ");
-    text_add(out, screen, to, 0);
-    if (m->n_to > 1)
-        buf_printf(out, " +%s", text_count(m->n_to - 1).c);
-    if (m->has_size)
-        buf_printf(out, ", %s octets", text_count(m->size).c);
-    buf_add_c(out, ", ");
-    add_state(out, m);
 }

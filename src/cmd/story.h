@@ -51,6 +51,9 @@ struct story_message {
 void story_message_of(struct story_message *m, const json_t *rows);
 /* "carol@example.net → ben@example.org, 4,220 octets, delivered in 48 ms". */
 void story_message_add(struct buf *out, const struct text_screen *screen, const struct story_message *m);
+/* UTC milliseconds of a record. */
+int64_t story_time(const json_t *row);
+bool story_is(const json_t *row, const char *event);
 /* "48 ms", "1.2 s", and longer ones as ages are written. */
 struct text_short story_duration(int64_t msec);
 

@@ -53,7 +53,8 @@ static void live_begin(struct control_client *c, json_t *request)
     c->count = 0;
     c->asking = false;
     if (n != 1) {
-        client_fail(c, COMMAND_USAGE, "watch what?", "a session id, the address of a client or host, or a mail address");
+        client_fail(c, COMMAND_USAGE, "watch what?",
+                    "a session id, the address of a client or host, or a mail address");
     } else if (request_text(c, "address").n >= LIVE_ADDRESS_MAX) {
         client_fail(c, COMMAND_USAGE, "too long an address", "");
     } else if (count_live(c->control) == LIVE_WATCHES_MAX) {
