@@ -11,7 +11,8 @@
 #include "core/utc.h"
 #include "io/loop.h"
 
-enum { NAME_WIDTH = 11, VALUE_LEAST = 12, VALUE_MOST = 30, ADDRESSES = 3, GROUPS = 4, GROUPS_ALL = 1000, DAY_CHARS = 10 };
+enum { NAME_WIDTH = 11, VALUE_LEAST = 12, VALUE_MOST = 30, DAY_CHARS = 10 };
+enum { ADDRESSES = 3, GROUPS = 4, GROUPS_ALL = 1000 };
 
 struct view {
     struct text_screen screen;

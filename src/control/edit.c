@@ -16,7 +16,8 @@ static bool take_address(struct control_client *c, struct arena *a, const char *
     }
     buf_printf(&words, "'%s' is not an address", text ? text : "");
     buf_add_char(&words, '\0');
-    client_fail(c, COMMAND_USAGE, words.p && !words.failed ? words.p : "not an address", "--recipient OLD=NEW, both user@domain");
+    client_fail(c, COMMAND_USAGE, words.p && !words.failed ? words.p : "not an address",
+                "--recipient OLD=NEW, both user@domain");
     buf_done(&words);
     return false;
 }

@@ -1,5 +1,5 @@
 /*
- * queue/edit.c -- another sender, other addresses, another route for what still waits of a message: `veredus queue edit`.
+ * queue/edit.c -- another sender, other addresses, another route for what still waits of a message (queue edit).
  *
  * All of an edit is checked before any of it is done. The new envelope goes to disk in one batch with the state of the
  * recipients (INV-11), and only then is the edit answered; what was changed is tried at once.
@@ -169,17 +169,36 @@ static bool refuse_unknown(struct editing *e, const struct message *m, const str
             continue;
         bool well = r->progress == PROGRESS_DELIVERED;
         return refuse_address(e, IPC_EDIT_WRONG, c->old_local, c->old_domain,
-                              well ? "has been delivered already" : "does not wait any more: it was refused for good", "");
+                              well ? "has been delivered already" : "does not wait any more: it was refused for good",
+                              "");
     }
     return refuse_address(e, IPC_EDIT_WRONG, c->old_local, c->old_domain, "is no recipient of this message",
                           "veredus queue show ID lists them");
 }
 
+static bool is_same(struct str local, struct str domain, struct str other_local, struct str other_domain)
+{
+    return str_eq_nocase(local, other_local) && str_eq_nocase(domain, other_domain);
+}
+
+/* One change is not another's. */
+static bool check_pair(struct editing *e, const struct change *c, const struct change *other)
+{
+    if (is_same(c->old_local, c->old_domain, other->old_local, other->old_domain))
+        return refuse_address(e, IPC_EDIT_WRONG, c->old_local, c->old_domain, "is to become two others: which?", "");
+    if (is_same(c->local, c->domain, other->local, other->domain))
+        return refuse_address(e, IPC_EDIT_WRONG, c->local, c->domain, "would be a recipient twice", "");
+    return true;
+}
+
 /* Each OLD is one that waits; no NEW is a recipient already. */
 static bool check_change(struct editing *e, const struct message *m, const struct envelope *env, const struct change *c)
 {
-    bool same = str_eq_nocase(c->old_local, c->local) && str_eq_nocase(c->old_domain, c->domain), found = false;
+    bool same = is_same(c->old_local, c->old_domain, c->local, c->domain), found = false;
 
+    for (const struct change *other = e->changes; other < c; other++)
+        if (!check_pair(e, c, other))
+            return false;
     if (!str_is_ascii(c->local) && !env->smtputf8)
         return refuse_address(e, IPC_EDIT_WRONG, c->local, c->domain,
                               "needs SMTPUTF8, which this message did not ask for", "");
@@ -220,6 +239,8 @@ static bool check_message(struct editing *e, const struct message *m)
         return refuse(e, IPC_EDIT_LATER, "something else about it is being written just now", "try again");
     if (m->queue->health == SPOOL_HEALTH_REFUSING)
         return refuse(e, IPC_EDIT_LATER, "the disk refuses writes: nothing was changed", "veredus status");
+    if (e->has_sender && !str_is_ascii(e->sender) && !m->content->envelope.smtputf8)
+        return refuse(e, IPC_EDIT_WRONG, "the sender needs SMTPUTF8, which this message did not ask for", "");
     if (e->has_sender && m->report)
         return refuse(e, IPC_EDIT_WRONG, "it is a report of this server: those have no sender (RFC 5321 4.5.5)", "");
     return true;

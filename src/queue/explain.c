@@ -1,8 +1,8 @@
 /*
- * queue/explain.c -- why a message has not gone, what it waits for, and what comes then: `veredus explain ID` (FACE 2.3).
+ * queue/explain.c -- why a message has not gone, what it waits for, what comes then: `veredus explain ID` (FACE 2.3).
  *
- * The message is read as it is on disk; it is not woken, and nothing about it changes. Its recipients that wait are told
- * in groups of those that wait for the same; lookup is asked where each group goes now, as the next attempt will ask.
+ * The message is read as it is on disk; it is not woken, and nothing about it changes. Its recipients that wait are
+ * told in groups of those that wait for the same; lookup is asked where each group goes now, as the next attempt will ask.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -96,6 +96,7 @@ struct explaining {
     struct group *groups;
     size_t n_groups, n_told, pending;
     size_t left_out; /* recipients of groups that are not told */
+    bool awake; /* when it was asked for: at rest by now, more of it is on disk than was read */
     int64_t age_msec;
     bool warnable, report;
     const struct rest *slot; /* where it rests, while it is looked at; NULL: it is awake */
@@ -172,9 +173,9 @@ static enum cause cause_of(const struct explaining *x, const struct recipient *r
         return CAUSE_HELD;
     enum cause cause = x->slot ? cause_asleep(x, r, hop) : cause_awake(x, r);
     /* What waits for its time would wait for that anyhow. */
-    if (x->queue->health == SPOOL_HEALTH_REFUSING && cause != CAUSE_HELD && cause != CAUSE_TIME && cause != CAUSE_SENDING)
-        return CAUSE_DISK;
-    return cause;
+    if (cause == CAUSE_HELD || cause == CAUSE_TIME || cause == CAUSE_SENDING)
+        return cause;
+    return x->queue->health == SPOOL_HEALTH_REFUSING ? CAUSE_DISK : cause;
 }
 
 /* ---- how many are in front ---- */
@@ -192,10 +193,11 @@ static uint64_t in_front_awake(const struct entry *e)
 static uint64_t in_front_asleep(const struct explaining *x)
 {
     const struct rests *rests = &x->queue->rests;
+    uint32_t at = x->slot->line ? x->slot->prev : 0;
     uint64_t n = 0;
 
-    for (uint32_t at = x->slot->prev; x->slot->line && at != x->slot->line && n < FRONT_MAX; at = rest_at(rests, at)->prev)
-        n++;
+    for (; at && at != x->slot->line && n < FRONT_MAX; n++)
+        at = rest_at(rests, at)->prev;
     return n;
 }
 
@@ -237,7 +239,8 @@ static void put_window(const struct group *g, struct buf *out)
     if (!g->in_front)
         buf_add(out, STR(", nobody in front"));
     else
-        buf_printf(out, ", %s%" PRIu64 " of its sender in front", g->in_front >= FRONT_MAX ? "more than " : "", g->in_front);
+        buf_printf(out, ", %s%" PRIu64 " of its sender in front", g->in_front >= FRONT_MAX ? "more than " : "",
+                   g->in_front);
     if (g->waiting > g->in_front)
         buf_printf(out, ", %" PRIu64 " wait there in all", g->waiting);
 }
@@ -346,13 +349,16 @@ static const struct hop *hop_of(const struct explaining *x, const struct recipie
 {
     if (r->entry)
         return r->entry->hop;
-    return hop_named(x->queue, x->slot && !(x->slot->flags & REST_SEVERAL) ? x->slot->hop : r->hop);
+    /* All of what is in line is so at one next hop. */
+    bool one = x->slot && (x->slot->flags & REST_LINED || !(x->slot->flags & REST_SEVERAL));
+    return hop_named(x->queue, one ? x->slot->hop : r->hop);
 }
 
 static struct group *group_of(struct explaining *x, enum cause cause, const struct envelope_recipient *er)
 {
     for (size_t i = 0; i < x->n_groups; i++)
-        if (x->groups[i].cause == cause && str_eq(x->groups[i].domain, er->domain) && str_eq(x->groups[i].own, er->route))
+        if (x->groups[i].cause == cause && str_eq(x->groups[i].domain, er->domain) &&
+            str_eq(x->groups[i].own, er->route))
             return &x->groups[i];
     if (x->n_groups == GROUPS_MAX)
         return NULL;
@@ -721,12 +727,25 @@ static void explain(struct explaining *x, const struct message *m, const struct 
     x->slot = NULL;
 }
 
+static void begin_reading(struct explaining *x, struct queue_id id, void (*done)(struct spool_read *read))
+{
+    x->awake = message_find(x->queue, id) != NULL;
+    x->read = (struct spool_read){ .done = done };
+    spool_read(x->queue->spool, id, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD, &x->read);
+}
+
 static void on_read(struct spool_read *read)
 {
     struct explaining *x = CONTAINER_OF(read, struct explaining, read);
     struct queue *q = x->queue;
     struct envelope e;
     struct err err = { 0 };
+
+    if (x->awake && rest_find(q, read->id)) {
+        spool_read_done(q->spool, read);
+        begin_reading(x, read->id, on_read);
+        return;
+    }
     bool readable = read->status == SPOOL_READ_OK && envelope_decode(read->envelope, x->arena, &e, &err);
     struct message *view = NULL;
     const struct message *m = read->status == SPOOL_READ_GONE ? NULL : show_seen(q, read, readable ? &e : NULL, &view);
@@ -760,6 +779,5 @@ void explain_ask(struct queue *q, struct ipc_channel *from, const struct ipc_que
         .hops = BUF_INIT(HOPS_ROOM),
     };
     list_append(&q->explainings, &x->node);
-    x->read.done = on_read;
-    spool_read(q->spool, (struct queue_id){ ask->id }, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD, &x->read);
+    begin_reading(x, (struct queue_id){ ask->id }, on_read);
 }

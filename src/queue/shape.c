@@ -1,8 +1,8 @@
 /*
  * queue/shape.c -- how many messages wait for what, and since when: `veredus queue shape` (FACE 2.1).
  *
- * Counted from what is in memory alone, in slices, so that nobody waits for a count of a million. A message counts once:
- * where the first of its recipients that wait goes.
+ * Counted from what is in memory alone, in slices, so that nobody waits for a count of a million. A message counts
+ * once: where the first of its recipients that wait goes.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -167,7 +167,8 @@ def test_a_window_that_is_full_and_who_is_in_front(make_server, make_peer):
     server = relaying(make_server, f"connections 1 start 1; route far.test smtp://127.0.0.1:{peer.port};")
     ids = [out(server, "bob@far.test") for _ in range(12)]
     try:
-        group = until(lambda: [g for g in [explained(server, ids[-1])[0]] if g["cause"] == "window"], "a full window")[0]
+        group = until(lambda: [g for g in [explained(server, ids[-1])[0]] if g["cause"] == "window"],
+                      "a full window")[0]
         assert group["window"] == 1 and group["waiting"] >= 1
         text = veredus(server, "explain", ids[-1])
         print(text)
@@ -249,7 +250,8 @@ def test_shape_counts_by_destination_and_age(make_server, make_peer):
     assert [line[0] for line in lines[1:]] == ["all", "large.test", "small.test"]
     by_sender = veredus(server, "queue", "shape", "--sender")
     print(by_sender)
-    assert [line.split()[:2] for line in by_sender.splitlines()[1:4]] == [["all", "6"], ["s0.test", "2"], ["s1.test", "2"]]
+    first = [line.split()[:2] for line in by_sender.splitlines()[1:4]]
+    assert first == [["all", "6"], ["s0.test", "2"], ["s1.test", "2"]]
     by_site = veredus(server, "queue", "shape", "--sites")
     print(by_site)
     assert f"[127.0.0.1]:{peer.port} " in by_site
@@ -365,6 +367,8 @@ def test_a_route_is_for_the_recipients_that_are_named_beside_it(make_server, mak
     (["--recipient", "bob@far.test=eve@a b"], 64, "is not an address"),
     (["--recipient", "bob@far.test"], 64, "not OLD=NEW"),
     (["--recipient", "bob@far.test=ünna@far.test"], 64, "needs SMTPUTF8"),
+    (["--recipient", "bob@far.test=eve@far.test", "--recipient", "bob@far.test=kim@far.test"], 64, "is to become two"),
+    (["--sender", "ünna@example.test"], 64, "the sender needs SMTPUTF8"),
     (["--sender", "nobody"], 64, "the sender is not an address"),
     (["--route", "maildir:/var/x/"], 64, "not a host"),
     (["--route", "frog"], 64, "'frog' is not known here"),
