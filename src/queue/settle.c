@@ -264,7 +264,6 @@ static void on_settled(struct spool_commit *commit, const struct spool_result *r
     if (result->status != SPOOL_OK)
         return;
     m->writing = false;
-    m->recovered = false;
     tell_settled(m);
     report_stands(m);
     edit_stands(m);
