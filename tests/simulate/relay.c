@@ -21,12 +21,13 @@
 #include "core/num.h"
 #include "queue/queue.h"
 #include "spool/engine.h"
+#include "spool/format.h"
 #include "tests/simulate/disk.h"
 #include "tests/simulate/loop.h"
 #include "tests/simulate/wire.h"
 
 enum {
-    TARGETS_MAX = 4000,
+    TARGETS_MAX = 9000,
     MESSAGES_MAX = 1500,
     CURRENT = 2, /* send processes of the configuration in force */
     EXPIRE_MSEC = 2 * 24 * 3600 * 1000,
@@ -35,6 +36,8 @@ enum {
     TRANSFERS_MAX = 1024,
     RECIPIENTS_MAX = 5,
     RECIPIENTS_MANY = 150,
+    RECIPIENTS_MOST = 3000,
+    OWN_OCTETS = 20000, /* of a body in a file of its own */
     RECIPIENTS_LEASED = 100, /* to a transfer */
     DOMAINS = 6,
 };
@@ -45,6 +48,8 @@ struct target {
     uint32_t number;
     unsigned delivered;
     bool may_twice;  /* an attempt ended of which nobody could say how */
+    unsigned long doubted; /* in which life of the queue that was; */
+    bool said;             /* a record of it since then */
     bool refused;    /* a peer said 5yz for good */
     bool old_null;   /* its own reverse-path is the empty one: no report, at most the postmaster hears of it */
     uint64_t report; /* id of the message that tells of its failure */
@@ -60,6 +65,7 @@ struct given {
     bool removed; /* or bounced: by the administrator */
     int64_t since_msec;
     size_t first, n;
+    uint64_t octets; /* of its own file; 0: it has none */
 };
 
 struct lent_out {
@@ -102,7 +108,8 @@ static struct {
     bool leapt;      /* the clock on the wall */
     bool short_of_memory, postmaster_is_busy;
     bool duplicate_said;
-    unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports, acts, reloads, expired;
+    unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports, acts, reloads, expired, owns;
+    unsigned long lives; /* of the queue */
     char wrong[400];
 } sim;
 
@@ -154,7 +161,7 @@ struct spool *__wrap_spool_open(const struct spool_options *options, struct err 
 {
     struct spool_options small = *options;
 
-    small.segment_octets = 1 << 18;
+    small.segment_octets = 1 << 20;
     small.min_free_percent = 0;
     small.manual = true;
     small.disk = &sim.disk->disk;
@@ -183,6 +190,15 @@ struct spool_disk *__wrap_spool_disk_open(const char *path, struct err *err)
     (void)path;
     (void)err;
     return &sim.disk->disk;
+}
+
+/* Descriptors are the simulated disk's; those in frames stay behind. */
+void __wrap_fd_close(int *fd);
+void __wrap_fd_close(int *fd)
+{
+    if (*fd >= 0)
+        sim.disk->disk.ops->close(&sim.disk->disk, *fd);
+    *fd = -1;
 }
 
 static void spool_step(void)
@@ -236,6 +252,18 @@ static struct lent_out *held_somewhere(uint64_t id, uint32_t number)
     return NULL;
 }
 
+/* DESIGN 3, Twice: whoever has it a second time has his record. */
+void __real_record_duplicate(const struct message *m, const struct recipient *r, const char *cause);
+void __wrap_record_duplicate(const struct message *m, const struct recipient *r, const char *cause);
+void __wrap_record_duplicate(const struct message *m, const struct recipient *r, const char *cause)
+{
+    struct target *t = target_of(m->id.n, r->number);
+
+    if (t)
+        t->said = true;
+    __real_record_duplicate(m, r, cause);
+}
+
 /* ---- a message comes ---- */
 
 /* Recipients that came by a list have its owner as their sender, or nobody. */
@@ -261,16 +289,26 @@ static void put_recipients(struct envelope_recipient *r, size_t n, bool null_sen
     }
 }
 
-static void give_message(void)
+static size_t some_recipients(void)
 {
-    size_t n = one_in(200) ? RECIPIENTS_MANY : 1 + below(RECIPIENTS_MAX);
+    /* Its envelope alone is more than what is left when memory is short. */
+    if (one_in(2000) && !sim.short_of_memory)
+        return RECIPIENTS_MOST;
+    return one_in(200) ? RECIPIENTS_MANY : 1 + below(RECIPIENTS_MAX);
+}
+
+/* FILE: the number of an own file for the body, 0 without. */
+static void give_message(uint64_t file)
+{
+    static struct envelope_recipient recipients[RECIPIENTS_MOST];
+    size_t n = some_recipients();
     bool null_sender = one_in(12);
     struct queue_id id;
 
     if (sim.n_given == MESSAGES_MAX || sim.n_targets + n > TARGETS_MAX || !spool_take_ids(queue()->spool, 1, &id))
         return;
-    struct arena *a = arena_new(1 << 20);
-    struct envelope_recipient recipients[RECIPIENTS_MANY];
+    struct arena *a = arena_new(4 << 20);
+    memset(recipients, 0, sizeof(recipients));
     struct given *g = &sim.given[sim.n_given];
     *g = (struct given){ .id = id.n, .first = sim.n_targets, .n = n, .since_msec = io_now_msec(sim.loop) };
     for (size_t i = 0; i < sizeof(g->token.octet); i++)
@@ -278,10 +316,11 @@ static void give_message(void)
     put_recipients(recipients, n, null_sender, a);
     struct str sender = null_sender ? STR_NONE : one_in(2) ? STR("s@sender.example") : STR("anna@ours.example");
     struct envelope e = { .sender = sender, .recipients = recipients, .n_recipients = n, .header_octets = 14, .size = 19 };
-    struct buf envelope = BUF_INIT(1 << 16);
+    struct buf envelope = BUF_INIT(1 << 20);
     if (!envelope_encode(&envelope, &e))
         abort();
     sim.n_given++;
+    g->octets = file ? OWN_OCTETS : 0;
     wire_say(&sim.worker, sim.receive, IPC_COMMIT_ASK,
              &(struct ipc_commit_ask){
                  .ticket = sim.n_given - 1,
@@ -289,10 +328,34 @@ static void give_message(void)
                  .token = str_of((char *)g->token.octet, sizeof(g->token.octet)),
                  .envelope = buf_str(&envelope),
                  .head = STR("Received: x\r\n"),
-                 .body = STR("Subject: y\r\n\r\nz\r\n"),
+                 .body = file ? STR_NONE : STR("Subject: y\r\n\r\nz\r\n"),
+                 .file = file,
+                 .file_size = g->octets,
              });
     buf_done(&envelope);
     arena_free(a);
+}
+
+static void ask_for_file(void)
+{
+    wire_say(&sim.worker, sim.receive, IPC_FILE_ASK, &(struct ipc_file_ask){ .ticket = 1 });
+}
+
+/* The body is written, and then its message committed. */
+static void file_is_lent(const struct ipc_file_answer *answer)
+{
+    static const char body[OWN_OCTETS] = "Subject: y\r\n\r\nlarge";
+    struct spool_disk *disk = &sim.disk->disk;
+    int fd;
+
+    if (answer->status != IPC_STORED)
+        return;
+    if (disk->ops->open(disk, spool_own_name(answer->file).c, SPOOL_OPEN_WRITE, &fd))
+        abort();
+    (void)sim_disk_put(sim.disk, fd, body, sizeof(body), 0);
+    disk->ops->close(disk, fd);
+    sim.owns++;
+    give_message(answer->file);
 }
 
 /* ---- what the others answer ---- */
@@ -301,6 +364,8 @@ static void receive_hears(const struct ipc_message *m)
 {
     if (m->type == IPC_COMMIT_ANSWER)
         sim.given[m->commit_answer.ticket].taken = m->commit_answer.status == IPC_STORED ? TAKEN_YES : TAKEN_NO;
+    if (m->type == IPC_FILE_ANSWER)
+        file_is_lent(&m->file_answer);
 }
 
 static void lookup_hears(const struct ipc_message *m)
@@ -447,6 +512,9 @@ static void lease_arrives(struct sender *s, const struct ipc_transfer *t)
             wrong("message %zu was refused, and is delivered", (size_t)(g - sim.given));
         if (target->delivered && !target->may_twice)
             wrong("message %zu recipient %u is delivered already", (size_t)(g - sim.given), number);
+        if (t->file_size != g->octets)
+            wrong("message %zu has %zu octets in a file, and not %zu", (size_t)(g - sim.given), (size_t)t->file_size,
+                  (size_t)g->octets);
     }
     lent.used = true;
     *slot = lent;
@@ -519,18 +587,23 @@ static void arrived(struct lent_out *t, size_t i)
 {
     struct target *target = target_of(t->id, t->numbers[i]);
 
-    if (!target)
+    if (!target || !target->delivered++)
         return;
-    if (target->delivered++)
-        sim.twice++;
+    sim.twice++;
+    /* A queue that comes after the one which saw it, or dies with it, cannot know (docs/adr/0010). */
+    if (target->doubted == sim.lives && !target->said && !sim.leapt)
+        wrong("message %zu recipient %u arrived again, and no record tells of it", target->message, target->number);
 }
 
 static void may_come_twice(const struct lent_out *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         struct target *target = target_of(t->id, t->numbers[i]);
-        if (target)
-            target->may_twice = true;
+        if (!target)
+            continue;
+        target->may_twice = true;
+        target->said = false;
+        target->doubted = sim.lives;
     }
 }
 
@@ -539,7 +612,7 @@ static void by_chance(struct lent_out *t)
     /* Some of the model's recipients never work, all else in the end does. */
     for (size_t i = 0; i < t->n; i++) {
         struct target *target = target_of(t->id, t->numbers[i]);
-        bool never = target && (size_t)(target - sim.targets) % 9 == 0;
+        bool never = target && (size_t)(target - sim.targets) % 11 == 0;
         t->results[i] = IPC_OK;
         if (never && (sim.calm || one_in(2)))
             t->results[i] = IPC_PERM;
@@ -850,10 +923,19 @@ static void queue_ends(enum sim_end end)
     sim_disk_end(sim.disk, end);
 }
 
+/* At times one send process dies with it, and tells nobody what it kept. */
 static void queue_dies(void)
 {
+    struct sender *with = &sim.senders[below(CURRENT)];
+
     sim.deaths_queue++;
     queue_ends(SIM_END_PROCESS);
+    if (one_in(4) && with->instance) {
+        sim.deaths_send++;
+        sender_forgets(with);
+        *with = (struct sender){ .instance = ++sim.instances };
+    }
+    sim.lives++;
     queue_is_born();
     if (sim.wrong[0])
         return;
@@ -866,6 +948,7 @@ static void queue_dies(void)
 static void power_goes(void)
 {
     sim.deaths_power++;
+    sim.lives++;
     for (size_t i = 0; i < SENDERS; i++)
         sender_forgets(&sim.senders[i]);
     sim.disk->loss = (enum sim_loss)below(SIM_LOSSES);
@@ -874,6 +957,8 @@ static void power_goes(void)
     queue_is_born();
     if (sim.wrong[0])
         return;
+    /* It looks like an orderly end: nothing was written since the last checkpoint. */
+    sim.lives += !spool_recovered(queue()->spool)->frames;
     ask_tokens();
     for (size_t i = 0; i < SENDERS; i++)
         sim.senders[i] = (struct sender){ 0 };
@@ -982,8 +1067,10 @@ static void step(void)
 {
     uint64_t what = below(1000);
 
-    if (what < 120 && !sim.calm)
-        give_message();
+    if (what < 8 && !sim.calm)
+        ask_for_file();
+    else if (what < 120 && !sim.calm)
+        give_message(0);
     else if (what == 0 && sim.calm)
         act(IPC_ACT_RELEASE, NULL);
     else if (what < 420)
