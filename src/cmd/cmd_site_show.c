@@ -7,7 +7,8 @@
 #include "cmd/site_row.h"
 #include "cmd/subcommands.h"
 
-/* "  mx1.example.net,mx2.example.net   veredus.conf:12, 3 connections, 120 waiting; dead: connection refused" */
+/* "  mx1.example.net,mx2.example.net   veredus.conf:12, 3 connections, 120 waiting; dead: connection refused"
+ */
 static void print_hosts(struct site_table *t, const json_t *row)
 {
     struct buf *out = &t->line;
@@ -36,10 +37,10 @@ static void print_rows(const json_t *rows)
     const json_t *row;
     size_t i;
 
-    json_array_foreach(rows, i, row)
-        site_measure(&table, row);
+    json_array_foreach(rows, i, row) site_measure(&table, row);
     site_heading(&table);
-    json_array_foreach(rows, i, row) {
+    json_array_foreach(rows, i, row)
+    {
         if (row_has(row, "hosts"))
             print_hosts(&table, row);
         else

@@ -11,7 +11,8 @@
 static void print(const char *command, const char *name, uint64_t msec, uint64_t done)
 {
     if (!strcmp(command, "site pause"))
-        printf("%s is paused%s%s\n", name, msec ? " for " : "", msec ? text_age((int64_t)msec).c : " until it is resumed");
+        printf("%s is paused%s%s\n", name, msec ? " for " : "",
+               msec ? text_age((int64_t)msec).c : " until it is resumed");
     else
         printf("%s %s\n", name, done ? "goes on" : "was not paused");
 }
@@ -23,7 +24,8 @@ int site_act(const struct cmd_call *call, const char *command, const char *name,
     json_t *row;
 
     if (server_open(&s, call, false) == CMD_OK)
-        server_ask(&s, json_pack("{s:s,s:s,s:I}", "command", command, "name", name, "msec", (json_int_t)msec));
+        server_ask(&s,
+                   json_pack("{s:s,s:s,s:I}", "command", command, "name", name, "msec", (json_int_t)msec));
     while ((row = server_next(&s, &line))) {
         if (call->json)
             printf("%.*s\n", STR_ARG(line));

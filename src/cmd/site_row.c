@@ -30,7 +30,8 @@ void site_measure(struct site_table *t, const json_t *row)
     size_t name = text_width(row_text(row, "site"));
 
     t->name_width = larger(t->name_width, name < NAME_MOST ? name : NAME_MOST);
-    t->waiting_width = larger(t->waiting_width, text_width(str_from_c(text_count(row_number(row, "waiting")).c)));
+    t->waiting_width =
+        larger(t->waiting_width, text_width(str_from_c(text_count(row_number(row, "waiting")).c)));
 }
 
 static void put(struct site_table *t, const char *text, size_t width)

@@ -138,7 +138,8 @@ static void act_answer(struct control_client *c, struct ipc_channel *from, const
         return;
     }
     if (a->status != IPC_SITE_DONE) {
-        client_fail(c, COMMAND_LATER, "the queue is short of memory, or too many sites are paused", "veredus site");
+        client_fail(c, COMMAND_LATER, "the queue is short of memory, or too many sites are paused",
+                    "veredus site");
         return;
     }
     act_record(c, a->done);
@@ -147,11 +148,27 @@ static void act_answer(struct control_client *c, struct ipc_channel *from, const
 }
 
 const struct command command_site[] = {
-    { .name = "site list", .begin = list_begin, .answer = list_answer, .peer_down = queue_down, .go_on = list_go_on,
+    { .name = "site list",
+      .begin = list_begin,
+      .answer = list_answer,
+      .peer_down = queue_down,
+      .go_on = list_go_on,
       .too_late = too_late },
-    { .name = "site show", .begin = show_begin, .answer = list_answer, .peer_down = queue_down, .go_on = list_go_on,
+    { .name = "site show",
+      .begin = show_begin,
+      .answer = list_answer,
+      .peer_down = queue_down,
+      .go_on = list_go_on,
       .too_late = too_late },
-    { .name = "site pause", .begin = act_begin, .answer = act_answer, .peer_down = queue_down, .too_late = too_late },
-    { .name = "site resume", .begin = act_begin, .answer = act_answer, .peer_down = queue_down, .too_late = too_late },
+    { .name = "site pause",
+      .begin = act_begin,
+      .answer = act_answer,
+      .peer_down = queue_down,
+      .too_late = too_late },
+    { .name = "site resume",
+      .begin = act_begin,
+      .answer = act_answer,
+      .peer_down = queue_down,
+      .too_late = too_late },
     { .name = NULL },
 };

@@ -1,8 +1,8 @@
 /*
  * queue/limits.c -- what a site bears and is allowed: its window, its rate, its pauses (DESIGN 6, FACE 1.9).
  *
- * They belong to a site that the configuration names, with all the sets of hosts it has, or else to one set of hosts of
- * one route (docs/adr/0019).
+ * They belong to a site that the configuration names, with all the sets of hosts it has, or else to one set
+ * of hosts of one route (docs/adr/0019).
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ struct merged {
 const struct config_sending *limits_sending(struct queue *q, uint32_t route, const struct config_site *named)
 {
     const struct config *config = q->worker->config;
-    const struct config_sending *own = route < config->n_routes ? &config->routes[route].sending : &config->sending;
+    const struct config_sending *own =
+        route < config->n_routes ? &config->routes[route].sending : &config->sending;
 
     if (!named)
         return own;
@@ -66,7 +67,8 @@ static void keep_cause(struct site_limits *l, const char *cause, struct str repl
     buf_done(&words);
 }
 
-void limits_say(struct site_limits *l, const char *state, const char *cause, int64_t until_msec, struct str reply)
+void limits_say(struct site_limits *l, const char *state, const char *cause, int64_t until_msec,
+                struct str reply)
 {
     struct log_record rec;
     uint32_t now = window_connections(&l->window);
@@ -110,6 +112,13 @@ static void post_all(struct site_limits *l)
     }
 }
 
+/* It is looked at when there is room, after those that wait already. */
+static void wait_for_room(struct site *site)
+{
+    if (list_empty(&site->hungry))
+        list_append(&site->limits->hungry, &site->hungry);
+}
+
 void limits_room(struct site_limits *l)
 {
     struct list *node = list_take(&l->hungry);
@@ -132,11 +141,11 @@ bool limits_may_open(struct site *site)
 {
     struct site_limits *l = site->limits;
 
-    if (!l->n_connections || (limits_may_work(site) && window_may_open(&l->window, queue_now(l->queue), (uint32_t)l->n_connections)))
+    if (!l->n_connections || (limits_may_work(site) &&
+                              window_may_open(&l->window, queue_now(l->queue), (uint32_t)l->n_connections)))
         return true;
-    /* It waits for the next connection that ends; one of another set of hosts that has nothing to do ends now. */
-    if (list_empty(&site->hungry))
-        list_append(&l->hungry, &site->hungry);
+    /* It waits for the next one that ends; one of another set of hosts that has nothing to do ends now. */
+    wait_for_room(site);
     LIST_FOR(node, &l->spare) {
         struct connection *c = CONTAINER_OF(node, struct connection, spare);
         if (c->site == site)
@@ -171,9 +180,12 @@ bool limits_allow(struct site *site)
     struct site_limits *l = site->limits;
     int64_t wait = limits_wait(l);
 
-    if (wait && !wheel_is_set(&l->wake) && wait < SITE_UNTIL_RESUMED / 2)
+    if (!wait)
+        return true;
+    wait_for_room(site);
+    if (!wheel_is_set(&l->wake) && wait < SITE_UNTIL_RESUMED / 2)
         queue_wait(l->queue, &l->wake, queue_now(l->queue) + wait);
-    return !wait;
+    return false;
 }
 
 void limits_sent(struct site *site)
@@ -189,7 +201,7 @@ bool limits_are_paused(const struct site_limits *l)
     return l->paused_until_msec > queue_now(l->queue);
 }
 
-/* The pause is over, or the rate allows the next. */
+/* The pause is over; or the rate allows the next, which is one set of hosts' at a time, so that they take turns. */
 static void on_wake(struct wheel_node *node)
 {
     struct site_limits *l = CONTAINER_OF(node, struct site_limits, wake);
@@ -197,8 +209,12 @@ static void on_wake(struct wheel_node *node)
     if (l->paused_until_msec && !limits_are_paused(l)) {
         l->paused_until_msec = 0;
         limits_say(l, "open", "the pause is over", 0, STR_NONE);
+        post_all(l);
+        return;
     }
-    post_all(l);
+    limits_room(l);
+    if (!list_empty(&l->hungry))
+        queue_wait(l->queue, &l->wake, queue_now(l->queue) + limits_wait(l));
 }
 
 void limits_pause(struct site_limits *l, int64_t until_msec, const char *cause, struct str reply)
@@ -351,7 +367,8 @@ static void slow(struct site_limits *l, const char *cause, struct str reply)
 }
 
 /* Another configuration does not end it. */
-static void pause_by_rule(struct site_limits *l, const struct config_on_reply *rule, const char *cause, struct str reply)
+static void pause_by_rule(struct site_limits *l, const struct config_on_reply *rule, const char *cause,
+                          struct str reply)
 {
     int64_t until = queue_now(l->queue) + (int64_t)rule->msec;
 
@@ -406,7 +423,8 @@ const struct config_on_reply *limits_reply(struct site *site, struct outcome *o,
     return rule;
 }
 
-void limits_hold(struct site *site, struct message *m, const struct config_on_reply *rule, const struct outcome *o)
+void limits_hold(struct site *site, struct message *m, const struct config_on_reply *rule,
+                 const struct outcome *o)
 {
     struct buf words = BUF_INIT(4096);
 
@@ -428,7 +446,8 @@ static struct site_limits *limits_new(struct site *site, char *name, bool named)
         free(name);
         return NULL;
     }
-    *l = (struct site_limits){ .queue = q, .name = name, .named = named, .serial = ++q->schedule.limits_made };
+    *l =
+        (struct site_limits){ .queue = q, .name = name, .named = named, .serial = ++q->schedule.limits_made };
     list_init(&l->sites);
     list_init(&l->hungry);
     list_init(&l->spare);

@@ -38,8 +38,8 @@ static bool contains(struct str text, struct str part)
     return false;
 }
 
-const struct config_on_reply *on_reply_find(const struct config_on_replies *rules, unsigned code, struct str status,
-                                            struct str text)
+const struct config_on_reply *on_reply_find(const struct config_on_replies *rules, unsigned code,
+                                            struct str status, struct str text)
 {
     for (size_t i = 0; i < rules->n; i++) {
         const struct config_on_reply *rule = &rules->items[i];

@@ -5,10 +5,10 @@
 #include "config/config.h"
 
 /*
- * The first of RULES that fits CODE, STATUS ("4.7.28", may be empty) and TEXT of a reply; NULL: none does. Where a host
- * gives no status, rules that look for one fit only by their class: 5.*.* is any 5yz.
+ * The first of RULES that fits CODE, STATUS ("4.7.28", may be empty) and TEXT of a reply; NULL: none does.
+ * Where a host gives no status, rules that look for one fit only by their class: 5.*.* is any 5yz.
  */
-const struct config_on_reply *on_reply_find(const struct config_on_replies *rules, unsigned code, struct str status,
-                                            struct str text);
+const struct config_on_reply *on_reply_find(const struct config_on_replies *rules, unsigned code,
+                                            struct str status, struct str text);
 
 #endif

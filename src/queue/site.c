@@ -161,7 +161,8 @@ struct site *site_have(struct hop *hop, const struct route_plan *plan, struct st
     struct map_node *node;
     struct site *site = NULL;
 
-    if (buf_printf(&key, "%" PRIu32 " %zu ", hop->route, named ? named->index + 1 : 0) && route_plan_hosts(plan, &key) && buf_add_char(&key, '\0')) {
+    if (buf_printf(&key, "%" PRIu32 " %zu ", hop->route, named ? named->index + 1 : 0) &&
+        route_plan_hosts(plan, &key) && buf_add_char(&key, '\0')) {
         node = map_find(&q->schedule.sites, str_from_c(key.p));
         site = node ? CONTAINER_OF(node, struct site, node) : site_new(hop, plan, named, str_from_c(key.p));
     }

@@ -1,4 +1,5 @@
-/* queue/sites.c -- veredus site: destinations, what they bear and what holds them; pause and resume (FACE 2.1, 2.3). */
+/* queue/sites.c -- veredus site: destinations, what they bear and what holds them; pause and resume
+ * (FACE 2.1, 2.3). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,7 @@ static const char *state_of(const struct site_limits *l, const struct sums *s)
 /* When it goes on by itself; queue_now(), 0: it does, or nobody knows. */
 static int64_t next_of(const struct site_limits *l, const struct sums *s)
 {
-    int64_t until = limits_are_paused(l) ? l->paused_until_msec
+    int64_t until = limits_are_paused(l)             ? l->paused_until_msec
                     : s->dead && s->dead == s->sites ? s->worst->dead_until_msec
                                                      : 0;
 
@@ -123,7 +124,8 @@ static const struct config_sending *values_of(const struct site_limits *l)
 }
 
 /* "connections 50, veredus.conf:41" */
-static void put_value(const struct site_limits *l, const char *what, struct config_place place, struct buf *out)
+static void put_value(const struct site_limits *l, const char *what, struct config_place place,
+                      struct buf *out)
 {
     buf_printf(out, "%s, %s", what, config_rule(l->queue->worker->config, place).c);
 }
@@ -142,7 +144,8 @@ static void put_cause(struct site_limits *l, const struct sums *s, struct buf *o
             buf_printf(out, "%zu of %zu sets of hosts dead: ", s->dead, s->sites);
         buf_add_c(out, s->worst->trouble);
     } else if (limits_wait(l)) {
-        snprintf(what, sizeof(what), "rate %" PRIu64 " in %" PRIu64 "s", values->rate.count, values->rate.msec / 1000);
+        snprintf(what, sizeof(what), "rate %" PRIu64 " in %" PRIu64 "s", values->rate.count,
+                 values->rate.msec / 1000);
         put_value(l, what, values->rate.place, out);
     } else if (window < l->window.max && l->cause && l->window.size < l->window.start) {
         buf_printf(out, "%s; window %" PRIu32 " of %" PRIu32, l->cause, window, l->window.max);
@@ -299,7 +302,8 @@ static bool is_configured(const struct queue *q, struct str name)
 
 static bool pause_found(struct queue *q, const struct ipc_site_act_ask *ask, const struct found *found)
 {
-    int64_t until = ask->msec && ask->msec < PAUSE_MOST_MSEC ? queue_now(q) + (int64_t)ask->msec : SITE_UNTIL_RESUMED;
+    int64_t until =
+        ask->msec && ask->msec < PAUSE_MOST_MSEC ? queue_now(q) + (int64_t)ask->msec : SITE_UNTIL_RESUMED;
     char cause[128];
 
     snprintf(cause, sizeof(cause), "paused by %.*s", STR_ARG(str_head(ask->account, 100)));

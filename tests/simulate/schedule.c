@@ -740,6 +740,76 @@ static void no_more_connections_than_the_window_and_they_are_used_again(void **s
     end();
 }
 
+/* As many as the number at once, then each at its time, and never more. */
+static void a_rate_lets_only_so_many_go(void **state)
+{
+    (void)state;
+    begin("rate 10/1m; retry 1h;");
+    for (int i = 0; i < 100; i++)
+        give("s@sender.example", "d.example", 1);
+    settle();
+    assert_int_equal(play.n_seen, 10);
+    for (size_t minutes = 1; minutes <= 8; minutes++) {
+        pass(MINUTE);
+        assert_in_range(play.n_seen, 10 + 10 * minutes - 1, 10 + 10 * minutes);
+    }
+    pass(2 * MINUTE);
+    assert_int_equal(queue_messages(queue()), 0);
+    end();
+}
+
+static size_t seen_to(const char *domain)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < play.n_seen; i++)
+        n += strstr(play.seen[i].to, domain) != NULL;
+    return n;
+}
+
+/* Hosts of one site have one window between them, and none of them waits for ever behind the others. */
+static void hosts_of_one_site_share_its_window(void **state)
+{
+    (void)state;
+    begin("connections 50 start 50; reuse 5 10s; site all { hosts .example; connections 3 start 3; }");
+    for (int i = 0; i < 60; i++) {
+        give("s@sender.example", "a.example", 1);
+        give("s@sender.example", "b.example", 1);
+        give("s@sender.example", "c.example", 1);
+        give("s@sender.example", "d.example", 1);
+    }
+    settle();
+    pass(MINUTE);
+    assert_int_equal(queue_messages(queue()), 0);
+    assert_int_equal(play.open_most, 3);
+    assert_int_equal(seen_to("a.example"), 60);
+    assert_int_equal(seen_to("d.example"), 60);
+    end();
+}
+
+/* Nothing goes to a site that is paused, nobody is charged, and all go when it is over; a reload does not end it. */
+static void a_pause_costs_nobody_an_attempt(void **state)
+{
+    (void)state;
+    begin("site all { hosts .example; }");
+    assert_true(limits_note_pause(queue(), STR("all"), queue_now(queue()) + 2 * HOUR, STR("paused by root")));
+    for (int i = 0; i < 20; i++)
+        give("s@sender.example", i & 1 ? "a.example" : "b.example", 1);
+    settle();
+    pass(HOUR);
+    schedule_reconfigured(queue());
+    pass(HOUR - MINUTE);
+    assert_int_equal(play.n_seen, 0);
+    assert_int_equal(play.opens, 0);
+    REST_FOR(r, &queue()->rests) {
+        assert_int_equal(r->attempts, 0);
+    }
+    pass(2 * MINUTE);
+    assert_int_equal(play.n_seen, 20);
+    assert_int_equal(queue_messages(queue()), 0);
+    end();
+}
+
 /* C170 and FACE: our own users are told after four hours, once; strangers are not. */
 static void our_users_are_told_of_a_delay_once(void **state)
 {
@@ -991,6 +1061,9 @@ int main(void)
         cmocka_unit_test(one_message_is_not_behind_thousands_of_another_sender),
         cmocka_unit_test(one_recipient_is_not_behind_ten_thousand),
         cmocka_unit_test(no_more_connections_than_the_window_and_they_are_used_again),
+        cmocka_unit_test(a_rate_lets_only_so_many_go),
+        cmocka_unit_test(hosts_of_one_site_share_its_window),
+        cmocka_unit_test(a_pause_costs_nobody_an_attempt),
         cmocka_unit_test(our_users_are_told_of_a_delay_once),
         cmocka_unit_test(reports_that_cannot_be_returned_become_a_digest),
         cmocka_unit_test(what_a_route_holds_waits_until_it_is_released),

@@ -1,4 +1,7 @@
-/* How many connections a host bears (DESIGN 6): what moves the window, and what is said. tests/simulate/window.c has the proof. */
+/*
+ * How many connections a host bears (DESIGN 6): what moves the window, and what is said. That it finds what there is to
+ * be found is shown by tests/simulate/window.c.
+ */
 #include "tests/unit/unit.h"
 
 #include "queue/window.h"
