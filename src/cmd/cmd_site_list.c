@@ -15,13 +15,12 @@ enum { ROWS_SHOWN = 30, ROWS_MAX = 1000000 };
 static int usage_of(const struct cmd_call *call, uint64_t *rows)
 {
     *rows = ROWS_SHOWN;
-    for (int i = 1; i < call->argc; i++) {
+    for (int i = 1; i < call->argc; i += 2) {
         const char *value = i + 1 < call->argc ? call->argv[i + 1] : NULL;
         if (strcmp(call->argv[i], "--rows") || !value)
             return cmd_usage(call, call->argv[i]);
         if (!num_parse_u64(str_from_c(value), ROWS_MAX, rows) || !*rows)
             return cmd_fail(CMD_USAGE, "--rows 100", "--rows %s: not a number of rows", value);
-        i++;
     }
     return CMD_OK;
 }
