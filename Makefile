@@ -7,6 +7,7 @@
 #   make asan        all tests under the address and undefined-behaviour sanitizers
 #   make fuzz        each fuzz target for FUZZ_SECONDS (60)
 #   make simulate    the queue over a simulated disk, SIMULATE_RUNS (20000) times
+#   make mutants     plants one fault at a time in the sources; the tests have to catch each
 #   make lint        layers, pure folders, banned functions, warnings as errors
 #   make bench       beside a real Postfix, in the same run
 #   make install     into DESTDIR, PREFIX (/usr/local)
@@ -54,6 +55,11 @@ simulate:
 	$(BUILD)/tests/simulate/test-simulate --every --runs $(SIMULATE_RUNS)
 	$(BUILD)/tests/simulate/test-simulate --mutants
 
+mutants:
+	@MAKE_TARGET=mutants tools/deps test
+	@tools/build -d $(BUILD)
+	@tools/mutants -d $(BUILD) $(MUTANTS)
+
 lint:
 	@tools/lint
 
@@ -70,4 +76,4 @@ install:
 clean:
 	rm -rf build build-asan build-fuzz build-lint build-release build-install
 
-.PHONY: all run check test asan fuzz simulate lint bench install clean
+.PHONY: all run check test asan fuzz simulate mutants lint bench install clean
