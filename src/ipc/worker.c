@@ -30,6 +30,8 @@ enum {
     EARLY_MAX = 256 * 1024,
     MEMORY_LARGE = 1 << 20, /* what is larger is the kernel's again when it is freed */
     MEMORY_KEPT = 16 << 20,
+    QUIET_MSEC = 10000,
+    MUCH = 256, /* messages: a start has fewer */
 };
 
 static void log_write(struct log_sink *sink, struct str record)
@@ -244,10 +246,24 @@ static void on_main_message(struct worker *w, struct ipc_message *m)
     }
 }
 
+/* Nothing was said for a while after much was: what is kept for the next content is the kernel's again. */
+static void on_quiet(struct io_timer *t)
+{
+    struct worker *w = CONTAINER_OF(t, struct worker, quiet);
+
+    if (w->heard)
+        io_timer_start(&w->quiet, QUIET_MSEC);
+    else
+        malloc_trim(0);
+    w->heard = 0;
+}
+
 static void on_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
 {
     struct worker *w = CONTAINER_OF(h, struct worker, handler);
 
+    if (++w->heard == MUCH && !io_timer_pending(&w->quiet))
+        io_timer_start(&w->quiet, QUIET_MSEC);
     if (c == w->main)
         on_main_message(w, m);
     else if (m->type == IPC_STATUS_ASK)
@@ -344,7 +360,7 @@ int worker_main(const struct worker_service *service)
     w.hand = map_hand();
     w.log = &log;
     w.loop = io_loop_new(&err);
-    if (w.loop)
+    if (w.loop && io_timer_init(&w.quiet, w.loop, on_quiet, &err))
         w.main = ipc_channel_new(w.loop, WORKER_FD_MAIN, service->kind, PROCESS_MAIN, &w.handler, &err);
     if (!w.main) {
         fprintf(stderr, "veredus: %s: %s\n", process_name(service->kind), err.text);

@@ -42,7 +42,9 @@ struct worker {
     struct worker_log *log;
     struct ipc_start start; /* what main said with it */
     bool started;
-    void *state; /* the service's own */
+    unsigned heard;        /* messages since the timer was started */
+    struct io_timer quiet; /* memory that is not needed is given back */
+    void *state;           /* the service's own */
 };
 
 /* What a kind of process is made of. Functions that a kind does not need are NULL. */
