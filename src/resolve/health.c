@@ -5,26 +5,15 @@ static enum resolve_step get_well(struct resolve_health *h)
 {
     enum resolve_step step = h->state == RESOLVE_FAILING ? RESOLVE_SAY_WELL : RESOLVE_NOTHING;
 
-    *h = (struct resolve_health){ .state = RESOLVE_WELL };
+    h->state = RESOLVE_WELL;
     return step;
 }
 
-static bool is_known(const struct resolve_health *h, uint64_t name)
-{
-    for (size_t i = 0; i < h->n; i++)
-        if (h->failed[i] == name)
-            return true;
-    return false;
-}
-
-enum resolve_step resolve_health_note(struct resolve_health *h, uint64_t name, bool answered)
+enum resolve_step resolve_health_note(struct resolve_health *h, bool answered)
 {
     if (answered)
         return get_well(h);
-    if (h->state != RESOLVE_WELL || is_known(h, name))
-        return RESOLVE_NOTHING;
-    h->failed[h->n++] = name;
-    if (h->n < RESOLVE_FAILURES)
+    if (h->state != RESOLVE_WELL)
         return RESOLVE_NOTHING;
     h->state = RESOLVE_SUSPECT;
     return RESOLVE_PROBE;

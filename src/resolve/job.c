@@ -174,7 +174,7 @@ static void on_addresses(struct dns_query *q)
 {
     struct question *question = CONTAINER_OF(q, struct question, query);
 
-    resolve_note(question->job->resolve, question->name, q);
+    resolve_note(question->job->resolve, q);
     *question->into = q->answer;
     finish_one(question->job);
 }
@@ -197,7 +197,7 @@ static void on_mx(struct dns_query *q)
     struct job *j = question->job;
     uint64_t seed = j->resolve->seed += 0x9e3779b97f4a7c15;
 
-    resolve_note(j->resolve, question->name, q);
+    resolve_note(j->resolve, q);
     if (route_mx_hosts(&j->view, question->name, &q->answer, seed, j->arena, question->target))
         ask_addresses(j, question->target);
     finish_one(j);
@@ -321,7 +321,7 @@ void job_answer_trouble(struct job *j)
             });
 }
 
-void job_answer(struct job *j)
+bool job_answer(struct job *j)
 {
     struct route_plan plan;
     struct route_no_plan why;
@@ -330,11 +330,13 @@ void job_answer(struct job *j)
     find_addresses(j);
     if (route_mx_join(&j->targets, j->arena, &plan, &keep_msec, &why)) {
         tell_plan(j, &plan, keep_msec);
-        return;
+        return true;
     }
+    if (why.trouble == ROUTE_TROUBLE_DNS && j->resolve->health.state == RESOLVE_SUSPECT)
+        return false;
     if (why.trouble == ROUTE_TROUBLE_DNS && j->resolve->health.state == RESOLVE_FAILING) {
         tell_outage(j);
-        return;
+        return true;
     }
     tell(j, (struct ipc_plan_answer){
                 .status = why.trouble == ROUTE_TROUBLE_DNS ? IPC_PLAN_TEMP : IPC_PLAN_PERM,
@@ -343,4 +345,5 @@ void job_answer(struct job *j)
                 .code = why.code,
                 .text = why.text,
             });
+    return true;
 }

@@ -6,7 +6,7 @@
 
 struct job {
     struct list node;  /* in its bucket */
-    struct list queue; /* in resolve->waiting, or nowhere */
+    struct list queue; /* in resolve->waiting, in resolve->doubtful, or nowhere */
     struct resolve *resolve;
     const struct config_route *route;
     struct str domain; /* empty when no target depends on it */
@@ -32,8 +32,8 @@ void job_remove_asker(struct job *j, const struct ipc_channel *from);
 bool job_needs_dns(const struct config_route *route, struct str domain);
 /* Ask the first questions. Ends by resolve_job_done(), perhaps within this call. */
 void job_start(struct job *j);
-/* Tell all who asked. */
-void job_answer(struct job *j);
+/* Tell all who asked. False: a probe is to say first whether the DNS as a whole fails. */
+MUST_USE bool job_answer(struct job *j);
 /* Tell them that the DNS does not answer, unless one of the targets, or of the fallback, needs none. */
 void job_answer_outage(struct job *j);
 /* Tell them why there is no resolver, unless the same. */
@@ -42,6 +42,6 @@ void job_answer_trouble(struct job *j);
 /* Called by a job that has all its answers. */
 void resolve_job_done(struct job *j);
 /* One answer of the DNS, for what it says of servers. */
-void resolve_note(struct resolve *r, struct str name, const struct dns_query *q);
+void resolve_note(struct resolve *r, const struct dns_query *q);
 
 #endif

@@ -104,6 +104,7 @@ struct resolve *resolve_new(struct io_loop *loop, const struct config *config, u
     r->generation = generation;
     r->octets = BUF_INIT(ROUTE_PLAN_OCTETS_MAX);
     list_init(&r->waiting);
+    list_init(&r->doubtful);
     io_task_init(&r->more, loop, start_waiting);
     for (size_t i = 0; i < RESOLVE_BUCKETS; i++)
         list_init(&r->jobs[i]);
@@ -158,9 +159,11 @@ void resolve_job_done(struct job *j)
 {
     struct resolve *r = j->resolve;
 
-    job_answer(j);
-    job_free(j);
     r->n_active--;
+    if (job_answer(j))
+        job_free(j);
+    else
+        list_append(&r->doubtful, &j->queue);
     if (!list_empty(&r->waiting))
         io_task_post(&r->more);
 }
@@ -206,11 +209,29 @@ static bool is_answer(const struct dns_answer *answer)
     return answer->status != DNS_FAILED && answer->status != DNS_BOGUS;
 }
 
+/* It is known now whose fault it was. */
+static void answer_doubtful(struct resolve *r)
+{
+    for (struct list *node; r->health.state != RESOLVE_SUSPECT && (node = list_take(&r->doubtful));) {
+        struct job *j = CONTAINER_OF(node, struct job, queue);
+        if (job_answer(j))
+            job_free(j);
+    }
+}
+
+static void probed(struct resolve *r, bool answered, const struct dns_answer *answer)
+{
+    if (answered)
+        r->trusted_until_msec = io_now_msec(r->loop) + RESOLVE_TRUST_MSEC;
+    say(r, resolve_health_probed(&r->health, answered), answer);
+    answer_doubtful(r);
+}
+
 static void on_probed(struct dns_query *q)
 {
     struct resolve *r = CONTAINER_OF(q, struct resolve, probe);
 
-    say(r, resolve_health_probed(&r->health, is_answer(&q->answer)), &q->answer);
+    probed(r, is_answer(&q->answer), &q->answer);
     probe_done(r);
 }
 
@@ -222,13 +243,15 @@ static void probe(struct resolve *r)
 
     probe_done(r);
     r->probe_arena = arena_new(PROBE_ARENA_MAX);
-    if (!r->probe_arena)
+    if (!r->probe_arena) {
+        probed(r, true, NULL);
         return;
+    }
     snprintf(name, sizeof(name), "probe-%016llx", (unsigned long long)random);
     dns_query_ask(&r->probe, r->dns, str_from_c(name), DNS_NS, r->probe_arena, on_probed);
 }
 
-void resolve_note(struct resolve *r, struct str name, const struct dns_query *q)
+void resolve_note(struct resolve *r, const struct dns_query *q)
 {
     bool answered = is_answer(&q->answer);
     enum resolve_step step;
@@ -236,11 +259,14 @@ void resolve_note(struct resolve *r, struct str name, const struct dns_query *q)
     /* What is remembered says nothing of servers; but one that is known to be dead is not even asked. */
     if (answered && q->cached)
         return;
-    step = resolve_health_note(&r->health, str_hash(name, r->hash_seed), answered);
+    if (!answered && r->health.state == RESOLVE_WELL && io_now_msec(r->loop) < r->trusted_until_msec)
+        return;
+    step = resolve_health_note(&r->health, answered);
     if (step == RESOLVE_PROBE)
         probe(r);
     else
         say(r, step, &q->answer);
+    answer_doubtful(r);
 }
 
 /* ---- questions ---- */

@@ -15,6 +15,8 @@
  */
 enum { RESOLVE_ACTIVE_MAX = 500, RESOLVE_PROBES_MAX = 2, RESOLVE_OWN_MAX = 512, RESOLVE_BUCKETS = 1024 };
 enum { RESOLVE_TIMEOUT_MSEC = 30 * 1000, RESOLVE_OUTAGE_KEEP_MSEC = 10 * 1000 };
+/* For so long after an answer to a probe a failure is its own domain's. */
+enum { RESOLVE_TRUST_MSEC = 1000 };
 
 struct resolve {
     struct io_loop *loop;
@@ -31,10 +33,12 @@ struct resolve {
     uint64_t hash_seed;
     struct list jobs[RESOLVE_BUCKETS]; /* by next hop */
     struct list waiting;               /* for one of the active ones to end */
+    struct list doubtful;              /* without an answer, until the probe says whose fault it is */
     struct io_task more;               /* one has ended */
     size_t n_active;
     size_t n_waiting;
     struct resolve_health health;
+    int64_t trusted_until_msec;
     struct dns_query probe;
     struct arena *probe_arena; /* while the probe is under way */
     struct buf octets;
