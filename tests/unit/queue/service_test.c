@@ -311,9 +311,10 @@ static struct seen wait_for(enum ipc_type type, size_t n)
     return (struct seen){ 0 };
 }
 
+/* Awake; one at rest is woken for a look, and goes to rest again. */
 static struct message *message_of(uint64_t id)
 {
-    return message_find(queue(), (struct queue_id){ id });
+    return message_have(queue(), (struct queue_id){ id });
 }
 
 static void wait_state(uint64_t id, enum message_state state)
