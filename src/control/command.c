@@ -200,7 +200,8 @@ static const struct command own[] = {
 
 static const struct command *command_find(const char *name)
 {
-    static const struct command *const tables[] = { own, command_queue, command_edit, command_explain, command_site, command_trace, command_live, command_spool };
+    static const struct command *const tables[] = { own,           command_queue, command_edit, command_explain,
+                                                    command_site,  command_trace, command_live, command_spool };
 
     for (size_t i = 0; name && i < ARRAY_LEN(tables); i++)
         for (const struct command *c = tables[i]; c->name; c++)

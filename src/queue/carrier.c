@@ -69,7 +69,8 @@ static void wake_rests(struct queue *q, struct carrier *c)
 {
     uint32_t awake = 0;
 
-    for (struct list *node = c->waiting.next; c->rest.n && node != &c->waiting && awake < CARRIER_FRONT; node = node->next)
+    for (struct list *node = c->waiting.next; c->rest.n && node != &c->waiting && awake < CARRIER_FRONT;
+         node = node->next)
         awake++;
     if (c->rest.n && awake < CARRIER_FRONT)
         (void)rest_line_wake(q, &c->rest, CARRIER_FRONT - awake);

@@ -331,7 +331,8 @@ void show_message(struct queue *q, struct ipc_channel *from, const struct ipc_qu
     };
     s->read.done = on_read;
     spool_read(q->spool, (struct queue_id){ ask->id },
-               SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD | (s->content ? SPOOL_READ_CONTENT : 0U), &s->read);
+               SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD | (s->content ? SPOOL_READ_CONTENT : 0U),
+               &s->read);
 }
 
 void show_status(struct queue *q, struct buf *rows)
