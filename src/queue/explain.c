@@ -4,465 +4,12 @@
  * The message is read as it is on disk; it is not woken, and nothing about it changes. Its recipients that wait are
  * told in groups of those that wait for the same; lookup is asked where each group goes now, as the next attempt will ask.
  */
-#include <inttypes.h>
-#include <stdlib.h>
+#include "queue/explain.h"
 
 #include "config/target.h"
 #include "core/num.h"
-#include "queue/queue.h"
 
-enum {
-    ROWS_ROOM = IPC_FRAME_MAX / 2,
-    HOPS_ROOM = 64 << 10,
-    ARENA_ROOM = 48 << 20,
-    GROUPS_MAX = 64,  /* told one by one */
-    SHOWN_MAX = 20,   /* addresses of a group */
-    FRONT_MAX = 100000, /* counted in a line */
-    TIMES_MAX = 16,
-    TEXT_ROOM = 2048,
-};
-
-/* What a recipient waits for, the worst first. */
-enum cause {
-    CAUSE_REPORT,
-    CAUSE_HELD,
-    CAUSE_DISK,
-    CAUSE_OUTAGE,
-    CAUSE_DEAD,
-    CAUSE_PAUSED,
-    CAUSE_TIME,
-    CAUSE_PROCESS,
-    CAUSE_PLAN,
-    CAUSE_LOOKUP,
-    CAUSE_READING,
-    CAUSE_RATE,
-    CAUSE_WINDOW,
-    CAUSE_TURN,
-    CAUSE_SENDING,
-};
-
-/* Its name for programs, and what people read behind "waits for". */
-static const struct {
-    const char *name, *value;
-} causes[] = {
-    [CAUSE_REPORT] = { "report", "its report" },   [CAUSE_HELD] = { "held", "release" },
-    [CAUSE_DISK] = { "disk", "the disk" },         [CAUSE_OUTAGE] = { "dns", "the DNS" },
-    [CAUSE_DEAD] = { "site", "its site" },         [CAUSE_PAUSED] = { "paused", "its site" },
-    [CAUSE_TIME] = { "time", "its time" },         [CAUSE_RATE] = { "rate", "its turn" },
-    [CAUSE_PROCESS] = { "process", "a process" },  [CAUSE_PLAN] = { "plan", "its plan" },
-    [CAUSE_LOOKUP] = { "route", "its route" },     [CAUSE_READING] = { "reading", "being read" },
-    [CAUSE_WINDOW] = { "window", "its turn" },     [CAUSE_TURN] = { "turn", "its turn" },
-    [CAUSE_SENDING] = { "sending", "an answer" },
-};
-
-/* Recipients that wait for the same. Texts are in the arena, or of what was read. */
-struct group {
-    enum cause cause;
-    struct str domain; /* of its addresses */
-    const struct hop *hop; /* that of this turn; NULL: none known. It may be gone in the next */
-    const struct site *site;
-    struct str to[SHOWN_MAX];
-    size_t n, n_shown;
-    struct str local, sender; /* of the first, for lookup */
-    struct str own; /* the route that it has of its own; empty: none */
-    /* the first recipient's last attempt; the times of those that are next and were first */
-    uint32_t attempts, code, warned;
-    bool from_peer;
-    int64_t first_msec, last_msec, next_msec;
-    struct str status, text, host, peer;
-    enum log_reason reason;
-    /* what the site says of it */
-    struct str site_name;
-    uint64_t window, in_front, waiting;
-    bool has_site;
-    struct str words;
-    /* from lookup */
-    bool asked;
-    bool routed;
-    uint32_t route;
-    struct str target, rule;
-    bool remote;
-};
-
-struct explaining {
-    struct list node; /* of the queue's */
-    struct spool_read read; /* its texts are borrowed until the end */
-    struct queue *queue;
-    struct arena *arena; /* this stands in it, too */
-    uint32_t instance;   /* of the control that asked */
-    uint64_t ticket;
-    uint32_t serial; /* of its questions to lookup */
-    size_t limit;
-    struct group *groups;
-    size_t n_groups, n_told, pending;
-    size_t left_out; /* recipients of groups that are not told */
-    bool awake; /* when it was asked for: at rest by now, more of it is on disk than was read */
-    int64_t age_msec;
-    bool warnable, report;
-    const struct rest *slot; /* where it rests, while it is looked at; NULL: it is awake */
-    struct buf rows, hops;
-    uint32_t n_hops;
-};
-
-/* ---- what it waits for ---- */
-
-static const struct hop *hop_named(const struct queue *q, uint32_t name)
-{
-    const struct map_node *node = name ? map_find(&q->schedule.hops, names_text(&q->rests.names, name)) : NULL;
-
-    return node ? CONTAINER_OF(node, struct hop, node) : NULL;
-}
-
-static enum cause cause_at(const struct site *site)
-{
-    if (limits_are_paused(site->limits))
-        return CAUSE_PAUSED;
-    if (site->dead_until_msec)
-        return CAUSE_DEAD;
-    if (limits_wait(site->limits))
-        return CAUSE_RATE;
-    return site->limits->n_connections >= window_connections(&site->limits->window) ? CAUSE_WINDOW : CAUSE_TURN;
-}
-
-/* It waits for a plan: is resolve thinking, or is there no DNS? */
-static enum cause cause_before_plan(const struct hop *hop)
-{
-    return hop->asked || !list_empty(&hop->unplanned) ? CAUSE_PLAN : CAUSE_OUTAGE;
-}
-
-static enum cause cause_in_line(const struct hop *hop)
-{
-    if (!hop)
-        return CAUSE_PROCESS;
-    return hop->site ? cause_at(hop->site) : cause_before_plan(hop);
-}
-
-static enum cause cause_asleep(const struct explaining *x, const struct recipient *r, const struct hop *hop)
-{
-    if (x->slot->flags & REST_LINED)
-        return cause_in_line(hop);
-    if (x->slot->flags & (REST_NOW | REST_WAKING))
-        return CAUSE_READING;
-    return r->due_msec > queue_now(x->queue) ? CAUSE_TIME : CAUSE_READING;
-}
-
-static enum cause cause_awake(const struct explaining *x, const struct recipient *r)
-{
-    switch (r->state) {
-    case RECIPIENT_LEASED:
-        return CAUSE_SENDING;
-    case RECIPIENT_ROUTING:
-        return CAUSE_LOOKUP;
-    case RECIPIENT_CARRIER:
-        return CAUSE_PROCESS;
-    case RECIPIENT_LINED:
-        return r->entry->site ? cause_at(r->entry->site) : cause_before_plan(r->entry->hop);
-    case RECIPIENT_IDLE:
-        break;
-    }
-    return r->due_msec > queue_now(x->queue) ? CAUSE_TIME : CAUSE_READING;
-}
-
-static enum cause cause_of(const struct explaining *x, const struct recipient *r, const struct hop *hop)
-{
-    const struct message *m = r->message;
-
-    if (r->progress == PROGRESS_FAILED)
-        return CAUSE_REPORT;
-    if (r->held || m->state == MESSAGE_HELD)
-        return CAUSE_HELD;
-    enum cause cause = x->slot ? cause_asleep(x, r, hop) : cause_awake(x, r);
-    /* What waits for its time would wait for that anyhow. */
-    if (cause == CAUSE_HELD || cause == CAUSE_TIME || cause == CAUSE_SENDING)
-        return cause;
-    return x->queue->health == SPOOL_HEALTH_REFUSING ? CAUSE_DISK : cause;
-}
-
-/* ---- how many are in front ---- */
-
-static uint64_t in_front_awake(const struct entry *e)
-{
-    uint64_t n = 0;
-
-    for (const struct list *at = &e->node; e->turn && at->prev != &e->turn->entries && n < FRONT_MAX; at = at->prev)
-        n++;
-    return n;
-}
-
-/* Those of its sender that are awake go first. */
-static uint64_t in_front_asleep(const struct explaining *x)
-{
-    const struct rests *rests = &x->queue->rests;
-    uint32_t at = x->slot->line ? x->slot->prev : 0;
-    uint64_t n = 0;
-
-    for (; at && at != x->slot->line && n < FRONT_MAX; n++)
-        at = rest_at(rests, at)->prev;
-    return n;
-}
-
-/* ---- words ---- */
-
-static struct str words(struct explaining *x, const struct buf *out)
-{
-    return arena_str(x->arena, buf_str(out));
-}
-
-/* "4m", "1h20m". */
-static void put_time(struct buf *out, int64_t msec)
-{
-    static const struct {
-        int64_t msec;
-        char unit;
-    } units[] = { { 86400000, 'd' }, { 3600000, 'h' }, { 60000, 'm' }, { 1000, 's' } };
-    int64_t seconds = (msec + 999) / 1000 * 1000;
-    size_t said = 0;
-
-    for (size_t i = 0; i < ARRAY_LEN(units) && said < 2; i++) {
-        if (seconds < units[i].msec)
-            continue;
-        buf_printf(out, "%" PRId64 "%c", seconds / units[i].msec, units[i].unit);
-        seconds %= units[i].msec;
-        said++;
-    }
-    if (!said)
-        buf_add(out, STR("0s"));
-}
-
-static void put_window(const struct group *g, struct buf *out)
-{
-    if (!g->has_site)
-        return;
-    buf_printf(out, "%swindow %" PRIu64, out->n ? "; " : "", g->window);
-    if (g->cause == CAUSE_WINDOW)
-        buf_add(out, STR(", all in use"));
-    if (!g->in_front)
-        buf_add(out, STR(", nobody in front"));
-    else
-        buf_printf(out, ", %s%" PRIu64 " of its sender in front", g->in_front >= FRONT_MAX ? "more than " : "",
-                   g->in_front);
-    if (g->waiting > g->in_front)
-        buf_printf(out, ", %" PRIu64 " wait there in all", g->waiting);
-}
-
-static void put_site(const struct queue *q, const struct site *site, struct buf *out)
-{
-    int64_t rest = site->dead_until_msec - queue_now(q);
-
-    buf_add(out, STR("it does not answer"));
-    if (site->trouble && site->trouble[0])
-        buf_printf(out, ": %s", site->trouble);
-    if (rest > 0) {
-        buf_add(out, STR("; one message tries it again in "));
-        put_time(out, rest);
-    } else {
-        buf_add(out, STR("; one message tries it just now"));
-    }
-}
-
-static void put_paused(const struct queue *q, const struct site *site, struct buf *out)
-{
-    const struct site_limits *l = site->limits;
-
-    buf_add_c(out, l->cause && l->cause[0] ? l->cause : "paused");
-    if (l->paused_until_msec == SITE_UNTIL_RESUMED) {
-        buf_add(out, STR("; until somebody resumes it"));
-        return;
-    }
-    buf_add(out, STR("; it goes on in "));
-    put_time(out, l->paused_until_msec - queue_now(q));
-}
-
-static void put_rate(const struct group *g, struct buf *out)
-{
-    buf_add(out, STR("its rate allows the next message in "));
-    put_time(out, limits_wait(g->site->limits));
-    put_window(g, out);
-}
-
-static void put_held(const struct message *m, struct buf *out)
-{
-    if (m->held == LOG_REASON_NONE)
-        buf_add(out, STR("by its route, together with the message, as soon as its other recipients are done"));
-    else if (m->hold_reason && m->hold_reason[0])
-        buf_add_c(out, m->hold_reason);
-    else
-        buf_add_c(out, log_reason_text(m->held));
-}
-
-static struct str words_of(struct explaining *x, const struct group *g, const struct message *m)
-{
-    struct queue *q = x->queue;
-    struct buf out = BUF_INIT(TEXT_ROOM);
-
-    switch (g->cause) {
-    case CAUSE_REPORT:
-        buf_add(&out, STR("it was refused for good; its sender is about to be told"));
-        break;
-    case CAUSE_HELD:
-        put_held(m, &out);
-        break;
-    case CAUSE_DISK:
-        buf_add(&out, STR("it refuses writes: nothing is sent before it takes them"));
-        break;
-    case CAUSE_OUTAGE:
-        buf_add(&out, STR("no server answers; asked again every 15s, and no attempt is counted"));
-        break;
-    case CAUSE_DEAD:
-        put_site(q, g->site, &out);
-        break;
-    case CAUSE_PAUSED:
-        put_paused(q, g->site, &out);
-        break;
-    case CAUSE_RATE:
-        put_rate(g, &out);
-        break;
-    case CAUSE_PROCESS:
-        buf_add(&out, STR("a deliver process is being started, or has enough to do"));
-        break;
-    case CAUSE_PLAN:
-        buf_add(&out, STR("resolve is asked where its mail goes"));
-        break;
-    case CAUSE_LOOKUP:
-        buf_add(&out, STR("lookup is asked where it goes"));
-        break;
-    case CAUSE_READING:
-        buf_add(&out, STR("it is due, and read back from the disk"));
-        break;
-    case CAUSE_SENDING:
-        buf_add(&out, STR("it is with another process just now"));
-        break;
-    case CAUSE_TIME:
-    case CAUSE_WINDOW:
-    case CAUSE_TURN:
-        put_window(g, &out);
-        break;
-    }
-    struct str said = words(x, &out);
-    buf_done(&out);
-    return said;
-}
-
-/* ---- groups ---- */
-
-static const struct hop *hop_of(const struct explaining *x, const struct recipient *r)
-{
-    if (r->entry)
-        return r->entry->hop;
-    /* All of what is in line is so at one next hop. */
-    bool one = x->slot && (x->slot->flags & REST_LINED || !(x->slot->flags & REST_SEVERAL));
-    return hop_named(x->queue, one ? x->slot->hop : r->hop);
-}
-
-static struct group *group_of(struct explaining *x, enum cause cause, const struct envelope_recipient *er)
-{
-    for (size_t i = 0; i < x->n_groups; i++)
-        if (x->groups[i].cause == cause && str_eq(x->groups[i].domain, er->domain) &&
-            str_eq(x->groups[i].own, er->route))
-            return &x->groups[i];
-    if (x->n_groups == GROUPS_MAX)
-        return NULL;
-    struct group *g = &x->groups[x->n_groups++];
-    *g = (struct group){ .cause = cause, .domain = er->domain, .own = er->route };
-    return g;
-}
-
-/* The facts of its site, of this moment. */
-static void look_at_site(struct explaining *x, struct group *g, const struct recipient *r)
-{
-    const struct site *site = r->entry && r->entry->site ? r->entry->site : g->hop ? g->hop->site : NULL;
-
-    if (!site)
-        return;
-    g->site = site;
-    g->has_site = true;
-    g->site_name = arena_str(x->arena, str_from_c(site->name));
-    g->window = window_connections(&site->limits->window);
-    g->waiting = site->waiting;
-    if (r->entry)
-        g->in_front = in_front_awake(r->entry);
-    else if (x->slot && x->slot->flags & REST_LINED)
-        g->in_front = in_front_asleep(x);
-}
-
-static int64_t next_of(const struct explaining *x, const struct group *g, const struct recipient *r)
-{
-    int64_t now = queue_now(x->queue), due = -1;
-
-    if (g->cause == CAUSE_TIME)
-        due = r->due_msec;
-    else if (g->cause == CAUSE_DEAD || g->cause == CAUSE_PAUSED)
-        due = site_rest_until(g->site);
-    return due > now && due != SITE_UNTIL_RESUMED ? io_wall_msec() + due - now : 0;
-}
-
-static void first_of_group(struct explaining *x, struct group *g, const struct recipient *r, const struct envelope *e)
-{
-    const struct envelope_recipient *er = &e->recipients[r->index];
-
-    g->hop = hop_of(x, r);
-    g->local = er->local;
-    g->sender = er->has_sender ? er->sender : e->sender;
-    g->attempts = r->attempts;
-    g->code = r->code;
-    g->warned = r->warned;
-    g->from_peer = r->from_peer;
-    g->first_msec = r->first_msec;
-    g->last_msec = r->last_msec;
-    g->reason = r->reason;
-    g->status = arena_str(x->arena, str_from_c(r->status));
-    g->text = arena_str(x->arena, str_from_c(r->text));
-    g->host = arena_str(x->arena, str_from_c(r->host));
-    g->peer = arena_str(x->arena, str_from_c(r->peer));
-    look_at_site(x, g, r);
-    g->next_msec = next_of(x, g, r);
-    g->words = words_of(x, g, r->message);
-}
-
-static void add_recipient(struct explaining *x, const struct recipient *r, const struct envelope *e)
-{
-    const struct envelope_recipient *er = &e->recipients[r->index];
-    struct group *g = group_of(x, cause_of(x, r, hop_of(x, r)), er);
-    struct buf address = BUF_INIT(TEXT_ROOM);
-
-    if (!g) {
-        x->left_out++;
-        return;
-    }
-    if (!g->n++)
-        first_of_group(x, g, r, e);
-    int64_t next = next_of(x, g, r);
-    if (next && next < g->next_msec)
-        g->next_msec = next;
-    if (r->first_msec && r->first_msec < g->first_msec)
-        g->first_msec = r->first_msec;
-    if (g->n_shown < SHOWN_MAX)
-        g->to[g->n_shown++] =
-            arena_str(x->arena, er->kind == ENVELOPE_ADDRESS ? recipient_address(er, &address) : er->local);
-    buf_done(&address);
-}
-
-static int by_cause(const void *a, const void *b)
-{
-    const struct group *x = a, *y = b;
-
-    if (x->cause != y->cause)
-        return x->cause < y->cause ? -1 : 1;
-    return (x->n < y->n) - (x->n > y->n);
-}
-
-static void add_recipients(struct explaining *x, const struct message *m, const struct envelope *e)
-{
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        const struct recipient *r = &m->recipients[i];
-        if (r->progress == PROGRESS_WAITING || r->progress == PROGRESS_FAILED)
-            add_recipient(x, r, e);
-    }
-    qsort(x->groups, x->n_groups, sizeof(*x->groups), by_cause);
-    x->n_told = x->n_groups < x->limit ? x->n_groups : x->limit;
-    for (size_t i = x->n_told; i < x->n_groups; i++)
-        x->left_out += x->groups[i].n;
-}
+enum { ROWS_ROOM = IPC_FRAME_MAX / 2, HOPS_ROOM = 64 << 10, ARENA_ROOM = 48 << 20, TIMES_MAX = 16 };
 
 /* ---- where each of them goes ---- */
 
@@ -526,7 +73,7 @@ static void put_hop(struct explaining *x, const struct group *g)
 static void take_route(struct explaining *x, struct group *g, const struct ipc_route_answer *a)
 {
     const struct config *config = x->queue->worker->config;
-    struct buf target = BUF_INIT(TEXT_ROOM);
+    struct buf target = BUF_INIT(EXPLAIN_TEXT_MAX);
 
     g->asked = false;
     g->rule = arena_str(x->arena, a->rule);
@@ -537,7 +84,7 @@ static void take_route(struct explaining *x, struct group *g, const struct ipc_r
     g->route = a->route;
     g->remote = config_target_is_remote(route->targets[0].kind);
     if (config_targets_write(&target, route->targets, route->n_targets))
-        g->target = words(x, &target);
+        g->target = arena_str(x->arena, buf_str(&target));
     buf_done(&target);
 }
 
@@ -558,8 +105,8 @@ static void add_retry(const struct explaining *x, const struct group *g, struct 
     size_t n = s->retry.n < TIMES_MAX ? s->retry.n : TIMES_MAX;
 
     for (size_t i = 0; i < n; i++) {
-        texts[i] = BUF_INIT(TEXT_ROOM);
-        put_time(&texts[i], (int64_t)s->retry.items[i]);
+        texts[i] = BUF_INIT(EXPLAIN_TEXT_MAX);
+        explain_put_time(&texts[i], (int64_t)s->retry.items[i]);
         list[i] = buf_str(&texts[i]);
     }
     log_list(row, LOG_RETRY, list, n);
@@ -610,8 +157,8 @@ static void add_group(struct explaining *x, const struct group *g, size_t number
     log_number(&row, LOG_NUMBER, (int64_t)number);
     log_reason(&row, g->reason);
     log_number(&row, LOG_RECIPIENTS, (int64_t)g->n);
-    log_text_c(&row, LOG_CAUSE, causes[g->cause].name);
-    log_text_c(&row, LOG_VALUE, causes[g->cause].value);
+    log_text_c(&row, LOG_CAUSE, explain_cause_name(g->cause));
+    log_text_c(&row, LOG_VALUE, explain_cause_value(g->cause));
     if (g->words.n)
         log_text(&row, LOG_TEXT, g->words);
     log_text(&row, LOG_NAME, g->domain);
@@ -721,7 +268,7 @@ static void explain(struct explaining *x, const struct message *m, const struct 
     x->report = m->report;
     show_row(&x->rows, m, e, true);
     if (e) {
-        add_recipients(x, m, e);
+        explain_groups(x, m, e);
         ask_lookup(x, e, m->slot ? m->slot->flags & REST_RELEASED : m->released);
     }
     x->slot = NULL;
@@ -761,7 +308,7 @@ void explain_ask(struct queue *q, struct ipc_channel *from, const struct ipc_que
 {
     struct arena *a = arena_new(ARENA_ROOM);
     struct explaining *x = a ? ARENA_NEW(a, struct explaining) : NULL;
-    struct group *groups = x ? ARENA_NEW_ARRAY(a, GROUPS_MAX, struct group) : NULL;
+    struct group *groups = x ? ARENA_NEW_ARRAY(a, EXPLAIN_GROUPS_MAX, struct group) : NULL;
 
     if (!groups) {
         arena_free(a);
@@ -773,7 +320,7 @@ void explain_ask(struct queue *q, struct ipc_channel *from, const struct ipc_que
         .arena = a,
         .instance = from->instance,
         .ticket = ask->ticket,
-        .limit = ask->limit && ask->limit < GROUPS_MAX ? ask->limit : GROUPS_MAX,
+        .limit = ask->limit && ask->limit < EXPLAIN_GROUPS_MAX ? ask->limit : EXPLAIN_GROUPS_MAX,
         .groups = groups,
         .rows = BUF_INIT(ROWS_ROOM),
         .hops = BUF_INIT(HOPS_ROOM),
