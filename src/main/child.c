@@ -425,6 +425,10 @@ static void child_ended(struct main_child *c, int status)
         drop_submit_gone(s, c);
     if (SET_OUTWARD & 1U << c->kind)
         tell_queue_of_death(c);
+    if (SET_OUTWARD & 1U << c->kind && !expected)
+        s->carrier_ended_msec = io_now_msec(s->loop);
+    if (c->kind == PROCESS_QUEUE)
+        s->queue_ended_msec = io_now_msec(s->loop);
     if (c->kind == PROCESS_DELIVER)
         delivery_ended(c);
     if (c->post && s->phase != PHASE_STOPPING && c->state != CHILD_ENDING)

@@ -112,6 +112,9 @@ struct main_server {
     int64_t started_msec; /* io_now_msec */
     int64_t started_wall_msec;
     uint64_t queued, recovered, dropped;
+    bool unclean;                /* the server before this one did not end in order */
+    int64_t queue_ended_msec;    /* io_now_msec; 0: none has yet */
+    int64_t carrier_ended_msec;  /* a deliver or send process, not in order */
     uint64_t hold_below; /* run --hold: what was found at the start has lower ids; 0: no queue was ready yet */
     char stop_cause[ERR_TEXT_MAX];
     int exit_code;

@@ -79,6 +79,12 @@ static void send_early_log(struct main_server *s, struct main_child *control)
     buf_clear(&s->early_log);
 }
 
+/* Is there an attempt of which no process that lives can tell? An outcome is on disk within a second. */
+static bool attempts_lost(const struct main_server *s)
+{
+    return s->unclean || (s->carrier_ended_msec && s->carrier_ended_msec + 1000 >= s->queue_ended_msec);
+}
+
 static void on_ready(struct main_child *c, const struct ipc_ready *ready)
 {
     struct main_server *s = c->server;
@@ -94,6 +100,8 @@ static void on_ready(struct main_child *c, const struct ipc_ready *ready)
         send_control_sockets(s, c);
         break;
     case PROCESS_QUEUE:
+        s->unclean = s->unclean || (!s->queue_ended_msec && ready->unclean);
+        ipc_send_all_peers(c->channel, &(struct ipc_all_peers){ .lost = attempts_lost(s) });
         s->queued = ready->queued;
         s->recovered = ready->recovered;
         s->dropped = ready->dropped;

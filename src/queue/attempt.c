@@ -407,6 +407,7 @@ static void on_read(struct spool_read *read)
     else {
         message_drop_content(m);
         queue_wait(m->queue, &m->due, queue_now(m->queue) + QUEUE_MOMENT_MSEC);
+        message_unread(m);
     }
 }
 
@@ -423,6 +424,7 @@ static void begin(struct message *m)
     m->content = content_new(q);
     if (!m->content) {
         queue_wait(q, &m->due, queue_now(q) + QUEUE_MOMENT_MSEC);
+        message_unread(m);
         return;
     }
     message_pin(m);
@@ -432,6 +434,11 @@ static void begin(struct message *m)
 /* What nobody needs now need not be in memory: it is on disk. */
 static void drop_unpinned(struct queue *q)
 {
+    /* What was read for its turn has its turn first. */
+    if (!list_empty(&q->schedule.pumped)) {
+        io_task_post(&q->pump);
+        return;
+    }
     while (q->content_memory > QUEUE_MEMORY_MAX && !list_empty(&q->unpinned))
         message_drop_content(CONTAINER_OF(q->unpinned.next, struct message, unpinned));
 }

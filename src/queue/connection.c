@@ -85,6 +85,8 @@ static struct ipc_channel *send_peer(struct queue *q, uint32_t generation)
     struct ipc_channel *all[WORKER_PEERS_MAX];
     size_t n = 0;
 
+    if (!q->knows_peers)
+        return NULL;
     for (size_t i = 0; i < q->worker->n_peers; i++) {
         struct ipc_channel *c = q->worker->peers[i];
         if (c->peer != PROCESS_SEND || c->closed)
@@ -251,10 +253,7 @@ static bool may_be_second(const struct queue *q, const struct recipient *r)
 {
     if (!q->unclean || !r->message->recovered)
         return false;
-    for (size_t i = 0; i < q->worker->n_peers; i++)
-        if (q->worker->peers[i]->peer == PROCESS_SEND && q->worker->peers[i]->instance < q->worker->instance)
-            return false;
-    return r->next_msec <= q->started_wall_msec;
+    return q->lost_attempts && r->next_msec <= q->started_wall_msec;
 }
 
 static bool send_transfer(struct transfer *t, struct ipc_channel *send)
@@ -475,9 +474,9 @@ static void transfer_returns(struct transfer *t)
     message_settle(m);
 }
 
-static void doubt(const struct recipient *r, const struct ipc_transferred *told, const struct outcome *o)
+static void doubt(const struct recipient *r, bool in_doubt, const struct outcome *o)
 {
-    if (told->in_doubt && (!o->from_peer || o->code == CODE_CLOSING))
+    if (in_doubt && (!o->from_peer || o->code == CODE_CLOSING))
         record_duplicate(r->message, r, "the connection was lost before the reply to the content");
 }
 
@@ -504,7 +503,7 @@ static void take_results(struct transfer *t, const struct ipc_transferred *told)
             tally.reply = o.text;
         outcome_by_rule(site, r, &o);
         if (o.result == IPC_TEMP)
-            doubt(r, told, &o);
+            doubt(r, told->in_doubt, &o);
     }
     site_hears(site, &tally, (int64_t)told->send_usec);
 }
@@ -539,6 +538,8 @@ static void take_kept_results(struct queue *q, struct ipc_channel *from, const s
         any = true;
         if (got.result != IPC_AGAIN) {
             recipient_outcome(r, &o);
+            if (o.result == IPC_TEMP)
+                doubt(r, told->in_doubt, &o);
             continue;
         }
         r->state = RECIPIENT_IDLE;
@@ -721,6 +722,8 @@ static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_
             r->lease = k->lease;
             r->carrier = from->instance;
             recipient_outcome(r, &o);
+            if (o.result == IPC_TEMP)
+                doubt(r, k->in_doubt, &o);
             any = true;
         }
         if (any && m->state != MESSAGE_ENDING)

@@ -222,7 +222,9 @@ struct queue {
     uint64_t hold_below; /* run --hold: what is found with a lower id is held; 0: nothing */
     struct checking *checking; /* check.c: a check of the spool that goes on; NULL: none */
     bool stopping;
-    bool unclean; /* the former queue ended without a word */
+    bool unclean;       /* the former queue ended without a word */
+    bool knows_peers;   /* all processes that were there before it are named */
+    bool lost_attempts; /* some of them have ended, and told nobody what they had in hand */
     int64_t started_wall_msec;
     uint64_t delivered, deferred_sum, failed_sum, taken, reports; /* for status */
 };

@@ -76,7 +76,7 @@ static bool recover(struct queue *q, struct err *err)
         return err_temp(err, "short of memory for what waits in the spool");
     if (q->hold_below)
         record_held(&rec);
-    q->unclean = r->frames > 0;
+    q->unclean = !r->orderly;
     io_task_post(&q->pump);
     if (r->text[0]) {
         log_start_level(&record, LOG_EVENT_SPOOL,
@@ -265,6 +265,7 @@ static void ready(struct worker *w, struct ipc_ready *r)
     r->queued = queue_messages(queue_of(w));
     r->recovered = rec->messages;
     r->dropped = rec->dropped_records;
+    r->unclean = !rec->orderly;
     r->hold_below = queue_of(w)->hold_below;
 }
 
@@ -437,6 +438,11 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
         break;
     case IPC_SPOOL_IMPORT_ASK:
         import_message(q, from, &m->spool_import_ask);
+        break;
+    case IPC_ALL_PEERS:
+        q->knows_peers = true;
+        q->lost_attempts = m->all_peers.lost;
+        sites_post(q);
         break;
     case IPC_KEPT_END:
         has_told(q, from);

@@ -118,7 +118,7 @@ void spool_start_put(const struct spool_secret *secret, uint64_t offset, const s
                      unsigned char to[SPOOL_START_OCTETS])
 {
     le32_put(to, MAGIC_START);
-    le32_put(to + 4, 0);
+    le32_put(to + 4, start->orderly);
     le64_put(to + 8, start->sequence);
     le64_put(to + 16, start->run);
     le64_put(to + 24, start->id_ceiling);
@@ -135,7 +135,8 @@ bool spool_start_get(const struct spool_secret *secret, uint64_t offset, struct 
         return false;
     *start = (struct spool_start){ .sequence = le64_get(p + 8),
                                    .run = le64_get(p + 16),
-                                   .id_ceiling = le64_get(p + 24) };
+                                   .id_ceiling = le64_get(p + 24),
+                                   .orderly = le32_get(p + 4) & 1 };
     return true;
 }
 

@@ -66,6 +66,7 @@ struct spool_start {
     uint64_t sequence;
     uint64_t run;
     uint64_t id_ceiling;
+    bool orderly; /* that run has ended, and all of it is on disk */
 };
 
 void spool_start_put(const struct spool_secret *secret, uint64_t offset, const struct spool_start *start,

@@ -362,6 +362,16 @@ static bool has_ended(struct spool *spool)
     return any;
 }
 
+/* Without it the next recovery takes this end for a death, that is all. */
+static void end_in_order(struct spool *spool)
+{
+    struct spool_start start = spool->start;
+
+    start.sequence++;
+    start.orderly = true;
+    (void)start_write(spool, &start);
+}
+
 void spool_close(struct spool *spool)
 {
     if (!spool)
@@ -372,6 +382,8 @@ void spool_close(struct spool *spool)
         stop_threads(spool);
     if (!spool->repair && spool->written_since)
         (void)checkpoint_write(spool); /* the next recovery reads more without it, that is all */
+    if (!spool->repair && list_empty(&spool->queue))
+        end_in_order(spool);
     while (has_ended(spool))
         spool_poll(spool);
     spool_free(spool);

@@ -65,6 +65,7 @@ enum { SPOOL_TEXT_MAX = 200 };
 
 struct spool_recovered {
     bool created;      /* there was no spool here */
+    bool orderly;      /* the former run ended by spool_close(), with all of it on disk */
     uint64_t messages; /* live */
     uint64_t held;
     uint64_t damaged;        /* live messages that cannot be read whole, and are set aside */

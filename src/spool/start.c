@@ -67,6 +67,7 @@ bool recovery_begin_run(struct recovery *rec)
             life = max_u64(life, rec->files[i].head.life);
     if (!spool->start.sequence && !spool->recovered.created)
         recovery_note(rec, "the start numbers could not be read");
+    spool->recovered.orderly = spool->start.orderly || spool->recovered.created;
     struct spool_start start = { .sequence = spool->start.sequence + 1 };
     start.run = max_u64(spool->start.run, life >> 32) + 1;
     spool->next_id =

@@ -292,7 +292,7 @@ static void put_recipients(struct envelope_recipient *r, size_t n, bool null_sen
 static size_t some_recipients(void)
 {
     /* Its envelope alone is more than what is left when memory is short. */
-    if (one_in(2000) && !sim.short_of_memory)
+    if (one_in(2000))
         return RECIPIENTS_MOST;
     return one_in(200) ? RECIPIENTS_MANY : 1 + below(RECIPIENTS_MAX);
 }
@@ -923,6 +923,12 @@ static void queue_ends(enum sim_end end)
     sim_disk_end(sim.disk, end);
 }
 
+/* Which processes there are; LOST: one ended, or all did, and did not tell what they had in hand. */
+static void main_has_told(bool lost)
+{
+    wire_say(&sim.worker, sim.worker.main, IPC_ALL_PEERS, &(struct ipc_all_peers){ .lost = lost });
+}
+
 /* At times one send process dies with it, and tells nobody what it kept. */
 static void queue_dies(void)
 {
@@ -943,6 +949,7 @@ static void queue_dies(void)
     for (size_t i = 0; i < SENDERS; i++)
         if (sim.senders[i].instance)
             sender_up(&sim.senders[i]);
+    main_has_told(sim.deaths_power || sim.deaths_send);
 }
 
 static void power_goes(void)
@@ -957,11 +964,10 @@ static void power_goes(void)
     queue_is_born();
     if (sim.wrong[0])
         return;
-    /* It looks like an orderly end: nothing was written since the last checkpoint. */
-    sim.lives += !spool_recovered(queue()->spool)->frames;
     ask_tokens();
     for (size_t i = 0; i < SENDERS; i++)
         sim.senders[i] = (struct sender){ 0 };
+    main_has_told(true);
     for (size_t i = 0; i < CURRENT; i++)
         sender_is_born(&sim.senders[i]);
 }
@@ -1200,6 +1206,8 @@ static void run(uint64_t seed)
     queue_is_born();
     for (size_t i = 0; i < CURRENT && !sim.wrong[0]; i++)
         sender_is_born(&sim.senders[i]);
+    if (!sim.wrong[0])
+        main_has_told(false);
     while (steps-- && !sim.wrong[0])
         step();
     sim.calm = true;

@@ -56,6 +56,10 @@ static struct {
     size_t n_seen;
     unsigned opens, plans;
     uint64_t committed;
+    /* the spool */
+    unsigned reads;
+    bool reads_fail;
+    struct list failing; /* reads */
     char body[1 << 16]; /* of the last report */
 } play;
 
@@ -99,6 +103,31 @@ struct spool_disk *__wrap_spool_disk_open(const char *path, struct err *err)
     (void)path;
     (void)err;
     return &play.disk->disk;
+}
+
+void __real_spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read);
+void __wrap_spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read);
+void __wrap_spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read)
+{
+    play.reads++;
+    if (!play.reads_fail) {
+        __real_spool_read(spool, id, parts, read);
+        return;
+    }
+    *read = (struct spool_read){ .done = read->done, .file = -1, .id = id, .parts = parts };
+    list_append(&play.failing, &read->node);
+}
+
+static bool reads_fail(void)
+{
+    bool any = !list_empty(&play.failing);
+
+    for (struct list *node; (node = list_take(&play.failing));) {
+        struct spool_read *read = CONTAINER_OF(node, struct spool_read, node);
+        read->status = SPOOL_READ_FAILED;
+        read->done(read);
+    }
+    return any;
 }
 
 /* ---- the others ---- */
@@ -281,7 +310,7 @@ static bool hear(struct ipc_channel *c, void (*hears)(const struct ipc_message *
 static bool spool_moves(void)
 {
     int64_t until = 0;
-    bool moved = spool_step_content(queue()->spool) == SPOOL_STEP_DONE;
+    bool moved = reads_fail() || spool_step_content(queue()->spool) == SPOOL_STEP_DONE;
     enum spool_step step = spool_step_commit(queue()->spool, &until);
 
     moved = spool_step_upkeep(queue()->spool, &until) == SPOOL_STEP_DONE || moved || step == SPOOL_STEP_DONE;
@@ -411,6 +440,7 @@ static void queue_begins(void)
     play.lookup = wire_new(&play.worker, PROCESS_LOOKUP, 2);
     play.resolve = wire_new(&play.worker, PROCESS_RESOLVE, 3);
     play.send = wire_new(&play.worker, PROCESS_SEND, 4);
+    wire_say(&play.worker, play.worker.main, IPC_ALL_PEERS, &(struct ipc_all_peers){ 0 });
     wire_say(&play.worker, play.send, IPC_KEPT_END, &(struct ipc_kept_end){ 0 });
     settle();
 }
@@ -424,6 +454,7 @@ static void begin(const char *more)
     struct str text;
 
     memset(&play, 0, sizeof(play));
+    list_init(&play.failing);
     play.arena = arena_new(64 << 20);
     text = arena_printf(play.arena,
                         "hostname mail.example.org; spool /nowhere; min-free 0; postmaster post@ours.example;"
@@ -1009,6 +1040,92 @@ static void what_waits_for_a_paused_site_is_said_to(void **state)
     end();
 }
 
+/* ---- at rest ---- */
+
+static void nobody_is_awake(void)
+{
+    assert_int_equal(queue()->n_messages, 0);
+    assert_int_equal(any_site()->n_waking, 0);
+}
+
+/* All of them rest in the line of a site that is dead. */
+static void fill_dead(const char *sender, int n)
+{
+    play.host_is_dead = true;
+    for (int i = 0; i < n; i++)
+        give(sender, "d.example", 1);
+    settle();
+}
+
+/* What the disk does not give just now is asked for in a moment, not at once; the probe goes when it does. */
+static void reads_that_fail_are_tried_again_in_a_moment(void **state)
+{
+    (void)state;
+    begin("");
+    fill_dead("s@sender.example", 50);
+    pass(MINUTE);
+    nobody_is_awake();
+    play.host_is_dead = false;
+    play.reads_fail = true;
+    play.reads = 0;
+    pass(10 * MINUTE);
+    assert_in_range(play.reads, 1, 50 * (6 * 60 / 5 + 2));
+    assert_int_equal(queue_messages(queue()), 50);
+    assert_int_equal(any_site()->n_waking, 0);
+    play.reads_fail = false;
+    pass(MINUTE);
+    assert_int_equal(queue_messages(queue()), 0);
+    end();
+}
+
+/* A probe is one message: not all that rest are read for it. */
+static void a_probe_wakes_one(void **state)
+{
+    (void)state;
+    begin("");
+    fill_dead("s@sender.example", 1000);
+    pass(4 * MINUTE);
+    nobody_is_awake();
+    for (int probes = 1; probes <= 3; probes++) {
+        unsigned opens = play.opens;
+        play.reads = 0;
+        pass(5 * MINUTE);
+        printf("probe: %u opens %u reads\n", play.opens - opens, play.reads);
+        assert_in_range(play.opens - opens, 1, 2);
+    }
+    end();
+}
+
+static size_t seen_from(const char *sender)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < play.n_seen; i++)
+        n += !strcmp(play.seen[i].sender, sender);
+    return n;
+}
+
+/* Who rests has his turn while thousands of another sender are awake. */
+static void who_rests_is_not_behind_thousands_that_are_awake(void **state)
+{
+    (void)state;
+    begin("connections 2 start 2;");
+    fill_dead("anna@few.example", 300);
+    pass(MINUTE);
+    nobody_is_awake();
+    play.host_is_dead = false;
+    play.holds_back = true;
+    pass(5 * MINUTE);
+    for (int i = 0; i < 3000; i++)
+        give("bulk@many.example", "d.example", 1);
+    settle();
+    for (int i = 0; i < 200; i++)
+        answer_one();
+    printf("few %zu many %zu\n", seen_from("anna@few.example"), seen_from("bulk@many.example"));
+    assert_in_range(seen_from("anna@few.example"), 60, 160);
+    end();
+}
+
 /* ---- how many wait for what ---- */
 
 static void shape(const struct ipc_queue_shape_ask *ask)
@@ -1073,6 +1190,9 @@ int main(void)
         cmocka_unit_test(what_is_held_is_said_to_be_and_by_whom),
         cmocka_unit_test(who_waits_for_a_full_window_is_told_how_many_are_in_front),
         cmocka_unit_test(what_waits_for_a_paused_site_is_said_to),
+        cmocka_unit_test(reads_that_fail_are_tried_again_in_a_moment),
+        cmocka_unit_test(a_probe_wakes_one),
+        cmocka_unit_test(who_rests_is_not_behind_thousands_that_are_awake),
         cmocka_unit_test(a_count_has_every_message_once_in_the_class_of_its_age),
     };
 
