@@ -26,7 +26,7 @@ void check_say(struct spool_check *c, struct spool_finding *f)
 void check_say_broken(struct spool_check *c, unsigned invariant, struct queue_id id, const char *what)
 {
     check_say(c, &(struct spool_finding){
-               .kind = SPOOL_FOUND_INVARIANT, .invariant = invariant, .id = id, .what = what });
+                     .kind = SPOOL_FOUND_INVARIANT, .invariant = invariant, .id = id, .what = what });
 }
 
 void check_in_segment(struct spool_finding *f, uint32_t segment, uint64_t offset)
@@ -115,7 +115,8 @@ static void look_at_start(struct spool_check *c)
         unsigned char in[SPOOL_START_OCTETS];
         struct spool_start start;
         if (!spool_disk_read(disk, fd, in, sizeof(in), at) &&
-            spool_start_get(&spool->secret, at, str_of((const char *)in, sizeof(in)), &start) && start.sequence > best.sequence)
+            spool_start_get(&spool->secret, at, str_of((const char *)in, sizeof(in)), &start) &&
+            start.sequence > best.sequence)
             best = start;
     }
     if (!f.error)
@@ -133,7 +134,7 @@ static void look_at_start(struct spool_check *c)
 
 static int by_place(const void *a, const void *b)
 {
-    const struct met *x = a, *y = b;
+    const struct check_met *x = a, *y = b;
 
     return (x->where > y->where) - (x->where < y->where);
 }
@@ -142,7 +143,7 @@ static int by_place(const void *a, const void *b)
 static void gather(struct spool_check *c)
 {
     struct spool *spool = c->spool;
-    struct met *met = c->met;
+    struct check_met *met = c->met;
 
     if (c->figures.messages + CHECK_SLOTS_AT_ONCE > c->met_room) {
         c->met_room = c->met_room * 2 + CHECK_SLOTS_AT_ONCE;
@@ -158,7 +159,7 @@ static void gather(struct spool_check *c)
     for (size_t n = 0; c->slot < end && n < CHECK_SLOTS_AT_ONCE; n++, c->slot++) {
         struct spool_entry_row row;
         if (spool_index_at(spool->index, c->slot, &row))
-            met[c->figures.messages++] = (struct met){ row.message, row.id };
+            met[c->figures.messages++] = (struct check_met){ row.message, row.id };
     }
     bool all = c->slot >= end;
     pthread_mutex_unlock(&spool->lock);
@@ -176,7 +177,7 @@ static bool take_segments(struct spool_check *c)
     pthread_mutex_lock(&spool->lock);
     bool ok = numbers_reserve(&c->segments, spool->segments.count + 1);
     for (size_t i = 0; ok && i < spool->segments.count; i++)
-        if (check_counts(spool->segments.at[i]))
+        if (check_holds(spool->segments.at[i]))
             numbers_add(&c->segments, spool->segments.at[i]->number);
     pthread_mutex_unlock(&spool->lock);
     c->figures.segments = (uint32_t)c->segments.count;
