@@ -83,7 +83,8 @@ static uint64_t in_front_awake(const struct entry *e)
 {
     uint64_t n = 0;
 
-    for (const struct list *at = &e->node; e->turn && at->prev != &e->turn->entries && n < EXPLAIN_FRONT_MAX; at = at->prev)
+    for (const struct list *at = &e->node; e->turn && at->prev != &e->turn->entries && n < EXPLAIN_FRONT_MAX;
+         at = at->prev)
         n++;
     return n;
 }
