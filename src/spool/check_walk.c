@@ -56,7 +56,8 @@ static void look_at_frame(struct spool_check *c)
         }
         if (good && found.row.kind == SPOOL_KIND_OUTCOME)
             good = spool_outcome_meta_get(found.meta, &version, &text);
-        judge(c, &found.row, spool_position_pack((struct spool_position){ .segment = r->segment, .block = r->block, .row = i }), version, good);
+        struct spool_position at = { .segment = r->segment, .block = r->block, .row = i };
+        judge(c, &found.row, spool_position_pack(at), version, good);
     }
     c->figures.frames++;
     c->figures.octets += r->head.front;

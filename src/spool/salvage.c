@@ -148,7 +148,9 @@ static bool take_parts(struct spool *spool, struct reader *r, const struct spots
     if (whole)
         read->accepted_utc_msec = c.meta.accepted_utc_msec;
     if (found)
-        whole = (take_content(spool, r, &c, spots->life[AT_MESSAGE], read) & take_file(spool, &c.meta, read)) && whole;
+        whole &= take_content(spool, r, &c, spots->life[AT_MESSAGE], read);
+    if (found)
+        whole &= take_file(spool, &c.meta, read);
     read->own_file = found && c.meta.file;
     read->head_octets = read->head.n;
     read->body_octets = read->own_file ? read->file_octets : read->body.n;

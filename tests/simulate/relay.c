@@ -1052,11 +1052,10 @@ static void look_at_lines(void)
 static void look_at_rests(void)
 {
     const struct queue *q = queue();
-    size_t n = 0, in_lines = 0, knowing = 0;
+    size_t n = 0, knowing = 0;
 
     REST_FOR(r, &q->rests) {
         n++;
-        in_lines += r->line != 0;
         if (message_find(queue(), (struct queue_id){ r->id }))
             wrong("a message is awake and at rest");
         knowing += !(r->flags & (REST_KNOWN | REST_HELD | REST_WAKING)) && !r->line;
