@@ -1,19 +1,11 @@
 /* queue/select.c -- messages by SELECT, in order of ids: rows of `queue list`, and what is done to them (FACE 2.2). */
+#include "queue/filter.h"
+
 #include <stdlib.h>
-#include <string.h>
 
 #include "core/num.h"
-#include "queue/queue.h"
 
 enum { ROWS_MAX = IPC_FRAME_MAX / 2, ROWS_FULL = IPC_FRAME_MAX / 4, PAGE_MAX = 1000, TEXTS_MAX = 64 << 10 };
-
-struct filter {
-    const uint64_t *ids; /* sorted; n == 0: all */
-    size_t n_ids;
-    struct str from, to, site, state, reason;
-    int64_t older_msec;
-    uint32_t uid_plus;
-};
 
 /* A question that is being answered. */
 struct selecting {
@@ -27,7 +19,7 @@ struct selecting {
     enum ipc_act verb;
     bool dry;
     struct str note;
-    struct filter filter;
+    struct select_filter filter;
     uint64_t *ids; /* candidates */
     size_t n_ids, at;
     size_t limit;
@@ -37,135 +29,6 @@ struct selecting {
     bool walked;
     struct buf rows;
 };
-
-/* ---- filters ---- */
-
-static bool address_matches(struct str pattern, struct str local, struct str domain)
-{
-    const char *at = pattern.n ? memrchr(pattern.p, '@', pattern.n) : NULL;
-
-    if (str_eq(pattern, STR("*")))
-        return true;
-    if (at) {
-        size_t n = (size_t)(at - pattern.p);
-        return str_eq_nocase(str_head(pattern, n), local) && str_eq_nocase(str_skip(pattern, n + 1), domain);
-    }
-    if (str_starts(pattern, STR(".")))
-        return str_ends_nocase(domain, pattern);
-    return str_eq_nocase(pattern, domain);
-}
-
-static bool sender_matches(struct str pattern, struct str sender)
-{
-    const char *at = sender.n ? memrchr(sender.p, '@', sender.n) : NULL;
-
-    if (!pattern.n)
-        return true;
-    if (!sender.n)
-        return str_eq(pattern, STR("<>")) || str_eq(pattern, STR("*"));
-    size_t n = at ? (size_t)(at - sender.p) : sender.n;
-    return address_matches(pattern, str_head(sender, n), str_skip(sender, at ? n + 1 : n));
-}
-
-static bool envelope_matches(const struct filter *f, const struct envelope *e)
-{
-    bool any = !f->to.n;
-
-    for (size_t i = 0; i < e->n_recipients && !any; i++)
-        any = address_matches(f->to, e->recipients[i].local, e->recipients[i].domain);
-    return any && sender_matches(f->from, e->sender);
-}
-
-static bool reason_matches(struct str wanted, const struct message *m)
-{
-    if (!wanted.n || (m->hold_reason && str_contains(str_from_c(m->hold_reason), wanted)))
-        return true;
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        const struct recipient *r = &m->recipients[i];
-        if (str_eq(wanted, str_from_c(log_reason_text(r->reason))))
-            return true;
-        if (r->text && str_contains(str_from_c(r->text), wanted))
-            return true;
-    }
-    return false;
-}
-
-static bool site_matches(struct str wanted, const struct message *m)
-{
-    const struct site *rests_for = m->slot ? schedule_site_of(m->queue, m->slot) : NULL;
-
-    if (!wanted.n || (rests_for && str_eq_nocase(str_from_c(rests_for->name), wanted)))
-        return true;
-    LIST_FOR(node, &m->entries) {
-        const struct site *site = CONTAINER_OF(node, struct entry, of_message)->site;
-        if (site && str_eq_nocase(str_from_c(site->name), wanted))
-            return true;
-    }
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        const struct recipient *r = &m->recipients[i];
-        if (r->progress == PROGRESS_WAITING && (str_eq_nocase(str_from_c(r->site), wanted) ||
-                                                str_eq_nocase(str_from_c(r->host), wanted)))
-            return true;
-    }
-    return false;
-}
-
-static int by_number(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static bool id_matches(const struct filter *f, uint64_t id)
-{
-    return !f->n_ids || bsearch(&id, f->ids, f->n_ids, sizeof(id), by_number);
-}
-
-static bool message_matches(const struct filter *f, const struct message *m)
-{
-    return m->state != MESSAGE_TAKING && id_matches(f, m->id.n) && (!f->uid_plus || m->uid_plus == f->uid_plus) &&
-           (!f->state.n || str_eq(f->state, str_from_c(show_state(m)))) && message_age(m) >= f->older_msec &&
-           site_matches(f->site, m) && reason_matches(f->reason, m);
-}
-
-/* ---- of messages at rest: by their slots; what a slot does not say is read ---- */
-
-/* Whether an address with that hash, at the domain of that name (0: not known), may be what PATTERN says. */
-static bool may_match(const struct queue *q, struct str pattern, uint32_t hash, uint32_t domain)
-{
-    const char *at = pattern.n ? memrchr(pattern.p, '@', pattern.n) : NULL;
-    size_t n = at ? (size_t)(at - pattern.p) : 0;
-
-    if (!pattern.n || str_eq(pattern, STR("*")))
-        return true;
-    if (at)
-        return rest_hash(str_head(pattern, n), str_skip(pattern, n + 1)) == hash;
-    return !domain || address_matches(pattern, STR("?"), names_text(&q->rests.names, domain));
-}
-
-static bool rest_matches(const struct queue *q, const struct filter *f, const struct rest *r)
-{
-    const struct site *site = f->site.n ? schedule_site_of(q, r) : NULL;
-
-    if (!id_matches(f, r->id) || (f->state.n && !str_eq(f->state, str_from_c(rest_state(q, r)))))
-        return false;
-    if (!(r->flags & REST_KNOWN) || r->flags & REST_DAMAGED)
-        return true;
-    if ((f->uid_plus && r->uid_plus != f->uid_plus) || rest_age(q, r) < f->older_msec)
-        return false;
-    if (!str_eq(f->from, STR("<>")) && !may_match(q, f->from, r->from, 0))
-        return false;
-    if (!(r->flags & REST_SEVERAL) && !may_match(q, f->to, r->to, r->domain))
-        return false;
-    return !site || r->flags & REST_SEVERAL || str_eq_nocase(str_from_c(site->name), f->site) || r->attempts;
-}
-
-/* Is there more to ask of it than its slot says? */
-static bool must_read(const struct filter *f, const struct rest *r)
-{
-    return f->from.n || f->to.n || f->site.n || f->reason.n || !(r->flags & REST_KNOWN);
-}
 
 /* ---- what is done ---- */
 
@@ -387,7 +250,7 @@ static bool take_read(struct selecting *s, const struct message *m, const struct
     bool asks = s->filter.from.n || s->filter.to.n;
     struct message *awake = m ? message_find(s->queue, m->id) : NULL;
 
-    if (!m || !message_matches(&s->filter, m) || (e ? !envelope_matches(&s->filter, e) : asks))
+    if (!m || !filter_message(&s->filter, m) || (e ? !filter_envelope(&s->filter, e) : asks))
         return false;
     if (s->acts && !awake)
         return take_rest(s, m->id.n);
@@ -433,9 +296,9 @@ static void walk(struct selecting *s)
         s->last = s->ids[s->at++];
         struct message *m = message_find(s->queue, (struct queue_id){ s->last });
         struct rest *r = m ? NULL : rest_find(s->queue, (struct queue_id){ s->last });
-        if (m ? !message_matches(&s->filter, m) : !r || !rest_matches(s->queue, &s->filter, r))
+        if (m ? !filter_message(&s->filter, m) : !r || !filter_rest(s->queue, &s->filter, r))
             continue;
-        if (reads || (r && must_read(&s->filter, r))) {
+        if (reads || (r && filter_must_read(&s->filter, r))) {
             s->read = (struct spool_read){ .done = on_read };
             spool_read(s->queue->spool, (struct queue_id){ s->last },
                        SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD, &s->read);
@@ -453,7 +316,7 @@ static void walk(struct selecting *s)
 
 /* ---- the question ---- */
 
-static bool take_ids(struct arena *a, struct str octets, struct filter *f)
+static bool take_ids(struct arena *a, struct str octets, struct select_filter *f)
 {
     uint64_t *ids = ARENA_NEW_ARRAY(a, octets.n / 8 + 1, uint64_t);
 
@@ -461,7 +324,7 @@ static bool take_ids(struct arena *a, struct str octets, struct filter *f)
         return false;
     for (size_t i = 0; i + 8 <= octets.n; i += 8)
         ids[f->n_ids++] = le64_get(octets.p + i);
-    qsort(ids, f->n_ids, sizeof(*ids), by_number);
+    qsort(ids, f->n_ids, sizeof(*ids), filter_by_number);
     f->ids = ids;
     return true;
 }
@@ -474,18 +337,18 @@ static bool candidates(struct selecting *s, uint64_t after)
     if (!s->ids)
         return false;
     for (size_t i = 0; i < q->index_room; i++)
-        if (q->index[i] && q->index[i]->id.n > after && message_matches(&s->filter, q->index[i]))
+        if (q->index[i] && q->index[i]->id.n > after && filter_message(&s->filter, q->index[i]))
             s->ids[s->n_ids++] = q->index[i]->id.n;
     REST_FOR(r, &q->rests) {
-        if (r->id > after && rest_matches(q, &s->filter, r))
+        if (r->id > after && filter_rest(q, &s->filter, r))
             s->ids[s->n_ids++] = r->id;
     }
-    qsort(s->ids, s->n_ids, sizeof(*s->ids), by_number);
+    qsort(s->ids, s->n_ids, sizeof(*s->ids), filter_by_number);
     return true;
 }
 
 static struct selecting *selecting_new(struct queue *q, struct ipc_channel *from, uint64_t ticket, uint32_t limit,
-                                       const struct filter *filter, struct str ids)
+                                       const struct select_filter *filter, struct str ids)
 {
     struct arena *a = arena_new((q->n_messages + q->rests.n + 64) * sizeof(uint64_t) * 2 + ids.n * 2 + TEXTS_MAX);
     struct selecting *s = a ? ARENA_NEW(a, struct selecting) : NULL;
@@ -516,7 +379,7 @@ static struct selecting *selecting_new(struct queue *q, struct ipc_channel *from
 
 void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_queue_list_ask *ask)
 {
-    struct filter f = {
+    struct select_filter f = {
         .from = ask->from,
         .to = ask->to,
         .site = ask->site,
@@ -537,7 +400,7 @@ void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_que
 
 void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queue_act_ask *ask)
 {
-    struct filter f = {
+    struct select_filter f = {
         .from = ask->from,
         .to = ask->to,
         .site = ask->site,

@@ -1,0 +1,25 @@
+/* queue/filter.h -- SELECT: what it says, and which messages it means (FACE 2.2). Of select.c alone. */
+#ifndef QUEUE_FILTER_H
+#define QUEUE_FILTER_H
+
+#include "queue/queue.h"
+
+struct select_filter {
+    const uint64_t *ids; /* by filter_by_number(); n == 0: all */
+    size_t n_ids;
+    struct str from, to, site, state, reason;
+    int64_t older_msec;
+    uint32_t uid_plus;
+};
+
+bool filter_envelope(const struct select_filter *f, const struct envelope *e);
+/* All but what filter_envelope() looks at. */
+bool filter_message(const struct select_filter *f, const struct message *m);
+/* By its slot; what that does not say may be so. */
+bool filter_rest(const struct queue *q, const struct select_filter *f, const struct rest *r);
+/* Is there more to ask of it than its slot says? */
+bool filter_must_read(const struct select_filter *f, const struct rest *r);
+/* The order of ids, for qsort(). */
+int filter_by_number(const void *a, const void *b);
+
+#endif
