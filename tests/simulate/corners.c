@@ -485,6 +485,49 @@ static void a_frame_does_not_say_of_itself_that_it_is_durable(void **state)
     end(&w);
 }
 
+/* The place of the first N octets of our contents in a segment. */
+static uint64_t place_in(struct world *w, const char *name, size_t n)
+{
+    static char medium[4096 * BLOCKS];
+    struct spool_disk *disk = &w->disk->disk;
+    size_t done = 0;
+    int fd;
+
+    assert_int_equal(disk->ops->open(disk, name, SPOOL_OPEN_READ, &fd), 0);
+    assert_int_equal(disk->ops->pread(disk, fd, medium, sizeof(medium), 0, &done), 0);
+    disk->ops->close(disk, fd);
+    for (size_t at = 0; at + n <= done; at++)
+        if (memcmp(medium + at, octets, n) == 0)
+            return at;
+    fail_msg("%s has not got them", name);
+    return 0;
+}
+
+/* INV-3: what rotted is not copied, for the copy would have a sum of its own. */
+static void what_is_cleaned_is_compared_with_its_sum(void **state)
+{
+    struct queue_id neighbours[20];
+    struct spool_figures figures;
+    struct world w;
+
+    begin(&w);
+    memset(octets, 'x', sizeof(octets));
+    struct queue_id rotten = stored(&w, 100);
+    struct spool_name name = spool_segment_name(1);
+    assert_true(sim_disk_rot(w.disk, name.c, place_in(&w, name.c, 100) + 50));
+    for (size_t i = 0; i < ARRAY_LEN(neighbours); i++) {
+        fill_segments(&w, 1);
+        neighbours[i] = stored(&w, 100);
+    }
+    spool_figures(w.spool, &figures);
+    assert_true(figures.cleaned > 0);
+    assert_int_equal(read_it(&w, rotten, SPOOL_READ_CONTENT), SPOOL_READ_DAMAGED);
+    for (size_t i = 0; i < ARRAY_LEN(neighbours); i++)
+        assert_int_equal(read_it(&w, neighbours[i], SPOOL_READ_CONTENT), SPOOL_READ_OK);
+    memset(octets, 0, sizeof(octets));
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +540,7 @@ int main(void)
         cmocka_unit_test(segments_that_the_older_checkpoint_needs_are_not_used_again),
         cmocka_unit_test(what_dies_while_a_checkpoint_is_written_is_not_used_again_by_it),
         cmocka_unit_test(a_frame_does_not_say_of_itself_that_it_is_durable),
+        cmocka_unit_test(what_is_cleaned_is_compared_with_its_sum),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
