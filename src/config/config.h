@@ -593,7 +593,5 @@ struct config_place_text config_rule(const struct config *c, struct config_place
 struct str config_limit_key_name(enum config_limit_key key);
 struct str config_limit_measure_name(enum config_limit_measure measure);
 struct str config_limit_action_name(enum config_limit_action action);
-/* "defer", "fail", "slow", "hold", "pause" */
-struct str config_reply_action_name(enum config_reply_action action);
 
 #endif

@@ -16,12 +16,6 @@ const struct config_words config_reply_words = { "action", actions, ARRAY_LEN(ac
 
 enum { STATUS_PARTS = 3, CODE_DIGITS = 3 };
 
-struct str config_reply_action_name(enum config_reply_action action)
-{
-    BUG_ON((size_t)action >= ARRAY_LEN(actions));
-    return actions[action].name;
-}
-
 /* ---- codes ---- */
 
 static bool is_failure(char c)

@@ -165,8 +165,3 @@ struct str arena_printf(struct arena *a, const char *fmt, ...)
     va_end(ap);
     return s;
 }
-
-size_t arena_used(const struct arena *a)
-{
-    return a->used;
-}

@@ -31,9 +31,6 @@ char *arena_cstr(struct arena *a, struct str s);
 struct str arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 struct str arena_vprintf(struct arena *a, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 
-/* Octets handed out so far. */
-size_t arena_used(const struct arena *a);
-
 #define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_NEW_ARRAY(a, count, type) ((type *)arena_array((a), (count), sizeof(type)))
 

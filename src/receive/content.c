@@ -68,7 +68,6 @@ bool content_begin(struct session *s)
         s->counts_in_content = true;
         s->receive->in_content++;
     }
-    s->tx->data_usec = io_clock_usec();
     if (!t->params.has_size || t->params.size <= memory_bound(s->receive))
         return true;
     session_ask(s, QUESTION_FILE);

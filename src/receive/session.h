@@ -43,7 +43,6 @@ struct transaction {
     int64_t began_msec; /* loop time of MAIL */
     int64_t began_usec;
     int64_t rcpt_usec; /* when the last recipient was taken */
-    int64_t data_usec;
     struct str sender; /* least-quoted, no brackets; empty: null */
     struct list recipients;
     uint32_t n_recipients;

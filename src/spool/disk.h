@@ -50,8 +50,6 @@ struct spool_disk_ops {
 
 /* The folder PATH of the system, which exists. NULL with ERR. Closed after the spool. */
 MUST_USE struct spool_disk *spool_disk_open(const char *path, struct err *err);
-/* The same of an open folder; FOLDER stays the caller's. */
-MUST_USE struct spool_disk *spool_disk_at(int folder, struct err *err);
 void spool_disk_close(struct spool_disk *disk); /* takes NULL */
 
 /* All N octets, or an errno; ENODATA when the file ends before. */

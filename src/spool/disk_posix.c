@@ -184,19 +184,6 @@ static const struct spool_disk_ops posix_ops = {
     .random = posix_random,
 };
 
-static struct spool_disk *disk_new(int folder, struct err *err)
-{
-    struct posix_disk *d = malloc(sizeof(*d));
-
-    if (!d) {
-        close(folder);
-        err_sys(err, ENOMEM, "spool");
-        return NULL;
-    }
-    *d = (struct posix_disk){ .disk.ops = &posix_ops, .folder = folder };
-    return &d->disk;
-}
-
 struct spool_disk *spool_disk_open(const char *path, struct err *err)
 {
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -205,18 +192,14 @@ struct spool_disk *spool_disk_open(const char *path, struct err *err)
         err_sys(err, errno, "open %s", path);
         return NULL;
     }
-    return disk_new(folder, err);
-}
-
-struct spool_disk *spool_disk_at(int folder, struct err *err)
-{
-    int own = fcntl(folder, F_DUPFD_CLOEXEC, 0);
-
-    if (own < 0) {
-        err_sys(err, errno, "spool");
+    struct posix_disk *d = malloc(sizeof(*d));
+    if (!d) {
+        close(folder);
+        err_sys(err, ENOMEM, "spool");
         return NULL;
     }
-    return disk_new(own, err);
+    *d = (struct posix_disk){ .disk.ops = &posix_ops, .folder = folder };
+    return &d->disk;
 }
 
 void spool_disk_close(struct spool_disk *disk)
