@@ -216,6 +216,7 @@ struct queue {
     struct wheel_node digest_due;
     enum spool_health health;
     uint64_t failures;
+    int64_t cleaning_said_msec; /* 0: not yet */
     bool memory_asked, memory_short;
     int64_t memory_looked_msec;
     uint64_t memory_used, memory_bound; /* octets: of all processes, and max-memory */

@@ -4,6 +4,8 @@
 
 #include "queue/queue.h"
 
+enum { CLEANING_MSEC = 600 * 1000 }; /* between records of it */
+
 void record_address(struct log_record *r, enum log_field f, const struct envelope_recipient *er)
 {
     struct buf text = BUF_INIT(4096);
@@ -244,11 +246,27 @@ static void record_health(enum spool_health health, const struct spool_figures *
     log_send(&rec);
 }
 
+/* Seldom: it comes and goes with each segment. */
+static void record_cleaning(struct queue *q, const struct spool_figures *f)
+{
+    struct log_record rec;
+
+    if (!f->cleaning || (q->cleaning_said_msec && queue_now(q) - q->cleaning_said_msec < CLEANING_MSEC))
+        return;
+    q->cleaning_said_msec = queue_now(q);
+    log_start(&rec, LOG_EVENT_SPOOL);
+    log_text_c(&rec, LOG_STATE, "cleaning");
+    log_number(&rec, LOG_SEGMENTS, f->segments);
+    log_number(&rec, LOG_USED, (int64_t)f->log_octets);
+    log_send(&rec);
+}
+
 void record_spool(struct queue *q)
 {
     struct spool_figures f;
 
     spool_figures(q->spool, &f);
+    record_cleaning(q, &f);
     bool failed = f.failures != q->failures;
     if (f.health == q->health && !failed)
         return;
