@@ -254,7 +254,7 @@ static void record_cleaning(struct queue *q, const struct spool_figures *f)
     if (!f->cleaning || (q->cleaning_said_msec && queue_now(q) - q->cleaning_said_msec < CLEANING_MSEC))
         return;
     q->cleaning_said_msec = queue_now(q);
-    log_start(&rec, LOG_EVENT_SPOOL);
+    log_start_level(&rec, LOG_EVENT_SPOOL, LOG_LEVEL_INFO);
     log_text_c(&rec, LOG_STATE, "cleaning");
     log_number(&rec, LOG_SEGMENTS, f->segments);
     log_number(&rec, LOG_USED, (int64_t)f->log_octets);
