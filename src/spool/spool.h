@@ -80,28 +80,6 @@ struct spool_recovered {
 
 const struct spool_recovered *spool_recovered(const struct spool *spool);
 
-/* One live message. The octets die when the visit returns. */
-struct spool_entry {
-    struct queue_id id;
-    int64_t accepted_utc_msec;
-    struct str envelope; /* the newest edit */
-    struct str state;    /* the newest outcome; empty at version 0 */
-    uint32_t state_version;
-    bool held;
-    bool damaged; /* envelope, state or own file cannot be read: what cannot is empty */
-    bool own_file;
-    struct str hold_reason;
-    uint64_t head_octets; /* of the content: our own fields, then as received */
-    uint64_t body_octets;
-};
-
-/*
- * Visit every live message in order of ids; blocks while it reads. For the start, before anything is
- * submitted. False with ERR when the disk cannot be read.
- */
-MUST_USE bool spool_each(struct spool *spool, void (*visit)(void *ctx, const struct spool_entry *entry),
-                         void *ctx, struct err *err);
-
 /*
  * Visit every live message, from memory alone, in the order in which their message records stand in the log: to read
  * them back in that order is to read the log from its beginning to its end. What ends while it goes on may or may

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "spool/format.h"
+#include "tests/simulate/each.h"
 #include "tests/simulate/world.h"
 
 enum { MESSAGES = 12 };
@@ -17,11 +18,11 @@ struct found {
     struct spool_recovered recovered;
 };
 
-static void on_entry(void *ctx, const struct spool_entry *entry)
+static void on_entry(void *ctx, const struct spool_read *entry, bool damaged)
 {
     struct found *f = ctx;
 
-    if (entry->damaged)
+    if (damaged)
         f->damaged++;
     else
         f->whole++;
@@ -40,7 +41,7 @@ static struct found look(struct world *w)
     }
     f.opened = true;
     f.recovered = *spool_recovered(w->spool);
-    assert_true(spool_each(w->spool, on_entry, &f, &f.err));
+    assert_true(each_message(w->spool, on_entry, &f, &f.err));
     world_end(w, SIM_END_PROCESS);
     return f;
 }

@@ -8,6 +8,7 @@
 #include "spool/disk.h"
 #include "spool/engine.h"
 #include "spool/spool.h"
+#include "tests/simulate/each.h"
 
 /* The linker sends the calls of the spool here (--wrap). */
 void *__real_malloc(size_t n);
@@ -142,7 +143,7 @@ static void work(struct run *r)
     }
 }
 
-static void on_entry(void *ctx, const struct spool_entry *entry)
+static void on_entry(void *ctx, const struct spool_read *entry, bool damaged)
 {
     struct run *r = ctx;
     bool ours = false;
@@ -150,7 +151,7 @@ static void on_entry(void *ctx, const struct spool_entry *entry)
     for (unsigned i = 0; i < MESSAGES; i++)
         ours |= queue_id_eq(r->item[i].id, entry->id) && r->item[i].accepted && !r->item[i].gone;
     assert_true(ours);
-    assert_false(entry->damaged);
+    assert_false(damaged);
     assert_str_is(entry->envelope, STR("envelope"));
     r->seen++;
 }
@@ -195,7 +196,7 @@ static bool one_failure(unsigned long n)
     r.spool = spool_open(&r.options, &err);
     if (!r.spool)
         fail_msg("allocation %lu: %s", n, err.text);
-    assert_true(spool_each(r.spool, on_entry, &r, &err));
+    assert_true(each_message(r.spool, on_entry, &r, &err));
     for (unsigned i = 0; i < MESSAGES; i++)
         want += r.item[i].accepted && !r.item[i].gone;
     assert_int_equal(r.seen, want);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/simulate/each.h"
+
 static void *must(void *p)
 {
     if (!p)
@@ -614,7 +616,7 @@ static size_t message_by_id(const struct world *w, uint64_t id)
     return low < w->message_count && w->messages[low].id.n == id ? low : w->message_count;
 }
 
-static void on_entry(void *ctx, const struct spool_entry *entry)
+static void on_entry(void *ctx, const struct spool_read *entry, bool damaged)
 {
     struct seen *seen = ctx;
     struct world *w = seen->world;
@@ -631,7 +633,7 @@ static void on_entry(void *ctx, const struct spool_entry *entry)
     const struct world_message *m = &w->messages[at];
     struct fate *fate = &seen->fate[at];
     *fate = (struct fate){ .live = true, .version = entry->state_version, .held = entry->held };
-    if (entry->damaged)
+    if (damaged)
         wrong(w, "a message is damaged", "id %llu", (unsigned long long)id);
     while (fate->edit < EDITS_MAX &&
            !is_text(entry->envelope, id, TEXT_ENVELOPE, fate->edit, envelope_octets(id, fate->edit)))
@@ -705,7 +707,7 @@ void world_check(struct world *w)
     struct err err = { 0 };
     struct seen seen = { .world = w, .fate = must(calloc(w->message_count + 1, sizeof(struct fate))) };
 
-    if (!spool_each(w->spool, on_entry, &seen, &err) && !w->faults)
+    if (!each_message(w->spool, on_entry, &seen, &err) && !w->faults)
         wrong(w, "the messages could not be visited", "%s", err.text);
     else if (err.kind == ERR_NONE) {
         w->counts.dropped += spool_recovered(w->spool)->dropped_frames;

@@ -10,6 +10,7 @@
 
 #include "spool/disk.h"
 #include "spool/spool.h"
+#include "tests/simulate/each.h"
 
 struct fixture {
     char path[64];
@@ -213,10 +214,11 @@ struct visits {
     char reason[20], envelope[20], state[20];
 };
 
-static void on_entry(void *ctx, const struct spool_entry *entry)
+static void on_entry(void *ctx, const struct spool_read *entry, bool damaged)
 {
     struct visits *v = ctx;
 
+    assert_false(damaged);
     v->count++;
     v->version = entry->state_version;
     v->held = entry->held;
@@ -242,7 +244,7 @@ static void the_newest_state_hold_and_envelope_rule(void **state)
     assert_int_equal(submit(f, batch), SPOOL_OK);
     close_it(f);
     open_it(f);
-    assert_true(spool_each(f->spool, on_entry, &v, &err));
+    assert_true(each_message(f->spool, on_entry, &v, &err));
     assert_int_equal(v.count, 1);
     assert_int_equal(v.version, 2);
     assert_string_equal(v.state, "second");
