@@ -40,15 +40,38 @@ static uint32_t tick_of(const struct queue *q, int64_t due_msec)
     return tick < 1 ? 1 : tick > UINT32_MAX ? UINT32_MAX : (uint32_t)tick;
 }
 
+static void wake_all(struct queue *q, struct rest_line *line)
+{
+    io_task_post(&q->pump);
+    /* A bucket ends with the last one that leaves it. */
+    for (uint32_t n = line->n; n > 0; n--)
+        rest_line_in(q, &q->rests.waking, rest_line_first(q, line));
+}
+
 static void on_bucket(struct wheel_node *node)
 {
     struct bucket *b = CONTAINER_OF(node, struct bucket, wake);
-    struct queue *q = b->queue;
 
-    io_task_post(&q->pump);
-    /* The bucket ends with the last one that leaves it. */
-    for (uint32_t n = b->line.n; n > 0; n--)
-        rest_line_in(q, &q->rests.waking, rest_line_first(q, &b->line));
+    wake_all(b->queue, &b->line);
+}
+
+static void on_moment(struct wheel_node *node)
+{
+    struct queue *q = CONTAINER_OF(node, struct queue, rests.moment);
+
+    wake_all(q, &q->rests.later);
+}
+
+/* Needs no memory. Of one that waited in line the time is that of telling its sender. */
+void rest_later(struct queue *q, struct rest *r)
+{
+    if (r->flags & REST_LINED) {
+        r->flags |= REST_NOW;
+        r->due = tick_of(q, queue_now(q));
+    }
+    rest_line_in(q, &q->rests.later, r);
+    if (!wheel_is_set(&q->rests.moment))
+        queue_wait(q, &q->rests.moment, queue_now(q) + QUEUE_MOMENT_MSEC);
 }
 
 static void on_bucket_left(struct queue *q, struct rest_line *line)
@@ -116,9 +139,10 @@ static void on_look(struct wheel_node *node)
     uint32_t now = tick_of(q, queue_now(q)), end = rests->looked + LOOK_SLOTS;
 
     while (rests->looked < rests->used && rests->looked < end) {
-        struct rest *r = rest_at(rests, ++rests->looked);
+        struct rest *r = rest_at(rests, rests->looked + 1);
         if (r->flags & REST_LINED && !(r->flags & REST_WAKING) && r->due && r->due <= now && !rest_wake(q, r))
             break;
+        rests->looked++;
     }
     if (rests->looked >= rests->used)
         rests->looked = 0;
@@ -314,6 +338,8 @@ static bool is_due(const struct message *m)
 
 void messages_rest(struct queue *q)
 {
+    bool too_many = q->n_messages >= QUEUE_AWAKE_MAX;
+
     for (struct list *node; (node = list_take(&q->tired));) {
         struct message *m = CONTAINER_OF(node, struct message, tired);
         struct rest_line *line = may_rest(m) ? line_for(m) : NULL;
@@ -322,6 +348,9 @@ void messages_rest(struct queue *q)
         if (line ? !message_rest(m, line) : idle && may_rest(m) && !is_due(m) && !message_rest(m, NULL))
             return;
     }
+    /* Those that are due have room now. */
+    if (too_many && q->n_messages < QUEUE_AWAKE_MAX)
+        io_task_post(&q->pump);
 }
 
 bool rests_init(struct queue *q, struct err *err)
@@ -336,7 +365,9 @@ bool rests_init(struct queue *q, struct err *err)
     list_init(&q->rests.wants);
     list_init(&q->rests.reading);
     wheel_node_init(&q->rests.look, on_look);
-    if (!rest_line_begin(&q->rests, &q->rests.waking) || !rest_line_begin(&q->rests, &q->rests.unknown))
+    wheel_node_init(&q->rests.moment, on_moment);
+    if (!rest_line_begin(&q->rests, &q->rests.waking) || !rest_line_begin(&q->rests, &q->rests.unknown) ||
+        !rest_line_begin(&q->rests, &q->rests.later))
         return err_temp(err, "out of memory");
     return true;
 }

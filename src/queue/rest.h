@@ -83,10 +83,12 @@ struct rests {
     struct map buckets;       /* by time */
     struct rest_line waking;  /* due: woken as fast as they can be read */
     struct rest_line unknown; /* to be looked at after a start, in the order of the disk */
+    struct rest_line later;   /* could not be read: tried again in a moment */
     size_t n_knowing;         /* being read to be known */
     bool starved;             /* a site could not wake what it has room for */
     struct list wants;
     struct list reading; /* contents of those that are WAKING */
+    struct wheel_node moment; /* for those of LATER */
     struct wheel_node look;   /* at those in line whose sender is to be told */
     uint32_t looked;          /* up to this slot */
     int64_t began_msec;       /* queue_now() of tick 0 */
@@ -133,7 +135,9 @@ MUST_USE bool message_rest(struct message *m, struct rest_line *line);
 void messages_rest(struct queue *q);
 /* It is due now. */
 void rest_hasten(struct queue *q, struct rest *r);
-/* It is read back now, as far as memory allows; what its recipients wait for does not count. False: not now. */
+/* It could not be read, and is due: in a moment again. */
+void rest_later(struct queue *q, struct rest *r);
+/* It is read back now, as far as memory allows. False: not now. */
 bool rest_wake(struct queue *q, struct rest *r);
 /* The oldest of LINE, as many as make WANTED with those that are under way; their number. */
 uint32_t rest_line_wake(struct queue *q, struct rest_line *line, uint32_t wanted);
@@ -180,5 +184,7 @@ struct message *message_view(struct queue *q, const struct rest *r, const struct
                              const struct envelope *e, struct err *err);
 /* M is awake, with its content: those who want it have it. */
 void message_wanted(struct message *m);
+/* Its content cannot be had now: those who want it do not wait. */
+void message_unread(struct message *m);
 
 #endif

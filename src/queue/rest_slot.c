@@ -165,6 +165,7 @@ void rest_line_in(struct queue *q, struct rest_line *line, struct rest *r)
     struct rests *rests = &q->rests;
     uint32_t number = rest_number(q, r);
 
+    line->n++; /* it may be alone in this very line, which does not end then */
     rest_alone(q, r);
     struct rest *head = rest_at(rests, line->head);
     r->line = line->head;
@@ -172,7 +173,6 @@ void rest_line_in(struct queue *q, struct rest_line *line, struct rest *r)
     r->prev = head->prev;
     rest_at(rests, head->prev)->next = number;
     head->prev = number;
-    line->n++;
     if (r->flags & REST_WAKING)
         line->waking++;
 }
@@ -215,10 +215,12 @@ void rest_line_hasten(struct queue *q, struct rest_line *from)
     /* The last one that leaves may end the line. */
     for (uint32_t n = from->n; n > 0; n--) {
         struct rest *r = rest_line_first(q, from);
-        if (r->flags & REST_WAKING)
+        if (r->flags & REST_WAKING) {
             rest_alone(q, r);
-        else
+            r->flags |= REST_NOW;
+        } else {
             rest_hasten(q, r);
+        }
     }
 }
 

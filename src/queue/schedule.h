@@ -110,6 +110,7 @@ struct site {
     struct list turns;     /* senders that wait, in turn: those with entries */
     struct list sleepers;  /* those all of whose messages are at rest */
     size_t n_entries;      /* in all turns */
+    size_t n_front;        /* of them, the first few of each sender */
     size_t n_waking;       /* messages of all turns that are being read back */
     struct map senders;
     struct list reading;   /* entries whose content is on its way back */

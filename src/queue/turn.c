@@ -93,6 +93,7 @@ bool site_line(struct site *site, struct entry *entry, bool first)
         list_append(&t->entries, &entry->node);
     site->waiting += entry->n;
     site->n_entries++;
+    site->n_front += t->n < WOKEN_LEAST;
     if (t->n++ == 0)
         turn_moves(t);
     message_tire(entry->message);
@@ -119,6 +120,7 @@ void turn_leave(struct entry *entry)
     list_remove(&entry->node);
     entry->turn = NULL;
     t->site->n_entries--;
+    t->site->n_front -= t->n <= WOKEN_LEAST;
     if (--t->n == 0)
         turn_moves(t);
 }
@@ -202,14 +204,15 @@ static uint32_t wake_some(struct site *site, struct list *turns, uint32_t wanted
     return begun;
 }
 
+/* Of a sender with thousands awake only the first few count where it is about those of whom none is. */
 void site_wake(struct site *site, size_t wanted)
 {
-    size_t there = site->n_entries + site->n_waking;
+    size_t first = site->n_front + site->n_waking, there = site->n_entries + site->n_waking;
 
-    if (there >= wanted)
-        return;
-    uint32_t some = wake_some(site, &site->sleepers, (uint32_t)(wanted - there));
-    (void)wake_some(site, &site->turns, (uint32_t)(wanted - there) - some);
+    if (first < wanted)
+        there += wake_some(site, &site->sleepers, (uint32_t)(wanted - first));
+    if (there < wanted)
+        (void)wake_some(site, &site->turns, (uint32_t)(wanted - there));
 }
 
 void site_rests_end(struct site *site)

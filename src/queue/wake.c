@@ -121,11 +121,12 @@ static void set_aside(struct queue *q, struct rest *r, const char *why)
     rest_aside(q, r);
 }
 
+/* It could not be read. What was wanted before its time still has that; who was first in line lets the others pass. */
 static void put_off(struct queue *q, struct rest *r)
 {
     rest_waking(q, r, false);
-    if (!(r->flags & (REST_HELD | REST_LINED)) && !rest_wait(q, r, queue_now(q) + QUEUE_MOMENT_MSEC))
-        return;
+    if (!(r->flags & REST_HELD) && (!r->line || r->flags & REST_LINED))
+        rest_later(q, r);
 }
 
 /* ---- who wants one ---- */
@@ -154,6 +155,11 @@ static void give_all(struct queue *q, struct queue_id id, struct message *m)
 void message_wanted(struct message *m)
 {
     give_all(m->queue, m->id, m);
+}
+
+void message_unread(struct message *m)
+{
+    give_all(m->queue, m->id, NULL);
 }
 
 void message_want(struct queue *q, struct queue_id id, struct want *want)
@@ -217,7 +223,10 @@ static bool woken(struct queue *q, struct rest *r, struct content *c, struct err
     message_pin(m);
     give_all(q, m->id, m);
     message_unpin(m);
-    if (m->state == MESSAGE_LIVE)
+    /* Somebody wanted it though nothing may be leased now: it waits for that. */
+    if (m->state == MESSAGE_LIVE && q->health == SPOOL_HEALTH_REFUSING)
+        message_ready(m);
+    else if (m->state == MESSAGE_LIVE)
         message_started(m);
     message_tire(m);
     return true;
@@ -290,7 +299,6 @@ struct message *message_have(struct queue *q, struct queue_id id)
         return m;
     if (r->flags & REST_WAKING)
         overtake(q, id);
-    rest_waking(q, r, false);
     spool_read_now(q->spool, id, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD, &read);
     m = read.status == SPOOL_READ_OK ? decode(q, &read, &err) : NULL;
     spool_read_done(q->spool, &read);
@@ -299,6 +307,8 @@ struct message *message_have(struct queue *q, struct queue_id id)
         return m;
     }
     message_free(m);
+    if (r->flags & REST_WAKING)
+        put_off(q, r);
     return NULL;
 }
 
