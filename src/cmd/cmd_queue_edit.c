@@ -58,9 +58,11 @@ static int take(const struct cmd_call *call, json_t *request, int *i)
     return cmd_usage(call, word);
 }
 
-static void print_done(const char *id, uint64_t recipients)
+static void print_done(const char *id, uint64_t recipients, bool held)
 {
-    if (recipients)
+    if (held)
+        printf("%s is changed and stays held: veredus queue release %s\n", id, id);
+    else if (recipients)
         printf("%s is changed; %s recipient%s tried now\n", id, text_count(recipients).c,
                recipients == 1 ? " is" : "s are");
     else
@@ -89,7 +91,8 @@ int cmd_queue_edit(const struct cmd_call *call)
         if (call->json)
             printf("%.*s\n", STR_ARG(line));
         else if (!call->quiet && row_has(row, "recipients"))
-            print_done(row_text_c(request, "id"), row_number(row, "recipients"));
+            print_done(row_text_c(request, "id"), row_number(row, "recipients"),
+                       json_is_true(json_object_get(row, "held")));
         json_decref(row);
     }
     status = s.exit;

@@ -356,6 +356,22 @@ static bool can_be_hurried(const struct view *v)
     return false;
 }
 
+/* A site once, however many wait for it. */
+static void print_paused(const struct view *v)
+{
+    struct str last = STR_NONE;
+    const json_t *group;
+    size_t i;
+
+    json_array_foreach(v->groups, i, group) {
+        struct str site = row_text(group, "site");
+        if (!str_eq(row_text(group, "cause"), STR("paused")) || !site.n || str_eq(site, last))
+            continue;
+        printf("go on: veredus site resume %.*s\n", STR_ARG(site));
+        last = site;
+    }
+}
+
 static void print_nothing_waits(struct view *v)
 {
     struct buf *out = &v->line;
@@ -382,6 +398,7 @@ static void print_all(struct view *v)
         printf("%s more recipients wait for something else (--all)\n\n", text_count(v->left_out).c);
     if (any_with(v, "held") && str_eq(row_text(v->message, "state"), STR("held")))
         printf("let go: veredus queue release %s\n", v->id);
+    print_paused(v);
     if (can_be_hurried(v))
         printf("try now: veredus queue flush %s\n", v->id);
 }

@@ -167,7 +167,7 @@ static void edit_answer(struct control_client *c, struct ipc_channel *from, cons
         return;
     }
     edit_record(c, a->count);
-    client_object(c, json_pack("{s:I}", "recipients", (json_int_t)a->count));
+    client_object(c, json_pack("{s:I,s:b}", "recipients", (json_int_t)a->count, "held", (int)a->held));
     client_end(c, COMMAND_OK);
 }
 

@@ -318,7 +318,7 @@ static void take_message(struct control_client *c, const struct ipc_queue_explai
     c->generation = a->generation;
     if (!a->records.n)
         client_fail(c, COMMAND_FOUND, "no such message in the queue",
-                    "it was delivered, returned or removed; the log tells which");
+                    "it was delivered, returned or removed: veredus trace ID tells which");
     else if (!client_rows(c, a->records) || !buf_add(&c->hops, a->hops))
         client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
     else

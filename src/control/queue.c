@@ -238,7 +238,7 @@ static void show_answer(struct control_client *c, struct ipc_channel *from, cons
         return;
     if (!m->queue_show_answer.records.n)
         client_fail(c, COMMAND_FOUND, "no such message in the queue",
-                    "it was delivered, returned or removed; the log tells which");
+                    "it was delivered, returned or removed: veredus trace ID tells which");
     else if (!client_rows(c, m->queue_show_answer.records))
         nonsense(c);
     else

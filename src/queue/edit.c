@@ -36,7 +36,7 @@ struct editing {
 
 /* ---- the answer ---- */
 
-static void answer(struct editing *e, enum ipc_edit status, struct str text, const char *cure)
+static void answer(struct editing *e, enum ipc_edit status, bool held, struct str text, const char *cure)
 {
     struct ipc_channel *to = queue_peer(e->queue, PROCESS_CONTROL, e->instance);
 
@@ -45,6 +45,7 @@ static void answer(struct editing *e, enum ipc_edit status, struct str text, con
                                            .ticket = e->ticket,
                                            .status = (uint8_t)status,
                                            .count = e->n_done,
+                                           .held = held,
                                            .text = text,
                                            .cure = str_from_c(cure),
                                        });
@@ -55,7 +56,7 @@ static void answer(struct editing *e, enum ipc_edit status, struct str text, con
 /* Nothing was changed, and false. */
 static bool refuse(struct editing *e, enum ipc_edit status, const char *text, const char *cure)
 {
-    answer(e, status, str_from_c(text), cure);
+    answer(e, status, false, str_from_c(text), cure);
     return false;
 }
 
@@ -69,7 +70,7 @@ static bool refuse_address(struct editing *e, enum ipc_edit status, struct str l
     buf_add(&out, recipient_address(&er, &address));
     buf_add_char(&out, ' ');
     buf_add_c(&out, text);
-    answer(e, status, buf_str(&out), cure);
+    answer(e, status, false, buf_str(&out), cure);
     buf_done(&address);
     buf_done(&out);
     return false;
@@ -361,7 +362,8 @@ static void have(struct want *want, struct message *m)
     struct editing *e = CONTAINER_OF(want, struct editing, want);
 
     if (!m)
-        refuse(e, IPC_EDIT_UNKNOWN, "no such message in the queue", "it was delivered, returned or removed");
+        refuse(e, IPC_EDIT_UNKNOWN, "no such message in the queue",
+               "it was delivered, returned or removed: veredus trace ID tells which");
     else if (check(e, m))
         apply(e, m);
 }
@@ -381,7 +383,7 @@ void edit_stands(struct message *m)
     if (!e || !e->in_batch)
         return;
     m->editing = NULL;
-    answer(e, IPC_EDIT_DONE, STR_NONE, "");
+    answer(e, IPC_EDIT_DONE, m->held != LOG_REASON_NONE, STR_NONE, "");
 }
 
 void edit_forget(struct message *m)

@@ -125,7 +125,7 @@ static void add_ends(const struct explaining *x, const struct group *g, struct l
 
     if (g->cause == CAUSE_REPORT || g->cause == CAUSE_HELD)
         return;
-    if (x->warnable && g->warned < s->delay_warning.n)
+    if (x->warnable && g->warned < s->delay_warning.n && s->delay_warning.items[g->warned] < limit)
         log_time(row, LOG_WARN, born + (int64_t)s->delay_warning.items[g->warned]);
     log_time(row, LOG_EXPIRES, born + (int64_t)limit);
 }

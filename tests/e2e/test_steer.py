@@ -103,6 +103,27 @@ def test_a_greylisted_message_waits_for_its_time(greylisted):
     assert group["expires"] > group["warn"] > group["next"]
 
 
+def test_who_is_given_up_before_is_not_told_of_a_delay(make_server, make_peer):
+    peer = make_peer(lambda verb, line: GREYLISTED if verb == "RCPT" else None)
+    server = relaying(make_server, f"expire 1h; route far.test smtp://127.0.0.1:{peer.port};")
+    name = out(server, "bob@far.test")
+    server.wait_record("defer", id=name)
+    assert section(veredus(server, "explain", name), "and then")[1] == "it is returned to its sender"
+    assert "warn" not in explained(server, name)[0]
+
+
+def test_a_paused_site_says_what_lets_it_go_on(make_server, make_peer):
+    peer = make_peer(lambda verb, line: GREYLISTED if verb == "RCPT" else None)
+    server = relaying(make_server, f"route far.test smtp://127.0.0.1:{peer.port}; site far {{ domains far.test; }}")
+    veredus(server, "site", "pause", "far")
+    name = out(server, "bob@far.test")
+    until(lambda: explained(server, name)[0]["cause"] == "paused", "the pause")
+    assert not peer.lines
+    cure = re.search(r"^go on: veredus (.*)$", veredus(server, "explain", name), re.M)[1]
+    veredus(server, *cure.split())
+    server.wait_record("defer", id=name)
+
+
 def test_the_cure_that_is_named_helps(greylisted):
     server, peer, name = greylisted
     peer.answer = lambda verb, line: None
@@ -299,7 +320,9 @@ def test_another_recipient_gets_the_mail_of_one_that_was_put_off(greylisted):
 def test_an_edit_is_on_disk_before_it_is_answered(greylisted):
     server, peer, name = greylisted
     veredus(server, "queue", "hold", name)
-    veredus(server, "queue", "edit", name, "--recipient", "bob@far.test=eve@far.test", "--sender", "carol@example.test")
+    text = veredus(server, "queue", "edit", name, "--recipient", "bob@far.test=eve@far.test", "--sender",
+                   "carol@example.test")
+    assert text == f"{name} is changed and stays held: veredus queue release {name}\n"
     server.kill()
     server.start()
     shown = json.loads(veredus(server, "queue", "show", name, "--json"))
