@@ -182,9 +182,12 @@ static void put_lease(struct writer *w, const json_t *row)
     if (!row_has(row, "host") && !row_has(row, "site"))
         return;
     add_piece(&w->text, "site ", row_text(row, "site"));
-    add_piece(&w->text, "", row_text(row, "host"));
+    /* A host that is an address is named by it already. */
+    bool named = row_has(row, "host") && !str_starts(row_text(row, "host"), STR("["));
+    if (named)
+        add_piece(&w->text, "", row_text(row, "host"));
     if (row_has(row, "peer"))
-        buf_printf(&w->text, " [%s]", row_text_c(row, "peer"));
+        buf_printf(&w->text, "%s[%s]", named ? " " : ", ", row_text_c(row, "peer"));
     if (row_has(row, "t_connect"))
         add_piece(&w->text, "connected in ", str_from_c(story_duration(row_msec(row, "t_connect")).c));
     bool again = str_eq(buf_str(&w->text), buf_str(&w->lease)) && msec - w->lease_msec < 3 && w->lease_msec - msec < 3;

@@ -22,10 +22,15 @@ static void see_accept(struct story_message *m, const json_t *row)
     m->state = "waiting";
 }
 
-static void see_outcome(struct story_message *m, const json_t *row)
+/* DEFERRED has the recipients that are to be tried again, each with its last record. */
+static void see_outcome(struct story_message *m, json_t *row, json_t *deferred)
 {
     const char *state = story_is(row, "deliver") ? "delivered" : story_is(row, "fail") ? "failed" : "deferred";
 
+    if (story_is(row, "defer"))
+        json_object_set(deferred, row_text_c(row, "to"), row);
+    else
+        json_object_del(deferred, row_text_c(row, "to"));
     if (!m->to.n) {
         m->to = row_text(row, row_has(row, "original") ? "original" : "to");
         m->n_to = 1;
@@ -36,6 +41,29 @@ static void see_outcome(struct story_message *m, const json_t *row)
     m->state = state;
 }
 
+static bool says(struct str note, const char *old, const char *to)
+{
+    struct buf words = BUF_INIT(TEXT_MAX);
+
+    buf_printf(&words, "%s to %s", old, to);
+    bool found = str_contains(note, buf_str(&words));
+    buf_done(&words);
+    return found;
+}
+
+/* "bob@example.net to bob@example.org": the former address waits no more. One that becomes itself got a route. */
+static void see_edit(const json_t *row, json_t *deferred)
+{
+    struct str note = row_text(row, "note");
+    const char *to;
+    json_t *record;
+    void *next;
+
+    json_object_foreach_safe(deferred, next, to, record)
+        if (says(note, to, "") && !says(note, to, to))
+            json_object_del(deferred, to);
+}
+
 static void see_done(struct story_message *m, const json_t *row)
 {
     m->done = true;
@@ -44,7 +72,7 @@ static void see_done(struct story_message *m, const json_t *row)
     m->state = m->failed ? "failed" : strcmp(m->state, "discarded") ? "delivered" : m->state;
 }
 
-static void see_row(struct story_message *m, const json_t *row)
+static void see_row(struct story_message *m, json_t *row, json_t *deferred)
 {
     /* The report about it is another message. */
     if (row_has(row, "id") && m->id.n && !str_eq(row_text(row, "id"), m->id))
@@ -63,9 +91,11 @@ static void see_row(struct story_message *m, const json_t *row)
     if (story_is(row, "accept"))
         see_accept(m, row);
     else if (story_is(row, "deliver") || story_is(row, "defer") || story_is(row, "fail"))
-        see_outcome(m, row);
+        see_outcome(m, row, deferred);
     else if (story_is(row, "done"))
         see_done(m, row);
+    else if (story_is(row, "admin") && str_eq(row_text(row, "action"), STR("edit")))
+        see_edit(row, deferred);
     else if (story_is(row, "hold"))
         m->state = "held";
     else if (story_is(row, "discard"))
@@ -77,15 +107,34 @@ static void see_row(struct story_message *m, const json_t *row)
     }
 }
 
+/* What ended for one recipient has not ended for the others: the next of them to be tried says when. */
+static void see_deferred(struct story_message *m, json_t *deferred)
+{
+    const char *to;
+    json_t *row;
+
+    if (m->done || !json_object_size(deferred) || !strcmp(m->state, "held"))
+        return;
+    m->state = "deferred";
+    m->next = STR_NONE;
+    json_object_foreach(deferred, to, row) {
+        struct str next = row_text(row, "next");
+        if (!m->next.n || (next.n && str_cmp(next, m->next) < 0))
+            m->next = next;
+    }
+}
+
 void story_message_of(struct story_message *m, const json_t *rows)
 {
+    json_t *deferred = json_object(), *row;
     struct str id = m->id;
-    const json_t *row;
     size_t i;
 
     *m = (struct story_message){ .id = id, .state = "waiting" };
     json_array_foreach(rows, i, row)
-        see_row(m, row);
+        see_row(m, row, deferred);
+    see_deferred(m, deferred);
+    json_decref(deferred);
 }
 
 static void add_state(struct buf *out, const struct story_message *m)

@@ -176,6 +176,7 @@ static void made(struct connection *c, struct transfer *t)
     t->host = arena_str(t->arena, connection_host(c));
     t->peer = arena_str(t->arena, str_from_c(peer.c));
     t->connect_usec = c->connect_usec;
+    c->connect_usec = 0; /* the next one here did not wait for it */
     t->send_usec = io_clock_usec() - t->began_usec;
     finished(c->send, t);
 }

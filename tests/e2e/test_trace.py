@@ -94,6 +94,38 @@ def test_a_deferred_message_tells_of_each_attempt_and_of_the_next(make_server):
         peer.close()
 
 
+def test_what_one_recipient_has_is_not_said_of_the_others(make_server):
+    peer = ScriptedPeer(always={"RCPT": "451 4.7.1 not yet"})
+    other = ScriptedPeer()
+    server = make_server(top=f"relay-from 127.0.0.1; route elsewhere.test smtp://127.0.0.1:{peer.port};"
+                             f"route there.test smtp://127.0.0.1:{other.port};")
+    try:
+        name = server.send(LETTER, to=["x@elsewhere.test", "y@elsewhere.test"]).id
+        until(lambda: len(server.records("defer", id=name)) == 2, "both put off")
+        edit = subprocess.run([PROGRAM, "queue", "edit", name, "--recipient", "x@elsewhere.test=z@there.test", "-c",
+                               server.path("veredus.conf")], check=False, capture_output=True, stdin=subprocess.DEVNULL)
+        assert edit.returncode == 0, edit
+        until_traced(server, name, "deliver")
+        assert json.loads(trace(server, name, "--json"))["state"] == "deferred"
+        assert ", deferred, next 20" in trace(server, name).splitlines()[0]
+        # The former address of who has it is not what is waited for.
+        edit = subprocess.run([PROGRAM, "queue", "edit", name, "--recipient", "y@elsewhere.test=w@there.test", "-c",
+                               server.path("veredus.conf")], check=False, capture_output=True, stdin=subprocess.DEVNULL)
+        assert edit.returncode == 0, edit
+        until_traced(server, name, "done")
+        assert ", delivered in " in trace(server, name).splitlines()[0]
+    finally:
+        peer.close()
+        other.close()
+
+
+def test_only_who_opened_a_connection_waited_for_it(relay):
+    for _ in range(2):
+        relay.wait_record("done", id=relay.send(LETTER, to="x@elsewhere.test").id)
+    opened = [record.get("t_connect") is not None for record in relay.records("deliver")]
+    assert opened == [True, False], relay.records("deliver")
+
+
 def test_a_failed_message_names_its_report_and_the_report_is_traced_too(make_server):
     peer = ScriptedPeer(always={"RCPT": "550 5.1.1 nobody here"})
     server = make_server(top=f"relay-from 127.0.0.1; route elsewhere.test smtp://127.0.0.1:{peer.port};")
