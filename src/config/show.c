@@ -261,8 +261,11 @@ static bool has_wanted(const struct shower *s, enum config_context context)
     return false;
 }
 
+/* Of one directive only the blocks that have a value for it. */
 static void show_block(struct shower *s, const struct shown_block *b)
 {
+    size_t before = s->out->n, head;
+
     begin_line(s);
     for (size_t i = 0; i < b->statement->n_words; i++) {
         add_word(s->out, &b->statement->words[i]);
@@ -270,6 +273,7 @@ static void show_block(struct shower *s, const struct shown_block *b)
     }
     buf_add_char(s->out, '{');
     end_line(s, config_statement_place(b->statement));
+    head = s->out->n;
     s->indent = true;
     for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++) {
         const struct config_directive *d = config_directive_get((enum config_directive_id)i);
@@ -280,7 +284,10 @@ static void show_block(struct shower *s, const struct shown_block *b)
             show_inner_computed(s, d, b);
     }
     s->indent = false;
-    buf_add_c(s->out, "}\n");
+    if (s->only && s->out->n == head)
+        s->out->n = before;
+    else
+        buf_add_c(s->out, "}\n");
 }
 
 static struct shown_block block_of(const struct shower *s, const struct config_statement *st,

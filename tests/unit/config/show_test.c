@@ -179,6 +179,20 @@ static void what_is_shown_can_be_read_again(void **state)
     buf_done(&first);
 }
 
+static void of_one_directive_only_blocks_that_have_it(void **state)
+{
+    struct buf out = BUF_INIT(1 << 16);
+    struct parsed p;
+
+    (void)state;
+    parse_text(&p, STR("retry 30s; route a.example smtp://10.0.0.1; site slowly { domains b.example; }"));
+    assert_true(config_show(p.c, STR("retry"), &out));
+    assert_true(str_contains(buf_str(&out), STR("site slowly {")));
+    assert_false(str_contains(buf_str(&out), STR("a.example")));
+    parsed_done(&p);
+    buf_done(&out);
+}
+
 static void an_unknown_name_shows_nothing(void **state)
 {
     struct buf out = BUF_INIT(1 << 16), small = BUF_INIT(10);
@@ -204,6 +218,7 @@ int main(void)
         cmocka_unit_test(a_route_shows_what_holds_along_it),
         cmocka_unit_test(the_system_s_resolver_holds_beside_those_of_zones),
         cmocka_unit_test(what_is_shown_can_be_read_again),
+        cmocka_unit_test(of_one_directive_only_blocks_that_have_it),
         cmocka_unit_test(an_unknown_name_shows_nothing),
     };
 
