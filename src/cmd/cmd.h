@@ -57,5 +57,7 @@ const struct cmd_command *cmd_find(int argc, char **argv, int *n);
  * that of a demonstration, and then it is said (not with -q). False: there is none, and the reason was printed.
  */
 MUST_USE bool cmd_config_path(const struct cmd_call *call, char path[CMD_PATH_MAX]);
+/* Was PATH taken because nothing else is there? */
+bool cmd_config_is_demo(const struct cmd_call *call, const char *path);
 
 #endif

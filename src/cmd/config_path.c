@@ -73,3 +73,10 @@ bool cmd_config_path(const struct cmd_call *call, char path[CMD_PATH_MAX])
         fprintf(stderr, "veredus: about the demonstration, %s\n", demo);
     return absolute(demo, path);
 }
+
+bool cmd_config_is_demo(const struct cmd_call *call, const char *path)
+{
+    const char *variable = getenv("VEREDUS_CONFIG");
+
+    return !call->config && !(variable && variable[0]) && strcmp(path, standard) != 0;
+}

@@ -15,6 +15,9 @@
 
 enum { READ_AT_ONCE = 64 * 1024 };
 
+static const char START[] = "start it with: veredus run, or: systemctl start veredus";
+static const char START_DEMO[] = "start it with: veredus demo, or say which server is meant: -c FILE";
+
 /* ---- opening ---- */
 
 static int fail(struct server *s, int exit_code, const char *cure, const char *what, const char *why)
@@ -62,7 +65,7 @@ static int connect_public(const char *path)
     return connect_to(beside);
 }
 
-int server_connect(struct server *s, const char *path, bool quiet)
+static int connect_or_say(struct server *s, const char *path, bool quiet, const char *start)
 {
     *s = (struct server){ .fd = connect_to(path), .quiet = quiet, .in = BUF_INIT(SERVER_LINE_MAX) };
     if (s->fd < 0 && errno == EACCES) {
@@ -71,11 +74,15 @@ int server_connect(struct server *s, const char *path, bool quiet)
             return fail(s, CMD_DENIED, "ask as root or as a member of its group", path, "not allowed");
     }
     if (s->fd < 0 && (errno == ENOENT || errno == ECONNREFUSED))
-        return fail(s, CMD_NO_SERVER, "start it with: veredus run, or: systemctl start veredus",
-                    "no server answers at", path);
+        return fail(s, CMD_NO_SERVER, start, "no server answers at", path);
     if (s->fd < 0)
         return fail(s, CMD_NO_SERVER, "", path, strerror(errno));
     return CMD_OK;
+}
+
+int server_connect(struct server *s, const char *path, bool quiet)
+{
+    return connect_or_say(s, path, quiet, START);
 }
 
 int server_open(struct server *s, const struct cmd_call *call, bool quiet)
@@ -87,9 +94,10 @@ int server_open(struct server *s, const struct cmd_call *call, bool quiet)
     int status = settings_read(&settings, call);
     if (status == CMD_OK && !settings_control(&settings, path))
         status = CMD_CONFIG;
+    bool demo = status == CMD_OK && cmd_config_is_demo(call, settings.path);
     settings_done(&settings);
     if (status == CMD_OK)
-        return server_connect(s, path, quiet);
+        return connect_or_say(s, path, quiet, demo ? START_DEMO : START);
     s->exit = status;
     s->ended = true;
     return status;

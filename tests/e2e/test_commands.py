@@ -56,6 +56,16 @@ def test_without_a_server_69(make_server):
     assert veredus(server, "queue", status=69)
 
 
+@pytest.mark.skipif(os.path.exists("/etc/veredus/veredus.conf"), reason="this machine has a configuration")
+def test_a_demonstration_that_does_not_run_is_started_as_one(make_server):
+    server = make_server(start=False)
+    os.mkdir(server.path("veredus-demo"))
+    os.rename(server.path("veredus.conf"), server.path("veredus-demo/veredus.conf"))
+    done = subprocess.run([PROGRAM, "queue"], cwd=server.path("."), capture_output=True, text=True, check=False,
+                          env={name: value for name, value in os.environ.items() if name != "VEREDUS_CONFIG"})
+    assert done.returncode == 69 and "start it with: veredus demo" in done.stderr, done
+
+
 def test_queue_lists_what_waits(waiting):
     server, name = waiting
     text = veredus(server, "queue")
