@@ -1300,6 +1300,48 @@ static void who_rests_is_not_behind_thousands_that_are_awake(void **state)
     end();
 }
 
+/* DESIGN 6: one message is not behind those of another sender that rest at a slow site, whatever their number. */
+static void one_message_at_rest_is_not_behind_twenty_thousand(void **state)
+{
+    (void)state;
+    begin("connections 2 start 2;");
+    fill_dead("bulk@many.example", 20000);
+    fill_dead("anna@few.example", 1);
+    pass(MINUTE);
+    nobody_is_awake();
+    play.host_is_dead = false;
+    play.holds_back = true;
+    pass(5 * MINUTE);
+    for (int i = 0; i < 12; i++)
+        answer_one();
+    assert_int_equal(seen_from("anna@few.example"), 1);
+    assert_in_range(queue()->n_messages, 1, 100);
+    end();
+}
+
+/* Those in line can be held, and let go; over a reload, too, and what is counted of them is right. */
+static void those_in_line_are_held_and_let_go(void **state)
+{
+    (void)state;
+    begin("");
+    fill_dead("s@sender.example", 300);
+    pass(MINUTE);
+    ask_as_control(IPC_QUEUE_ACT_ASK, &(struct ipc_queue_act_ask){ .verb = IPC_ACT_HOLD, .account = STR("root") });
+    pass(MINUTE);
+    assert_int_equal(queue()->rests.n_held, 300);
+    schedule_reconfigured(queue());
+    play.host_is_dead = false;
+    pass(HOUR);
+    assert_int_equal(play.n_seen, 0);
+    assert_int_equal(queue()->rests.n_held, 300);
+    ask_as_control(IPC_QUEUE_ACT_ASK, &(struct ipc_queue_act_ask){ .verb = IPC_ACT_RELEASE });
+    pass(MINUTE);
+    assert_int_equal(queue_messages(queue()), 0);
+    assert_int_equal(queue()->rests.n_held, 0);
+    assert_int_equal(play.n_seen, 300);
+    end();
+}
+
 /* ---- how many wait for what ---- */
 
 static void shape(const struct ipc_queue_shape_ask *ask)
@@ -1375,6 +1417,8 @@ int main(void)
         cmocka_unit_test(reads_that_fail_are_tried_again_in_a_moment),
         cmocka_unit_test(a_probe_wakes_one),
         cmocka_unit_test(who_rests_is_not_behind_thousands_that_are_awake),
+        cmocka_unit_test(one_message_at_rest_is_not_behind_twenty_thousand),
+        cmocka_unit_test(those_in_line_are_held_and_let_go),
         cmocka_unit_test(a_count_has_every_message_once_in_the_class_of_its_age),
     };
 
