@@ -14,10 +14,56 @@ import threading
 import pytest
 
 from faults import (Clock, Ledger, Stopped, attach_commits, attach_contents, attach_deliver, attach_queue, settle)
-from harness import until
+from harness import Failed, until
+from scripted_peer import ScriptedPeer
 
 MIB = 1 << 20
 RETRY = 45  # the spool tries again every 30 s
+
+
+class Elsewhere:
+    """Another host: it takes nothing before calm() and then all; its reply to the final dot waits while it is to be slow."""
+
+    def __init__(self):
+        self.willing, self.quick = threading.Event(), threading.Event()
+        self.willing.set()
+        self.quick.set()
+        self.peer = ScriptedPeer(always={"RCPT": self.on_rcpt, ".": self.on_end})
+
+    def on_rcpt(self, talk, line):
+        return None if self.willing.is_set() else "451 4.3.0 not now"
+
+    def on_end(self, talk, line):
+        while not self.quick.wait(0.1) and not self.peer.over.is_set():
+            pass
+
+    def top(self):
+        return f"""relay-from 127.0.0.1; retry 1s;
+            route far.example smtp://127.0.0.1:{self.peer.port} {{ retry 1s; dead-host 1s; connections 20 start 10; }}"""
+
+    def arrived(self):
+        return [address.split("@")[0] for address in self.peer.arrived()]
+
+    def in_hand(self):
+        """Contents it has heard."""
+        return sum(len(talk.contents) for talk in self.peer.conversations)
+
+    def asked(self, name):
+        return sum(name in line for line in self.peer.said("RCPT"))
+
+
+@pytest.fixture
+def elsewhere():
+    host = Elsewhere()
+    yield host
+    host.quick.set()
+    host.peer.close()
+    assert not host.peer.faults
+
+
+def send_far(server, names, octets=b"x\r\n"):
+    for name in names:
+        assert server.send(b"Subject: far\r\n\r\n" + octets, to=f"{name}@far.example") == 250
 
 
 @pytest.fixture
@@ -114,6 +160,35 @@ def test_full_in_the_middle_of_a_large_message(mounted):
     ledger.check()
 
 
+def test_full_of_mail_space_comes_back_by_itself_when_mail_leaves(mounted, elsewhere):
+    """Some of it stays: what it stands between is copied before a segment can be used again."""
+    server = mounted("300M")
+    server.write_config(top=elsewhere.top())
+    elsewhere.willing.clear()
+    server.start()
+    server.expect("spool")
+    ledger = settle(server)
+    body = (b"x" * 76 + b"\r\n") * 3000
+    stays = []
+    with Stopped(server, "deliver"):
+        while ledger.send(body) == 250:
+            if len(ledger.taken) % 40 == 1:
+                stays.append(f"stays{len(stays)}")
+                if server.send(body, to=stays[-1] + "@far.example") != 250:
+                    stays.pop()
+        assert len(ledger.taken) > 300 and len(stays) > 5
+        assert server.wait_record("spool", state="refusing")
+    until(lambda: ledger.taken <= set(ledger.arrived()), "what was taken before", 60)
+    ledger.send_until(250, 2 * RETRY)
+    taken = 0
+    while taken < 300:  # more than was free before
+        taken += ledger.send_until(250, RETRY) == 250
+    elsewhere.willing.set()
+    until(lambda: set(stays) <= set(elsewhere.arrived()), "what stayed")
+    assert sorted(elsewhere.arrived()) == sorted(stays)
+    ledger.check()
+
+
 # ---- failing ----
 
 @contextlib.contextmanager
@@ -167,7 +242,7 @@ def test_failing_until_the_end_of_the_server_loses_and_repeats_nothing(strace, m
 
 
 @pytest.mark.parametrize("fault", ["fdatasync:error=EIO:when=1", "pwritev:error=EIO:when=1",
-                                   "pwritev:error=ENOSPC:when=1"])
+                                   "pwritev:error=ENOSPC:when=1", "pwritev:retval=0:when=1"])
 def test_failing_once_is_made_good_in_another_segment(strace, make_server, fault):
     """After a sync that failed nothing is known of that segment: it is left (SPOOL.md 8, INV-5)."""
     server = make_server()
@@ -200,6 +275,67 @@ def test_failing_sync_of_a_large_message_refuses_that_one_alone(strace, make_ser
         # At most one of these is the first sync of the other thread.
         assert sum(ledger.send(large) == 250 for _ in range(3)) >= 2
     ledger.check()
+
+
+def test_refusing_with_leases_under_way_keeps_outcomes_and_leases_nothing(strace, make_server, elsewhere):
+    server = make_server(top=elsewhere.top())
+    server.expect("spool")
+    ledger = settle(server)
+    elsewhere.willing.clear()
+    send_far(server, ["waits"])
+    until(lambda: elsewhere.asked("waits@"), "the first attempt")
+    elsewhere.quick.clear()
+    elsewhere.willing.set()
+    under_way = [f"leased{n}" for n in range(4)]
+    send_far(server, under_way)
+    until(lambda: elsewhere.in_hand() == 1 + len(under_way), "the leases")
+    elsewhere.willing.clear()
+    send_far(server, ["later"])
+    until(lambda: elsewhere.asked("later@"), "another first attempt")
+    with attach_queue(server, "pwritev:error=EIO"):
+        assert ledger.send() == 451
+        server.wait_record("spool", state="refusing")
+        asked = elsewhere.asked("later@")
+        elsewhere.willing.set()
+        elsewhere.quick.set()
+        until(lambda: set(under_way) <= set(elsewhere.arrived()), "the replies")
+        # Three times what is waited for between two attempts.
+        with Clock() as clock, pytest.raises(Failed):
+            until(lambda: elsewhere.asked("later@") > asked, "nothing", 3)
+        assert clock.seconds >= 3 and "later" not in elsewhere.arrived()
+        accepted = {r["id"] for r in server.records("accept") if any("leased" in to for to in r.get("rcpt", []))}
+        assert not accepted & {r["id"] for r in server.records("done")}
+    ledger.send_until(250, RETRY)
+    until(lambda: "later" in elsewhere.arrived(), "what was not leased")
+    server.wait_queue_empty()
+    ledger.check()
+    assert sorted(elsewhere.arrived()) == sorted(["waits", "later"] + under_way)
+
+
+# ---- reading back ----
+
+@pytest.mark.parametrize("size", [100, 400_000])
+def test_content_that_cannot_be_read_now_waits_and_its_neighbours_go(strace, make_server, elsewhere, size):
+    """The first read of each thread fails: that message is set aside or tried again, the others are not kept by it."""
+    server = make_server(top=elsewhere.top())
+    server.expect("*")
+    ledger = settle(server)
+    elsewhere.willing.clear()
+    names = [f"read{n}" for n in range(30)]
+    send_far(server, names, b"x" * 76 + b"\r\n" + (b"y" * 76 + b"\r\n") * (size // 78))
+    server.kill()
+    server.start()
+    with attach_queue(server, "pread64:error=EIO:when=1") as injection:
+        elsewhere.willing.set()
+        until(lambda: len(elsewhere.arrived()) >= len(names) - 8, "the neighbours")
+        until(lambda: "INJECTED" in "".join(injection.calls()), "a read that failed")
+    aside = {record["id"] for record in server.records("hold")}
+    until(lambda: len(elsewhere.arrived()) + len(aside) >= len(names), "what could be read again")
+    server.stop()
+    server.start()
+    until(lambda: set(names) <= set(elsewhere.arrived()), "what was set aside")
+    ledger.check()
+    assert sorted(elsewhere.arrived()) == sorted(names)
 
 
 # ---- read-only ----
@@ -239,17 +375,46 @@ def test_slow_syncs_are_shared(strace, make_server):
     ledger.check()
 
 
-def test_slow_beyond_patience_451_within_a_minute_and_never_delivered(strace, make_server):
+def test_slow_syncs_and_relay_beside_them(strace, make_server, elsewhere):
+    """Two seconds a sync: slower, nothing else; each message comes to the other host once."""
+    server = make_server(top=elsewhere.top())
+    settle(server)
+    names = [f"slow{n}" for n in range(12)]
+    with attach_commits(server, "fdatasync:delay_enter=2000000"):
+        wrong = []
+
+        def one(name):
+            with Clock() as clock:
+                send_far(server, [name])
+            wrong.extend([clock.seconds] if clock.seconds > 20 else [])
+        threads = [threading.Thread(target=one, args=[name]) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        until(lambda: len(elsewhere.arrived()) >= len(names), "relay beside slow syncs")
+    server.wait_queue_empty()
+    server.kill()
+    server.start()
+    assert not wrong and sorted(elsewhere.arrived()) == sorted(names)
+
+
+def test_slow_beyond_patience_451_within_a_minute_and_never_delivered(strace, make_server, elsewhere):
     """Takes a minute. A client has ten of patience (RFC 5321 4.5.3.2.6), what stands between often one."""
-    server = make_server()
+    server = make_server(top=elsewhere.top())
     server.expect("spool")
     ledger = settle(server)
+    elsewhere.quick.clear()
+    send_far(server, ["before"])
+    until(lambda: elsewhere.asked("before@"), "the lease")
     with attach_commits(server, "fdatasync:delay_enter=57000000:when=1"):
+        elsewhere.quick.set()  # its outcome waits for the same disk
         wire = server.wire()
         wire.socket.settimeout(70)
         wire.ehlo()
         with Clock() as clock:
-            reply = wire.transaction(b"Subject: late\r\nMessage-ID: <late@client.example.test>\r\n\r\nx\r\n")
+            reply = wire.transaction(b"Subject: late\r\nMessage-ID: <late@client.example.test>\r\n\r\nx\r\n",
+                                     to=["ada@example.test", "late@far.example"])
         ledger.refused.add("late@client.example.test")
         assert (reply.code, reply.status) == (451, "4.3.0")
         assert 45 < clock.seconds < 60
@@ -262,6 +427,7 @@ def test_slow_beyond_patience_451_within_a_minute_and_never_delivered(strace, ma
         wire.close()
     assert ledger.send() == 250
     ledger.check()
+    assert elsewhere.arrived() == ["before"]
 
 
 # ---- the disk of the mailboxes ----
