@@ -305,6 +305,27 @@ bool command_stays(const struct control_client *c)
     return c->command && c->command->stays;
 }
 
+void command_no_queue(struct control_client *c)
+{
+    client_fail(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again", "try again");
+}
+
+void command_queue_down(struct control_client *c, struct ipc_channel *peer)
+{
+    if (peer->peer == PROCESS_QUEUE)
+        command_no_queue(c);
+}
+
+void command_queue_late(struct control_client *c)
+{
+    client_fail(c, COMMAND_LATER, "the queue process did not answer in 30 seconds", "try again");
+}
+
+void command_nonsense(struct control_client *c)
+{
+    client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+}
+
 void command_too_late(struct control_client *c)
 {
     BUG_ON(!c->command->too_late);

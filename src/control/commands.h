@@ -39,6 +39,12 @@ void live_forget(struct control_client *c);
 /* A search that is no longer wanted; takes NULL. */
 void trace_free(struct control_trace *t);
 
+/* ---- what those that ask the queue have in common (command.c) ---- */
+void command_no_queue(struct control_client *c);
+void command_queue_down(struct control_client *c, struct ipc_channel *peer);
+void command_queue_late(struct control_client *c); /* after QUEUE_PATIENCE_MSEC */
+void command_nonsense(struct control_client *c);   /* what came is no answer */
+
 static inline struct worker *worker_of(const struct control_client *c)
 {
     return c->control->worker;

@@ -71,7 +71,7 @@ static void edit_send(struct control_client *c, struct ipc_queue_edit_ask *ask)
     if (!ask->has_sender && !ask->has_route && !ask->count)
         client_fail(c, COMMAND_USAGE, "nothing to change", "--sender, --recipient or --route");
     else if (!queue || !ipc_send_queue_edit_ask(queue, ask))
-        client_fail(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again", "try again");
+        command_no_queue(c);
     else
         client_patience(c, QUEUE_PATIENCE_MSEC);
 }

@@ -221,7 +221,7 @@ static void take_explanation(struct control_client *c, const struct ipc_explain_
     c->hops = BUF_INIT(HOPS_MAX);
     c->generation = a->generation;
     if (!client_rows(c, a->records) || !buf_add(&c->hops, a->hops))
-        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+        command_nonsense(c);
     else
         next_hop(c);
 }
@@ -287,7 +287,7 @@ static void message_begin(struct control_client *c, json_t *request)
     }
     ask.id = id.n;
     if (!queue || !ipc_send_queue_explain_ask(queue, &ask))
-        client_fail(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again", "try again");
+        command_no_queue(c);
     else
         client_patience(c, QUEUE_PATIENCE_MSEC);
 }
@@ -320,7 +320,7 @@ static void take_message(struct control_client *c, const struct ipc_queue_explai
         client_fail(c, COMMAND_FOUND, "no such message in the queue",
                     "it was delivered, returned or removed: veredus trace ID tells which");
     else if (!client_rows(c, a->records) || !buf_add(&c->hops, a->hops))
-        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+        command_nonsense(c);
     else
         message_next_hop(c);
 }
@@ -349,7 +349,7 @@ static void message_too_late(struct control_client *c)
     if (c->hops.n)
         message_without_plans(c, "the resolve process did not answer in 5 seconds");
     else
-        client_fail(c, COMMAND_LATER, "the queue process did not answer in 30 seconds", "try again");
+        command_queue_late(c);
 }
 
 const struct command command_explain[] = {

@@ -4,27 +4,6 @@
 
 enum { QUEUE_PAGE = 200, IDS_MAX = CLIENT_REQUEST_MAX, SHAPE_ROWS_MAX = 10000 };
 
-static void no_queue(struct control_client *c)
-{
-    client_fail(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again", "try again");
-}
-
-static void queue_down(struct control_client *c, struct ipc_channel *peer)
-{
-    if (peer->peer == PROCESS_QUEUE)
-        no_queue(c);
-}
-
-static void queue_too_late(struct control_client *c)
-{
-    client_fail(c, COMMAND_LATER, "the queue process did not answer in 30 seconds", "try again");
-}
-
-static void nonsense(struct control_client *c)
-{
-    client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
-}
-
 /* ---- SELECT ---- */
 
 static const char *const states[] = { "ready", "sending", "deferred", "held" };
@@ -113,7 +92,7 @@ static void list_ask(struct control_client *c)
         if (c->asking)
             client_patience(c, QUEUE_PATIENCE_MSEC);
         else
-            no_queue(c);
+            command_no_queue(c);
     }
     buf_done(&ids);
 }
@@ -141,7 +120,7 @@ static void list_answer(struct control_client *c, struct ipc_channel *from, cons
     c->asking = false;
     /* Ids rise from page to page, or this would never end. */
     if (!client_rows(c, m->queue_list_answer.records) || (last && last <= c->after)) {
-        nonsense(c);
+        command_nonsense(c);
         return;
     }
     c->after = last;
@@ -190,7 +169,7 @@ static void shape_begin(struct control_client *c, json_t *request)
     else if (ask.state.n && !is_state(ask.state))
         client_fail(c, COMMAND_USAGE, "no such state", "ready, sending, deferred or held");
     else if (!queue || !ipc_send_queue_shape_ask(queue, &ask))
-        no_queue(c);
+        command_no_queue(c);
     else
         client_patience(c, QUEUE_PATIENCE_MSEC);
 }
@@ -203,7 +182,7 @@ static void shape_answer(struct control_client *c, struct ipc_channel *from, con
     if (!m->queue_shape_answer.records.n)
         client_fail(c, COMMAND_LATER, "the queue is short of memory", "try again");
     else if (!client_rows(c, m->queue_shape_answer.records))
-        nonsense(c);
+        command_nonsense(c);
     else
         client_end(c, COMMAND_OK);
 }
@@ -226,7 +205,7 @@ static void show_begin(struct control_client *c, json_t *request)
     }
     ask.id = id.n;
     if (!queue || !ipc_send_queue_show_ask(queue, &ask))
-        no_queue(c);
+        command_no_queue(c);
     else
         client_patience(c, QUEUE_PATIENCE_MSEC);
 }
@@ -240,7 +219,7 @@ static void show_answer(struct control_client *c, struct ipc_channel *from, cons
         client_fail(c, COMMAND_FOUND, "no such message in the queue",
                     "it was delivered, returned or removed: veredus trace ID tells which");
     else if (!client_rows(c, m->queue_show_answer.records))
-        nonsense(c);
+        command_nonsense(c);
     else
         client_end(c, COMMAND_OK);
 }
@@ -384,12 +363,12 @@ static void act_too_late(struct control_client *c)
     }
 
 const struct command command_queue[] = {
-    { .name = "queue list", .everyone = true, .begin = list_begin, .answer = list_answer, .peer_down = queue_down,
-      .go_on = list_go_on, .too_late = queue_too_late },
-    { .name = "queue show", .everyone = true, .begin = show_begin, .answer = show_answer, .peer_down = queue_down,
-      .too_late = queue_too_late },
-    { .name = "queue shape", .begin = shape_begin, .answer = shape_answer, .peer_down = queue_down,
-      .too_late = queue_too_late },
+    { .name = "queue list", .everyone = true, .begin = list_begin, .answer = list_answer,
+      .peer_down = command_queue_down, .go_on = list_go_on, .too_late = command_queue_late },
+    { .name = "queue show", .everyone = true, .begin = show_begin, .answer = show_answer,
+      .peer_down = command_queue_down, .too_late = command_queue_late },
+    { .name = "queue shape", .begin = shape_begin, .answer = shape_answer, .peer_down = command_queue_down,
+      .too_late = command_queue_late },
     ACT("queue flush"),
     ACT("queue hold"),
     ACT("queue release"),

@@ -3,22 +3,6 @@
 
 enum { SITE_PAGE = 200 };
 
-static void no_queue(struct control_client *c)
-{
-    client_fail(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again", "try again");
-}
-
-static void queue_down(struct control_client *c, struct ipc_channel *peer)
-{
-    if (peer->peer == PROCESS_QUEUE)
-        no_queue(c);
-}
-
-static void too_late(struct control_client *c)
-{
-    client_fail(c, COMMAND_LATER, "the queue process did not answer in 30 seconds", "try again");
-}
-
 static void unknown(struct control_client *c)
 {
     client_fail(c, COMMAND_FOUND, "no such site", "veredus site lists those that mail has gone to lately");
@@ -41,7 +25,7 @@ static void list_ask(struct control_client *c)
     if (c->asking)
         client_patience(c, QUEUE_PATIENCE_MSEC);
     else
-        no_queue(c);
+        command_no_queue(c);
 }
 
 static void list_begin(struct control_client *c, json_t *request)
@@ -75,7 +59,7 @@ static void list_answer(struct control_client *c, struct ipc_channel *from, cons
     c->asking = false;
     c->count += a->records.n > 0;
     if (!client_rows(c, a->records) || (a->last && a->last <= c->after)) {
-        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+        command_nonsense(c);
         return;
     }
     c->after = a->last;
@@ -109,7 +93,7 @@ static void act_begin(struct control_client *c, json_t *request)
     if (!ask.name.n)
         client_fail(c, COMMAND_USAGE, "which site?", "veredus site lists them");
     else if (!queue || !ipc_send_site_act_ask(queue, &ask))
-        no_queue(c);
+        command_no_queue(c);
     else
         client_patience(c, QUEUE_PATIENCE_MSEC);
 }
@@ -151,24 +135,24 @@ const struct command command_site[] = {
     { .name = "site list",
       .begin = list_begin,
       .answer = list_answer,
-      .peer_down = queue_down,
+      .peer_down = command_queue_down,
       .go_on = list_go_on,
-      .too_late = too_late },
+      .too_late = command_queue_late },
     { .name = "site show",
       .begin = show_begin,
       .answer = list_answer,
-      .peer_down = queue_down,
+      .peer_down = command_queue_down,
       .go_on = list_go_on,
-      .too_late = too_late },
+      .too_late = command_queue_late },
     { .name = "site pause",
       .begin = act_begin,
       .answer = act_answer,
-      .peer_down = queue_down,
-      .too_late = too_late },
+      .peer_down = command_queue_down,
+      .too_late = command_queue_late },
     { .name = "site resume",
       .begin = act_begin,
       .answer = act_answer,
-      .peer_down = queue_down,
-      .too_late = too_late },
+      .peer_down = command_queue_down,
+      .too_late = command_queue_late },
     { .name = NULL },
 };

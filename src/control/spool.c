@@ -37,17 +37,6 @@ struct client_transfer {
     uint64_t file, file_size;
 };
 
-static void no_queue(struct control_client *c)
-{
-    client_fail(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again", "try again");
-}
-
-static void queue_down(struct control_client *c, struct ipc_channel *peer)
-{
-    if (peer->peer == PROCESS_QUEUE)
-        no_queue(c);
-}
-
 static void too_late(struct control_client *c)
 {
     client_fail(c, COMMAND_LATER, "the queue process did not answer in time", "try again");
@@ -69,7 +58,7 @@ static void check_ask(struct control_client *c, bool begin)
     if (c->asking)
         client_patience(c, CHECK_PATIENCE_MSEC);
     else
-        no_queue(c);
+        command_no_queue(c);
 }
 
 static void check_begin(struct control_client *c, json_t *request)
@@ -94,7 +83,7 @@ static void check_answer(struct control_client *c, struct ipc_channel *from, con
         return;
     c->asking = false;
     if (!client_rows(c, a->records)) {
-        client_fail(c, COMMAND_LATER, "the answer is too long or no answer", "");
+        command_nonsense(c);
     } else if (a->error.n) {
         buf_add(&error, a->error);
         buf_add_char(&error, '\0');
@@ -118,7 +107,7 @@ static void ids_ask(struct control_client *c)
     if (c->asking)
         client_patience(c, QUEUE_PATIENCE_MSEC);
     else
-        no_queue(c);
+        command_no_queue(c);
 }
 
 static void ids_begin(struct control_client *c, json_t *request)
@@ -249,7 +238,7 @@ static void read_begin(struct control_client *c, json_t *request)
     if (c->asking)
         client_patience(c, CHECK_PATIENCE_MSEC);
     else
-        no_queue(c);
+        command_no_queue(c);
 }
 
 static void read_told(struct control_client *c, const struct ipc_spool_read_answer *a)
@@ -312,7 +301,7 @@ static void import_begin(struct control_client *c, struct client_transfer *t)
     if (queue && ipc_send_file_ask(queue, &(struct ipc_file_ask){ .ticket = c->ticket }))
         client_patience(c, QUEUE_PATIENCE_MSEC);
     else
-        no_queue(c);
+        command_no_queue(c);
 }
 
 static void import_lent(struct control_client *c, const struct ipc_message *m)
@@ -468,25 +457,25 @@ const struct command command_spool[] = {
     { .name = "spool check",
       .begin = check_begin,
       .answer = check_answer,
-      .peer_down = queue_down,
+      .peer_down = command_queue_down,
       .go_on = check_go_on,
       .too_late = too_late },
     { .name = "spool ids",
       .begin = ids_begin,
       .answer = ids_answer,
-      .peer_down = queue_down,
+      .peer_down = command_queue_down,
       .go_on = ids_go_on,
       .too_late = too_late },
     { .name = "spool read",
       .begin = read_begin,
       .answer = read_answer,
-      .peer_down = queue_down,
+      .peer_down = command_queue_down,
       .go_on = read_go_on,
       .too_late = too_late },
     { .name = "spool import",
       .begin = import_step,
       .answer = import_answer,
-      .peer_down = queue_down,
+      .peer_down = command_queue_down,
       .too_late = too_late },
     { .name = NULL },
 };
