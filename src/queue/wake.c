@@ -351,7 +351,8 @@ static bool know(struct queue *q, struct rest *r)
     k->read.done = on_known;
     q->rests.n_knowing++;
     rest_alone(q, r);
-    spool_read(q->spool, (struct queue_id){ r->id }, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD, &k->read);
+    spool_read(q->spool, (struct queue_id){ r->id }, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD,
+               &k->read);
     return true;
 }
 
