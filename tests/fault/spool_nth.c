@@ -236,6 +236,7 @@ static void on_a_full_disk_outcomes_go_on(void **state)
     for (int i = 0; i < 8; i++) {
         world_change(&w);
         world_settle(&w);
+        assert_null(w.batches); /* it is durable */
     }
     assert_int_equal(w.counts.refused, refused); /* none of these */
 

@@ -43,6 +43,7 @@ static struct {
     size_t open_most;
     /* how they answer */
     bool host_is_dead;
+    bool host_is_silent; /* nothing becomes of connections that are asked for */
     enum ipc_plan plan;
     enum ipc_result result;
     uint16_t code;   /* of their replies; 0: none came from the host */
@@ -205,6 +206,8 @@ static void opened(const struct ipc_open_ask *ask)
     struct ipc_open_answer a = { .connection = ask->connection };
 
     play.opens++;
+    if (play.host_is_silent)
+        return;
     if (play.host_is_dead) {
         a.status = IPC_TEMP;
         a.stage = SMTP_STAGE_CONNECT;
@@ -845,6 +848,26 @@ static void a_dead_host_with_a_thousand_messages_costs_a_probe(void **state)
     end();
 }
 
+/* While it is not known what became of it, nothing else goes there. */
+static void a_probe_goes_alone(void **state)
+{
+    (void)state;
+    begin("connections 10 start 10;");
+    play.host_is_dead = true;
+    give("s@sender.example", "d.example", 1);
+    settle();
+    pass(MINUTE);
+    unsigned opens = play.opens;
+    play.host_is_silent = true;
+    pass(6 * MINUTE);
+    assert_int_equal(play.opens, opens + 1);
+    for (int i = 0; i < 10; i++)
+        give("s@sender.example", "d.example", 1);
+    settle();
+    assert_int_equal(play.opens, opens + 1);
+    end();
+}
+
 /* The probe that fails is the attempt of all that waited too long; expiry without one there is not. */
 static void what_waits_at_a_dead_host_is_given_up_by_a_probe(void **state)
 {
@@ -1397,6 +1420,7 @@ int main(void)
         cmocka_unit_test(what_is_flushed_is_tried_at_once),
         cmocka_unit_test(what_is_held_is_held_by_the_next_server),
         cmocka_unit_test(a_dead_host_with_a_thousand_messages_costs_a_probe),
+        cmocka_unit_test(a_probe_goes_alone),
         cmocka_unit_test(what_waits_at_a_dead_host_is_given_up_by_a_probe),
         cmocka_unit_test(dns_that_is_away_charges_nobody),
         cmocka_unit_test(one_message_is_not_behind_thousands_of_another_sender),
