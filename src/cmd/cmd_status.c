@@ -84,6 +84,19 @@ static void judge_table(const json_t *table, json_t *complaints)
                                                        row_text_c(table, "table"), row_text_c(table, "state")));
 }
 
+/* While it is between two lives it has no row; all others can be missed for a moment. */
+static void judge_queue(const json_t *all, json_t *complaints)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(all, "processes"), i, row)
+        if (str_eq(row_text(row, "process"), STR("queue")))
+            return;
+    json_array_append_new(complaints, json_string("the queue process is away and is being started again: the log "
+                                                  "says why (event=process process=queue)"));
+}
+
 /* Adds a sentence for all that is not well. */
 static void judge(const json_t *all, json_t *complaints)
 {
@@ -98,6 +111,7 @@ static void judge(const json_t *all, json_t *complaints)
         else if (is_late(row))
             json_array_append_new(complaints, json_sprintf("%s is not ready", row_text_c(row, "process")));
     }
+    judge_queue(all, complaints);
     json_array_foreach(json_object_get(all, "table"), i, row)
         judge_table(row, complaints);
     if (state.n && !str_eq(state, STR("ok")))

@@ -406,6 +406,7 @@ static void child_ended(struct main_child *c, int status)
     struct main_server *s = c->server;
     bool clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     bool expected = clean && (c->state == CHILD_ENDING || s->phase == PHASE_STOPPING);
+    pid_t pid = c->pid;
     char cause[64];
 
     c->pid = 0;
@@ -414,9 +415,10 @@ static void child_ended(struct main_child *c, int status)
         ipc_channel_free(c->channel);
         c->channel = NULL;
     }
-    if (!expected) {
+    /* What it said of its failure is its cause, and in the log already. */
+    if (!expected && !(clean && c->said_why)) {
         cause_of(status, cause, sizeof(cause));
-        log_process(c->kind, 0, cause, c->post ? c->post->restarts + 1 : 0);
+        log_process(c->kind, pid, cause, c->post ? c->post->restarts + 1 : 0);
         /* There may be no control yet that could write the record, and somebody is waiting for the start. */
         if (s->phase == PHASE_STARTING && c->state == CHILD_STARTING)
             fprintf(stderr, "veredus: %s: %s\n", process_name(c->kind), cause);

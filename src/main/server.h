@@ -55,6 +55,7 @@ struct main_child {
     struct identity identity;
     bool has_identity;
     bool told_to_stop;
+    bool said_why; /* it could not begin, and its words are in the log */
     char lacks[SANDBOX_LACKS_MAX];
     char param[1024];
     struct list asked; /* deliver: the queue's questions that wait until it is ready (delivery.c) */

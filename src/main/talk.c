@@ -134,7 +134,8 @@ static void on_failed(struct main_child *c, const struct ipc_failed *failed)
     char text[ERR_TEXT_MAX];
 
     snprintf(text, sizeof(text), "%.*s", STR_ARG(failed->text));
-    log_process(c->kind, c->pid, text, c->post ? c->post->restarts : 0);
+    log_process(c->kind, c->pid, text, c->post ? c->post->restarts + 1 : 0);
+    c->said_why = true;
     /* Without its spool a server would only refuse: at the start somebody is there to read why (exit 75: try later). */
     if (s->phase == PHASE_STARTING && (failed->fatal || c->kind == PROCESS_QUEUE)) {
         fprintf(stderr, "veredus: %s: %s\n", process_name(c->kind), text);

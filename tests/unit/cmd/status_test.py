@@ -67,6 +67,8 @@ def health(folder):
            seen)
     seen = status(folder, well + [process("lookup", 3, "starting")])
     expect("any other is not", seen[0] == 1 and "lookup is not ready" in seen[1], seen)
+    seen = status(folder, [main_row(), process("receive", 2)])
+    expect("a queue that is away", seen[0] == 1 and "the queue process is away" in seen[1], seen)
     seen = status(folder, well[:3] + [spool(state="refusing", cause="fdatasync: Input/output error")])
     expect("a spool that refuses", seen[0] == 1 and "the spool is refusing: fdatasync: Input/output error" in seen[1],
            seen)
