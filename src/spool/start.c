@@ -75,7 +75,7 @@ bool recovery_begin_run(struct recovery *rec)
     start.id_ceiling = spool->next_id + ID_BLOCK;
     int e = start_write(spool, &start);
     if (e)
-        return err_sys(rec->err, e, "write start");
+        return err_sys(rec->err, e, "its file 'start' cannot be written; nothing is lost, and it begins when it can");
     spool->start = start;
     spool->id_ceiling = start.id_ceiling;
     spool->next_life = start.run << 32 | 1;
