@@ -92,12 +92,28 @@ static struct segment *raw_segment(const struct spool *spool)
     return NULL;
 }
 
+/* What there was room for goes: a checkpoint needs that room, and nothing dead is used again without one. */
+static void give_back_part(struct spool *spool, struct segment *s)
+{
+    struct spool_name name = spool_segment_name(s->number);
+
+    segments_remove(&spool->segments, s);
+    pthread_mutex_unlock(&spool->lock);
+    /* One that stays is found when its number comes again. */
+    (void)spool->disk->ops->unlink(spool->disk, name.c);
+    pthread_mutex_lock(&spool->lock);
+}
+
 static void prepare_failed(struct spool *spool, int e)
 {
+    struct segment *part = spool->making;
+
     if (spool->making_fd >= 0)
         spool->disk->ops->close(spool->disk, spool->making_fd);
     spool->making_fd = -1;
     spool->making = NULL; /* it stays raw */
+    if (part && !part->readers && (e == ENOSPC || e == EDQUOT))
+        give_back_part(spool, part);
     spool->prepare_errno = e;
     spool->prepare_retry_usec = later(spool);
     log_cause(spool, e, "a new segment of the log");
