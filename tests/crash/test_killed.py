@@ -34,7 +34,8 @@ retry 1s 2s;
 dead-host 1s;
 """
 HOST = """retry 500ms; dead-host 500ms; connections 20 start 10;
-    timeout greeting 2s; timeout mail 2s; timeout rcpt 2s; timeout data 2s; timeout final 2s;"""
+    timeout greeting 2s; timeout ehlo 2s; timeout mail 2s; timeout rcpt 2s; timeout data 2s; timeout block 2s;
+    timeout final 2s;"""
 
 
 def whims(seed, calm):
