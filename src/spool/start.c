@@ -8,6 +8,8 @@ static uint64_t max_u64(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+static const unsigned char nothing[2 * SPOOL_BLOCK];
+
 int start_write(struct spool *spool, const struct spool_start *start)
 {
     struct spool_disk *disk = spool->disk;
@@ -23,7 +25,11 @@ int start_write(struct spool *spool, const struct spool_start *start)
     if (e)
         return e;
     spool_start_put(&spool->secret, at, start, out);
-    e = spool_disk_put(disk, fd, out, sizeof(out), at);
+    /* Both slots have their place from the beginning: a full disk does not stop the next start. */
+    if (made)
+        e = spool_disk_put(disk, fd, nothing, sizeof(nothing), 0);
+    if (!e)
+        e = spool_disk_put(disk, fd, out, sizeof(out), at);
     if (!e)
         e = disk->ops->sync(disk, fd);
     disk->ops->close(disk, fd);
