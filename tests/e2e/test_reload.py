@@ -12,7 +12,7 @@ def test_an_error_names_file_line_column_and_the_nearest_name_and_nothing_starts
     server.start(ready=False)
     assert server.wait() == 78
     text = server.log_text()
-    assert f"{server.path('veredus.conf')}:6:1: error:" in text, text
+    assert f"{server.path('veredus.conf')}:7:1: error:" in text, text
     assert "max-recipients" in text
     server.process = None
     os.unlink(server.log_path)
@@ -24,7 +24,7 @@ def test_all_errors_are_shown_at_once(make_server):
                           check=False)
     said = done.stdout + done.stderr
     assert done.returncode == 78 or done.returncode == 1
-    for line in (6, 7, 8):
+    for line in (7, 8, 9):
         assert f"veredus.conf:{line}:" in said, said
 
 
@@ -87,7 +87,7 @@ def test_a_wrong_file_at_reload_changes_nothing(server):
     server.write_config(top="max-message-size 1000; nonsense 5;")
     record = server.reload()
     server.expect("config")
-    assert record["level"] == "error" and record["line"] == 6 and "nonsense" in record["error"]
+    assert record["level"] == "error" and record["line"] == 7 and "nonsense" in record["error"]
     with server.wire() as wire:
         assert "SIZE 52428800" in wire.ehlo().lines
         assert wire.transaction(LETTER) == 250

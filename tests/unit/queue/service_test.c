@@ -358,6 +358,11 @@ static void time_passes(void)
         if (m)
             message_ready(m);
     }
+    for (uint32_t i = 1; i <= queue()->rests.used; i++) {
+        struct rest *r = rest_at(&queue()->rests, i);
+        if ((r->flags & (REST_IN_USE | REST_HEAD)) == REST_IN_USE)
+            rest_hasten(queue(), r);
+    }
 }
 
 /* ---- what receive says ---- */
