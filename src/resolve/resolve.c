@@ -259,6 +259,9 @@ void resolve_note(struct resolve *r, const struct dns_query *q)
     /* What is remembered says nothing of servers; but one that is known to be dead is not even asked. */
     if (answered && q->cached)
         return;
+    /* Somebody answered, if not for that domain. */
+    if (q->answer.status == DNS_BOGUS)
+        return;
     if (!answered && r->health.state == RESOLVE_WELL && io_now_msec(r->loop) < r->trusted_until_msec)
         return;
     step = resolve_health_note(&r->health, answered);
