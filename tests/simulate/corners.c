@@ -11,7 +11,7 @@
 #include "spool/format.h"
 #include "tests/simulate/world.h"
 
-enum { BLOCKS = 8, WHOLE_FRAME = 4096 * 3 };
+enum { BLOCKS = 8, WHOLE_FRAME = 4096 * 3, CUTS = 12 };
 
 /* A batch of ours and what became of it. */
 struct try {
@@ -525,6 +525,37 @@ static uint64_t place_in(struct world *w, const char *name, size_t n)
     return 0;
 }
 
+/*
+ * INV-9: the process dies somewhere in writing a frame, and what it wrote is in the cache alone. What the recovery says of
+ * it is so after a loss of power, too.
+ */
+static void what_a_recovery_says_stands_after_a_loss_of_power(void **state)
+{
+    unsigned accepted = 0;
+
+    (void)state;
+    for (unsigned cut = 1; cut <= CUTS; cut++) {
+        struct world w;
+        struct queue_id found;
+        struct try t;
+        begin(&w);
+        w.disk->loss = SIM_LOSS_ALL;
+        w.disk->cut_at = w.disk->changes + cut;
+        struct spool_token token = token_of(message(&w, 100, &t));
+        world_settle(&w);
+        world_end(&w, SIM_END_PROCESS);
+        assert_true(world_open(&w));
+        bool stands = spool_token_find(w.spool, &token, &found) == SPOOL_TOKEN_ACCEPTED;
+        accepted += stands && !t.ended;
+        world_end(&w, SIM_END_POWER);
+        assert_true(world_open(&w));
+        if (stands)
+            assert_int_equal(spool_token_find(w.spool, &token, &found), SPOOL_TOKEN_ACCEPTED);
+        end(&w);
+    }
+    assert_true(accepted > 0); /* the case was met */
+}
+
 /* INV-3: what rotted is not copied, for the copy would have a sum of its own. */
 static void what_is_cleaned_is_compared_with_its_sum(void **state)
 {
@@ -563,6 +594,7 @@ int main(void)
         cmocka_unit_test(what_dies_while_a_checkpoint_is_written_is_not_used_again_by_it),
         cmocka_unit_test(a_frame_does_not_say_of_itself_that_it_is_durable),
         cmocka_unit_test(what_is_cleaned_is_compared_with_its_sum),
+        cmocka_unit_test(what_a_recovery_says_stands_after_a_loss_of_power),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
