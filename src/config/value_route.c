@@ -163,7 +163,8 @@ bool config_value_route(struct config_args *a, union config_value *out)
     return config_targets_read(a, w, out) && ok;
 }
 
-bool config_value_patterns(struct config_args *a, union config_value *out)
+static bool read_each(struct config_args *a, union config_value *out,
+                      bool (*read)(struct config_args *a, const struct config_word *w, struct config_pattern *out))
 {
     struct config_pattern *items = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_pattern);
     const struct config_word *w = config_args_need(a);
@@ -175,8 +176,13 @@ bool config_value_patterns(struct config_args *a, union config_value *out)
         return false;
     out->patterns = (struct config_patterns){ .items = items, .n = a->n, .place = w->place };
     for (size_t n = 0; w; w = config_args_next(a))
-        ok &= read_pattern(a, w, &items[n++]);
+        ok &= read(a, w, &items[n++]);
     return ok;
+}
+
+bool config_value_patterns(struct config_args *a, union config_value *out)
+{
+    return read_each(a, out, read_pattern);
 }
 
 /* What a site is made of has no local part. */
@@ -197,18 +203,7 @@ static bool read_member(struct config_args *a, const struct config_word *w, stru
 
 bool config_value_members(struct config_args *a, union config_value *out)
 {
-    struct config_pattern *items = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_pattern);
-    const struct config_word *w = config_args_need(a);
-    bool ok = true;
-
-    if (!items)
-        return config_exhausted(a->r);
-    if (!w)
-        return false;
-    out->patterns = (struct config_patterns){ .items = items, .n = a->n, .place = w->place };
-    for (size_t n = 0; w; w = config_args_next(a))
-        ok &= read_member(a, w, &items[n++]);
-    return ok;
+    return read_each(a, out, read_member);
 }
 
 /* Whether there is such a listener is known when all are: build_route.c. */
