@@ -6,90 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "config/place.h"
+#include "config/accounts.h"
 #include "config/template.h"
-#include "core/ip.h"
-#include "core/str.h"
-
-/* Every value carries the place that says it; a default has CONFIG_PLACE_DEFAULT. Domains: lower case, A-labels. */
-
-struct config_text {
-    struct str text; /* empty for none */
-    struct config_place place;
-};
-
-struct config_number {
-    uint64_t n;
-    struct config_place place;
-};
-
-struct config_flag {
-    bool on;
-    struct config_place place;
-};
-
-/* AUTOMATIC: N is 0, the user of the value finds it out. */
-struct config_count {
-    bool automatic;
-    uint64_t n;
-    struct config_place place;
-};
-
-struct config_time {
-    uint64_t msec;
-    struct config_place place;
-};
-
-/* N parts of 100 when PERCENT, else octets. */
-struct config_share {
-    bool percent;
-    uint64_t n;
-    struct config_place place;
-};
-
-/* local@domain; both empty for none. LOCAL as written, quotes included. */
-struct config_address {
-    struct str local;
-    struct str domain;
-    struct config_place place;
-};
-
-/* For how long, and how much: OFF says nothing is kept. */
-struct config_history {
-    uint64_t msec;
-    uint64_t octets;
-    bool off;
-    struct config_place place;
-};
-
-struct config_ips {
-    const struct ip *items;
-    size_t n;
-    struct config_place place;
-};
-
-/* EVERYONE: no restriction was written. Otherwise who is in one of ITEMS; `none` leaves nobody. */
-struct config_networks {
-    bool everyone;
-    const struct ip_network *items;
-    const struct config_place *places; /* of each item */
-    size_t n;
-    struct config_place place;
-};
-
-/* A socket's file, its mode, and its group (empty: that of the process). */
-struct config_socket {
-    struct str path;
-    unsigned mode;
-    struct str group;
-    struct config_place place;
-};
+#include "config/tls.h"
+#include "config/values.h"
 
 /* ---- limits on clients ---- */
 
 enum config_limit_key {
     CONFIG_LIMIT_CLIENT,  /* an address; IPv6 by /64 */
     CONFIG_LIMIT_NETWORK, /* /24, /48 */
+    CONFIG_LIMIT_ACCOUNT, /* who logged in, or tries to */
     CONFIG_LIMIT_SENDER,
     CONFIG_LIMIT_SENDER_DOMAIN,
     CONFIG_LIMIT_ALL,
@@ -102,12 +29,14 @@ enum config_limit_measure {
     CONFIG_MEASURE_RECIPIENTS,
     CONFIG_MEASURE_OCTETS,
     CONFIG_MEASURE_ERRORS,
+    CONFIG_MEASURE_AUTH_FAILURES,
     CONFIG_MEASURE_UNKNOWN_RECIPIENTS,
 };
 
 enum config_limit_action {
     CONFIG_LIMIT_DEFER,
     CONFIG_LIMIT_REJECT,
+    CONFIG_LIMIT_HOLD, /* taken, and kept until somebody releases it; of messages, recipients and octets */
 };
 
 struct config_limit {
@@ -146,11 +75,6 @@ enum config_path_syntax {
     CONFIG_PATH_LENIENT,
 };
 
-struct config_choice {
-    int value; /* one of the enum named beside the member */
-    struct config_place place;
-};
-
 /* What holds for a session: of a listener, or what stands at the top (for mail that comes by none). */
 struct config_session {
     struct config_text hostname;
@@ -173,6 +97,13 @@ struct config_session {
     struct config_networks relay_from;      /* clients that may send anywhere; never `everyone` */
     const struct config_text *relay_tables; /* files whose keys are addresses of such clients */
     size_t n_relay_tables;
+    const struct config_text *relay_certificates; /* 32 octets each: SHA-256 of a client's certificate or its key */
+    size_t n_relay_certificates;
+    struct config_auths auth;
+    const struct config_text *mechanisms; /* upper case, in order of preference; none: all that the accounts allow */
+    size_t n_mechanisms;
+    struct config_flag hide_client;
+    struct config_flag complete_headers;
 };
 
 enum config_endpoint_kind {
@@ -190,9 +121,23 @@ struct config_endpoint {
     struct config_place place;
 };
 
-/* A `listen`; its role is mx. */
+enum config_role { CONFIG_ROLE_MX, CONFIG_ROLE_SUBMISSION };
+
+/* What a client must have before MAIL (530 5.7.0). */
+struct config_require {
+    bool tls;
+    bool auth; /* clients of relay-from need none */
+    struct config_place place;
+};
+
+/* A `listen`. */
 struct config_listener {
     struct config_place place;
+    enum config_role role;
+    bool tls_at_once; /* `tls`: the handshake comes before the greeting (RFC 8314) */
+    struct config_tls tls;
+    struct config_require require;
+    struct config_time future_release; /* longest HOLDFOR; 0: not offered (RFC 4865) */
     struct config_text name;
     const struct config_endpoint *endpoints;
     size_t n_endpoints;
@@ -221,7 +166,7 @@ struct config_users {
 
 enum config_target_kind {
     CONFIG_TARGET_MX,        /* HOST: the domain whose MX; empty: the recipient's */
-    CONFIG_TARGET_SMTP,      /* HOST and PORT */
+    CONFIG_TARGET_SMTP,      /* HOST and PORT; TLS_AT_ONCE: smtps:// */
     CONFIG_TARGET_LMTP,      /* HOST and PORT */
     CONFIG_TARGET_LMTP_UNIX, /* HOST: the socket's path */
     CONFIG_TARGET_MAILDIR,   /* PATH */
@@ -237,6 +182,7 @@ struct config_target {
     enum config_target_kind kind;
     struct str host; /* lower case; of an address literal "192.0.2.1" or "2001:db8::1" without brackets */
     uint16_t port;   /* 0: the route's `port` */
+    bool tls_at_once;
     struct config_template path;
     const struct config_template
         *args; /* of PIPE: each one argument, but {recipients} alone, which is one for each */
@@ -350,6 +296,7 @@ enum config_said {
     CONFIG_SAID_TIMEOUT_BLOCK = 1 << 15,
     CONFIG_SAID_TIMEOUT_FINAL = 1 << 16,
     CONFIG_SAID_TIMEOUT_QUIT = 1 << 17,
+    CONFIG_SAID_TLS_LEVEL = 1 << 18,
 };
 
 /*
@@ -360,6 +307,8 @@ struct config_sending {
     unsigned said;                       /* enum config_said; of the top: none */
     struct config_number port;           /* of hosts found by MX */
     struct config_choice address_family; /* enum config_family */
+    struct config_tls_demand tls;
+    struct config_text tls_ca; /* path; empty: those of the system */
     struct config_window connections;
     struct config_rate rate;
     struct config_reuse reuse;
@@ -395,6 +344,11 @@ struct config_route {
     struct config_patterns senders;      /* conditions; n == 0: all */
     const struct config_text *listeners; /* names; n == 0: all */
     size_t n_listeners;
+    struct config_patterns accounts; /* n == 0: all */
+    /* AUTH at the next hop, inside verified TLS only; empty NAME: none. */
+    struct config_text login_name;
+    struct config_secret login_secret;
+    const struct config_certificate *client_certificate; /* shown to the next hop; NULL: none */
     struct config_sending sending;
 };
 
@@ -442,6 +396,8 @@ struct config_domain {
     struct config_number max_message_size;
     struct config_number max_expansion;
     struct config_limits limits; /* written in this block only; they hold beside the listener's */
+    struct config_auths auth;    /* for log-ins with a name of this domain, where the listener says `users` */
+    struct config_send_as send_as;
 };
 
 /* ---- DNS ---- */
@@ -512,6 +468,17 @@ enum config_need_kind {
     CONFIG_NEED_COMMAND,       /* of pipe: */
     CONFIG_NEED_TARGET_SOCKET, /* of lmtp:unix: */
     CONFIG_NEED_TRUST_ANCHOR,
+    CONFIG_NEED_AUTH_FILE,     /* users file that is asked for passwords */
+    CONFIG_NEED_CERTIFICATE,   /* chain, perhaps with its key; its partner, if any, is a need of its own */
+    CONFIG_NEED_KEY,
+    CONFIG_NEED_CLIENT_CA,
+    CONFIG_NEED_TLS_CA,
+    CONFIG_NEED_LOGIN_SECRET,  /* struct config_secret, as written */
+    CONFIG_NEED_OAUTH_SECRET,
+    CONFIG_NEED_OAUTH_KEYS,    /* file */
+    CONFIG_NEED_SEND_AS_FILE,
+    CONFIG_NEED_AUTH_SOCKET,
+    CONFIG_NEED_PAM_SERVICE,
 };
 
 struct config_need {
@@ -541,6 +508,11 @@ struct config {
     struct config_session session; /* what stands at the top; its hostname is ours */
     const struct config_listener *listeners;
     size_t n_listeners;
+    const struct config_certificate *certificates; /* of listeners and routes, each pair once */
+    size_t n_certificates;
+    const struct config_oauth *oauths;
+    size_t n_oauths;
+    struct config_send_as send_as; /* of accounts whose domain is not served */
     const struct config_domain *domains;
     size_t n_domains;
     const struct config_route *routes; /* each `deliver`, each `route`, and `* mx` unless one is written */

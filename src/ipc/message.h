@@ -54,6 +54,20 @@ enum ipc_edit { IPC_EDIT_DONE, IPC_EDIT_WRONG, IPC_EDIT_LATER, IPC_EDIT_UNKNOWN 
 /* What became of pausing or resuming a site: done; no such site; not now. */
 enum ipc_site { IPC_SITE_DONE, IPC_SITE_UNKNOWN, IPC_SITE_LATER };
 
+/*
+ * An exchange of AUTH: goes on; somebody is logged in; not with that (535); cannot be said now (454); guessed too often;
+ * the client does not keep to the mechanism (501).
+ */
+enum ipc_login { IPC_LOGIN_CONTINUE, IPC_LOGIN_DONE, IPC_LOGIN_REFUSED, IPC_LOGIN_TEMP, IPC_LOGIN_LIMITED, IPC_LOGIN_WRONG };
+
+/* What a TLS handshake signs (RFC 8446 4.4.3; RFC 5246 7.4.3, 7.4.8). */
+enum ipc_sign_form {
+    IPC_SIGN_SERVER_13, /* 64 blanks, "TLS 1.3, server CertificateVerify", NUL, a hash */
+    IPC_SIGN_CLIENT_13,
+    IPC_SIGN_SERVER_12, /* both randoms, ECDHE parameters */
+    IPC_SIGN_CLIENT_12, /* the handshake so far */
+};
+
 enum ipc_class { IPC_NOTICE, IPC_QUESTION, IPC_ANSWER };
 
 #define IPC_TYPE_U8 uint8_t

@@ -184,7 +184,7 @@ static void take_table(struct worker *w, struct lookup *l, struct ipc_message *m
     int fd = m->fd;
 
     m->fd = -1;
-    lookup_tables_give(&l->tables, m->table.path, fd, m->table.error, !w->started);
+    lookup_tables_give(&l->tables, m->opened.path, fd, m->opened.error, !w->started);
 }
 
 static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
@@ -195,7 +195,7 @@ static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_me
 
     if (!l)
         return;
-    if (m->type == IPC_TABLE) {
+    if (m->type == IPC_OPENED) {
         take_table(w, l, m);
         return;
     }

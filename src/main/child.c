@@ -133,8 +133,7 @@ static bool child_configure(struct main_child *c, struct err *err)
                                   .param = str_from_c(c->param),
                               },
                               g->bundle);
-    if (c->kind == PROCESS_LOOKUP)
-        tables_send(s, c);
+    files_send(s, c);
     if (c->kind == PROCESS_CONTROL)
         log_targets_send(s, c);
     struct ipc_start start = {

@@ -30,12 +30,16 @@ static bool needs_restart(const struct config *old, const struct config *new, st
     return needed;
 }
 
-/* Those that run under one configuration for their whole life; with too few places some serve with fewer. */
-static void add_posts(struct main_server *s, const struct config *config)
+bool posts_of_generation(struct main_server *s)
 {
-    (void)(posts_add(s, PROCESS_LOOKUP, 1) && posts_add(s, PROCESS_RESOLVE, 1) && posts_add(s, PROCESS_SUBMIT, 1) &&
+    const struct config *config = main_config(s);
+
+    return posts_add(s, PROCESS_LOOKUP, 1) && posts_add(s, PROCESS_RESOLVE, 1) &&
+           posts_add(s, PROCESS_KEY, main_wants_key(config)) && posts_add(s, PROCESS_PAM, main_wants_pam(config)) &&
+           posts_add(s, PROCESS_AUTH, main_auth_workers(config)) &&
+           posts_add(s, PROCESS_SUBMIT, main_submit_workers(config)) &&
            posts_add(s, PROCESS_SEND, main_send_workers(config)) &&
-           posts_add(s, PROCESS_RECEIVE, main_receive_workers(config)));
+           posts_add(s, PROCESS_RECEIVE, main_receive_workers(config));
 }
 
 static void reconfigure(struct main_server *s, enum process_kind kind)
@@ -62,7 +66,7 @@ static void posts_follow(struct main_server *s)
     /* One process each, which takes the new configuration itself; started again it is to have that one. */
     for (size_t i = 0; i < MAIN_POSTS_MAX; i++) {
         struct main_post *p = &s->posts[i];
-        if (p->used && !((SET_INTAKE | SET_LOOKUP | SET_RESOLVE | SET_SEND) & 1U << p->kind))
+        if (p->used && ((SET_CONTROL | SET_QUEUE) & 1U << p->kind))
             p->generation = s->generation;
     }
 }
@@ -123,12 +127,13 @@ void reload_begin(struct main_server *s, struct ipc_channel *asker, uint64_t tic
     }
     s->generation = g->number;
     posts_follow(s);
-    tables_watch(s);
+    files_watch(s);
     sockets_open(s);
     reconfigure(s, PROCESS_CONTROL);
     reconfigure(s, PROCESS_QUEUE);
     delivery_retire_former(s);
-    add_posts(s, g->config);
+    /* With too few places some serve with fewer. */
+    (void)posts_of_generation(s);
     log_reloaded(s, account);
     /* Answered when the new processes serve: who asked may rely on it. */
     s->reload_asker = asker ? asker->instance : 0;
@@ -198,8 +203,12 @@ void reload_go_on(struct main_server *s)
         posts_drop(s, SET_INTAKE | SET_SEND, former);
         retire(s, SET_INTAKE | SET_SEND, former);
         if (!any_of(s, SET_INTAKE, former)) {
-            posts_drop(s, SET_LOOKUP | SET_RESOLVE, former);
-            retire(s, SET_LOOKUP | SET_RESOLVE, former);
+            posts_drop(s, SET_LOOKUP | SET_RESOLVE | SET_AUTH | SET_PAM, former);
+            retire(s, SET_LOOKUP | SET_RESOLVE | SET_AUTH | SET_PAM, former);
+        }
+        if (!any_of(s, SET_TLS, former)) {
+            posts_drop(s, SET_KEY, former);
+            retire(s, SET_KEY, former);
         }
     }
     generations_prune(s);

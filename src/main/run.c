@@ -17,6 +17,8 @@
 #include "log/render.h"
 #include "main/server.h"
 
+enum { AUTH_WORKERS = 2 };
+
 enum { EXIT_OK = 0, EXIT_TRY_LATER = 75, EXIT_CONFIG = 78, EARLY_LOG_MAX = 256 * 1024 };
 
 static unsigned workers(const struct config_count *wanted)
@@ -36,6 +38,47 @@ unsigned main_receive_workers(const struct config *config)
 unsigned main_send_workers(const struct config *config)
 {
     return workers(&config->send_workers);
+}
+
+unsigned main_submit_workers(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_listeners; i++)
+        if (config->listeners[i].role == CONFIG_ROLE_SUBMISSION)
+            return workers(&config->receive_workers);
+    return 1;
+}
+
+/* One that waits for a slow hash, or for somebody's server, does not keep the other from answering. */
+unsigned main_auth_workers(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_listeners; i++)
+        if (config->listeners[i].session.auth.n)
+            return AUTH_WORKERS;
+    return 0;
+}
+
+static bool auths_have(const struct config_auths *auths, enum config_auth_kind kind)
+{
+    for (size_t i = 0; i < auths->n; i++)
+        if (auths->items[i].kind == kind)
+            return true;
+    return false;
+}
+
+bool main_wants_pam(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_listeners; i++)
+        if (auths_have(&config->listeners[i].session.auth, CONFIG_AUTH_PAM))
+            return true;
+    for (size_t i = 0; i < config->n_domains; i++)
+        if (auths_have(&config->domains[i].auth, CONFIG_AUTH_PAM))
+            return true;
+    return false;
+}
+
+bool main_wants_key(const struct config *config)
+{
+    return config->n_certificates > 0;
 }
 
 /* ---- our own records ---- */
@@ -131,7 +174,7 @@ static void send_new_sockets(struct main_server *s)
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);
         if (c->state != CHILD_READY || c->generation != s->generation)
             continue;
-        if (c->kind == PROCESS_RECEIVE)
+        if (SET_INTAKE & 1U << c->kind)
             sockets_send(s, c);
         /* It keeps the first it was given. */
         if (c->kind == PROCESS_SUBMIT)
@@ -212,14 +255,8 @@ void start_go_on(struct main_server *s)
 
 static bool posts_fill(struct main_server *s, struct err *err)
 {
-    static const enum process_kind once[] = { PROCESS_CONTROL, PROCESS_QUEUE, PROCESS_RESOLVE, PROCESS_LOOKUP,
-                                              PROCESS_SUBMIT };
-    bool ok = true;
+    bool ok = posts_add(s, PROCESS_CONTROL, 1) && posts_add(s, PROCESS_QUEUE, 1) && posts_of_generation(s);
 
-    for (size_t i = 0; ok && i < ARRAY_LEN(once); i++)
-        ok = posts_add(s, once[i], 1);
-    ok = ok && posts_add(s, PROCESS_SEND, main_send_workers(main_config(s))) &&
-         posts_add(s, PROCESS_RECEIVE, main_receive_workers(main_config(s)));
     return ok || err_perm(err, "workers: more than %d processes", MAIN_POSTS_MAX);
 }
 
@@ -232,12 +269,12 @@ static bool server_begin(struct main_server *s, struct err *err)
            io_signal_init(&s->sigterm, s->loop, SIGTERM, on_sigterm, err) &&
            io_signal_init(&s->sigint, s->loop, SIGINT, on_sigint, err) &&
            io_signal_init(&s->sighup, s->loop, SIGHUP, on_sighup, err) && folders_make(s, err) &&
-           control_sockets_open(s, err) && tables_start(s, err) && drop_start(s, err) && posts_fill(s, err);
+           control_sockets_open(s, err) && files_start(s, err) && drop_start(s, err) && posts_fill(s, err);
 }
 
 static void server_end(struct main_server *s)
 {
-    tables_done(s);
+    files_done(s);
     drop_done(s);
     sockets_close(s);
     control_sockets_close(s);

@@ -106,7 +106,7 @@ struct main_server {
     struct buf reload_text;  /* warnings, for the answer */
     struct log_sink sink;
     struct buf early_log;
-    struct main_tables *tables;
+    struct main_files *files;
     struct main_drop *drop;
     int submit_fd; /* the socket of sendmail(1) */
     int control_fds[2]; /* the socket of the subcommands, and the one for everyone */
@@ -147,6 +147,8 @@ void memory_ask(struct main_server *s, struct main_child *from, const struct ipc
 struct main_post *post_add(struct main_server *s, enum process_kind kind, uint32_t generation);
 /* N posts of the newest configuration, filled; false when there are no more places. */
 bool posts_add(struct main_server *s, enum process_kind kind, unsigned n);
+/* Those that run under one configuration, the newest, for their whole life. */
+bool posts_of_generation(struct main_server *s);
 /* Starts the post's process now. */
 void post_fill(struct main_post *p);
 /* The post is no longer needed; its child, if any, lives on until it ends. */
@@ -176,7 +178,8 @@ bool folders_make(struct main_server *s, struct err *err);
 
 /* sockets.c: opens what the newest configuration names; what cannot be had is logged and tried again. */
 void sockets_open(struct main_server *s);
-void sockets_send(struct main_server *s, struct main_child *receive);
+/* TAKER, of SET_INTAKE: those of its role. */
+void sockets_send(struct main_server *s, struct main_child *taker);
 void submit_socket_send(struct main_server *s, struct main_child *submit);
 bool sockets_all_there(const struct main_server *s);
 void sockets_close(struct main_server *s);
@@ -185,13 +188,14 @@ void control_sockets_close(struct main_server *s);
 /* The listeners' names that really listen, for the ready record. */
 size_t sockets_listening(struct main_server *s, struct str *names, size_t room);
 
-/* tables.c: files of tables, opened for lookup, again when they change. */
-bool tables_start(struct main_server *s, struct err *err);
-void tables_send(struct main_server *s, struct main_child *lookup);
-void tables_watch(struct main_server *s);
+/* files.c: files that the configuration names, opened for those that read them, again when they change. */
+bool files_start(struct main_server *s, struct err *err);
+/* READER has just begun: all that is its to read. */
+void files_send(struct main_server *s, struct main_child *reader);
+void files_watch(struct main_server *s);
 /* LOOKUP read of PATH in an alias file (`:include:`): it is given, and given again when it changes. */
-void tables_want(struct main_server *s, struct main_child *lookup, struct str path);
-void tables_done(struct main_server *s);
+void files_want(struct main_server *s, struct main_child *lookup, struct str path);
+void files_done(struct main_server *s);
 
 /* drop.c: the folder where sendmail(1) leaves mail while the server is down. */
 bool drop_start(struct main_server *s, struct err *err);
@@ -226,6 +230,13 @@ void stop_go_on(struct main_server *s);
 /* How many of these processes the configuration wants (DESIGN 10: half the cores, at least one). */
 unsigned main_receive_workers(const struct config *config);
 unsigned main_send_workers(const struct config *config);
+/* 1 without a listener for submission: sendmail(1) has it. */
+unsigned main_submit_workers(const struct config *config);
+/* 0: nobody can log in. */
+unsigned main_auth_workers(const struct config *config);
+/* Is any account checked by PAM? Is there a private key? */
+bool main_wants_pam(const struct config *config);
+bool main_wants_key(const struct config *config);
 /* All that the start waits for is there: ports open. */
 void start_go_on(struct main_server *s);
 

@@ -285,16 +285,24 @@ static struct main_socket *socket_of(struct main_server *s, const struct config_
     return socket_named(s, name);
 }
 
-void sockets_send(struct main_server *s, struct main_child *receive)
+/* Strangers and our own users are two programs' business (DESIGN 3). */
+static enum process_kind taker_of(const struct config_listener *l)
+{
+    return l->role == CONFIG_ROLE_SUBMISSION ? PROCESS_SUBMIT : PROCESS_RECEIVE;
+}
+
+void sockets_send(struct main_server *s, struct main_child *taker)
 {
     const struct config *config = main_config(s);
 
     for (size_t i = 0; i < config->n_listeners; i++) {
+        if (taker_of(&config->listeners[i]) != taker->kind)
+            continue;
         for (size_t k = 0; k < config->listeners[i].n_endpoints; k++) {
             struct main_socket *sock = socket_of(s, &config->listeners[i].endpoints[k]);
             for (size_t f = 0; sock && f < 2; f++)
                 if (sock->fds[f] >= 0)
-                    ipc_send_listener(receive->channel, &(struct ipc_listener){ .index = (uint32_t)i }, sock->fds[f]);
+                    ipc_send_listener(taker->channel, &(struct ipc_listener){ .index = (uint32_t)i }, sock->fds[f]);
         }
     }
 }

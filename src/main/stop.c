@@ -61,8 +61,8 @@ void stop_go_on(struct main_server *s)
         tell(s, SET_QUEUE, SESSIONS_PATIENCE_MSEC);
         return;
     }
-    if (children_count(s, SET_LOOKUP | SET_RESOLVE)) {
-        tell(s, SET_LOOKUP | SET_RESOLVE, SESSIONS_PATIENCE_MSEC);
+    if (children_count(s, SET_LOOKUP | SET_RESOLVE | SET_AUTH | SET_PAM | SET_KEY)) {
+        tell(s, SET_LOOKUP | SET_RESOLVE | SET_AUTH | SET_PAM | SET_KEY, SESSIONS_PATIENCE_MSEC);
         return;
     }
     if (children_count(s, SET_CONTROL)) {

@@ -115,8 +115,10 @@ static void on_ready(struct main_child *c, const struct ipc_ready *ready)
             sockets_send(s, c);
         break;
     case PROCESS_SUBMIT:
-        if (s->phase == PHASE_RUNNING && c->generation == s->generation)
+        if (s->phase == PHASE_RUNNING && c->generation == s->generation) {
+            sockets_send(s, c);
             submit_socket_send(s, c);
+        }
         drop_look(s);
         break;
     default:
@@ -189,7 +191,7 @@ void child_message(struct ipc_handler *h, struct ipc_channel *channel, struct ip
         on_command(c, &m->command_ask);
         break;
     case IPC_TABLE_WANT:
-        tables_want(s, c, m->table_want.path);
+        files_want(s, c, m->table_want.path);
         break;
     case IPC_DROPPED:
         drop_answered(s, c, &m->dropped);

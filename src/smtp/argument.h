@@ -26,6 +26,11 @@ struct smtp_mail_params {
     bool smtputf8;
     enum smtp_body body;
     uint64_t size; /* octets the client announces; a guess, never a length */
+    bool has_auth;
+    struct str auth; /* of AUTH=, xtext undone (RFC 4954 5); empty: <> */
+    bool has_hold;   /* HOLDFOR or HOLDUNTIL (RFC 4865) */
+    uint64_t hold_for_sec;     /* 0: HOLDUNTIL said */
+    int64_t hold_until_msec;   /* UTC; 0: HOLDFOR said */
 };
 
 /*

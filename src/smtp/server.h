@@ -45,6 +45,19 @@ struct smtp_server_config {
     bool vrfy; /* off: 252 to all */
     /* For clients of this machine: what completes their bare names; EHLO tells it as XORIGIN. Empty: nothing does. */
     struct str origin;
+    /* For submission: domain of addresses without one (RFC 6409 4.2, C124), not shown. Empty: nothing does. */
+    struct str completes;
+    bool require_tls;  /* 530 to all but NOOP, EHLO, HELO, STARTTLS, QUIT before it (RFC 3207 4, C099) */
+    bool require_auth; /* 530 to MAIL, RCPT, DATA, VRFY before it (RFC 4954 6, C116) */
+    uint64_t future_release_sec; /* longest HOLDFOR; 0: FUTURERELEASE is not offered (RFC 4865) */
+    bool takes_auth_param;       /* AUTH= of MAIL is kept (a client trusted for it), else as AUTH=<> (C117) */
+};
+
+/* What TLS the session has. */
+struct smtp_server_tls {
+    bool on;
+    struct str version; /* "TLSv1.3" */
+    struct str cipher;  /* as registered: "TLS_AES_256_GCM_SHA384", "TLS_ECDHE_RSA_WITH_…" (for Received, RFC 8314 4.3) */
 };
 
 /* From MAIL to what ends it. Lives in ARENA, with all that the owner puts there; dropped as one. */
@@ -66,6 +79,21 @@ enum smtp_event_kind {
     SMTP_EVENT_ASK_VRFY, /* ev.path; never POSTMASTER or NULL */
     SMTP_EVENT_ASK_DATA, /* be ready for content; DATA_GO, or a refusal, after which the transaction stays */
     SMTP_EVENT_ASK_COMMIT, /* content is whole and good (ev.facts); QUEUED or a refusal end the transaction */
+    /*
+     * AUTH (RFC 4954), offered by smtp_server_offer_auth(). The first has ev.mechanism and, if has_initial, ev.response;
+     * those after a challenge ev.response. Base64 is undone; "*" and bad base64 are answered by the machine, and the
+     * first of them is told by AUTH_ENDED.
+     * Answer: smtp_server_challenge(), smtp_server_authenticated(), or a row (AUTH_FAILED 535, AUTH_UNAVAILABLE 454,
+     * AUTH_LIMITED 454, AUTH_WRONG 501), which ends the exchange.
+     */
+    SMTP_EVENT_ASK_AUTH,
+    SMTP_EVENT_ASK_AUTH_STEP,
+    SMTP_EVENT_AUTH_ENDED, /* for the owner to forget the exchange; already answered */
+    /*
+     * 220 is in OUT: send it, drop whatever input is left (RFC 3207 6, C098), shake hands; then
+     * smtp_server_tls_started(), or close.
+     */
+    SMTP_EVENT_STARTTLS,
 
     SMTP_EVENT_CONTENT, /* ev.span, decoded */
     SMTP_EVENT_REFUSED, /* for the log: the machine itself answered ev.verb with the 4yz or 5yz ev.reply */
@@ -84,8 +112,13 @@ struct smtp_event {
     /* REFUSED: */
     enum smtp_verb verb;     /* the command; UNKNOWN when it is none, DATA at the end of data */
     bool at_end_of_data;     /* it answers the final dot */
-    struct str argument;     /* of the command, as sent */
+    struct str argument;     /* of the command, as sent; never of AUTH or what answers a challenge */
     struct smtp_slots slots; /* what the words of the reply were filled with */
+
+    /* ASK_AUTH, ASK_AUTH_STEP: */
+    struct str mechanism; /* upper case, one that was offered */
+    bool has_initial;
+    struct str response; /* octets of SASL */
 };
 
 enum { SMTP_SERVER_OUT_MIN = 16 * 1024 }; /* the least ceiling OUT may have */
@@ -94,6 +127,29 @@ enum { SMTP_SERVER_OUT_MIN = 16 * 1024 }; /* the least ceiling OUT may have */
 struct smtp_server *smtp_server_new(struct arena *session, const struct smtp_server_config *config);
 /* Ends the transaction and what the machine holds; takes NULL. SESSION is the caller's. */
 void smtp_server_done(struct smtp_server *s);
+
+/*
+ * STARTTLS is offered from now on, or not any more: then it gets 454. Before: 502, unknown to this listener. Not heard
+ * once TLS is on (503, RFC 3207 4.2).
+ */
+void smtp_server_offer_tls(struct smtp_server *s, bool can);
+/*
+ * MECHANISMS, upper case, by blanks, borrowed until the next call: what EHLO offers and AUTH takes once TLS is on; before,
+ * AUTH gets 538 and is not offered (C115). Empty: AUTH is not offered, and gets 502.
+ */
+void smtp_server_offer_auth(struct smtp_server *s, struct str mechanisms);
+/*
+ * The handshake is done (after STARTTLS, or before the greeting on an implicit listener; TLS borrowed for the
+ * session): the session is new, it needs EHLO again, and everything learnt in clear is forgotten (RFC 3207 4.2, C097).
+ */
+void smtp_server_tls_started(struct smtp_server *s, const struct smtp_server_tls *tls);
+/* This session needs no AUTH (a client of relay-from in the same block, FACE: require). */
+void smtp_server_waive_auth(struct smtp_server *s);
+/* The answers to ASK_AUTH and ASK_AUTH_STEP that are no rows. OCTETS of SASL go out as 334 and base64. */
+void smtp_server_challenge(struct smtp_server *s, struct str octets, struct buf *out);
+/* 235; from here on the session belongs to somebody. */
+void smtp_server_authenticated(struct smtp_server *s, struct buf *out);
+bool smtp_server_is_authenticated(const struct smtp_server *s);
 
 /* 220. */
 void smtp_server_greet(struct smtp_server *s, struct buf *out);
@@ -133,7 +189,7 @@ void smtp_server_goodbye(struct smtp_server *s, enum smtp_reply_name name, const
 const struct smtp_transaction *smtp_server_transaction(const struct smtp_server *s);
 /* The argument of the last EHLO or HELO, empty before; changed by the next. */
 struct str smtp_server_client_name(const struct smtp_server *s);
-/* SMTP, ESMTP or UTF8SMTP: for Received (RFC 3848, 6531 4.3), of the transaction if there is one. */
+/* ESMTPSA, UTF8SMTPS, …: for Received (RFC 3848, 6531 4.3; C066), of the transaction if there is one. */
 struct str smtp_server_protocol(const struct smtp_server *s);
 /* In content: between 354 and the final dot. What time-out applies is the owner's to know. */
 bool smtp_server_in_content(const struct smtp_server *s);

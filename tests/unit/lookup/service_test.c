@@ -127,7 +127,7 @@ static void give_file(const char *path, const char *text)
 {
     int fd = room_fd(text);
 
-    assert_true(ipc_send_table(hall.main, &(struct ipc_table){ .path = str_from_c(path) }, fd));
+    assert_true(ipc_send_opened(hall.main, &(struct ipc_opened){ .path = str_from_c(path) }, fd));
     fd_close(&fd);
 }
 
