@@ -3,14 +3,18 @@
 
 #include <stdlib.h>
 
+#include "io/fd.h"
 #include "log/record.h"
+#include "resolve/fetch.h"
 #include "resolve/resolve.h"
+#include "tls/tls.h"
 
-enum { AGAIN_MSEC = 30 * 1000 };
+enum { AGAIN_MSEC = 30 * 1000, CAS_MAX = 4 << 20 };
 
 struct state {
     struct worker *worker;
     struct resolve *resolve;
+    struct fetcher fetcher;
     struct io_timer again;
 };
 
@@ -25,6 +29,21 @@ static struct resolve *resolve_of(const struct worker *w)
 static void on_again(struct io_timer *t)
 {
     worker_exit(CONTAINER_OF(t, struct state, again)->worker);
+}
+
+/* Without CAs of the system no issuer is believed: then each request says so. */
+static bool begin_fetcher(struct state *s, struct err *err)
+{
+    struct arena *a = arena_new(CAS_MAX + 64 * 1024);
+    struct err why = { 0 };
+    struct str cas = STR_NONE;
+    bool ok;
+
+    if (a && fetcher_is_wanted(s->worker->config) && !file_read_all(TLS_SYSTEM_CAS, CAS_MAX, a, &cas, &why))
+        cas = STR_NONE;
+    ok = fetcher_init(&s->fetcher, s->worker->loop, s->worker->config, s->resolve->dns, cas, err);
+    arena_free(a);
+    return ok;
 }
 
 static bool on_start(struct worker *w, struct err *err)
@@ -43,7 +62,7 @@ static bool on_start(struct worker *w, struct err *err)
     w->state = s;
     s->worker = w;
     s->resolve = resolve_new(w->loop, w->config, w->generation, &settings, err);
-    if (!s->resolve || !io_timer_init(&s->again, w->loop, on_again, err))
+    if (!s->resolve || !io_timer_init(&s->again, w->loop, on_again, err) || !begin_fetcher(s, err))
         return false;
     if (!s->resolve->dns)
         io_timer_start(&s->again, AGAIN_MSEC);
@@ -58,13 +77,20 @@ static void on_sandbox(struct worker *w, struct sandbox *box)
 
 static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
 {
+    struct state *s = w->state;
+
     if (m->type == IPC_PLAN_ASK)
-        resolve_ask(resolve_of(w), from, &m->plan_ask);
+        resolve_ask(s->resolve, from, &m->plan_ask);
+    else if (m->type == IPC_FETCH_ASK)
+        fetcher_ask(&s->fetcher, from, &m->fetch_ask);
 }
 
 static void on_peer_down(struct worker *w, struct ipc_channel *peer)
 {
-    resolve_forget(resolve_of(w), peer);
+    struct state *s = w->state;
+
+    resolve_forget(s->resolve, peer);
+    fetcher_forget(&s->fetcher, peer);
 }
 
 static void on_status(struct worker *w, struct buf *rows)

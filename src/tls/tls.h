@@ -16,6 +16,9 @@
  * by the provider in tls/provider.c), the owner has it signed elsewhere, and it goes on: others go on meanwhile.
  */
 
+/* Where Debian keeps the CAs that the system believes, PEM. */
+#define TLS_SYSTEM_CAS "/etc/ssl/certs/ca-certificates.crt"
+
 /* ---- who signs ---- */
 
 /* One thing to be signed. OCTETS live until tls_signed(). */
