@@ -134,10 +134,40 @@ void session_shutdown(struct session *s);
 /* Say ROW, a 421, and close. */
 void session_goodbye(struct session *s, enum smtp_reply_name row, const struct smtp_slots *slots);
 void session_end(struct session *s, const char *reason);
+/* Frees it, at the end of a turn. */
+void session_reap(struct io_task *t);
 /* Go on with what was read after an answer: drives the dialogue, sends replies. */
 void session_go_on(struct session *s);
+
+/* ---- octets (stream.c) ---- */
+
+/* What the client said, in the shared room; empty: nothing now, or the session is at its end. */
+struct str stream_read(struct session *s);
+/* What is in the shared buffer goes to this client, behind what it has not got yet. */
 void session_send(struct session *s);
+/* What it sends though all is said is thrown away. */
+void stream_linger(struct session *s);
+
+/* ---- time (deadline.c) ---- */
+
 void session_deadline(struct session *s, int64_t msec);
+/* The next command, but no longer than the whole message may take. */
+void deadline_command(struct session *s);
+void session_time_is_up(struct io_timer *t);
+
+/* ---- those who watch (watched.c) ---- */
+
+/* Replies that are not told of yet, in the shared buffer. */
+void watched_replies(struct session *s);
+/* The machine used OCTETS; it was in content BEFORE. */
+void watched_octets(struct session *s, struct str octets, bool before);
+
+/* ---- what the dialogue itself said (refused.c) ---- */
+
+/* The reason of `disconnect` where the last reply was REPLY. */
+const char *session_close_reason(enum smtp_reply_name reply);
+/* A command or content that the machine answered with a 4yz or 5yz: counted and logged. */
+void session_refused(struct session *s, const struct smtp_event *ev);
 
 /* The answer to ask.c's question SLOT/SERIAL, NULL when the session is gone or has moved on. */
 struct session *session_by_ticket(struct receive *r, uint64_t ticket, enum question q);
