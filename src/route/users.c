@@ -8,9 +8,40 @@ static bool has_blank(struct str s)
     return str_has(s, ' ') || str_has(s, '\t');
 }
 
+static bool is_comment(struct str name)
+{
+    return name.n && name.p[0] == '#';
+}
+
 static bool is_person(const struct route_users_parser *p)
 {
     return p->has_uid && p->uid >= ROUTE_UID_FIRST && p->uid <= ROUTE_UID_LAST;
+}
+
+static enum route_users_line wrong(struct route_users_name *out, const char *why)
+{
+    out->wrong = why;
+    return ROUTE_USERS_WRONG;
+}
+
+enum route_users_line route_users_name(struct str name, bool alone, struct arena *a, struct route_users_name *out)
+{
+    struct str trimmed = str_trim(name);
+    size_t at = str_rfind(trimmed, '@');
+
+    *out = (struct route_users_name){ .local = str_head(trimmed, at) };
+    if ((!trimmed.n && alone) || is_comment(trimmed))
+        return ROUTE_USERS_NOBODY;
+    if (!trimmed.n)
+        return wrong(out, "no name before the colon");
+    if (has_blank(trimmed))
+        return wrong(out, "a blank in a name");
+    /* "name@domain" counts in that domain only. */
+    if (at < trimmed.n && !route_domain_normal(a, str_skip(trimmed, at + 1), &out->domain))
+        return wrong(out, "what follows the @ is no domain");
+    if (!route_local_is_sane(out->local))
+        return wrong(out, "no name of a mailbox");
+    return ROUTE_USERS_SOMEBODY;
 }
 
 static void add(struct route_users_parser *p, struct str local, struct str domain)
@@ -19,44 +50,45 @@ static void add(struct route_users_parser *p, struct str local, struct str domai
         p->full = true;
 }
 
-/* "name@domain" counts in that domain only. */
-static void add_at_domain(struct route_users_parser *p, struct str name, size_t at)
+/* /etc/passwd: names of people, as they stand. */
+static void add_person(struct route_users_parser *p, struct str name)
 {
-    struct arena *a = arena_new(4096);
-    struct str domain;
-
-    if (!a)
-        p->full = true;
-    else if (!route_domain_normal(a, str_skip(name, at + 1), &domain))
-        route_fault_add(p->faults, p->line, name, "what follows the @ is no domain");
-    else if (!route_local_is_sane(str_head(name, at)))
+    if (is_comment(name) || !is_person(p))
+        return;
+    if (has_blank(name) || !route_local_is_sane(name))
         route_fault_add(p->faults, p->line, name, "no name of a mailbox");
     else
-        add(p, str_head(name, at), domain);
+        add(p, name, STR_NONE);
+}
+
+static void add_somebody(struct route_users_parser *p, struct str name)
+{
+    struct arena *a = arena_new(4096);
+    struct route_users_name who;
+    enum route_users_line line;
+
+    if (!a) {
+        p->full = true;
+        return;
+    }
+    line = route_users_name(name, p->field == FIELD_NAME, a, &who);
+    if (line == ROUTE_USERS_SOMEBODY)
+        add(p, who.local, who.domain);
+    else if (line == ROUTE_USERS_WRONG)
+        route_fault_add(p->faults, p->line, name, who.wrong);
     arena_free(a);
 }
 
 static void add_line(struct route_users_parser *p)
 {
     struct str name = str_trim(str_of(p->name, p->n));
-    size_t at = str_rfind(name, '@');
 
-    if ((!name.n && p->field == FIELD_NAME) || (name.n && name.p[0] == '#'))
-        return;
-    if (p->too_long)
+    if (p->too_long && !is_comment(name))
         route_fault_add(p->faults, p->line, name, "the name is too long");
-    else if (p->system && !is_person(p))
-        return;
-    else if (!name.n)
-        route_fault_add(p->faults, p->line, name, "no name before the colon");
-    else if (has_blank(name))
-        route_fault_add(p->faults, p->line, name, "a blank in a name");
-    else if (at < name.n && !p->system)
-        add_at_domain(p, name, at);
-    else if (!route_local_is_sane(name))
-        route_fault_add(p->faults, p->line, name, "no name of a mailbox");
-    else
-        add(p, name, STR_NONE);
+    else if (p->system)
+        add_person(p, name);
+    else if (!p->too_long)
+        add_somebody(p, name);
 }
 
 static void begin_line(struct route_users_parser *p)

@@ -36,6 +36,22 @@ struct route_users_parser {
     char name[ROUTE_USERS_NAME_MAX];
 };
 
+/* Who a line of a users file is about. */
+enum route_users_line {
+    ROUTE_USERS_NOBODY, /* an empty line, a comment */
+    ROUTE_USERS_SOMEBODY,
+    ROUTE_USERS_WRONG,
+};
+
+struct route_users_name {
+    struct str local;  /* borrows from the line */
+    struct str domain; /* canonical, in the arena given; empty: every domain */
+    const char *wrong; /* of WRONG: why */
+};
+
+/* NAME is what stands before the first colon of a line; ALONE: it has none. */
+enum route_users_line route_users_name(struct str name, bool alone, struct arena *a, struct route_users_name *out);
+
 void route_users_begin(struct route_users_parser *p, struct route_names *names, struct route_faults *faults,
                        bool system);
 /*
