@@ -37,6 +37,9 @@ extern const struct config_words config_limit_words[CONFIG_LIMIT_WORDS];
 extern const struct config_words config_timeout_words;
 extern const struct config_words config_reply_words;
 extern const struct config_words config_target_words;
+extern const struct config_words config_auth_words;
+extern const struct config_words config_send_as_words;
+extern const struct config_words config_level_words;
 extern const struct config_words config_pattern_words;
 
 /* A reader of one grammar: takes words, fills *out. False after a complaint. */
@@ -79,6 +82,8 @@ bool config_args_time(struct config_args *a, const struct config_word *w, uint64
 bool config_args_number(struct config_args *a, const struct config_word *w, uint64_t *n);
 /* A rate: so many in so many milliseconds. */
 bool config_args_rate(struct config_args *a, const struct config_word *w, uint64_t *count, uint64_t *msec);
+/* 32 octets of WRITTEN, all or a part of W: hex with or without colons, "sha256:" before it or not. */
+bool config_args_hash(struct config_args *a, const struct config_word *w, struct str written, struct str *out);
 /* A path seen from its file; complains of an empty one and of one that is too long. */
 bool config_args_path(struct config_args *a, const struct config_word *w, struct str path, struct str *out);
 
@@ -98,10 +103,16 @@ config_value_reader config_value_target, config_value_fallback;
 bool config_targets_read(struct config_args *a, const struct config_word *first, union config_value *out);
 bool config_word_is_target(const struct config_word *w);
 /* value_route.c */
-config_value_reader config_value_route, config_value_patterns, config_value_members, config_value_listeners;
+config_value_reader config_value_route, config_value_patterns, config_value_accounts, config_value_members,
+    config_value_listeners;
 /* value_send.c */
 config_value_reader config_value_window, config_value_rate, config_value_reuse, config_value_times,
     config_value_bounce;
+/* value_tls.c */
+config_value_reader config_value_tls, config_value_certificate, config_value_tls_level, config_value_text;
+/* value_accounts.c */
+config_value_reader config_value_require, config_value_auth, config_value_mechanisms, config_value_send_as,
+    config_value_login, config_value_keys, config_value_introspection, config_value_audience;
 /* value_reply.c */
 config_value_reader config_value_on_reply;
 

@@ -7,6 +7,8 @@
 #include "config/index.h"
 #include "config/parse.h"
 
+enum { FUTURE_RELEASE_MSEC = 7 * 24 * 3600 * 1000 };
+
 /* ---- workers ---- */
 
 static void read_workers(struct config_builder *b, const struct config_block *block)
@@ -152,8 +154,19 @@ static void postmaster(struct config_builder *b)
 
 /* ---- sessions, listeners ---- */
 
-static bool session(struct config_builder *b, const struct config_block *block, struct config_session *out)
+/* What is on where users send, and off where strangers do. */
+static struct config_flag flag_of_role(const struct config_builder *b, const struct config_block *block,
+                                       enum config_directive_id id, enum config_role role)
 {
+    const struct config_statement *s = config_said(b, block, id);
+
+    return s ? s->value.flag : (struct config_flag){ .on = role == CONFIG_ROLE_SUBMISSION };
+}
+
+static bool session(struct config_builder *b, const struct config_block *block, enum config_role role,
+                    struct config_session *out)
+{
+    const struct config_statement *mechanisms = config_said(b, block, CONFIG_DIRECTIVE_MECHANISMS);
     const union config_value *relay = config_said_value(b, block, CONFIG_DIRECTIVE_RELAY_FROM);
     struct config_limit_slots slots = b->outer;
 
@@ -176,19 +189,38 @@ static bool session(struct config_builder *b, const struct config_block *block, 
         .relay_from = relay->relay.networks,
         .relay_tables = relay->relay.tables,
         .n_relay_tables = relay->relay.n,
+        .relay_certificates = relay->relay.certificates,
+        .n_relay_certificates = relay->relay.n_certificates,
+        .auth = config_build_auth(b, block, role),
+        .hide_client = flag_of_role(b, block, CONFIG_DIRECTIVE_HIDE_CLIENT, role),
+        .complete_headers = flag_of_role(b, block, CONFIG_DIRECTIVE_COMPLETE_HEADERS, role),
     };
+    if (mechanisms) {
+        out->mechanisms = mechanisms->value.texts.items;
+        out->n_mechanisms = mechanisms->value.texts.n;
+    }
     fill_slots(b, block, &slots);
     return list_slots(b, &slots, &out->limits) && hostname(b, block, &out->hostname);
 }
 
 /* Role and port: "mx-25"; sockets without a port are told apart by what they are. */
-static struct str default_name(struct config_builder *b, const struct config_endpoint *first)
+static struct str default_name(struct config_builder *b, enum config_role role, const struct config_endpoint *first)
 {
+    const char *name = role == CONFIG_ROLE_SUBMISSION ? "submission" : "mx";
+
     if (first->kind == CONFIG_ENDPOINT_UNIX)
-        return STR("mx-unix");
+        return config_say(b->r, "%s-unix", name);
     if (first->kind == CONFIG_ENDPOINT_SYSTEMD)
-        return config_say(b->r, "mx-%.*s", STR_ARG(first->path));
-    return config_say(b->r, "mx-%u", first->port);
+        return config_say(b->r, "%s-%.*s", name, STR_ARG(first->path));
+    return config_say(b->r, "%s-%u", name, first->port);
+}
+
+/* How long users may have mail kept back (RFC 4865); strangers may not. */
+static struct config_time future_release(const struct config_statement *s, enum config_role role)
+{
+    if (s)
+        return s->value.time;
+    return (struct config_time){ .msec = role == CONFIG_ROLE_SUBMISSION ? FUTURE_RELEASE_MSEC : 0 };
 }
 
 static bool listener(struct config_builder *b, const struct config_statement *s, struct config_listener *out)
@@ -199,6 +231,10 @@ static bool listener(struct config_builder *b, const struct config_statement *s,
 
     *out = (struct config_listener){
         .place = config_statement_place(s),
+        .role = s->value.endpoints.role,
+        .tls_at_once = s->value.endpoints.tls_at_once,
+        .future_release = future_release(config_block_find(s->block, CONFIG_DIRECTIVE_FUTURE_RELEASE),
+                                         s->value.endpoints.role),
         .endpoints = s->value.endpoints.items,
         .n_endpoints = s->value.endpoints.n,
         .allow_from = { .everyone = true },
@@ -210,8 +246,11 @@ static bool listener(struct config_builder *b, const struct config_statement *s,
     if (name)
         out->name = name->value.text;
     else
-        out->name.text = default_name(b, &out->endpoints[0]);
-    return session(b, s->block, &out->session);
+        out->name.text = default_name(b, out->role, &out->endpoints[0]);
+    if (!session(b, s->block, out->role, &out->session) || !config_build_tls(b, s->block, out->role, &out->tls))
+        return false;
+    config_build_require(b, s, out);
+    return true;
 }
 
 static const struct config_statement *first_listen(const struct config_builder *b)
@@ -278,6 +317,8 @@ static bool domain(struct config_builder *b, const struct config_statement *s, s
         out->catch_all = catch_all->value.address;
     if (post)
         out->postmaster = post->value.address;
+    out->auth = config_build_domain_auth(s->block);
+    out->send_as = config_said_value(b, s->block, CONFIG_DIRECTIVE_SEND_AS)->send_as;
     fill_slots(b, s->block, &own);
     return list_slots(b, &own, &out->limits);
 }
@@ -358,6 +399,7 @@ static void top(struct config_builder *b)
     c->min_free = config_said_value(b, NULL, CONFIG_DIRECTIVE_MIN_FREE)->share;
     c->max_memory = config_said_value(b, NULL, CONFIG_DIRECTIVE_MAX_MEMORY)->count;
     c->max_received = config_said_value(b, NULL, CONFIG_DIRECTIVE_MAX_RECEIVED)->number;
+    c->send_as = config_said_value(b, NULL, CONFIG_DIRECTIVE_SEND_AS)->send_as;
     if (addresses)
         c->public_address = addresses->value.ips;
     if (run_as)
@@ -386,7 +428,8 @@ const struct config *config_build(struct config_reading *r, const struct config_
     fill_slots(&b, tree->defaults, &b.outer);
     fill_slots(&b, tree->written, &b.outer);
     top(&b);
-    if (!session(&b, NULL, &b.c->session) || !listeners(&b) || !resolvers(&b) || !logs(&b))
+    if (!config_certificates_begin(&b) || !config_build_oauths(&b) ||
+        !session(&b, NULL, CONFIG_ROLE_SUBMISSION, &b.c->session) || !listeners(&b) || !resolvers(&b) || !logs(&b))
         return NULL;
     if (!config_routes_begin(&b) || !domains(&b) || !config_routes_end(&b) || !config_build_sites(&b))
         return NULL;

@@ -53,6 +53,73 @@ static bool fallback(struct config_builder *b, const struct config_block *block,
            config_complain(b->r, mark, "'fallback' is for mail to hosts, and this goes to none");
 }
 
+/* `mx` of the recipient may be anybody, and a socket has no TLS: neither gets our password. */
+static bool check_login_target(struct config_builder *b, const struct config_route *route,
+                               const struct config_target *t)
+{
+    struct config_mark mark = { .place = route->login_name.place,
+                                .cure = STR("let the route lead to the host that knows this name, such as "
+                                            "smtp://smtp.provider.example:587") };
+
+    return ((t->kind == CONFIG_TARGET_MX && t->host.n) || t->kind == CONFIG_TARGET_SMTP ||
+            t->kind == CONFIG_TARGET_LMTP) ||
+           config_complain(b->r, mark, "a log-in is for a host that is named");
+}
+
+static bool check_login_level(struct config_builder *b, const struct config_block *block)
+{
+    const struct config_statement *level = config_block_find(block, CONFIG_DIRECTIVE_TLS_LEVEL);
+    struct config_mark mark = { .cure = STR("with 'login' it is verify when nothing is said") };
+
+    if (!level || level->value.demand.level >= CONFIG_TLS_VERIFY)
+        return true;
+    mark.place = level->value.demand.place;
+    return config_complain(b->r, mark, "a password is sent inside verified TLS only");
+}
+
+static bool login(struct config_builder *b, const struct config_block *block, struct config_route *route)
+{
+    const struct config_statement *s = config_block_find(block, CONFIG_DIRECTIVE_LOGIN);
+    const struct config_statement *certificate = config_block_find(block, CONFIG_DIRECTIVE_CLIENT_CERTIFICATE);
+    bool ok = true;
+
+    if (certificate)
+        route->client_certificate = config_certificate_of(b, certificate);
+    if (!s || !s->value.login.name.text.n)
+        return true;
+    route->login_name = s->value.login.name;
+    route->login_secret = s->value.login.secret;
+    for (size_t i = 0; ok && i < route->n_targets; i++)
+        ok = check_login_target(b, route, &route->targets[i]);
+    for (size_t i = 0; ok && i < route->n_fallback; i++)
+        ok = check_login_target(b, route, &route->fallback[i]);
+    return check_login_level(b, block) && ok;
+}
+
+/* TLS from the first octet, and none at all. */
+static bool check_smtps(struct config_builder *b, const struct config_block *block, const struct config_route *route)
+{
+    const struct config_statement *level = config_block_find(block, CONFIG_DIRECTIVE_TLS_LEVEL);
+    struct config_mark mark = { .cure = STR("write smtp://, or another tls-level") };
+    bool at_once = false;
+
+    for (size_t i = 0; i < route->n_targets; i++)
+        at_once |= route->targets[i].tls_at_once;
+    for (size_t i = 0; i < route->n_fallback; i++)
+        at_once |= route->fallback[i].tls_at_once;
+    if (!at_once || !level || level->value.demand.level != CONFIG_TLS_NONE)
+        return true;
+    mark.place = level->value.demand.place;
+    return config_complain(b->r, mark, "smtps:// without TLS cannot be");
+}
+
+/* What BLOCK says of how mail goes along ROUTE, whose targets are there. */
+static bool sending(struct config_builder *b, const struct config_block *block, struct config_route *route)
+{
+    return config_build_sending(b, block, &route->sending) && fallback(b, block, route) && login(b, block, route) &&
+           check_smtps(b, block, route);
+}
+
 bool config_routes_deliver(struct config_builder *b, const struct config_statement *s,
                            struct config_domain *d)
 {
@@ -73,13 +140,14 @@ bool config_routes_deliver(struct config_builder *b, const struct config_stateme
     route->targets = deliver->value.route.targets;
     route->n_targets = deliver->value.route.n;
     d->route = route;
-    return config_build_sending(b, s->block, &route->sending) && fallback(b, s->block, route);
+    return sending(b, s->block, route);
 }
 
 static bool written_route(struct config_builder *b, const struct config_statement *s)
 {
     const struct config_statement *senders = config_block_find(s->block, CONFIG_DIRECTIVE_SENDERS);
     const struct config_statement *listeners = config_block_find(s->block, CONFIG_DIRECTIVE_LISTENERS);
+    const struct config_statement *accounts = config_block_find(s->block, CONFIG_DIRECTIVE_ACCOUNTS);
     struct config_route *route = new_route(b);
 
     route->place = config_statement_place(s);
@@ -88,18 +156,20 @@ static bool written_route(struct config_builder *b, const struct config_statemen
     route->n_targets = s->value.route.n;
     if (senders)
         route->senders = senders->value.patterns;
+    if (accounts)
+        route->accounts = accounts->value.patterns;
     if (listeners) {
         route->listeners = listeners->value.texts.items;
         route->n_listeners = listeners->value.texts.n;
     }
-    return config_build_sending(b, s->block, &route->sending) && fallback(b, s->block, route);
+    return sending(b, s->block, route);
 }
 
 static bool is_for_all(const struct config_route *route)
 {
     for (size_t i = 0; i < route->patterns.n; i++)
         if (route->patterns.items[i].kind == CONFIG_PATTERN_ALL)
-            return !route->senders.n && !route->n_listeners;
+            return !route->senders.n && !route->n_listeners && !route->accounts.n;
     return false;
 }
 

@@ -20,6 +20,7 @@ static unsigned said_by(const struct config_block *block)
         { CONFIG_DIRECTIVE_ON_REPLY, CONFIG_SAID_ON_REPLY },
         { CONFIG_DIRECTIVE_RETRY, CONFIG_SAID_RETRY },
         { CONFIG_DIRECTIVE_EXPIRE, CONFIG_SAID_EXPIRE },
+        { CONFIG_DIRECTIVE_TLS_LEVEL, CONFIG_SAID_TLS_LEVEL },
     };
     unsigned said = 0;
 
@@ -122,11 +123,29 @@ static bool on_replies(struct config_builder *b, const struct config_block *bloc
     return read_replies(b, own ? own : config_said(b, NULL, CONFIG_DIRECTIVE_ON_REPLY), out);
 }
 
+/* Whom we log in to we must be sure of: what the top says counts if it is at least that (FACE 1.9). */
+static struct config_tls_demand tls_demand(const struct config_builder *b, const struct config_block *block,
+                                           bool login)
+{
+    struct config_tls_demand said = config_said_value(b, block, CONFIG_DIRECTIVE_TLS_LEVEL)->demand;
+
+    if (login && said.level < CONFIG_TLS_VERIFY)
+        return (struct config_tls_demand){ .level = CONFIG_TLS_VERIFY };
+    return said;
+}
+
 bool config_build_sending(struct config_builder *b, const struct config_block *block,
                           struct config_sending *out)
 {
+    const struct config_statement *login = config_block_find(block, CONFIG_DIRECTIVE_LOGIN);
+    const struct config_statement *ca = config_said(b, block, CONFIG_DIRECTIVE_TLS_CA);
+    bool logs_in = login && login->value.login.name.text.n;
+
     *out = (struct config_sending){
         .said = said_by(block),
+        .login = logs_in,
+        .tls = tls_demand(b, block, logs_in),
+        .tls_ca = ca ? ca->value.text : (struct config_text){ .text = STR_NONE },
         .port = config_said_value(b, block, CONFIG_DIRECTIVE_PORT)->number,
         .address_family = config_said_value(b, block, CONFIG_DIRECTIVE_ADDRESS_FAMILY)->choice,
         .connections = config_said_value(b, block, CONFIG_DIRECTIVE_CONNECTIONS)->window,

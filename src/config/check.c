@@ -130,8 +130,10 @@ static bool check_block_mark(struct config_reading *r, const struct config_state
     struct config_mark mark = { .place = config_statement_place(s) };
     enum config_grammar grammar = s->directive->grammar;
     struct str name = s->directive->name;
-    bool wants = grammar == CONFIG_GRAMMAR_DOMAINS || grammar == CONFIG_GRAMMAR_SITE;
-    bool may = grammar == CONFIG_GRAMMAR_LISTEN || grammar == CONFIG_GRAMMAR_ROUTE;
+    bool wants = grammar == CONFIG_GRAMMAR_DOMAINS || grammar == CONFIG_GRAMMAR_SITE ||
+                 grammar == CONFIG_GRAMMAR_OAUTH || (grammar == CONFIG_GRAMMAR_TLS && s->n_words == 1);
+    bool may = grammar == CONFIG_GRAMMAR_LISTEN || grammar == CONFIG_GRAMMAR_ROUTE ||
+               grammar == CONFIG_GRAMMAR_TLS;
 
     if (s->block && !wants && !may)
         return config_complain(r, mark, "'%.*s' takes no block", STR_ARG(name));
@@ -311,6 +313,41 @@ static void check_members(struct config_reading *r, const struct config_statemen
     config_complain(r, mark, "this site has neither 'hosts' nor 'domains'");
 }
 
+/* A `tls` block, of a listener or at the top. */
+static void check_tls(struct config_reading *r, struct config_statement *s)
+{
+    struct config_mark mark = { .place = config_statement_place(s),
+                                .cure = STR("without one no TLS is offered here; write 'tls none;' if that is meant") };
+    struct seen seen = { 0 };
+
+    check_statements(r, s->block, 1U << CONFIG_CONTEXT_TLS, &seen);
+    if (!seen.meant[CONFIG_DIRECTIVE_CERTIFICATE])
+        config_diagnostics_add(r->diag, CONFIG_WARNING, mark.place, STR("this 'tls' block has no 'certificate'"),
+                               STR_NONE, mark.cure);
+}
+
+static void check_tls_inside(struct config_reading *r, struct config_block *listen)
+{
+    for (struct config_statement *s = listen->first; s && !r->stopped; s = s->next)
+        if (s->directive && s->directive->grammar == CONFIG_GRAMMAR_TLS && s->block)
+            check_tls(r, s);
+}
+
+/* Nothing is believed of a token but what somebody vouches for. */
+static void check_oauth(struct config_reading *r, const struct config_statement *s, const struct seen *seen)
+{
+    struct config_mark mark = { .place = config_statement_place(s) };
+
+    if (!seen->meant[CONFIG_DIRECTIVE_ISSUER]) {
+        mark.cure = config_say(r, "such as: %.*s", STR_ARG(config_directive_get(CONFIG_DIRECTIVE_ISSUER)->example));
+        config_complain(r, mark, "this 'oauth' block has no 'issuer'");
+    }
+    if (seen->meant[CONFIG_DIRECTIVE_KEYS] || seen->meant[CONFIG_DIRECTIVE_INTROSPECTION])
+        return;
+    mark.cure = config_say(r, "such as: %.*s", STR_ARG(config_directive_get(CONFIG_DIRECTIVE_KEYS)->example));
+    config_complain(r, mark, "this 'oauth' block has neither 'keys' nor 'introspection'");
+}
+
 static void check_inner(struct config_reading *r, struct config_statement *s)
 {
     struct seen seen = { 0 };
@@ -318,6 +355,12 @@ static void check_inner(struct config_reading *r, struct config_statement *s)
     if (s->directive->grammar == CONFIG_GRAMMAR_LISTEN) {
         check_statements(r, s->block, 1U << CONFIG_CONTEXT_LISTEN, &seen);
         check_timeouts(r, s->block, false);
+        check_tls_inside(r, s->block);
+    } else if (s->directive->grammar == CONFIG_GRAMMAR_TLS) {
+        check_tls(r, s);
+    } else if (s->directive->grammar == CONFIG_GRAMMAR_OAUTH) {
+        check_statements(r, s->block, 1U << CONFIG_CONTEXT_OAUTH, &seen);
+        check_oauth(r, s, &seen);
     } else if (s->directive->grammar == CONFIG_GRAMMAR_ROUTE) {
         check_statements(r, s->block, 1U << CONFIG_CONTEXT_ROUTE, &seen);
         check_timeouts(r, s->block, true);

@@ -62,6 +62,10 @@ void config_sending_merge(const struct config_sending *route, const struct confi
         out->retry = site->retry;
     if (from_site & CONFIG_SAID_EXPIRE)
         out->expire = site->expire;
+    if (route->login && site && site->tls.level < CONFIG_TLS_VERIFY)
+        from_site &= ~(unsigned)CONFIG_SAID_TLS_LEVEL;
+    if (from_site & CONFIG_SAID_TLS_LEVEL)
+        out->tls = site->tls;
     if (from_site & CONFIG_SAID_TIMEOUT_CONNECT)
         out->timeout_connect = site->timeout_connect;
     if (from_site & CONFIG_SAID_TIMEOUT_GREETING)

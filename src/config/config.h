@@ -126,7 +126,8 @@ enum config_role { CONFIG_ROLE_MX, CONFIG_ROLE_SUBMISSION };
 /* What a client must have before MAIL (530 5.7.0). */
 struct config_require {
     bool tls;
-    bool auth; /* clients of relay-from need none */
+    bool auth;
+    bool relay_exempt; /* clients of relay-from need no AUTH: it stands in the same block (FACE 1.9) */
     struct config_place place;
 };
 
@@ -305,6 +306,7 @@ enum config_said {
  */
 struct config_sending {
     unsigned said;                       /* enum config_said; of the top: none */
+    bool login;                          /* we log in there: never below CONFIG_TLS_VERIFY, whatever a site says */
     struct config_number port;           /* of hosts found by MX */
     struct config_choice address_family; /* enum config_family */
     struct config_tls_demand tls;

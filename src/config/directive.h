@@ -18,6 +18,7 @@
     X(TENANT, "tenant")                                                                                      \
     X(SOURCE, "source")                                                                                      \
     X(TLS, "tls")                                                                                            \
+    X(OAUTH, "oauth")                                                                                        \
     X(FILTER, "filter")                                                                                      \
     X(TABLE, "table")
 
@@ -66,6 +67,21 @@ enum config_grammar {
     CONFIG_GRAMMAR_PATTERNS,
     CONFIG_GRAMMAR_LISTENERS,
     CONFIG_GRAMMAR_RELAY,
+    CONFIG_GRAMMAR_REQUIRE,
+    CONFIG_GRAMMAR_AUTH,
+    CONFIG_GRAMMAR_MECHANISMS,
+    CONFIG_GRAMMAR_SEND_AS,
+    CONFIG_GRAMMAR_TIME_OR_OFF,
+    CONFIG_GRAMMAR_TEXT,
+    CONFIG_GRAMMAR_TLS,
+    CONFIG_GRAMMAR_CERTIFICATE,
+    CONFIG_GRAMMAR_TLS_LEVEL,
+    CONFIG_GRAMMAR_ACCOUNTS,
+    CONFIG_GRAMMAR_LOGIN,
+    CONFIG_GRAMMAR_OAUTH,
+    CONFIG_GRAMMAR_KEYS,
+    CONFIG_GRAMMAR_INTROSPECTION,
+    CONFIG_GRAMMAR_AUDIENCE,
     CONFIG_GRAMMAR_RESOLVER,
     CONFIG_GRAMMAR_WINDOW,
     CONFIG_GRAMMAR_RATE,

@@ -252,12 +252,22 @@ struct config_text config_route_account(const struct config *c, const struct con
 struct needs {
     struct config_need *items;
     size_t n;
+    size_t shared; /* from here on what several may name, which is needed once */
 };
 
 static void need(struct needs *list, enum config_need_kind kind, struct str what, struct config_place place)
 {
     if (what.n)
         list->items[list->n++] = (struct config_need){ .kind = kind, .what = what, .place = place };
+}
+
+/* As need(), of what others may have named already. */
+static void need_once(struct needs *list, enum config_need_kind kind, struct str what, struct config_place place)
+{
+    for (size_t i = list->shared; i < list->n; i++)
+        if (list->items[i].kind == kind && str_eq(list->items[i].what, what))
+            return;
+    need(list, kind, what, place);
 }
 
 static struct str folder_of(struct str path)
@@ -269,15 +279,17 @@ static struct str folder_of(struct str path)
 
 static size_t needs_most(const struct config *c)
 {
-    size_t n = 6 + c->n_logs + c->session.n_relay_tables;
+    size_t n = 6 + c->n_logs + c->session.n_relay_tables + c->send_as.n_files;
 
     for (size_t i = 0; i < c->n_listeners; i++)
-        n += 1 + c->listeners[i].n_endpoints + c->listeners[i].session.n_relay_tables;
+        n += 2 + c->listeners[i].n_endpoints + c->listeners[i].session.n_relay_tables +
+             c->listeners[i].session.auth.n;
     for (size_t i = 0; i < c->n_domains; i++)
-        n += 1 + c->domains[i].n_users + c->domains[i].n_aliases;
+        n += 1 + 2 * c->domains[i].n_users + c->domains[i].n_aliases + c->domains[i].auth.n +
+             c->domains[i].send_as.n_files;
     for (size_t i = 0; i < c->n_routes; i++)
-        n += 1 + c->routes[i].n_targets + c->routes[i].n_fallback;
-    return n;
+        n += 3 + c->routes[i].n_targets + c->routes[i].n_fallback;
+    return n + 2 * c->n_certificates + 2 * c->n_oauths;
 }
 
 static void relay_needs(const struct config_session *session, struct needs *list)
@@ -343,6 +355,107 @@ static void route_needs(const struct config *c, const struct config_route *r, st
         target_needs(&r->fallback[i], list);
 }
 
+/* ---- needs of TLS and of those who log in ---- */
+
+static void certificate_needs(const struct config *c, struct needs *list)
+{
+    for (size_t i = 0; i < c->n_certificates; i++) {
+        const struct config_certificate *pair = &c->certificates[i];
+        need_once(list, CONFIG_NEED_CERTIFICATE, pair->chain, pair->place);
+        if (!str_eq(pair->key, pair->chain))
+            need_once(list, CONFIG_NEED_KEY, pair->key, pair->place);
+    }
+}
+
+static void oauth_needs(const struct config *c, struct needs *list)
+{
+    for (size_t i = 0; i < c->n_oauths; i++) {
+        const struct config_oauth *oauth = &c->oauths[i];
+        if (!str_contains(oauth->keys, STR("://")))
+            need_once(list, CONFIG_NEED_OAUTH_KEYS, oauth->keys, oauth->place);
+        need_once(list, CONFIG_NEED_OAUTH_SECRET, oauth->secret.written, oauth->secret.place);
+    }
+}
+
+static void auth_needs(const struct config_auths *auths, struct needs *list)
+{
+    for (size_t i = 0; i < auths->n; i++) {
+        const struct config_auth *auth = &auths->items[i];
+        switch (auth->kind) {
+        case CONFIG_AUTH_FILE:
+            need_once(list, CONFIG_NEED_AUTH_FILE, auth->where, auth->place);
+            break;
+        case CONFIG_AUTH_DOVECOT:
+            need_once(list, CONFIG_NEED_AUTH_SOCKET, auth->where, auth->place);
+            break;
+        case CONFIG_AUTH_PAM:
+            need_once(list, CONFIG_NEED_PAM_SERVICE, auth->where, auth->place);
+            break;
+        case CONFIG_AUTH_USERS:
+        case CONFIG_AUTH_OAUTH:
+            break;
+        }
+    }
+}
+
+static bool asks_users(const struct config_auths *auths)
+{
+    for (size_t i = 0; i < auths->n; i++)
+        if (auths->items[i].kind == CONFIG_AUTH_USERS)
+            return true;
+    return false;
+}
+
+/* Does any listener leave it to the log-in's domain where passwords are? */
+static bool domains_are_asked(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_listeners; i++)
+        if (asks_users(&c->listeners[i].session.auth))
+            return true;
+    return false;
+}
+
+static void send_as_needs(const struct config_send_as *send_as, struct needs *list)
+{
+    for (size_t i = 0; i < send_as->n_files; i++)
+        need_once(list, CONFIG_NEED_SEND_AS_FILE, send_as->files[i].text, send_as->files[i].place);
+}
+
+static void account_needs(const struct config *c, struct needs *list)
+{
+    bool asked = domains_are_asked(c);
+
+    for (size_t i = 0; i < c->n_listeners; i++)
+        auth_needs(&c->listeners[i].session.auth, list);
+    send_as_needs(&c->send_as, list);
+    for (size_t i = 0; i < c->n_domains; i++) {
+        const struct config_domain *d = &c->domains[i];
+        send_as_needs(&d->send_as, list);
+        if (!asked)
+            continue;
+        auth_needs(&d->auth, list);
+        for (size_t k = 0; asks_users(&d->auth) && k < d->n_users; k++)
+            need(list, CONFIG_NEED_AUTH_FILE, d->users[k].path, d->users[k].place);
+    }
+}
+
+/* All that has to do with TLS and log-ins: kept behind the rest, each once. */
+static void secure_needs(const struct config *c, struct needs *list)
+{
+    list->shared = list->n;
+    certificate_needs(c, list);
+    for (size_t i = 0; i < c->n_listeners; i++)
+        need_once(list, CONFIG_NEED_CLIENT_CA, c->listeners[i].tls.client_ca.text,
+                  c->listeners[i].tls.client_ca.place);
+    oauth_needs(c, list);
+    account_needs(c, list);
+    for (size_t i = 0; i < c->n_routes; i++) {
+        const struct config_route *route = &c->routes[i];
+        need_once(list, CONFIG_NEED_TLS_CA, route->sending.tls_ca.text, route->sending.tls_ca.place);
+        need_once(list, CONFIG_NEED_LOGIN_SECRET, route->login_secret.written, route->login_secret.place);
+    }
+}
+
 bool config_list_needs(struct config_reading *r, struct config *c)
 {
     struct needs list = { .items = ARENA_NEW_ARRAY(r->arena, needs_most(c), struct config_need) };
@@ -365,6 +478,7 @@ bool config_list_needs(struct config_reading *r, struct config *c)
     for (size_t i = 0; i < c->n_logs; i++)
         if (c->logs[i].kind == CONFIG_LOG_FILE)
             need(&list, CONFIG_NEED_LOG_FOLDER, folder_of(c->logs[i].path), c->logs[i].place);
+    secure_needs(c, &list);
     c->needs = list.items;
     c->n_needs = list.n;
     return true;

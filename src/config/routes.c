@@ -12,6 +12,7 @@ struct texts {
 struct conditions {
     struct texts senders;
     struct texts listeners;
+    struct texts accounts;
 };
 
 struct entry {
@@ -60,25 +61,37 @@ static bool new_texts(struct config_reading *r, size_t n, struct texts *out)
     return out->items || config_exhausted(r);
 }
 
+static void sort(struct texts *texts)
+{
+    if (texts->n)
+        qsort(texts->items, texts->n, sizeof(struct str), by_text);
+}
+
+static bool read_patterns(struct config_reading *r, const struct config_patterns *patterns, struct texts *out)
+{
+    if (!new_texts(r, patterns->n, out))
+        return false;
+    for (size_t i = 0; i < out->n; i++)
+        out->items[i] = pattern_text(r, &patterns->items[i]);
+    sort(out);
+    return true;
+}
+
 static bool read_conditions(struct config_reading *r, const struct config_route *route,
                             struct conditions *out)
 {
-    if (!new_texts(r, route->senders.n, &out->senders) || !new_texts(r, route->n_listeners, &out->listeners))
+    if (!read_patterns(r, &route->senders, &out->senders) || !read_patterns(r, &route->accounts, &out->accounts) ||
+        !new_texts(r, route->n_listeners, &out->listeners))
         return false;
-    for (size_t i = 0; i < out->senders.n; i++)
-        out->senders.items[i] = pattern_text(r, &route->senders.items[i]);
     for (size_t i = 0; i < out->listeners.n; i++)
         out->listeners.items[i] = route->listeners[i].text;
-    if (out->senders.n)
-        qsort(out->senders.items, out->senders.n, sizeof(struct str), by_text);
-    if (out->listeners.n)
-        qsort(out->listeners.items, out->listeners.n, sizeof(struct str), by_text);
+    sort(&out->listeners);
     return !r->diag->exhausted;
 }
 
 static bool has_conditions(const struct entry *e)
 {
-    return e->conditions->senders.n || e->conditions->listeners.n;
+    return e->conditions->senders.n || e->conditions->listeners.n || e->conditions->accounts.n;
 }
 
 /* Is whatever fits PART in WHOLE too? By what is written: that .a.example has b.a.example is not looked at. */
@@ -100,7 +113,8 @@ static bool covers(const struct texts *whole, const struct texts *part)
 static bool covers_all(const struct entry *a, const struct entry *b)
 {
     return covers(&a->conditions->senders, &b->conditions->senders) &&
-           covers(&a->conditions->listeners, &b->conditions->listeners);
+           covers(&a->conditions->listeners, &b->conditions->listeners) &&
+           covers(&a->conditions->accounts, &b->conditions->accounts);
 }
 
 /* ---- pairs ---- */

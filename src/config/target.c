@@ -31,7 +31,7 @@ static void put_host(struct buf *out, const struct config_target *t)
 
 static void put_target(struct buf *out, const struct config_target *t, struct arena *a)
 {
-    buf_add(out, scheme_of(t->kind));
+    buf_add(out, t->tls_at_once ? STR("smtps://") : scheme_of(t->kind));
     switch (t->kind) {
     case CONFIG_TARGET_MX:
         buf_add_c(out, t->host.n ? ":" : "");

@@ -237,6 +237,17 @@ static bool read_time(struct config_args *a, union config_value *out)
     return read_time_word(a, &out->time);
 }
 
+/* `off` is no time at all. */
+static bool read_time_or_off(struct config_args *a, union config_value *out)
+{
+    const struct config_word *w = config_args_peek(a);
+
+    if (!w || !str_eq(w->text, STR("off")))
+        return read_time_word(a, &out->time);
+    out->time.place = w->place;
+    return config_args_next(a);
+}
+
 static bool read_flag(struct config_args *a, union config_value *out)
 {
     const struct config_word *w = config_args_need(a);
@@ -368,6 +379,21 @@ static config_value_reader *reader_of(enum config_grammar grammar)
         [CONFIG_GRAMMAR_PATTERNS] = config_value_patterns,
         [CONFIG_GRAMMAR_LISTENERS] = config_value_listeners,
         [CONFIG_GRAMMAR_RELAY] = config_value_relay,
+        [CONFIG_GRAMMAR_REQUIRE] = config_value_require,
+        [CONFIG_GRAMMAR_AUTH] = config_value_auth,
+        [CONFIG_GRAMMAR_MECHANISMS] = config_value_mechanisms,
+        [CONFIG_GRAMMAR_SEND_AS] = config_value_send_as,
+        [CONFIG_GRAMMAR_TIME_OR_OFF] = read_time_or_off,
+        [CONFIG_GRAMMAR_TEXT] = config_value_text,
+        [CONFIG_GRAMMAR_TLS] = config_value_tls,
+        [CONFIG_GRAMMAR_CERTIFICATE] = config_value_certificate,
+        [CONFIG_GRAMMAR_TLS_LEVEL] = config_value_tls_level,
+        [CONFIG_GRAMMAR_ACCOUNTS] = config_value_accounts,
+        [CONFIG_GRAMMAR_LOGIN] = config_value_login,
+        [CONFIG_GRAMMAR_OAUTH] = read_word,
+        [CONFIG_GRAMMAR_KEYS] = config_value_keys,
+        [CONFIG_GRAMMAR_INTROSPECTION] = config_value_introspection,
+        [CONFIG_GRAMMAR_AUDIENCE] = config_value_audience,
         [CONFIG_GRAMMAR_RESOLVER] = config_value_resolver,
         [CONFIG_GRAMMAR_WINDOW] = config_value_window,
         [CONFIG_GRAMMAR_RATE] = config_value_rate,
@@ -389,7 +415,9 @@ static bool is_list(enum config_grammar grammar)
         CONFIG_GRAMMAR_IPS,   CONFIG_GRAMMAR_NETWORKS, CONFIG_GRAMMAR_RELAY,    CONFIG_GRAMMAR_LISTEN,
         CONFIG_GRAMMAR_USERS, CONFIG_GRAMMAR_ALIASES,  CONFIG_GRAMMAR_DOMAINS,  CONFIG_GRAMMAR_TARGET,
         CONFIG_GRAMMAR_ROUTE, CONFIG_GRAMMAR_PATTERNS, CONFIG_GRAMMAR_RESOLVER, CONFIG_GRAMMAR_LISTENERS,
-        CONFIG_GRAMMAR_TIMES, CONFIG_GRAMMAR_MEMBERS,  CONFIG_GRAMMAR_FALLBACK,
+        CONFIG_GRAMMAR_TIMES, CONFIG_GRAMMAR_MEMBERS,  CONFIG_GRAMMAR_FALLBACK, CONFIG_GRAMMAR_REQUIRE,
+        CONFIG_GRAMMAR_AUTH,  CONFIG_GRAMMAR_MECHANISMS, CONFIG_GRAMMAR_SEND_AS, CONFIG_GRAMMAR_ACCOUNTS,
+        CONFIG_GRAMMAR_AUDIENCE,
     };
 
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)

@@ -40,7 +40,7 @@ static inline bool config_timeout_is_of_sending(enum config_timeout_kind kind)
 
 /* What a statement says, by its directive's grammar. */
 union config_value {
-    struct config_text text;             /* HOST DOMAIN PATH ACCOUNT WORD SITE SEPARATORS */
+    struct config_text text;             /* HOST DOMAIN PATH ACCOUNT WORD TEXT KEYS OAUTH SITE SEPARATORS */
     struct config_address address;       /* ADDRESS */
     struct config_ips ips;               /* IPS */
     struct config_networks networks;     /* NETWORKS */
@@ -50,9 +50,9 @@ union config_value {
     struct config_flag flag;             /* FLAG */
     struct config_number number;         /* NUMBER */
     struct config_count count;           /* COUNT */
-    struct config_time time;             /* TIME */
+    struct config_time time;             /* TIME TIME_OR_OFF */
     struct config_log log;               /* LOG */
-    struct config_patterns patterns;     /* PATTERNS MEMBERS */
+    struct config_patterns patterns;     /* PATTERNS ACCOUNTS MEMBERS */
     struct config_window window;         /* WINDOW */
     struct config_rate rate;             /* RATE */
     struct config_reuse reuse;           /* REUSE */
@@ -61,6 +61,23 @@ union config_value {
     struct config_times times;           /* TIMES */
     struct config_resolver resolver;     /* RESOLVER */
     struct config_bounce_content bounce; /* BOUNCE */
+    struct config_require require;       /* REQUIRE */
+    struct config_send_as send_as;       /* SEND_AS */
+    struct config_certificate certificate; /* CERTIFICATE; its index is known when all are */
+    struct config_tls_demand demand;     /* TLS_LEVEL */
+    struct {
+        struct config_auth *items; /* OAUTH is found when all are known: build_accounts.c */
+        size_t n;
+    } auths; /* AUTH */
+    struct {
+        struct config_text name;
+        struct config_secret secret;
+    } login; /* LOGIN; without NAME none */
+    struct {
+        struct config_text url;
+        struct config_text client;
+        struct config_secret secret;
+    } introspection; /* INTROSPECTION */
     struct {
         struct config_patterns patterns; /* of ROUTE */
         const struct config_target *targets;
@@ -70,6 +87,8 @@ union config_value {
         struct config_networks networks;
         const struct config_text *tables;
         size_t n;
+        const struct config_text *certificates;
+        size_t n_certificates;
     } relay; /* RELAY */
 
     struct config_limit limit; /* LIMIT; BOUND 0 for none */
@@ -84,11 +103,17 @@ union config_value {
     struct {
         const struct config_endpoint *items;
         size_t n;
+        enum config_role role;
+        bool tls_at_once;
     } endpoints; /* LISTEN */
     struct {
         const struct config_text *items;
         size_t n;
-    } texts; /* DOMAINS ALIASES LISTENERS */
+    } texts; /* DOMAINS ALIASES LISTENERS MECHANISMS */
+    struct {
+        const struct str *items;
+        size_t n;
+    } audiences; /* AUDIENCE */
     struct {
         const struct config_users *items;
         size_t n;

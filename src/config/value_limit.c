@@ -8,10 +8,10 @@
 static const struct config_scheme keys[] = {
     { STR_INIT("client"), true, "an address; IPv6 by /64" },
     { STR_INIT("network"), true, "/24; IPv6 by /48" },
+    { STR_INIT("account"), true, "who logged in, or tries to" },
     { STR_INIT("sender"), true, "a reverse-path" },
     { STR_INIT("sender-domain"), true, "the domain of a reverse-path" },
     { STR_INIT("all"), true, "everybody together" },
-    { STR_INIT("account"), false },
     { STR_INIT("tenant"), false },
 };
 static const struct config_scheme measures[] = {
@@ -21,13 +21,13 @@ static const struct config_scheme measures[] = {
     { STR_INIT("recipients"), true, "accepted, a rate; in 'domain' too" },
     { STR_INIT("octets"), true, "of content, a rate: 500M/d; in 'domain' too" },
     { STR_INIT("errors"), true, "5yz replies, a rate" },
+    { STR_INIT("auth-failures"), true, "log-ins refused, a rate" },
     { STR_INIT("unknown-recipients"), true, "refused as no mailbox, a rate; in 'domain' too" },
-    { STR_INIT("auth-failures"), false },
 };
 static const struct config_scheme actions[] = {
     { STR_INIT("defer"), true, "421 or 450 4.7.1: later. The default" },
     { STR_INIT("reject"), true, "550 5.7.1, or 554 at connect: never" },
-    { STR_INIT("hold"), false },
+    { STR_INIT("hold"), true, "taken, and kept until released; of messages, recipients and octets" },
 };
 
 enum { WORDS_KEYS, WORDS_MEASURES, WORDS_ACTIONS };
@@ -56,13 +56,23 @@ struct str config_limit_action_name(enum config_limit_action action)
     return actions[action].name;
 }
 
-/* A session has a sender only once there is a message. */
+/* A session has an account and a sender only later; who guesses a password has named no sender yet. */
 static bool can_count(enum config_limit_key key, enum config_limit_measure measure)
 {
     bool of_sender = key == CONFIG_LIMIT_SENDER || key == CONFIG_LIMIT_SENDER_DOMAIN;
 
-    return !of_sender || (measure != CONFIG_MEASURE_CONNECTIONS && measure != CONFIG_MEASURE_SESSIONS &&
-                          measure != CONFIG_MEASURE_ERRORS);
+    if (measure == CONFIG_MEASURE_AUTH_FAILURES)
+        return !of_sender;
+    return (!of_sender && key != CONFIG_LIMIT_ACCOUNT) ||
+           (measure != CONFIG_MEASURE_CONNECTIONS && measure != CONFIG_MEASURE_SESSIONS &&
+            measure != CONFIG_MEASURE_ERRORS);
+}
+
+/* Only what is taken can be kept. */
+static bool can_hold(enum config_limit_measure measure)
+{
+    return measure == CONFIG_MEASURE_MESSAGES || measure == CONFIG_MEASURE_RECIPIENTS ||
+           measure == CONFIG_MEASURE_OCTETS;
 }
 
 bool config_limit_is_of_recipients(enum config_limit_measure measure)
@@ -139,5 +149,7 @@ bool config_value_limit(struct config_args *a, union config_value *out)
     if (!config_args_one_of(a, &config_limit_words[WORDS_ACTIONS], &action))
         return false;
     limit->action = (enum config_limit_action)action;
-    return true;
+    return limit->action != CONFIG_LIMIT_HOLD || can_hold(limit->measure) ||
+           config_complain(a->r, (struct config_mark){ .place = a->items[3].place },
+                           "'hold' keeps what is taken: messages, recipients or octets");
 }

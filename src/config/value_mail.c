@@ -17,10 +17,11 @@ static const uint64_t HISTORY_OCTETS = 1ULL << 30, HISTORY_OCTETS_MIN = 64 * 102
 /* Not endpoints: what may stand behind them. */
 static const struct config_scheme roles[] = {
     { STR_INIT("mx"), true },
-    { STR_INIT("submission"), false },
+    { STR_INIT("submission"), true },
+    { STR_INIT("tls"), true },
     { STR_INIT("lmtp"), false },
-    { STR_INIT("tls"), false },
 };
+enum { ROLE_MX, ROLE_SUBMISSION, ROLE_TLS };
 
 static bool parse_port(struct str s, uint16_t *port)
 {
@@ -107,7 +108,7 @@ bool config_value_listen(struct config_args *a, union config_value *out)
 {
     struct config_endpoint *items = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_endpoint);
     const struct config_word *w = config_args_need(a);
-    bool ok = true;
+    bool ok = true, seen[ARRAY_LEN(roles)] = { false };
     size_t n = 0, role;
 
     if (!items)
@@ -124,7 +125,13 @@ bool config_value_listen(struct config_args *a, union config_value *out)
             ok = config_args_refuse(a, w, "what a listener can be: mx, submission, lmtp, tls");
         else if (!roles[role].built)
             ok = config_args_not_built(a, w, w->text.n, roles[role].stage);
+        else if (seen[role] || (role != ROLE_TLS && (seen[ROLE_MX] || seen[ROLE_SUBMISSION])))
+            ok = config_complain(a->r, (struct config_mark){ .place = w->place }, "a listener has one role");
+        else
+            seen[role] = true;
     }
+    out->endpoints.role = seen[ROLE_SUBMISSION] ? CONFIG_ROLE_SUBMISSION : CONFIG_ROLE_MX;
+    out->endpoints.tls_at_once = seen[ROLE_TLS];
     out->endpoints.items = items;
     out->endpoints.n = n;
     return ok;

@@ -48,10 +48,10 @@ bool config_value_networks(struct config_args *a, union config_value *out)
     return ok;
 }
 
-/* Who may relay beside networks; of the tables one is built. */
+/* Who may relay beside networks; of the tables one. */
 static const struct config_scheme relay_schemes[] = {
     { STR_INIT("file:"), true },
-    { STR_INIT("certificate:"), false, NULL, 'D' },
+    { STR_INIT("certificate:"), true },
     { STR_INIT("network:"), false, NULL, 'N' },
     { STR_INIT("regex:"), false, NULL, 'N' },
     { STR_INIT("lmdb:"), false, NULL, 'N' },
@@ -63,7 +63,7 @@ static const struct config_scheme relay_schemes[] = {
     { STR_INIT("socketmap:"), false, NULL, 'N' },
     { STR_INIT("table:"), false, NULL, 'N' },
 };
-enum { RELAY_FILE };
+enum { RELAY_FILE, RELAY_CERTIFICATE };
 
 static bool refuse_open_relay(struct config_args *a, const struct config_word *w)
 {
@@ -91,14 +91,16 @@ bool config_value_relay(struct config_args *a, union config_value *out)
     struct ip_network *items = ARENA_NEW_ARRAY(a->r->arena, a->n, struct ip_network);
     struct config_place *places = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_place);
     struct config_text *tables = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_text);
+    struct config_text *certificates = ARENA_NEW_ARRAY(a->r->arena, a->n, struct config_text);
     const struct config_word *w = config_args_need(a);
     bool ok = true;
 
-    if (!items || !places || !tables)
+    if (!items || !places || !tables || !certificates)
         return config_exhausted(a->r);
     *nets =
         (struct config_networks){ .items = items, .places = places, .place = config_statement_place(a->s) };
     out->relay.tables = tables;
+    out->relay.certificates = certificates;
     if (!w || is_none_alone(a))
         return w;
     for (; w; w = config_args_next(a)) {
@@ -107,6 +109,10 @@ bool config_value_relay(struct config_args *a, union config_value *out)
             struct config_text *table = &tables[out->relay.n++];
             table->place = w->place;
             ok &= config_args_file(a, w, &table->text);
+        } else if (i == RELAY_CERTIFICATE) {
+            struct config_text *certificate = &certificates[out->relay.n_certificates++];
+            certificate->place = w->place;
+            ok &= config_args_hash(a, w, str_skip(w->text, relay_schemes[i].name.n), &certificate->text);
         } else if (i < ARRAY_LEN(relay_schemes)) {
             ok = config_args_not_built(a, w, config_word_scheme(w), relay_schemes[i].stage);
         } else {

@@ -185,6 +185,21 @@ bool config_value_patterns(struct config_args *a, union config_value *out)
     return read_each(a, out, read_pattern);
 }
 
+/* Who logged in has a name; nobody is `<>`. */
+static bool read_account(struct config_args *a, const struct config_word *w, struct config_pattern *out)
+{
+    struct config_mark mark = { .place = w->place, .cure = STR("patterns are: user@domain domain .domain *") };
+
+    if (!read_pattern(a, w, out))
+        return false;
+    return out->kind != CONFIG_PATTERN_NULL || config_complain(a->r, mark, "'<>' is no account");
+}
+
+bool config_value_accounts(struct config_args *a, union config_value *out)
+{
+    return read_each(a, out, read_account);
+}
+
 /* What a site is made of has no local part. */
 static bool read_member(struct config_args *a, const struct config_word *w, struct config_pattern *out)
 {

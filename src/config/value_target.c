@@ -7,7 +7,7 @@
 #include "core/check.h"
 #include "core/num.h"
 
-enum { UNIX_PATH_MAX = 107, SMTP_PORT = 25, PORT_MAX = 65535, FILE_PATH_MAX = 4095, TEXT_MAX = 400 };
+enum { UNIX_PATH_MAX = 107, SMTP_PORT = 25, SMTPS_PORT = 465, PORT_MAX = 65535, FILE_PATH_MAX = 4095, TEXT_MAX = 400 };
 
 enum target_word {
     TARGET_MX,
@@ -29,7 +29,7 @@ static const struct config_scheme targets[] = {
     [TARGET_MX] = { STR_INIT("mx"), true, "the MX hosts of the recipient's domain" },
     [TARGET_MX_OF] = { STR_INIT("mx:"), true, "mx:DOMAIN, the MX hosts of DOMAIN" },
     [TARGET_SMTP] = { STR_INIT("smtp:"), true, "smtp://HOST[:PORT], that host; several are tried in turn" },
-    [TARGET_SMTPS] = { STR_INIT("smtps:"), false, NULL, 'D' },
+    [TARGET_SMTPS] = { STR_INIT("smtps:"), true, "smtps://HOST[:PORT], the same with TLS at once; port 465" },
     [TARGET_LMTP] = { STR_INIT("lmtp:"), true, "lmtp://HOST:PORT or lmtp:unix:PATH" },
     [TARGET_MAILDIR] = { STR_INIT("maildir:"), true, "maildir:PATH, a Maildir, made if missing" },
     [TARGET_MBOX] = { STR_INIT("mbox:"), true, "mbox:PATH, a file, made if missing" },
@@ -90,10 +90,8 @@ static bool refuse_placeholder(struct config_args *a, const struct config_word *
     enum config_placeholder which = config_placeholder_find(name);
     size_t n = 0;
 
-    if (which == CONFIG_PLACEHOLDER_ACCOUNT && allowed == &in_argument) {
-        mark.cure = STR("it comes with stage D");
+    if (which == CONFIG_PLACEHOLDER_ACCOUNT && allowed == &in_argument)
         return config_complain(a->r, mark, "'{account}' is not built yet");
-    }
     if (allowed->set)
         mark.cure = list_allowed(a, allowed, names, &n);
     size_t near = config_slip_nearest(name, names, n);
@@ -361,6 +359,19 @@ static bool read_smtp(struct config_args *a, const struct config_word *w, struct
     return needs_slashes(a, w, rest) && read_host_port(a, w, str_skip(rest, 2), out);
 }
 
+/* TLS from the first octet has a port of its own (RFC 8314 3.3). */
+static bool read_smtps(struct config_args *a, const struct config_word *w, struct config_target *out)
+{
+    struct str rest = str_skip(w->text, targets[TARGET_SMTPS].name.n);
+
+    out->kind = CONFIG_TARGET_SMTP;
+    out->tls_at_once = true;
+    if (!needs_slashes(a, w, rest) || !read_host_port(a, w, str_skip(rest, 2), out))
+        return false;
+    out->port = out->port ? out->port : SMTPS_PORT;
+    return true;
+}
+
 static bool read_lmtp(struct config_args *a, const struct config_word *w, struct config_target *out)
 {
     struct str rest = str_skip(w->text, targets[TARGET_LMTP].name.n), shown = config_shown(a->r, w->text);
@@ -468,6 +479,8 @@ static bool read_target(struct config_args *a, const struct config_word *w, enum
                config_args_domain(a, w, str_skip(w->text, targets[which].name.n), &out->host);
     case TARGET_SMTP:
         return has_no_placeholders(a, w, "a host") && read_smtp(a, w, out);
+    case TARGET_SMTPS:
+        return has_no_placeholders(a, w, "a host") && read_smtps(a, w, out);
     case TARGET_LMTP:
         return has_no_placeholders(a, w, "a host") && read_lmtp(a, w, out);
     case TARGET_MX:
@@ -479,7 +492,6 @@ static bool read_target(struct config_args *a, const struct config_word *w, enum
     case TARGET_DISCARD:
         out->kind = CONFIG_TARGET_DISCARD;
         return true;
-    case TARGET_SMTPS:
     case TARGET_BSMTP:
         break;
     }
