@@ -20,6 +20,7 @@ struct load_options {
     const char *from;
     const char *rcpt;
     const char *ledger;
+    const char *tls;
     uint64_t sessions;
     uint64_t messages;
     uint64_t size;
@@ -29,6 +30,7 @@ struct load_options {
     uint64_t duration_msec;
     uint64_t patience_msec;
     bool pipelining;
+    bool resume;
     bool json;
 };
 
@@ -46,6 +48,8 @@ static enum bench_args read_options(int argc, char **argv, struct load_options *
         { "rcpt", BENCH_ARG_TEXT, &o->rcpt, "forward-path; {n} counts from 1 to --users (ada@example.test)" },
         { "users", BENCH_ARG_COUNT, &o->users, "how far {n} counts before it begins again (1)" },
         { "pipelining", BENCH_ARG_FLAG, &o->pipelining, "use it where offered (on); --no-pipelining" },
+        { "tls", BENCH_ARG_TEXT, &o->tls, "none, starttls or implicit (none); any certificate will do" },
+        { "resume", BENCH_ARG_FLAG, &o->resume, "TLS goes on from the session before, where the server lets it" },
         { "ledger", BENCH_ARG_TEXT, &o->ledger, "file that gets the Message-ID of each acknowledged message" },
         { "patience", BENCH_ARG_SECONDS, &o->patience_msec, "give up when nothing moves for so long (60)" },
         { "json", BENCH_ARG_FLAG, &o->json, "one JSON object instead of text" },
@@ -55,6 +59,7 @@ static enum bench_args read_options(int argc, char **argv, struct load_options *
     *o = (struct load_options){ .to = "127.0.0.1:2525",
                                 .from = "bench@example.test",
                                 .rcpt = "ada@example.test",
+                                .tls = "none",
                                 .sessions = 50,
                                 .size = 4096,
                                 .per_connection = 100,
@@ -81,6 +86,19 @@ static bool options_fit(const struct load_options *o, struct err *err)
     return true;
 }
 
+static bool open_tls(struct bench_run *run, const struct load_options *o, struct err *err)
+{
+    static const char *const names[] = { "none", "starttls", "implicit" };
+
+    while (run->tls < ARRAY_LEN(names) && strcmp(o->tls, names[run->tls]) != 0)
+        run->tls++;
+    if (run->tls == ARRAY_LEN(names))
+        return err_perm(err, "--tls: none, starttls or implicit");
+    if (run->tls != BENCH_TLS_NONE)
+        run->secure = secure_client(o->resume, err);
+    return run->tls == BENCH_TLS_NONE || run->secure;
+}
+
 static bool open_run(struct bench_run *run, const struct load_options *o, struct err *err)
 {
     run->from = o->from;
@@ -90,7 +108,7 @@ static bool open_run(struct bench_run *run, const struct load_options *o, struct
     run->messages = o->messages;
     run->per_connection = o->per_connection;
     run->pipelining = o->pipelining;
-    if (!options_fit(o, err) || !bench_address_parse(o->to, &run->to, err))
+    if (!options_fit(o, err) || !bench_address_parse(o->to, &run->to, err) || !open_tls(run, o, err))
         return false;
     if (!letter_init(&run->letter, o->size, o->from, o->rcpt))
         return err_perm(err, "--size %llu: no memory for that", (unsigned long long)o->size);
@@ -111,6 +129,7 @@ static void close_run(struct bench_run *run)
     if (run->epoll >= 0)
         close(run->epoll);
     letter_done(&run->letter);
+    secure_context_free(run->secure);
 }
 
 /* More descriptors than the usual 1024, where that is allowed. */
@@ -154,8 +173,9 @@ static void print_json(const struct bench_run *run, double seconds)
     const struct latency *l = &run->latency;
     const char *comma = "";
 
-    printf("{\"acknowledged\":%llu,\"refused\":%llu,\"lost\":%llu,\"unconnected\":%llu,\"seconds\":%.3f,"
+    printf("{\"handshakes\":%llu,\"resumed\":%llu,\"acknowledged\":%llu,\"refused\":%llu,\"lost\":%llu,\"unconnected\":%llu,\"seconds\":%.3f,"
            "\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,\"cpu_seconds\":%.3f,\"codes\":{",
+           run->secure ? secure_handshakes(run->secure) : 0, run->secure ? secure_resumed(run->secure) : 0,
            (unsigned long long)run->acknowledged, (unsigned long long)run->refused,
            (unsigned long long)run->lost, (unsigned long long)run->unconnected, seconds,
            seconds > 0 ? (double)run->acknowledged / seconds : 0.0,
@@ -182,6 +202,9 @@ static void print_text(const struct bench_run *run, double seconds)
     printf("not           %llu refused, %llu lost with their session, %llu sessions never opened\n",
            (unsigned long long)run->refused, (unsigned long long)run->lost,
            (unsigned long long)run->unconnected);
+    if (run->secure)
+        printf("TLS           %llu handshakes, %llu of them resumed\n", secure_handshakes(run->secure),
+               secure_resumed(run->secure));
     for (int code = 0; code < BENCH_CODES; code++)
         if (run->codes[code])
             printf("replies       %d: %u\n", code, run->codes[code]);

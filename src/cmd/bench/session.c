@@ -68,6 +68,7 @@ static int pieces(const struct bench_session *s, struct iovec *v)
     return n;
 }
 
+/* BLOCKED: what is left is to be written when it can be; in a handshake, when that waits for it. */
 static void watch(struct bench_session *s, bool blocked)
 {
     struct epoll_event event = { .events = EPOLLIN | (blocked ? EPOLLOUT : 0), .data.ptr = s };
@@ -87,7 +88,7 @@ static void flush(struct bench_session *s)
 
     if (!n)
         return;
-    wrote = writev(s->fd, v, n);
+    wrote = s->secure ? secure_writev(s->secure, v, n) : writev(s->fd, v, n);
     if (wrote > 0)
         s->written += (size_t)wrote;
     n = pieces(s, v);
@@ -246,6 +247,21 @@ static void on_mail_or_rcpt(struct bench_session *s, enum bench_want kind, unsig
         next_command(s);
 }
 
+/* From the next write on this connection is in TLS. */
+static bool secure_begin(struct bench_session *s)
+{
+    s->secure = secure_new(s->run->secure, s->fd);
+    s->pipelining = false;
+    return s->secure != NULL;
+}
+
+static bool hello(struct bench_session *s)
+{
+    buf_add(&s->tail, STR("EHLO bench.invalid\r\n"));
+    want(s, BENCH_WANT_EHLO, 1);
+    return true;
+}
+
 /* The dialogue goes on after the last line of a reply. False: nothing more is expected of this connection. */
 static bool on_reply(struct bench_session *s, unsigned code)
 {
@@ -259,15 +275,20 @@ static bool on_reply(struct bench_session *s, unsigned code)
     case BENCH_WANT_GREETING:
         if (code != 220)
             return false;
-        buf_add(&s->tail, STR("EHLO bench.invalid\r\n"));
-        want(s, BENCH_WANT_EHLO, 1);
-        return true;
+        return hello(s);
     case BENCH_WANT_EHLO:
         if (code != 250)
             return false;
+        if (s->run->tls == BENCH_TLS_STARTTLS && !s->secure) {
+            buf_add(&s->tail, STR("STARTTLS\r\n"));
+            want(s, BENCH_WANT_STARTTLS, 1);
+            return true;
+        }
         s->run->unconnected--;
         begin_or_quit(s);
         return true;
+    case BENCH_WANT_STARTTLS:
+        return code == 220 && secure_begin(s) && hello(s);
     case BENCH_WANT_MAIL:
     case BENCH_WANT_RCPT:
         on_mail_or_rcpt(s, kind, code);
@@ -330,6 +351,8 @@ static bool on_octets(struct bench_session *s, struct str in)
 
 static void close_connection(struct bench_session *s)
 {
+    secure_free(s->secure);
+    s->secure = NULL;
     close(s->fd);
     s->fd = -1;
     s->run->lost += (uint64_t)s->open + s->content;
@@ -340,7 +363,8 @@ static bool greeted(const struct bench_session *s)
 {
     enum bench_want kind = s->want[s->want_first].kind;
 
-    return !s->want_count || (kind != BENCH_WANT_GREETING && kind != BENCH_WANT_EHLO);
+    return !s->want_count ||
+           (kind != BENCH_WANT_GREETING && kind != BENCH_WANT_EHLO && kind != BENCH_WANT_STARTTLS);
 }
 
 /* The connection is over; another one follows while there is something to send and the last one worked. */
@@ -368,8 +392,23 @@ void bench_session_start(struct bench_session *s, struct bench_run *run)
         return;
     run->live++;
     want(s, BENCH_WANT_GREETING, 1);
-    if (epoll_ctl(run->epoll, EPOLL_CTL_ADD, s->fd, &event) < 0)
+    if ((run->tls == BENCH_TLS_IMPLICIT && !secure_begin(s)) || epoll_ctl(run->epoll, EPOLL_CTL_ADD, s->fd, &event) < 0)
         close_connection(s);
+    else if (s->secure)
+        watch(s, true);
+}
+
+/* The handshake goes on. False: it has failed, or is not done yet. */
+static bool shaken(struct bench_session *s)
+{
+    if (!secure_shake(s->secure)) {
+        end_connection(s);
+        return false;
+    }
+    watch(s, secure_wants_write(s->secure));
+    if (secure_is_ready(s->secure))
+        flush(s);
+    return secure_is_ready(s->secure);
 }
 
 void bench_session_event(struct bench_session *s, uint32_t events)
@@ -377,23 +416,29 @@ void bench_session_event(struct bench_session *s, uint32_t events)
     struct bench_run *run = s->run;
     ssize_t n;
 
+    if (s->secure && !secure_is_ready(s->secure) && !shaken(s))
+        return;
     if (events & EPOLLOUT)
         flush(s);
-    if (!(events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
+    if (!s->secure && !(events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
         return;
-    n = read(s->fd, run->read, sizeof run->read);
+    n = s->secure ? secure_read(s->secure, run->read, sizeof run->read) : read(s->fd, run->read, sizeof run->read);
     if (n < 0 && errno == EAGAIN)
         return;
     if (n <= 0 || !on_octets(s, str_of(run->read, (size_t)n)) || s->head.failed || s->tail.failed) {
         end_connection(s);
         return;
     }
-    if (!s->blocked)
+    if (s->secure && !secure_is_ready(s->secure))
+        (void)shaken(s);
+    else if (!s->blocked)
         flush(s);
 }
 
 void bench_session_done(struct bench_session *s)
 {
+    secure_free(s->secure);
+    s->secure = NULL;
     buf_done(&s->head);
     buf_done(&s->tail);
     buf_done(&s->line);

@@ -9,7 +9,10 @@
 #include "cmd/bench/latency.h"
 #include "cmd/bench/letter.h"
 #include "cmd/bench/net.h"
+#include "cmd/bench/secure.h"
 #include "core/buf.h"
+
+enum bench_tls { BENCH_TLS_NONE, BENCH_TLS_STARTTLS, BENCH_TLS_IMPLICIT };
 
 enum { BENCH_CODES = 600, BENCH_READ_MAX = 1 << 16 };
 
@@ -24,6 +27,8 @@ struct bench_run {
     uint64_t per_connection;
     uint64_t deadline_usec; /* no message is begun after it; 0: none */
     bool pipelining;
+    enum bench_tls tls;
+    struct secure_context *secure; /* without TLS: NULL */
     int ledger; /* each acknowledged Message-ID is a line there before anything more is sent; -1: none */
     int epoll;
     struct letter letter;
@@ -45,6 +50,7 @@ struct bench_run {
 enum bench_want {
     BENCH_WANT_GREETING,
     BENCH_WANT_EHLO,
+    BENCH_WANT_STARTTLS,
     BENCH_WANT_MAIL,
     BENCH_WANT_RCPT,
     BENCH_WANT_DATA,
@@ -53,11 +59,12 @@ enum bench_want {
     BENCH_WANT_QUIT,
 };
 
-enum { BENCH_WANTS = 8 };
+enum { BENCH_WANTS = 9 };
 
 struct bench_session {
     struct bench_run *run;
     int fd; /* -1: none */
+    struct secure *secure; /* NULL: in clear */
     /* Replies owed to us, oldest first, in runs of one kind. */
     struct {
         enum bench_want kind;

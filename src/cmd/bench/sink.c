@@ -17,6 +17,7 @@
 #include "cmd/bench/args.h"
 #include "cmd/bench/bench.h"
 #include "cmd/bench/net.h"
+#include "cmd/bench/secure.h"
 #include "core/buf.h"
 #include "core/str.h"
 
@@ -27,6 +28,7 @@ struct sink_options {
     const char *listen;
     uint64_t tempfail_percent;
     const char *count;
+    const char *certificate;
     bool print_port;
     bool json;
 };
@@ -41,12 +43,16 @@ struct sink {
     uint64_t *shown; /* the same, in a file that others may look into; NULL: none */
     uint64_t deferred;
     uint64_t octets;
+    struct secure_context *secure; /* NULL: STARTTLS is not offered */
     uint64_t asked; /* final dots seen; decides which of them get the 451 */
     char in[CARRY + READ_MAX];
 };
 
 struct sink_client {
+    struct sink *sink;
     int fd;
+    struct secure *secure; /* NULL: in clear */
+    bool starts_tls;       /* as soon as its 220 is out */
     bool content;
     uint64_t octets; /* of the content so far */
     size_t carried;
@@ -100,19 +106,28 @@ static bool answer(struct sink_client *c, struct str line)
     } table[] = {
         { STR_INIT("MAIL"), STR_INIT("250 2.1.0 Ok\r\n") },
         { STR_INIT("RCPT"), STR_INIT("250 2.1.5 Ok\r\n") },
-        { STR_INIT("EHLO"), STR_INIT("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-                                     "250 ENHANCEDSTATUSCODES\r\n") },
         { STR_INIT("HELO"), STR_INIT("250 sink\r\n") },
         { STR_INIT("RSET"), STR_INIT("250 2.0.0 Ok\r\n") },
         { STR_INIT("NOOP"), STR_INIT("250 2.0.0 Ok\r\n") },
         { STR_INIT("VRFY"), STR_INIT("252 2.5.0 Try it\r\n") },
     };
 
+    if (str_starts_nocase(line, STR("EHLO"))) {
+        buf_add(&c->out, STR("250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"));
+        buf_add(&c->out, c->sink->secure && !c->secure ? STR("250-STARTTLS\r\n") : STR_NONE);
+        buf_add(&c->out, STR("250 ENHANCEDSTATUSCODES\r\n"));
+        return true;
+    }
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         if (str_starts_nocase(line, table[i].verb)) {
             buf_add(&c->out, table[i].reply);
             return true;
         }
+    }
+    if (str_starts_nocase(line, STR("STARTTLS")) && c->sink->secure) {
+        buf_add(&c->out, STR("220 2.0.0 Go\r\n"));
+        c->starts_tls = true;
+        return true;
     }
     if (str_starts_nocase(line, STR("QUIT"))) {
         buf_add(&c->out, STR("221 2.0.0 Bye\r\n"));
@@ -126,7 +141,7 @@ static size_t eat_commands(struct sink_client *c, struct str in, bool *go_on)
 {
     size_t used = 0;
 
-    while (*go_on && !c->content) {
+    while (*go_on && !c->content && !c->starts_tls) {
         struct str rest = str_of(in.p + used, in.n - used);
         size_t end = str_find(rest, '\n');
         if (end == rest.n)
@@ -177,7 +192,10 @@ static void watch(struct sink *s, struct sink_client *c, int how, bool blocked)
 
 static bool flush(struct sink *s, struct sink_client *c)
 {
-    ssize_t sent = c->out.n ? send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL) : 0;
+    const struct iovec all = { c->out.p, c->out.n };
+    ssize_t sent = !c->out.n   ? 0
+                   : c->secure ? secure_writev(c->secure, &all, 1)
+                               : send(c->fd, c->out.p, c->out.n, MSG_NOSIGNAL);
 
     if (sent < 0 && errno != EAGAIN)
         return false;
@@ -193,6 +211,7 @@ static bool flush(struct sink *s, struct sink_client *c)
 
 static void close_client(struct sink_client *c)
 {
+    secure_free(c->secure);
     close(c->fd);
     buf_done(&c->out);
     free(c);
@@ -209,6 +228,7 @@ static void accept_clients(struct sink *s)
             return;
         }
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        c->sink = s;
         c->fd = fd;
         c->out = BUF_INIT(REPLIES_MAX);
         s->sessions++;
@@ -219,11 +239,34 @@ static void accept_clients(struct sink *s)
     }
 }
 
+/* Its 220 is out: what it says from here on is TLS; what it said before its reply is forgotten. */
+static bool begin_tls(struct sink *s, struct sink_client *c)
+{
+    c->starts_tls = false;
+    c->carried = 0;
+    c->secure = secure_new(s->secure, c->fd);
+    return c->secure != NULL;
+}
+
+/* One step of the handshake. False: it is not done yet, or never will be. */
+static bool shaken(struct sink *s, struct sink_client *c)
+{
+    if (!secure_shake(c->secure)) {
+        close_client(c);
+        return false;
+    }
+    watch(s, c, EPOLL_CTL_MOD, secure_wants_write(c->secure));
+    return secure_is_ready(c->secure);
+}
+
 static void on_client(struct sink *s, struct sink_client *c, uint32_t events)
 {
     ssize_t n;
     bool go_on;
 
+    /* What came behind the last octets of a handshake is read at once: the descriptor will not tell of it. */
+    if (c->secure && !secure_is_ready(c->secure) && !shaken(s, c))
+        return;
     if (events & EPOLLOUT) {
         if (!flush(s, c))
             close_client(c);
@@ -231,7 +274,7 @@ static void on_client(struct sink *s, struct sink_client *c, uint32_t events)
             watch(s, c, EPOLL_CTL_MOD, false);
         return;
     }
-    n = read(c->fd, s->in + CARRY, READ_MAX);
+    n = c->secure ? secure_read(c->secure, s->in + CARRY, READ_MAX) : read(c->fd, s->in + CARRY, READ_MAX);
     if (n < 0 && errno == EAGAIN)
         return;
     if (n <= 0) {
@@ -240,7 +283,7 @@ static void on_client(struct sink *s, struct sink_client *c, uint32_t events)
     }
     memcpy(s->in + CARRY - c->carried, c->carry, c->carried);
     go_on = on_octets(s, c, str_of(s->in + CARRY - c->carried, (size_t)n + c->carried));
-    if (!flush(s, c) || !go_on)
+    if (!flush(s, c) || !go_on || (c->starts_tls && !begin_tls(s, c)))
         close_client(c);
 }
 
@@ -329,6 +372,7 @@ int bench_sink_main(int argc, char **argv)
         { "print-port", BENCH_ARG_FLAG, &o.print_port, "print the port on a line as soon as it is open" },
         { "count", BENCH_ARG_TEXT, &o.count, "file that always holds the number of messages, 64 bits of this machine" },
         { "tempfail", BENCH_ARG_COUNT, &o.tempfail_percent, "percent of messages that get 451 (0)" },
+        { "certificate", BENCH_ARG_TEXT, &o.certificate, "PEM file with chain and key: STARTTLS is offered" },
         { "json", BENCH_ARG_FLAG, &o.json, "one JSON object instead of text at the end" },
     };
     struct err err = { 0 };
@@ -345,6 +389,8 @@ int bench_sink_main(int argc, char **argv)
         goto out;
     status = EX_UNAVAILABLE;
     s->tempfail_percent = o.tempfail_percent;
+    if (o.certificate && !(s->secure = secure_server(o.certificate, &err)))
+        goto out;
     if (!open_count(s, o.count, &err) || !open_sink(s, &o, &port, &err))
         goto out;
     if (o.print_port) {
@@ -358,6 +404,8 @@ int bench_sink_main(int argc, char **argv)
 out:
     if (err.kind != ERR_NONE)
         fprintf(stderr, "veredus bench sink: %s\n", err.text);
+    if (s)
+        secure_context_free(s->secure);
     free(s);
     return status;
 }
