@@ -5,7 +5,8 @@ struct str smtp_stage_name(enum smtp_stage stage)
 {
     static const struct str names[SMTP_STAGES] = {
         [SMTP_STAGE_CONNECT] = STR_INIT("connect"), [SMTP_STAGE_GREETING] = STR_INIT("greeting"),
-        [SMTP_STAGE_EHLO] = STR_INIT("ehlo"),       [SMTP_STAGE_MAIL] = STR_INIT("mail"),
+        [SMTP_STAGE_EHLO] = STR_INIT("ehlo"),       [SMTP_STAGE_TLS] = STR_INIT("tls"),
+        [SMTP_STAGE_AUTH] = STR_INIT("auth"),       [SMTP_STAGE_MAIL] = STR_INIT("mail"),
         [SMTP_STAGE_RCPT] = STR_INIT("rcpt"),       [SMTP_STAGE_DATA] = STR_INIT("data"),
         [SMTP_STAGE_CONTENT] = STR_INIT("content"), [SMTP_STAGE_FINAL] = STR_INIT("final"),
         [SMTP_STAGE_QUIT] = STR_INIT("quit"),
@@ -18,8 +19,13 @@ struct smtp_client *smtp_client_new(struct arena *session, struct str hostname, 
 {
     struct smtp_client *c = ARENA_NEW(session, struct smtp_client);
 
+    /* A password is for nobody in between, whatever the owner forgot to ask for. */
+    if (flags & SMTP_CLIENT_AUTH && !(flags & SMTP_CLIENT_TLS_ON))
+        flags |= SMTP_CLIENT_TLS_MUST;
     if (c)
-        *c = (struct smtp_client){ .hostname = hostname, .flags = flags };
+        *c = (struct smtp_client){ .hostname = hostname,
+                                   .flags = flags,
+                                   .secured = flags & SMTP_CLIENT_TLS_ON };
     return c;
 }
 
@@ -27,6 +33,7 @@ void smtp_client_done(struct smtp_client *c)
 {
     if (!c)
         return;
+    smtp_client_forget_login(c);
     c->phase = SMTP_CLIENT_OVER;
     c->inside = c->done = NULL;
 }
@@ -136,6 +143,12 @@ enum smtp_stage smtp_client_stage(const struct smtp_client *c)
     case SMTP_CLIENT_EHLO:
     case SMTP_CLIENT_HELO:
         return SMTP_STAGE_EHLO;
+    case SMTP_CLIENT_STARTTLS:
+    case SMTP_CLIENT_SHAKING:
+        return SMTP_STAGE_TLS;
+    case SMTP_CLIENT_LOGIN_OWN:
+    case SMTP_CLIENT_LOGIN_PEER:
+        return SMTP_STAGE_AUTH;
     case SMTP_CLIENT_MAILING:
         return c->inside ? smtp_client_place_stage(c->inside) : SMTP_STAGE_NONE;
     case SMTP_CLIENT_QUITTING:
@@ -174,6 +187,19 @@ static struct smtp_client_event event_due(struct smtp_client *c)
 {
     struct smtp_client_tx *done = c->done;
 
+    if (take_due(c, SMTP_CLIENT_DUE_TLS_REFUSED)) {
+        const struct smtp_client_result why = c->failure;
+        c->failure = (struct smtp_client_result){ 0 };
+        return (struct smtp_client_event){ .kind = SMTP_CLIENT_TLS_REFUSED, .failure = why };
+    }
+    if (take_due(c, SMTP_CLIENT_DUE_HANDSHAKE))
+        return (struct smtp_client_event){ .kind = SMTP_CLIENT_HANDSHAKE };
+    if (take_due(c, SMTP_CLIENT_DUE_LOGIN))
+        return (struct smtp_client_event){ .kind = SMTP_CLIENT_LOGIN, .octets = c->features.auth };
+    if (take_due(c, SMTP_CLIENT_DUE_CHALLENGE))
+        return (struct smtp_client_event){ .kind = SMTP_CLIENT_CHALLENGE, .octets = buf_str(&c->login.challenge) };
+    if (take_due(c, SMTP_CLIENT_DUE_LOGGED_IN))
+        return (struct smtp_client_event){ .kind = SMTP_CLIENT_LOGGED_IN };
     if (take_due(c, SMTP_CLIENT_DUE_READY))
         return (struct smtp_client_event){ .kind = SMTP_CLIENT_READY };
     if (done) {
@@ -197,11 +223,15 @@ static bool may_read(const struct smtp_client *c)
     switch (c->phase) {
     case SMTP_CLIENT_EHLO:
     case SMTP_CLIENT_HELO:
+    case SMTP_CLIENT_STARTTLS:
+    case SMTP_CLIENT_LOGIN_PEER:
     case SMTP_CLIENT_QUITTING:
         return c->written;
     case SMTP_CLIENT_MAILING:
         return !c->inside || smtp_client_owed(c->inside) || in_content(c);
     case SMTP_CLIENT_GREETING:
+    case SMTP_CLIENT_SHAKING:
+    case SMTP_CLIENT_LOGIN_OWN:
     case SMTP_CLIENT_OVER:
         break;
     }
@@ -217,6 +247,9 @@ static void read_line(struct smtp_client *c, enum smtp_peer_step step)
         if (c->phase < SMTP_CLIENT_MAILING)
             c->due |= SMTP_CLIENT_DUE_REFUSED;
         smtp_client_fail(c, STR("4.5.0"), c->reply.fault);
+    } else if (c->phase == SMTP_CLIENT_LOGIN_OWN || c->phase == SMTP_CLIENT_LOGIN_PEER) {
+        if (step == SMTP_PEER_END)
+            smtp_client_read_login(c);
     } else if (c->phase < SMTP_CLIENT_MAILING) {
         smtp_client_read_hello(c, step);
     } else if (step == SMTP_PEER_END) {
@@ -228,9 +261,13 @@ void smtp_client_next(struct smtp_client *c, struct str in, size_t *used, struct
                       struct smtp_client_event *ev)
 {
     *used = 0;
+    smtp_client_end_login(c);
     for (;;) {
         smtp_client_write(c, out);
         *ev = event_due(c);
+        /* What came in clear is nothing that TLS says (C098): it is dropped, now and until TLS stands. */
+        if (c->phase == SMTP_CLIENT_SHAKING)
+            *used = in.n;
         if (ev->kind != SMTP_CLIENT_MORE || *used == in.n || !may_read(c))
             return;
         size_t n;

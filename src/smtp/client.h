@@ -1,4 +1,4 @@
-/* smtp/client.h -- the client's side of the dialogue as a state machine (RFC 5321 3, 4; 2920; 2033). Pure. */
+/* smtp/client.h -- the client's side of the dialogue, a state machine (RFC 5321 3, 4; 2920; 2033; 3207; 4954). Pure. */
 #ifndef SMTP_CLIENT_H
 #define SMTP_CLIENT_H
 
@@ -22,6 +22,14 @@
  *     ev DONE                                    all recipients of ev.tx have results; it is yours again
  *     smtp_client_quit(c, out)                   after the last transaction
  *     smtp_client_lost(c, text, out)             the connection broke, or a time-out passed
+ *
+ * STARTTLS and AUTH come before the first transaction, if the flags say so:
+ *
+ *     ev HANDSHAKE: smtp_client_secured(c)       when it is done; EHLO is said again, and what was offered
+ *                                                before counts for nothing (C097)
+ *     ev LOGIN: smtp_client_auth(...)            with one of ev.octets, the mechanisms offered
+ *     ev CHALLENGE: smtp_client_auth_respond(c, octets)
+ *     ev LOGGED_IN                               READY follows
  *
  * With PIPELINING a group (MAIL, RCPT..., DATA) is one write, and the group of the next transaction that was
  * added in time goes behind the final dot of this one (RFC 2920 3.1). A transaction that was left before its
@@ -47,6 +55,7 @@ enum {
     SMTP_CLIENT_TEXT_MAX = SMTP_PEER_TEXT_MAX, /* octets kept of a reply's text, lines joined by a blank */
     SMTP_CLIENT_PATH_MAX = 1000,               /* octets of a sender or address; longer is refused 5.1.3 */
     SMTP_CLIENT_OUT_MIN = 2048,                /* the least ceiling OUT may have: any one command fits */
+    SMTP_CLIENT_AUTH_MAX = 9000,               /* octets of a SASL response: 12000 in base64 (RFC 4954 4) */
 };
 
 /* Where in the dialogue: of results, of failures, of what is waited for (the time-out that applies). */
@@ -55,6 +64,8 @@ enum smtp_stage {
     SMTP_STAGE_CONNECT, /* the owner's: never said by the machine */
     SMTP_STAGE_GREETING,
     SMTP_STAGE_EHLO, /* HELO and LHLO too */
+    SMTP_STAGE_TLS,  /* STARTTLS, and the handshake behind it */
+    SMTP_STAGE_AUTH,
     SMTP_STAGE_MAIL, /* the RSET before it too */
     SMTP_STAGE_RCPT,
     SMTP_STAGE_DATA,
@@ -68,7 +79,11 @@ enum smtp_stage {
 struct str smtp_stage_name(enum smtp_stage stage);
 
 enum smtp_client_flag {
-    SMTP_CLIENT_LMTP = 1 << 0, /* LHLO; a reply for each recipient after the dot (C134) */
+    SMTP_CLIENT_LMTP = 1 << 0,     /* LHLO; a reply for each recipient after the dot (C134) */
+    SMTP_CLIENT_TLS_MAY = 1 << 1,  /* STARTTLS where it is offered; refused, the session goes on in clear */
+    SMTP_CLIENT_TLS_MUST = 1 << 2, /* STARTTLS, or REFUSED */
+    SMTP_CLIENT_TLS_ON = 1 << 3,   /* TLS stands since before the greeting (RFC 8314 3.3) */
+    SMTP_CLIENT_AUTH = 1 << 4,     /* a log-in, or REFUSED; in clear there is none: TLS_MUST, if not TLS_ON */
 };
 
 /* What EHLO offered. */
@@ -81,6 +96,8 @@ struct smtp_client_features {
     bool dsn;
     bool enhanced;
     bool chunking;
+    bool starttls;
+    struct str auth;   /* mechanisms, as offered, parted by single blanks; empty: no AUTH */
     uint64_t size_max; /* 0: none said */
 };
 
@@ -149,10 +166,15 @@ struct smtp_client_tx {
 
 enum smtp_client_event_kind {
     SMTP_CLIENT_MORE,    /* wait: for octets of the peer, for room in OUT, or for transactions when idle */
+    SMTP_CLIENT_TLS_REFUSED, /* to STARTTLS, for FAILURE's reason; with TLS_MAY, so it goes on in clear */
+    SMTP_CLIENT_HANDSHAKE, /* begin it now; all of IN is used: what came before is none of TLS's (C098) */
+    SMTP_CLIENT_LOGIN,     /* AUTH, with one of OCTETS */
+    SMTP_CLIENT_CHALLENGE, /* OCTETS of SASL, without base64: respond */
+    SMTP_CLIENT_LOGGED_IN, /* 235; whoever is not content with it gives up now */
     SMTP_CLIENT_READY,   /* EHLO is done: features are known; transactions go */
     SMTP_CLIENT_CONTENT, /* give content of TX now */
     SMTP_CLIENT_DONE,    /* TX is over: each recipient has a result */
-    SMTP_CLIENT_REFUSED, /* greeting or EHLO said no, or was nonsense: FAILURE; close, try the next host */
+    SMTP_CLIENT_REFUSED, /* up to READY it said no, or nonsense: FAILURE; close, try the next host */
     SMTP_CLIENT_CLOSE,   /* QUIT is answered, or the session is over, with FAILURE or without (kind NONE) */
 };
 
@@ -163,7 +185,8 @@ enum smtp_client_event_kind {
 struct smtp_client_event {
     enum smtp_client_event_kind kind;
     struct smtp_client_tx *tx;
-    struct smtp_client_result failure; /* REFUSED, CLOSE; texts die with the next call */
+    struct smtp_client_result failure; /* TLS_REFUSED, REFUSED, CLOSE; texts die with the next call */
+    struct str octets;                 /* LOGIN, CHALLENGE; likewise */
 };
 
 /* HOSTNAME: EHLO argument, borrowed. SESSION lives at least as long. NULL when memory is out. */
@@ -174,6 +197,18 @@ void smtp_client_done(struct smtp_client *c);
 /* Go on. IN is all that was received and not used; *used of its octets are finished with after each call. */
 void smtp_client_next(struct smtp_client *c, struct str in, size_t *used, struct buf *out,
                       struct smtp_client_event *ev);
+
+/* The handshake that HANDSHAKE asked for is done. */
+void smtp_client_secured(struct smtp_client *c);
+/*
+ * After LOGIN: AUTH. INITIAL, unless NULL, is the initial response; where it is too long for a command it goes behind
+ * an empty challenge (RFC 4954 4). At most SMTP_CLIENT_AUTH_MAX octets. They are wiped here once they are in OUT.
+ */
+void smtp_client_auth(struct smtp_client *c, struct str mechanism, const struct str *initial);
+/* After CHALLENGE. */
+void smtp_client_auth_respond(struct smtp_client *c, struct str octets);
+/* After LOGIN, CHALLENGE, LOGGED_IN: no log-in here. "*" where one is under way; then REFUSED, of stage AUTH. */
+void smtp_client_auth_give_up(struct smtp_client *c, struct str status, struct str text);
 
 /* Room for one more smtp_client_add(): fewer than DEPTH inside (until DONE is told), the session goes on. */
 bool smtp_client_wants(const struct smtp_client *c);

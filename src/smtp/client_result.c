@@ -86,8 +86,9 @@ struct smtp_client_result smtp_client_ours(enum smtp_client_result_kind kind, en
 static struct str keep_in(char *place, size_t size, struct str s)
 {
     s = str_head(s, size);
+    /* It may stand there already. */
     if (s.n)
-        memcpy(place, s.p, s.n);
+        memmove(place, s.p, s.n);
     return str_of(place, s.n);
 }
 
@@ -265,13 +266,19 @@ static void cut_short(struct smtp_client *c, struct smtp_client_tx *tx, bool in_
     smtp_client_finish(c, tx);
 }
 
+void smtp_client_keep_failure(struct smtp_client *c, const struct smtp_client_result *failure)
+{
+    c->failure = *failure;
+    c->failure.status = keep_status(c->failure_status, failure->status, failure->kind);
+    c->failure.text = keep_in(c->failure_text, sizeof(c->failure_text), failure->text);
+}
+
 void smtp_client_end(struct smtp_client *c, const struct smtp_client_result *failure)
 {
     bool in_hand = c->inside && c->inside->written.command > SMTP_CLIENT_COMMAND_MAIL;
 
-    c->failure = *failure;
-    c->failure.status = keep_status(c->failure_status, failure->status, failure->kind);
-    c->failure.text = keep_in(c->failure_text, sizeof(c->failure_text), failure->text);
+    smtp_client_keep_failure(c, failure);
+    smtp_client_forget_login(c);
     c->phase = SMTP_CLIENT_OVER;
     c->due &= SMTP_CLIENT_DUE_REFUSED;
     for (; c->inside; in_hand = false)

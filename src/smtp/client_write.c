@@ -38,11 +38,13 @@ static bool put_mail(struct smtp_client *c, const struct smtp_client_tx *tx, str
     char octets[COMMAND_MAX - SMTP_CLIENT_PATH_MAX];
     const char *body = tx->eight_bit ? " BODY=8BITMIME" : "";
     const char *utf8 = tx->says_utf8 ? " SMTPUTF8" : "";
+    /* Who vouches for the sender is nobody we know of (C118). */
+    const char *auth = c->login.done && c->features.auth.n ? " AUTH=<>" : "";
     char size[32] = "";
 
     if (c->features.size)
         snprintf(size, sizeof(size), " SIZE=%llu", (unsigned long long)tx->size);
-    int n = snprintf(octets, sizeof(octets), ">%s%s%s\r\n", size, body, utf8);
+    int n = snprintf(octets, sizeof(octets), ">%s%s%s%s\r\n", size, body, utf8, auth);
     return put(c, out, STR("MAIL FROM:<"), tx->sender, str_of(octets, (size_t)n));
 }
 
@@ -127,6 +129,10 @@ void smtp_client_write(struct smtp_client *c, struct buf *out)
         write_mailing(c, out);
     if ((c->phase == SMTP_CLIENT_EHLO || c->phase == SMTP_CLIENT_HELO) && !c->written)
         c->written = put_hello(c, out);
+    if (c->phase == SMTP_CLIENT_STARTTLS && !c->written)
+        c->written = put(c, out, STR("STARTTLS"), STR_NONE, STR("\r\n"));
+    if (c->phase == SMTP_CLIENT_LOGIN_PEER && !c->written)
+        c->written = smtp_client_write_login(c, out);
     if (c->phase == SMTP_CLIENT_QUITTING && !c->written)
         c->written = put(c, out, STR("QUIT"), STR_NONE, STR("\r\n"));
 }

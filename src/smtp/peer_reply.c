@@ -127,6 +127,7 @@ static enum smtp_peer_step end_line(struct smtp_peer_reply *r)
     if (n)
         keep_status(r, str_head(r->line, n));
     add_text(r, str_skip(r->line, n));
+    r->cut = r->octets > r->kept;
     r->kept = r->octets = 0;
     r->whole = behind == ' ';
     return r->whole ? SMTP_PEER_END : SMTP_PEER_LINE;

@@ -10,7 +10,7 @@
 enum {
     SMTP_PEER_LINE_MAX =
         4096, /* octets of a line without LF; a longer one is nonsense (RFC 5321 4.5.3.1.5: 512) */
-    SMTP_PEER_LINE_KEPT = 512, /* of them looked at */
+    SMTP_PEER_LINE_KEPT = 1024, /* of them looked at: challenges of SASL are longer than 512 */
     SMTP_PEER_LINES_MAX = 256, /* of a reply; more is an endless reply, which is nonsense */
     SMTP_PEER_TEXT_MAX = 400,  /* octets kept of the text of a reply */
     SMTP_PEER_STATUS_MAX = 9,  /* "5.999.999" */
@@ -39,6 +39,7 @@ struct smtp_peer_reply {
     struct str line;  /* of LINE and END: this line behind its code, as sent */
     struct str fault; /* of NONSENSE: static */
     unsigned lines;
+    bool cut; /* LINE was longer than what is kept */
 
     bool whole;    /* the next call begins a new one */
     size_t octets; /* of the line in hand; KEPT of them are held */

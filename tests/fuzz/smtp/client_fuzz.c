@@ -2,12 +2,15 @@
  * A server that says anything. The first octets choose the transactions; with the top bit of the first clear
  * each further octet picks a line of the server, with it set they are its octets. The same is fed whole, and
  * split with little room in OUT: what is said, given and decided must be equal. Each transaction comes back
- * once, with a result for each recipient; content is given to 354 alone.
+ * once, with a result for each recipient; content is given to 354 alone. Where STARTTLS may be said, lines come
+ * one by one, so that it is the same octets that come before the handshake; no mail and no log-in goes out where
+ * TLS is a must.
  */
 #include "tests/fuzz/smtp/fuzz.h"
 
 #include "core/arena.h"
 #include "core/buf.h"
+#include "core/check.h"
 #include "smtp/client.h"
 
 enum { PLENTY = 1 << 20, TRANSACTIONS = 6, RECIPIENTS = 4 };
@@ -40,6 +43,14 @@ static const struct str lines[] = {
     STR_INIT("250 ok\r\n250 ok\r\n354 go\r\n"),
     STR_INIT("250-a\r\n550 b\r\n"),
     STR_INIT("hello\r\n"),
+    STR_INIT("250-mx\r\n250-STARTTLS\r\n250-AUTH PLAIN X\r\n250 PIPELINING\r\n"),
+    STR_INIT("250-mx\r\n250 AUTH X\r\n"),
+    STR_INIT("220 go\r\n"),
+    STR_INIT("235 2.7.0 ok\r\n"),
+    STR_INIT("334 eHh4eA==\r\n"),
+    STR_INIT("334 \r\n"),
+    STR_INIT("334 =\r\n"),
+    STR_INIT("454 no\r\n"),
 };
 
 /* From the first octets of the input. */
@@ -60,6 +71,8 @@ struct session {
     struct buf out, said, decided;
     struct str last_line; /* of the server, all that was used of it */
     bool ended;
+    bool shaking;
+    bool secured;
     bool cut_short; /* a transaction came back without anything settled: then no other is made */
 };
 
@@ -145,6 +158,23 @@ static void check_done(struct session *s, const struct smtp_client_tx *tx)
     BUG_ON(tx->probe && tx->begun);
 }
 
+/* The owner's part of AUTH, as the plan has it. */
+static void log_in(struct session *s, const struct smtp_client_event *ev)
+{
+    static char octets[600];
+    const struct str initial = str_of(octets, s->plan->split & 2 ? sizeof(octets) : s->plan->split & 4);
+
+    BUG_ON(!s->secured || !str_is_ascii(buf_str(&s->said)));
+    buf_printf(&s->decided, "login %d %.*s\n", (int)ev->kind, STR_ARG(ev->octets));
+    memset(octets, 'x', sizeof(octets));
+    if (ev->kind == SMTP_CLIENT_LOGGED_IN ? s->plan->split & 8 : (s->plan->split & 0x70) == 0x70)
+        smtp_client_auth_give_up(s->client, STR("4.7.0"), STR("no"));
+    else if (ev->kind == SMTP_CLIENT_LOGIN)
+        smtp_client_auth(s->client, STR("X"), s->plan->split & 0x80 ? &initial : NULL);
+    else if (ev->kind == SMTP_CLIENT_CHALLENGE)
+        smtp_client_auth_respond(s->client, ev->octets);
+}
+
 /* True while there is more to do at once. */
 static bool told(struct session *s, const struct smtp_client_event *ev, size_t piece)
 {
@@ -152,7 +182,21 @@ static bool told(struct session *s, const struct smtp_client_event *ev, size_t p
     case SMTP_CLIENT_MORE:
         send(s);
         return false;
+    case SMTP_CLIENT_TLS_REFUSED:
+        BUG_ON(s->plan->flags & (SMTP_CLIENT_TLS_MUST | SMTP_CLIENT_AUTH));
+        check_result(s, &ev->failure);
+        break;
+    case SMTP_CLIENT_HANDSHAKE:
+        BUG_ON(s->secured || !str_ends(buf_str(&s->said), STR("STARTTLS\r\n")));
+        s->shaking = true;
+        return false;
+    case SMTP_CLIENT_LOGIN:
+    case SMTP_CLIENT_CHALLENGE:
+    case SMTP_CLIENT_LOGGED_IN:
+        log_in(s, ev);
+        break;
     case SMTP_CLIENT_READY:
+        BUG_ON(s->plan->flags & (SMTP_CLIENT_TLS_MUST | SMTP_CLIENT_AUTH) && !s->secured);
         BUG_ON(s->cut_short);
         buf_printf(&s->decided, "ready\n");
         break;
@@ -183,10 +227,32 @@ static void use(struct session *s, struct str used)
     s->last_line = lf < line.n ? str_skip(line, lf + 1) : line;
 }
 
+/* Some octets that came in clear: they are dropped. Returns how many. */
+static size_t shake(struct session *s, struct str came)
+{
+    struct smtp_client_event ev;
+    size_t used;
+
+    smtp_client_next(s->client, came, &used, &s->out, &ev);
+    BUG_ON(ev.kind != SMTP_CLIENT_MORE || used != came.n || s->out.n);
+    smtp_client_secured(s->client);
+    s->shaking = false;
+    s->secured = true;
+    return came.n;
+}
+
+/* At most up to the end of a line, where that matters. */
+static size_t piece_of(struct splitter *splitter, const struct plan *plan, struct str rest)
+{
+    size_t n = next_piece(splitter, rest.n);
+
+    return plan->flags & ~(unsigned)(SMTP_CLIENT_LMTP | SMTP_CLIENT_TLS_ON) ? size_min(n, str_find(rest, '\n') + 1) : n;
+}
+
 /* PIECE by piece; a piece is an exact heap copy of what came and was not used. */
 static struct session play(const struct plan *plan, struct str in, bool split)
 {
-    struct session s = { .plan = plan, .arena = arena_new(PLENTY) };
+    struct session s = { .plan = plan, .arena = arena_new(PLENTY), .secured = plan->flags & SMTP_CLIENT_TLS_ON };
     struct splitter splitter = { .seed = split ? plan->split : 0 };
     size_t used_up = 0, fed = 0;
     struct smtp_client_event ev;
@@ -200,7 +266,7 @@ static struct session play(const struct plan *plan, struct str in, bool split)
         bool last = fed == in.n;
         if (last)
             smtp_client_lost(s.client, STR("reset"), &s.out);
-        fed += next_piece(&splitter, in.n - fed);
+        fed += piece_of(&splitter, plan, str_skip(in, fed));
         do {
             struct str part = last ? STR_NONE : str_slice(in, used_up, fed);
             char *copy = heap_copy(part);
@@ -211,6 +277,8 @@ static struct session play(const struct plan *plan, struct str in, bool split)
             use(&s, str_head(in, used_up));
             free(copy);
         } while (told(&s, &ev, split ? 1 : 64));
+        if (s.shaking)
+            used_up = fed += shake(&s, str_slice(in, fed, fed + plan->split % 16));
         BUG_ON(last && !s.ended);
     }
     for (size_t i = 0; i < s.added; i++)
@@ -246,7 +314,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size < 2 + TRANSACTIONS || size > 4096)
         return 0;
-    plan.flags = data[0] & 1 ? SMTP_CLIENT_LMTP : 0;
+    plan.flags = data[0] & (SMTP_CLIENT_LMTP | SMTP_CLIENT_TLS_MAY | SMTP_CLIENT_TLS_MUST | SMTP_CLIENT_TLS_ON |
+                            SMTP_CLIENT_AUTH);
     plan.split = (uint8_t)(data[1] | 1);
     memcpy(plan.shape, data + 2, TRANSACTIONS);
     for (size_t i = 2 + TRANSACTIONS; i < size; i++) {

@@ -22,6 +22,7 @@ struct player {
     struct smtp_client_recipient recipients[MOST][MOST_RECIPIENTS];
     size_t n_txs;
     bool hold;
+    bool minds;
     bool closed;
 };
 
@@ -61,6 +62,20 @@ static void told(struct player *p, const struct smtp_client_event *ev)
     case SMTP_CLIENT_READY:
         buf_printf(&p->events, "! ready\n");
         break;
+    case SMTP_CLIENT_HANDSHAKE:
+        buf_printf(&p->events, "! handshake\n");
+        break;
+    case SMTP_CLIENT_LOGIN:
+        buf_printf(&p->events, "! login %.*s\n", STR_ARG(ev->octets));
+        break;
+    case SMTP_CLIENT_CHALLENGE:
+        buf_printf(&p->events, "! challenge %.*s\n", STR_ARG(ev->octets));
+        break;
+    case SMTP_CLIENT_LOGGED_IN:
+        buf_printf(&p->events, "! logged in\n");
+        if (p->minds)
+            smtp_client_auth_give_up(p->client, STR("4.7.0"), STR("it did not prove who it is"));
+        break;
     case SMTP_CLIENT_CONTENT:
         buf_printf(&p->events, "! content\n");
         if (p->hold)
@@ -75,9 +90,12 @@ static void told(struct player *p, const struct smtp_client_event *ev)
             buf_printf(&p->events, "\n");
         }
         break;
+    case SMTP_CLIENT_TLS_REFUSED:
     case SMTP_CLIENT_REFUSED:
     case SMTP_CLIENT_CLOSE:
-        buf_printf(&p->events, ev->kind == SMTP_CLIENT_CLOSE ? "! close" : "! refused");
+        buf_printf(&p->events, "! %s", ev->kind == SMTP_CLIENT_CLOSE     ? "close"
+                                       : ev->kind == SMTP_CLIENT_REFUSED ? "refused"
+                                                                         : "in clear");
         if (ev->failure.kind != SMTP_RESULT_NONE)
             add_result(&p->events, &ev->failure);
         buf_printf(&p->events, "\n");
@@ -151,11 +169,44 @@ static void add_transaction(struct player *p, struct str line)
     smtp_client_add(p->client, tx);
 }
 
+/* "PLAIN", "PLAIN initial": empty behind a blank is an empty one; "long" is one of 500 octets. */
+static void say_auth(struct player *p, struct str line)
+{
+    char octets[500];
+    struct str mechanism = str_cut(&line, ' ');
+
+    memset(octets, 'x', sizeof(octets));
+    if (str_eq(line, STR("long")))
+        line = str_of(octets, sizeof(octets));
+    char *copy = exact_copy(line);
+    const struct str initial = str_of(copy, line.n);
+    smtp_client_auth(p->client, mechanism, line.p ? &initial : NULL);
+    free(copy);
+}
+
+static void respond(struct player *p, struct str octets)
+{
+    char *copy = exact_copy(octets);
+
+    smtp_client_auth_respond(p->client, str_of(copy, octets.n));
+    free(copy);
+}
+
 static void act(struct player *p, struct str line)
 {
     struct str word = str_cut(&line, ' ');
 
-    if (str_eq(word, STR("quit"))) {
+    if (str_eq(word, STR("secured"))) {
+        smtp_client_secured(p->client);
+    } else if (str_eq(word, STR("auth"))) {
+        say_auth(p, line);
+    } else if (str_eq(word, STR("respond"))) {
+        respond(p, line);
+    } else if (str_eq(word, STR("give-up"))) {
+        smtp_client_auth_give_up(p->client, STR("4.7.9"), line);
+    } else if (str_eq(word, STR("mind"))) {
+        p->minds = true;
+    } else if (str_eq(word, STR("quit"))) {
         smtp_client_quit(p->client, &p->out);
     } else if (str_eq(word, STR("lost"))) {
         pump(p);

@@ -12,6 +12,7 @@
  *     + sender rcpt... size=9 8bit utf8 header probe     a transaction is added; "<>" is the null sender
  *     ~ quit | lost TEXT | hold | give OCTETS | line OCTETS | end | sent crlf | sent | failed TEXT
  *         the owner does this; after "hold" content is given by hand, otherwise all at CONTENT
+ *     ~ secured | auth MECHANISM [INITIAL] | respond OCTETS | give-up TEXT | mind (LOGGED_IN is given up)
  *     ? stage final | wants | full | idle | busy | doubt | sure | begun | fresh       is true now, of the
  * first transaction ! ready | content | refused RESULT | close [RESULT]          events, in the order of =
  * address RESULT                                             these lines
