@@ -12,7 +12,8 @@ DURATION = re.compile(r"<(\d+\.\d+)>$")
 DESCRIPTOR = re.compile(r"^(-?\d+|AT_FDCWD)<(?P<path>(?:\\x[0-9a-f]{2})*)>")
 STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 
-CALLS = "openat,pwritev,pwritev2,pwrite64,write,fdatasync,fsync,unlinkat,unlink,rename,renameat,renameat2,ftruncate,fallocate"
+CALLS = ("openat,openat2,pwritev,pwritev2,pwrite64,write,fdatasync,fsync,unlinkat,unlink,rename,renameat,renameat2,"
+         "ftruncate,fallocate,mkdirat")
 
 
 def octets(text):
@@ -77,14 +78,19 @@ class File:
 
 
 class Disk:
-    """The folder ROOT as a power cut leaves it: synced octets, synced names; what was unlinked is gone."""
+    """
+    The folder ROOT, and what is below it, as a power cut leaves it: synced octets, synced names; what was unlinked is gone.
+    SYNCED(path, file) is called after each sync of a file.
+    """
 
-    def __init__(self, root):
+    def __init__(self, root, synced=None):
         self.root = os.path.realpath(root)
         self.files = {}      # path now -> File
         self.new_names = {}  # path -> end of the call that made it
+        self.new_folders = {}
         self.durable = {}    # path -> File
         self.places = {}     # path -> where a write without an offset goes
+        self.synced = synced or (lambda path, file: None)
 
     def apply(self, event):
         if event.injected:
@@ -106,6 +112,8 @@ class Disk:
         if "O_TRUNC" in event.rest and path in self.files:
             self.files[path] = File()
         self.places[path] = 0
+
+    on_openat2 = on_openat
 
     def written(self, event, offset):
         path = path_of(event.rest)
@@ -139,15 +147,28 @@ class Disk:
 
     def on_fdatasync(self, event):
         path = path_of(event.rest)
-        if path == self.root:
-            for name, end in list(self.new_names.items()):
-                if end <= event.start and name in self.files:
-                    self.durable[name] = self.files[name]
-                    del self.new_names[name]
-        elif self.inside(path) and path in self.files:
+        if self.inside(path) and path in self.files:
             self.files[path].sync(event.start)
+            self.synced(path, self.files[path])
+            return
+        for name, end in list(self.new_names.items()):
+            if os.path.dirname(name) == path and end <= event.start and name in self.files:
+                self.durable[name] = self.files[name]
+                del self.new_names[name]
+        for name, end in list(self.new_folders.items()):
+            if os.path.dirname(name) == path and end <= event.start:
+                del self.new_folders[name]
 
     on_fsync = on_fdatasync
+
+    def on_mkdirat(self, event):
+        path = named(event.rest)
+        if self.inside(path):
+            self.new_folders[path] = event.end
+
+    def has(self, path):
+        """Its name and those of its folders are durable."""
+        return path in self.durable and not any(path.startswith(folder + "/") for folder in self.new_folders)
 
     def on_unlinkat(self, event):
         path = named(event.rest)
