@@ -9,7 +9,8 @@ import re
 import disk_trace
 from harness import ROOT
 
-SENT = re.compile(r'^\d+<(?P<socket>(?:\\x[0-9a-f]{2})*)>.*?msg_iov=\[\{iov_base="(?P<octets>(?:\\x[0-9a-f]{2})*)"(?P<cut>\.\.\.)?')
+SENT = re.compile(r'^\d+<(?P<socket>(?:\\x[0-9a-f]{2})*)>.*?'
+                  r'msg_iov=\[\{iov_base="(?P<octets>(?:\\x[0-9a-f]{2})*)"(?P<cut>\.\.\.)?')
 WIDTHS = {"U8": 1, "U16": 2, "U32": 4, "U64": 8, "I64": 8}
 HEAD = 8
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -1,5 +1,6 @@
 """
-C056, INV-1, INV-2, INV-11: a 250 leaves after the octets are on stable storage, and what became of a message is told after that is.
+C056, INV-1, INV-2, INV-11: a 250 leaves after the octets are on stable storage; what became of a message is said when that is,
+too.
 
 The running server is watched by strace. For many of the moments at which a client had its 250, the disk is made again from
 the synced writes alone, the server is started on that, and every message acknowledged by then must arrive. And for every
@@ -243,7 +244,7 @@ def send_of_all_kinds(server):
 
 
 class Order:
-    """Each thing that was said, against the synced writes before it. WRONG are those that came too early, SEEN how many did not."""
+    """What was said, against the synced writes before it: WRONG is what came too early, SEEN how much did not."""
 
     def __init__(self, server, events):
         self.frames = disk_frames.Frames()
