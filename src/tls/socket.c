@@ -1,0 +1,94 @@
+/* tls/socket.c -- a socket's octets for OpenSSL: the descriptor stays its owner's, and a peer that is gone is
+ * no signal. */
+#include <errno.h>
+#include <openssl/bio.h>
+#include <sys/socket.h>
+
+#include "tls/stream.h"
+
+/* OpenSSL keeps the description of a kind of BIO for the whole process. */
+static BIO_METHOD *method;
+
+static bool try_again(int sys)
+{
+    return sys == EAGAIN || sys == EWOULDBLOCK;
+}
+
+static int socket_read(BIO *b, char *at, int room)
+{
+    struct tls_stream *t = BIO_get_data(b);
+    ssize_t n;
+
+    BIO_clear_retry_flags(b);
+    if (t->muted) {
+        t->at_end = true;
+        return 0;
+    }
+    do
+        n = recv(t->fd, at, (size_t)room, 0);
+    while (n < 0 && errno == EINTR);
+    if (n > 0)
+        return (int)n;
+    if (n == 0)
+        t->at_end = true;
+    else if (try_again(errno))
+        BIO_set_retry_read(b);
+    else
+        t->sys = errno;
+    return (int)n;
+}
+
+static int socket_write(BIO *b, const char *at, int n)
+{
+    struct tls_stream *t = BIO_get_data(b);
+    ssize_t sent;
+
+    BIO_clear_retry_flags(b);
+    if (t->muted)
+        return n;
+    do
+        sent = send(t->fd, at, (size_t)n, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return (int)sent;
+    if (try_again(errno))
+        BIO_set_retry_write(b);
+    else
+        t->sys = errno;
+    return -1;
+}
+
+static long socket_control(BIO *b, int command, long number, void *at)
+{
+    const struct tls_stream *t = BIO_get_data(b);
+
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case BIO_CTRL_EOF:
+        return t->at_end;
+    default:
+        return 0;
+    }
+}
+
+bool tls_socket_begin(void)
+{
+    if (method)
+        return true;
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "veredus socket");
+    return method && BIO_meth_set_read(method, socket_read) == 1 &&
+           BIO_meth_set_write(method, socket_write) == 1 && BIO_meth_set_ctrl(method, socket_control) == 1;
+}
+
+bool tls_socket_attach(struct tls_stream *t)
+{
+    BIO *b = BIO_new(method);
+
+    if (!b)
+        return false;
+    BIO_set_data(b, t);
+    BIO_set_init(b, 1);
+    SSL_set_bio(t->ssl, b, b);
+    return true;
+}
