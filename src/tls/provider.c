@@ -11,8 +11,9 @@
 #include <string.h>
 #include <strings.h>
 
-#define PROVIDER_NAME "veredus"
-#define KEY_NAME      "veredus-name"
+#define PROVIDER_NAME  "veredus"
+#define SIGNATURE_NAME "VEREDUS"
+#define KEY_NAME       "veredus-name"
 
 /* OpenSSL keeps one of these for each process; so do we, beside it. */
 static struct {
