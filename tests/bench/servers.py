@@ -10,7 +10,7 @@ USERS = 50
 
 VEREDUS_COMMON = """\
 hostname veredus.example.test;
-listen 127.0.0.1:{port} {{ max-sessions 20000; }}
+listen 127.0.0.1:{port} {listen_as} {{ max-sessions 20000; {listen_more} }}
 relay-from 127.0.0.1;
 spool {folder}/spool;
 state {folder}/state;
@@ -101,7 +101,8 @@ class PostfixRelay:
         import postfix
         self.sink = Sink(opt.build, *opt.sink)
         try:
-            self.server = postfix.Postfix(POSTFIX_RELAY.replace("{sink}", str(self.sink.port)) + opt.postfix)
+            self.server = postfix.Postfix(POSTFIX_RELAY.replace("{sink}", str(self.sink.port)) + opt.postfix,
+                                          master=opt.master)
         except BaseException:
             self.sink.close()
             raise
@@ -181,7 +182,9 @@ class Veredus:
 class VeredusRelay(Veredus):
     def __init__(self, opt):
         self.sink = Sink(opt.build, *opt.sink)
-        self.start(config=VEREDUS_RELAY, domain=str(self.sink.port), top=opt.veredus)
+        more = "relay-from 127.0.0.1; auth none; require tls;" if opt.listen else ""
+        config = VEREDUS_RELAY.replace("{listen_as}", opt.listen).replace("{listen_more}", more)
+        self.start(config=config, domain=str(self.sink.port), top=opt.veredus)
 
     def arrived(self):
         return self.sink.count()
@@ -193,11 +196,13 @@ class VeredusRelay(Veredus):
 
 class VeredusMaildir(Veredus):
     def __init__(self, _):
-        self.start(config=VEREDUS_MAILDIR, users=[f"u{n}" for n in range(1, USERS + 1)])
+        config = VEREDUS_MAILDIR.replace("{listen_as}", "").replace("{listen_more}", "")
+        self.start(config=config, users=[f"u{n}" for n in range(1, USERS + 1)])
 
     def arrived(self):
         return files(self.server.maildir(f"u{n}") for n in range(1, USERS + 1))
 
 
 RELAY = [Direct, VeredusRelay, PostfixRelay]
+BESIDE = [VeredusRelay, PostfixRelay]
 MAILDIR = [Direct, VeredusMaildir, PostfixMaildir]

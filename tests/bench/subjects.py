@@ -4,6 +4,7 @@ import os
 import resource
 import shutil
 import socket
+import ssl
 import statistics
 import struct
 import subprocess
@@ -12,6 +13,7 @@ import time
 
 import measure
 import servers
+import tls
 
 # Entries of the backlog; a site of its own for each of so many domains.
 BACKLOG, DOMAINS = 1_000_000, 10_000
@@ -21,15 +23,20 @@ IDLE_SESSIONS = 10_000
 class Load:
     """
     The same load to each server in turn. GOALS: {"direct": at least this part of direct, "postfix": so many times it,
-    "p99_ms": at most, "cpu_us": at most, "syncs": at most}.
+    "p99_ms": at most, "cpu_us": at most, "syncs": at most, "reference": at least this part of s_time}.
+    TLS: {"key": a kind of tls.KEYS, "client": starttls or implicit, "resume": bool, "sink": bool}.
     """
 
     def __init__(self, title, goals=None, local=False, **values):
         self.title = title
         self.goals = goals or {}
         self.kinds = servers.MAILDIR if local else servers.RELAY
+        if values.get("tls"):
+            # Between generator and sink there would be one handshake, and not that of a server.
+            self.kinds = servers.BESIDE
         self.values = {"size": "4k", "sessions": 50, "per_connection": 25, "no_pipelining": False, "messages": 20000,
-                       "postfix_messages": 3000, "sink": [], "veredus": "", "postfix": "", **values}
+                       "postfix_messages": 3000, "sink": [], "veredus": "", "postfix": "", "tls": None,
+                       "listen": "", "master": "", **values}
 
 
 # The name is what --only takes.
@@ -51,20 +58,37 @@ SUBJECTS = {
                      veredus="retry 2s 5s;",
                      postfix="minimal_backoff_time = 2s\nmaximal_backoff_time = 5s\nqueue_run_delay = 2s\n"),
     "maildir": Load("4 KiB into 50 Maildirs", {"postfix": 5}, local=True, messages=10000),
+    "tls-new": Load("4 KiB, STARTTLS with P-256 and a new connection for each message",
+                    {"postfix": 5, "reference": 0.6}, per_connection=1, messages=6000, postfix_messages=1500,
+                    tls={"key": "p256", "client": "starttls"}),
+    "tls-new-rsa": Load("4 KiB, STARTTLS with RSA-2048 and a new connection for each message", {"reference": 0.6},
+                        per_connection=1, messages=4000, postfix_messages=1500,
+                        tls={"key": "rsa", "client": "starttls"}),
+    "tls-resumed": Load("4 KiB, implicit TLS with P-256, each connection resumed", per_connection=1, messages=6000,
+                        postfix_messages=1500, tls={"key": "p256", "client": "implicit", "resume": True}),
+    "tls-relay": Load("4 KiB, 25 messages a connection, TLS with P-256 on both sides", {"postfix": 10},
+                      tls={"key": "p256", "client": "starttls", "sink": True}),
     "backlog": None,
     "sessions": None,
+    "tls-sessions": None,
     "idle": None,
 }
 
 
 # ---- a run of load ----
 
+def generator_tls(opt):
+    if not opt.tls:
+        return []
+    return ["--tls", opt.tls["client"], *(["--resume"] if opt.tls.get("resume") else [])]
+
+
 def generate(opt, port, messages, rcpt="u{n}@example.test", users=servers.USERS):
     done = subprocess.run([os.path.join(opt.build, "veredus"), "bench", "load", "--to", f"127.0.0.1:{port}",
                            "--messages", str(messages), "--sessions", str(opt.sessions), "--size", opt.size,
                            "--per-connection", str(opt.per_connection), "--rcpt", rcpt, "--users", str(users),
                            "--from", "bench@example.net", "--json",
-                           *(["--no-pipelining"] if opt.no_pipelining else [])],
+                           *(["--no-pipelining"] if opt.no_pipelining else []), *generator_tls(opt)],
                           stdout=subprocess.PIPE, text=True, check=False)
     return json.loads(done.stdout)
 
@@ -86,7 +110,8 @@ def run_load(server, opt, messages):
     began = time.monotonic()
     load = generate(opt, server.port, messages)
     row = {"rate": load["rate"], "p50_ms": load["p50_ms"], "p99_ms": load["p99_ms"], "codes": load["codes"],
-           "acknowledged": load["acknowledged"], "generator_us": 1e6 * load["cpu_seconds"] / messages}
+           "acknowledged": load["acknowledged"], "handshakes": load["handshakes"], "resumed": load["resumed"],
+           "generator_us": 1e6 * load["cpu_seconds"] / messages}
     if server.arrived:
         end = wait_arrived(server, before + load["acknowledged"])
         row["delivered"] = load["acknowledged"] / (end - began) if end else 0.0
@@ -98,6 +123,16 @@ def run_load(server, opt, messages):
     row["syncs"] = None if counted is None else sum(row["syncs_by"].values())
     row["calls"] = None if calls is None else sum(row["calls_by"].values())
     return row
+
+
+def with_tls(opt, certificate):
+    """OPT with what the servers need for it."""
+    opt.veredus += tls.veredus_top(opt.tls, certificate)
+    opt.listen = tls.veredus_listen(opt.tls)
+    opt.postfix += tls.postfix_more(opt.tls, certificate)
+    opt.master = tls.POSTFIX_MASTER
+    if opt.tls.get("sink"):
+        opt.sink = [*opt.sink, "--certificate", certificate.both]
 
 
 def fresh_run(kind, opt):
@@ -246,7 +281,28 @@ def open_session(port):
     return one
 
 
-def sessions(opt):
+def open_tls_session(port):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    one = open_session(port)
+    one.sendall(b"STARTTLS\r\n")
+    one.recv(512)
+    one = context.wrap_socket(one)
+    one.sendall(b"EHLO idle.example.test\r\n")
+    one.recv(4096)
+    return one
+
+
+def tls_sessions(opt):
+    certificate = tls.Certificate("p256")
+    opt.veredus += tls.veredus_top({}, certificate)
+    try:
+        return sessions(opt, open_tls_session)
+    finally:
+        certificate.close()
+
+
+def sessions(opt, opened=open_session):
     """Sessions that said EHLO and nothing more: what they hold."""
     count = IDLE_SESSIONS // 5 if opt.quick else IDLE_SESSIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -256,7 +312,7 @@ def sessions(opt):
     try:
         before = measure.memory(server.pid)
         for _ in range(count):
-            held.append(open_session(server.port))
+            held.append(opened(server.port))
         after = measure.memory(server.pid)
     finally:
         for one in held:
@@ -270,9 +326,13 @@ def mib(rows):
                      sorted(rows.items(), key=lambda row: -row[1]) if octets > 50000)
 
 
-def show_sessions(result):
+def show_tls_sessions(result):
+    show_sessions(result, 500)
+
+
+def show_sessions(result, most=200):
     total, empty = sum(result["after"].values()), sum(result["before"].values())
-    print(goal(f"{result['sessions']:,} idle sessions, MiB of PSS", total / 2**20, 200))
+    print(goal(f"{result['sessions']:,} idle sessions, MiB of PSS", total / 2**20, most))
     print(f"without them {empty / 2**20:.1f}; {(total - empty) / result['sessions']:.0f} octets a session")
     print(f"by process: {mib(result['after'])}")
 
@@ -304,4 +364,5 @@ def show_idle(result):
 
 
 OTHERS = {"backlog": (backlog, show_backlog, "messages that wait, over many domains that cannot be reached"),
-          "sessions": (sessions, show_sessions, "idle sessions"), "idle": (idle, show_idle, "nothing to do")}
+          "sessions": (sessions, show_sessions, "idle sessions"),
+          "tls-sessions": (tls_sessions, show_tls_sessions, "idle sessions with TLS"), "idle": (idle, show_idle, "nothing to do")}

@@ -179,10 +179,10 @@ class Accounts:
 class Postfix:
     """
     A running Postfix on a free port of 127.0.0.1, or at another ADDRESS and PORT. MORE is added to main.cf; {work} in
-    it is its folder.
+    it is its folder. MASTER is added to master.cf.
     """
 
-    def __init__(self, more="", address="127.0.0.1", port=None):
+    def __init__(self, more="", address="127.0.0.1", port=None, master=""):
         if os.getuid() != 0:
             raise Unavailable("a Postfix server needs root")
         self.package = fetch()
@@ -193,7 +193,7 @@ class Postfix:
         self.port = port or free_port()
         self.process = None
         self.make_folders()
-        self.write_config(more)
+        self.write_config(more, master)
 
     def make_folders(self):
         user = pwd.getpwnam("postfix").pw_uid
@@ -208,10 +208,10 @@ class Postfix:
             os.chown(path, owner, owners)
             os.chmod(path, mode)
 
-    def write_config(self, more):
+    def write_config(self, more, master):
         values = {"work": self.work, "package": self.package, "address": self.address,
                   "port": self.port}
-        self.write("conf/master.cf", MASTER.format(**values))
+        self.write("conf/master.cf", MASTER.format(**values) + master)
         self.write("conf/main.cf", MAIN.format(more=more.format(**values), **values))
 
     def write(self, name, text):
