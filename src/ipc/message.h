@@ -34,6 +34,8 @@ enum ipc_plan { IPC_PLAN_OK, IPC_PLAN_TEMP, IPC_PLAN_PERM, IPC_PLAN_OUTAGE };
 enum { IPC_AGAIN = IPC_PERM + 1 };
 #define IPC_NO_DOMAIN UINT32_MAX
 #define IPC_NO_ROUTE UINT32_MAX /* a target of its own stands beside it */
+/* In OPENED: no file of the configuration, but lookup's own in the folder `state`, open for writing. */
+#define IPC_FILE_LOGINS "state:logins"
 #define IPC_NO_LISTENER UINT32_MAX /* sendmail(1) */
 /* Content has octets above 127; an address or the header is not ASCII; the header is not; lines begin with dots. */
 enum ipc_transfer_flag {

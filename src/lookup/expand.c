@@ -146,7 +146,7 @@ void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct
 {
     const struct route_view *view = &t->lookup->view;
     struct route_question q = { .local = ask->local, .sender = ask->sender, .listener = ask->listener,
-                                .released = ask->released };
+                                .account = ask->account, .released = ask->released };
     const struct config_route *route = NULL;
     struct route_hit hit;
 

@@ -17,11 +17,15 @@ struct found {
 struct explainer {
     struct lookup_turn *turn;
     const struct ipc_explain_ask *ask;
+    struct lookup_who who;
     struct lookup_verdict verdict;
     bool refused;
     struct route_hit hit; /* of the address asked for */
-    enum lookup_relay relays;
+    enum lookup_relay relays; /* as this client that logged in as this account */
     struct config_place relay_place;
+    enum lookup_relay trusted; /* as this client alone */
+    struct config_place trusted_place;
+    struct str held; /* taken, but kept for this limit's sake */
     enum route_status status;
     struct route_failure why;
     struct route_results results;
@@ -58,13 +62,18 @@ static bool greeted(struct explainer *e, struct lookup_verdict *v)
 
 static bool sender_taken(struct explainer *e, struct lookup_verdict *v)
 {
-    struct ipc_mail_ask ask = {
-        .client = e->ask->client, .listener = e->ask->listener, .sender = e->ask->sender, .size = e->ask->size
-    };
+    struct ipc_mail_ask ask = { .client = e->ask->client,
+                                .listener = e->ask->listener,
+                                .account = e->ask->account,
+                                .sender = e->ask->sender,
+                                .size = e->ask->size };
     struct ipc_mail_answer a;
 
     lookup_mail(e->turn, &ask, &a);
-    *v = (struct lookup_verdict){ .row = a.row, .reason = a.reason, .number = a.number, .rule = a.rule };
+    e->held = a.held ? a.detail : STR_NONE;
+    *v = (struct lookup_verdict){
+        .row = a.row, .reason = a.reason, .number = a.number, .rule = a.rule, .text = a.detail
+    };
     return !a.refused;
 }
 
@@ -72,6 +81,7 @@ static bool recipient_taken(struct explainer *e, struct lookup_verdict *v)
 {
     struct ipc_rcpt_ask ask = { .client = e->ask->client,
                                 .listener = e->ask->listener,
+                                .account = e->ask->account,
                                 .sender = e->ask->sender,
                                 .local = e->ask->local,
                                 .domain = e->ask->domain,
@@ -79,6 +89,8 @@ static bool recipient_taken(struct explainer *e, struct lookup_verdict *v)
     struct ipc_rcpt_answer a;
 
     lookup_rcpt(e->turn, &ask, &a);
+    if (a.held && !e->held.n)
+        e->held = a.detail;
     *v = (struct lookup_verdict){ .row = a.row,
                                   .reason = a.reason,
                                   .number = a.number,
@@ -165,10 +177,10 @@ static void say_words(struct explainer *e, const char *name, struct str value, c
 
 static const char *client_words(const struct explainer *e, const struct ip *client)
 {
-    if (e->relays == LOOKUP_RELAY)
+    if (e->trusted == LOOKUP_RELAY)
         return e->ask->listener == IPC_NO_LISTENER ? "a program of this machine: may send anywhere"
                                                    : "in relay-from: may send anywhere";
-    if (e->relays == LOOKUP_RELAY_UNSURE)
+    if (e->trusted == LOOKUP_RELAY_UNSURE)
         return "whether it may send anywhere cannot be known: a file of relay-from cannot be read";
     if (client->family == IP_NONE)
         return "nobody in particular: not in relay-from";
@@ -183,7 +195,33 @@ static void say_client(struct explainer *e)
     const char *none = e->ask->listener == IPC_NO_LISTENER ? "sendmail" : "unknown";
 
     say_words(e, "client", str_from_c(client.family == IP_NONE ? none : text.c), client_words(e, &client),
-              lookup_rule(e->turn, e->relay_place));
+              lookup_rule(e->turn, e->trusted_place));
+}
+
+static void say_account(struct explainer *e)
+{
+    struct str account = e->ask->account;
+
+    if (account.n)
+        say_words(e, "account", account, "as if it had logged in",
+                  lookup_rule(e->turn, lookup_session_of(e->turn->lookup, e->ask->listener)->auth.place));
+}
+
+static void say_send_as(struct explainer *e)
+{
+    const struct config_send_as *send_as = lookup_send_as_of(e->turn->lookup, e->ask->account);
+    struct lookup_verdict v = { 0 };
+
+    if (!e->ask->account.n)
+        return;
+    if (send_as->kind == CONFIG_SEND_AS_ANY)
+        buf_add_c(&e->text, "any sender address");
+    else
+        buf_add_c(&e->text, "its own address, and aliases that lead to it");
+    for (size_t i = 0; i < send_as->n_files; i++)
+        buf_printf(&e->text, ", and what %.*s says", STR_ARG(send_as->files[i].text));
+    say(e, "send-as", lookup_may_send_as(e->turn, &e->who, &v) ? STR("allowed") : STR("refused"),
+        lookup_rule(e->turn, send_as->place));
 }
 
 static void say_domain(struct explainer *e)
@@ -204,7 +242,10 @@ static void say_relay(struct explainer *e)
 {
     if (e->hit.block)
         return;
-    if (e->relays == LOOKUP_RELAY)
+    if (e->relays == LOOKUP_RELAY_ACCOUNT)
+        say_words(e, "relay", STR("allowed"), "who logged in may send to other hosts",
+                  lookup_rule(e->turn, e->relay_place));
+    else if (e->relays == LOOKUP_RELAY)
         say_words(e, "relay", STR("allowed"), "this client may send to other hosts",
                   lookup_rule(e->turn, e->relay_place));
     else
@@ -319,11 +360,16 @@ static void say_user(struct explainer *e, const struct found *f)
 static size_t add_uses(struct explainer *e, const struct config_limits *limits, struct policy_use *uses,
                        size_t n)
 {
-    struct policy_party party = lookup_party(e->turn, e->ask->client, e->ask->listener, e->ask->sender);
+    struct policy_party party = lookup_party(e->turn, &e->who);
+    bool has_log_in = lookup_session_of(e->turn->lookup, e->ask->listener)->auth.n;
+    size_t end, kept = n;
 
     party.limits = limits;
-    return n +
-           policy_limits_uses(e->turn->lookup->counters, &party, e->turn->now_msec, uses + n, USES_MAX - n);
+    end = n + policy_limits_uses(e->turn->lookup->counters, &party, e->turn->now_msec, uses + n, USES_MAX - n);
+    for (size_t i = n; i < end; i++)
+        if (has_log_in || uses[i].limit->measure != CONFIG_MEASURE_AUTH_FAILURES)
+            uses[kept++] = uses[i];
+    return kept;
 }
 
 static struct str distance(const struct policy_use *uses, size_t n)
@@ -346,7 +392,7 @@ static void say_limits(struct explainer *e)
 
     if (e->hit.block)
         n = add_uses(e, &e->hit.block->limits, uses, n);
-    if (!n && !e->ask->client.n && e->ask->listener != IPC_NO_LISTENER) {
+    if (!n && !e->ask->client.n && !e->ask->account.n && e->ask->listener != IPC_NO_LISTENER) {
         say_words(e, "limits", STR("not asked"), "they are about a client: give one with --client", STR_NONE);
         return;
     }
@@ -364,6 +410,12 @@ static void say_limits(struct explainer *e)
                    (unsigned long long)uses[i].value, STR_ARG(l->written));
     }
     say(e, "limits", distance(uses, n), STR_NONE);
+}
+
+static void say_held(struct explainer *e)
+{
+    if (!e->refused && e->held.n)
+        say_words(e, "held", e->held, "it would be taken, and kept until somebody releases it", STR_NONE);
 }
 
 /* ---- next hops ---- */
@@ -405,7 +457,7 @@ static void add_target(struct explainer *e, const struct config_target *target)
         return;
     case CONFIG_TARGET_SMTP:
     case CONFIG_TARGET_LMTP:
-        buf_add_c(out, "://");
+        buf_add_c(out, target->tls_at_once ? "s://" : "://");
         add_host(out, target);
         return;
     case CONFIG_TARGET_LMTP_UNIX:
@@ -504,7 +556,8 @@ static void follow(struct explainer *e)
 static void find_all(struct explainer *e)
 {
     const struct route_view *view = &e->turn->lookup->view;
-    struct route_question q = { .listener = lookup_listener_name(e->turn->lookup, e->ask->listener) };
+    struct route_question q = { .listener = lookup_listener_name(e->turn->lookup, e->ask->listener),
+                                .account = e->ask->account };
 
     for (size_t i = 0; i < e->results.n && i < SHOWN_MAX; i++) {
         struct found *f = &e->found[e->n_found++];
@@ -515,7 +568,8 @@ static void find_all(struct explainer *e)
         q.local = f->result->local;
         q.sender = f->result->sender.n && e->ask->sender.n ? f->result->sender : e->ask->sender;
         if (f->hit.kind == ROUTE_MAILBOX ||
-            (f->hit.kind == ROUTE_FOREIGN && (e->hit.block || e->relays == LOOKUP_RELAY)))
+            (f->hit.kind == ROUTE_FOREIGN &&
+             (e->hit.block || e->relays == LOOKUP_RELAY || e->relays == LOOKUP_RELAY_ACCOUNT)))
             f->route = route_of(view, &f->hit, q);
     }
 }
@@ -524,12 +578,15 @@ static void say_all(struct explainer *e)
 {
     say_verdict(e);
     say_client(e);
+    say_account(e);
+    say_send_as(e);
     say_domain(e);
     say_relay(e);
     say_alias(e);
     for (size_t i = 0; i < e->n_found; i++)
         say_user(e, &e->found[i]);
     say_limits(e);
+    say_held(e);
     for (size_t i = 0; i < e->n_found; i++)
         say_route(e, &e->found[i]);
 }
@@ -537,12 +594,22 @@ static void say_all(struct explainer *e)
 void lookup_explain(struct lookup_turn *t, const struct ipc_explain_ask *ask,
                     struct ipc_explain_answer *answer)
 {
-    struct explainer e = { .turn = t, .ask = ask, .text = BUF_INIT(TEXT_MAX), .hops = BUF_INIT(HOPS_MAX) };
+    struct explainer e = { .turn = t,
+                           .ask = ask,
+                           .who = { .client = ask->client,
+                                    .listener = ask->listener,
+                                    .account = ask->account,
+                                    .sender = ask->sender },
+                           .text = BUF_INIT(TEXT_MAX),
+                           .hops = BUF_INIT(HOPS_MAX) };
+
+    struct lookup_who client = { .client = ask->client, .listener = ask->listener };
 
     BUG_ON(!t->only_looks);
     buf_clear(t->octets);
     e.refused = !(greeted(&e, &e.verdict) && sender_taken(&e, &e.verdict) && recipient_taken(&e, &e.verdict));
-    e.relays = lookup_relays(t->lookup, ask->client, ask->listener, &e.relay_place);
+    e.relays = lookup_relays(t->lookup, &e.who, &e.relay_place);
+    e.trusted = lookup_relays(t->lookup, &client, &e.trusted_place);
     follow(&e);
     find_all(&e);
     say_all(&e);

@@ -3,14 +3,14 @@
 
 #include "log/log.h"
 
-struct policy_party lookup_party(const struct lookup_turn *t, struct str client, uint32_t listener,
-                                 struct str sender)
+struct policy_party lookup_party(const struct lookup_turn *t, const struct lookup_who *who)
 {
     struct policy_party party =
-        policy_party_of(client, sender, &lookup_session_of(t->lookup, listener)->limits);
+        policy_party_of(who->client, who->sender, &lookup_session_of(t->lookup, who->listener)->limits);
     struct config_place place;
 
-    party.exempt = party.exempt || lookup_relays(t->lookup, client, listener, &place) == LOOKUP_RELAY;
+    party.account = who->account;
+    party.exempt = party.exempt || lookup_relays(t->lookup, who, &place) == LOOKUP_RELAY;
     return party;
 }
 
@@ -33,6 +33,8 @@ static void record(const struct policy_party *party, const struct policy_excess 
     log_number(&r, LOG_VALUE, (int64_t)(over->value > INT64_MAX ? INT64_MAX : over->value));
     log_text(&r, LOG_BOUND, limit->written);
     log_text(&r, LOG_ACTION, config_limit_action_name(limit->action));
+    if (party->account.n)
+        log_text(&r, LOG_ACCOUNT, party->account);
     if (party->sender.n)
         log_text(&r, LOG_FROM, party->sender);
     log_send(&r);
@@ -51,27 +53,45 @@ static enum smtp_reply_name row_of(const struct config_limit *limit, bool at_con
                                                         : SMTP_REPLY_LIMIT_CLOSE;
 }
 
-static bool refuse(struct lookup_turn *t, const struct policy_party *party, const struct policy_excess *over,
-                   bool at_connect, struct lookup_verdict *v)
+static void refuse(struct lookup_turn *t, const struct policy_excess *over, bool at_connect, struct lookup_verdict *v)
 {
-    if (!t->only_looks)
-        record(party, over);
     *v = (struct lookup_verdict){
         .row = row_of(over->limit, at_connect),
         .reason = LOG_REASON_LIMIT,
         .number = over->limit->bound,
+        .key = over->limit->key,
         .rule = lookup_rule(t, over->limit->place),
     };
-    return false;
+}
+
+/* The first limit that asks for it stands for all. */
+static void hold(struct lookup_turn *t, const struct config_limit *limit, struct lookup_verdict *v)
+{
+    struct str key = config_limit_key_name(limit->key), measure = config_limit_measure_name(limit->measure);
+
+    if (v->held.n)
+        return;
+    v->held = arena_printf(t->scratch, "limit %.*s %.*s %.*s", STR_ARG(key), STR_ARG(measure), STR_ARG(limit->written));
+    if (!v->held.n)
+        v->held = STR("limit");
 }
 
 static bool allow(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
                   uint64_t n, bool at_connect, struct lookup_verdict *v)
 {
     struct policy_excess over;
+    enum policy_verdict verdict =
+        policy_limits_judge(t->lookup->counters, party, measure, n, t->now_msec, &over);
 
-    return policy_limits_allow(t->lookup->counters, party, measure, n, t->now_msec, &over) ||
-           refuse(t, party, &over, at_connect, v);
+    if (verdict == POLICY_ALLOWED)
+        return true;
+    if (!t->only_looks)
+        record(party, &over);
+    if (verdict == POLICY_HELD)
+        hold(t, over.limit, v);
+    else
+        refuse(t, &over, at_connect, v);
+    return verdict == POLICY_HELD;
 }
 
 bool lookup_allow(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
@@ -90,7 +110,8 @@ void lookup_take(struct lookup_turn *t, const struct policy_party *party, enum c
 void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
                     struct ipc_connect_answer *answer)
 {
-    struct policy_party party = lookup_party(t, ask->client, ask->listener, STR_NONE);
+    struct lookup_who who = { .client = ask->client, .listener = ask->listener };
+    struct policy_party party = lookup_party(t, &who);
     struct lookup_verdict v = { 0 };
 
     bool ok = ask->again || (allow(t, &party, CONFIG_MEASURE_CONNECTIONS, 1, true, &v) &&
@@ -110,36 +131,45 @@ void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
         lookup_take(t, &party, CONFIG_MEASURE_SESSIONS, 1);
 }
 
+/* Connections are counted before anybody logs in or shows a certificate: so they are given back. */
 void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener)
 {
-    struct policy_party party = lookup_party(t, client, listener, STR_NONE);
+    struct policy_party party = lookup_party(t, &(struct lookup_who){ .client = client, .listener = listener });
 
     policy_limits_release(t->lookup->counters, &party, t->now_msec);
 }
 
 void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notice)
 {
-    struct policy_party party = lookup_party(t, notice->client, notice->listener, STR_NONE);
+    struct lookup_who who = { .client = notice->client, .listener = notice->listener, .account = notice->account };
+    struct policy_party party = lookup_party(t, &who);
 
-    policy_limits_release(t->lookup->counters, &party, t->now_msec);
+    lookup_release(t, notice->client, notice->listener);
     lookup_take(t, &party, CONFIG_MEASURE_ERRORS, notice->errors);
     lookup_take(t, &party, CONFIG_MEASURE_OCTETS, notice->octets);
 }
 
 void lookup_mail(struct lookup_turn *t, const struct ipc_mail_ask *ask, struct ipc_mail_answer *answer)
 {
-    struct policy_party party = lookup_party(t, ask->client, ask->listener, ask->sender);
+    struct lookup_who who = { .client = ask->client,
+                              .listener = ask->listener,
+                              .account = ask->account,
+                              .certificate = ask->certificate,
+                              .sender = ask->sender };
+    struct policy_party party = lookup_party(t, &who);
     struct lookup_verdict v = { 0 };
 
     /* What a client does not declare is counted when it has gone; here an octet asks whether any are left. */
-    bool ok = lookup_allow(t, &party, CONFIG_MEASURE_MESSAGES, 1, &v) &&
+    bool ok = lookup_may_send_as(t, &who, &v) && lookup_allow(t, &party, CONFIG_MEASURE_MESSAGES, 1, &v) &&
               lookup_allow(t, &party, CONFIG_MEASURE_OCTETS, ask->size ? ask->size : 1, &v);
     *answer = (struct ipc_mail_answer){
         .ticket = ask->ticket,
         .refused = !ok,
+        .held = ok && v.held.n,
         .row = (uint16_t)v.row,
         .reason = (uint16_t)v.reason,
         .number = v.number,
+        .detail = ok ? v.held : v.text,
         .rule = v.rule,
     };
     if (!ok)

@@ -65,6 +65,7 @@ struct lookup *lookup_new(struct io_loop *loop, const struct config *config, uin
     l->config = config;
     l->generation = generation;
     l->octets = BUF_INIT(LOOKUP_ANSWER_MAX);
+    l->logins = LOOKUP_LOGINS_INIT;
     l->view = (struct route_view){ .config = config, .table = lookup_tables_get, .ctx = &l->tables };
     list_init(&l->peers);
     if (make_state(l, err) && lookup_tables_init(&l->tables, loop, config, want, err)) {
@@ -82,6 +83,7 @@ void lookup_free(struct lookup *l)
         return;
     lookup_tables_done(&l->tables);
     lookup_verified_done(&l->verified);
+    lookup_logins_done(&l->logins);
     buf_done(&l->octets);
     arena_free(l->arena);
     free(l);

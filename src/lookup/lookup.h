@@ -6,6 +6,7 @@
 #include "core/list.h"
 #include "ipc/message.h"
 #include "ipc/worker.h"
+#include "lookup/logins.h"
 #include "lookup/sessions.h"
 #include "lookup/tables.h"
 #include "lookup/verified.h"
@@ -24,6 +25,7 @@ struct lookup {
     struct policy_counters *counters;
     struct lookup_tables tables;
     struct lookup_verified verified;
+    struct lookup_logins logins;
     struct route_view view;
     struct ip own[LOOKUP_OWN_MAX];
     struct list peers; /* struct lookup_peer: what each receive process has open */
@@ -46,6 +48,7 @@ struct lookup_turn {
     struct arena *scratch;
     struct buf *octets;
     int64_t now_msec;
+    int64_t utc_msec;
     bool only_looks; /* for explain: nothing is counted, remembered or logged */
 };
 
@@ -58,6 +61,8 @@ void lookup_mail(struct lookup_turn *t, const struct ipc_mail_ask *ask, struct i
 void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer);
 /* What a next hop said about an address of a domain with `users ask`. */
 void lookup_hear_verified(struct lookup_turn *t, const struct ipc_verified *notice);
+void lookup_guess(struct lookup_turn *t, const struct ipc_guess_ask *ask, struct ipc_guess_answer *answer);
+void lookup_guessed(struct lookup_turn *t, const struct ipc_guessed *notice);
 void lookup_vrfy(struct lookup_turn *t, const struct ipc_vrfy_ask *ask, struct ipc_vrfy_answer *answer);
 void lookup_expand(struct lookup_turn *t, const struct ipc_expand_ask *ask, struct ipc_expand_answer *answer);
 void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer);

@@ -39,6 +39,7 @@ struct str lookup_rule(const struct lookup_turn *t, struct config_place place)
 /* A recipient under judgement. */
 struct candidate {
     const struct ipc_rcpt_ask *asked;
+    struct lookup_who who;
     struct policy_party party;         /* with the listener's limits */
     struct policy_party domain;        /* with those of its domain block */
     const struct config_domain *block; /* NULL: it is elsewhere */
@@ -74,7 +75,8 @@ static bool route_takes(struct lookup_turn *t, struct candidate *c, const struct
     const struct route_view *view = &t->lookup->view;
     struct route_question q = { .local = local,
                                 .sender = sender,
-                                .listener = lookup_listener_name(t->lookup, c->asked->listener) };
+                                .listener = lookup_listener_name(t->lookup, c->asked->listener),
+                                .account = c->asked->account };
     const struct config_route *route = route_of(view, hit, q);
 
     c->route = route;
@@ -117,8 +119,9 @@ static bool find_elsewhere(struct lookup_turn *t, struct candidate *c, const str
 {
     struct config_place place;
 
-    switch (lookup_relays(t->lookup, c->asked->client, c->asked->listener, &place)) {
+    switch (lookup_relays(t->lookup, &c->who, &place)) {
     case LOOKUP_RELAY:
+    case LOOKUP_RELAY_ACCOUNT:
         c->plain = true;
         return route_takes(t, c, hit, c->asked->local, c->asked->sender, v);
     case LOOKUP_RELAY_UNSURE:
@@ -156,7 +159,8 @@ static bool is_to_be_asked(struct lookup_turn *t, const struct candidate *c, con
                                 .domain = hit->domain,
                                 .separators = hit->block->subaddress.text,
                                 .sender = c->asked->sender,
-                                .listener = lookup_listener_name(t->lookup, c->asked->listener) };
+                                .listener = lookup_listener_name(t->lookup, c->asked->listener),
+                                .account = c->asked->account };
 
     return hit->ask && !route_is_role(c->asked->local) &&
            config_target_is_remote(c->route->targets[0].kind) &&
@@ -263,15 +267,24 @@ static void take_recipient(struct lookup_turn *t, const struct candidate *c)
 
 void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer)
 {
-    struct candidate c = { .asked = ask, .party = lookup_party(t, ask->client, ask->listener, ask->sender) };
+    struct candidate c = { .asked = ask,
+                           .who = { .client = ask->client,
+                                    .listener = ask->listener,
+                                    .account = ask->account,
+                                    .certificate = ask->certificate,
+                                    .sender = ask->sender } };
     struct lookup_verdict v = { 0 };
-    bool ok = judge(t, &c, &v);
 
+    c.party = lookup_party(t, &c.who);
+    bool ok = judge(t, &c, &v);
     if (ok)
-        v = (struct lookup_verdict){ .row = SMTP_REPLY_RCPT_OK, .rule = c.ask ? c.rule : STR_NONE };
+        v = (struct lookup_verdict){
+            .row = SMTP_REPLY_RCPT_OK, .rule = c.ask ? c.rule : STR_NONE, .text = v.held, .held = v.held
+        };
     *answer = (struct ipc_rcpt_answer){
         .ticket = ask->ticket,
         .refused = !ok,
+        .held = ok && v.held.n,
         .plain = ok && c.plain,
         .row = (uint16_t)v.row,
         .reason = (uint16_t)v.reason,
@@ -298,8 +311,9 @@ static bool asks(const struct config_domain *block)
 
 void lookup_hear_verified(struct lookup_turn *t, const struct ipc_verified *notice)
 {
+    struct lookup_who who = { .client = notice->client, .listener = notice->listener, .account = notice->account };
     struct candidate c = {
-        .party = lookup_party(t, notice->client, notice->listener, STR_NONE),
+        .party = lookup_party(t, &who),
         .block = config_find_domain(t->lookup->config, notice->domain),
     };
 
@@ -382,7 +396,8 @@ static enum smtp_reply_name verify_name(struct lookup_turn *t, struct str local,
 
 void lookup_vrfy(struct lookup_turn *t, const struct ipc_vrfy_ask *ask, struct ipc_vrfy_answer *answer)
 {
-    struct policy_party party = lookup_party(t, ask->client, ask->listener, STR_NONE);
+    struct lookup_who who = { .client = ask->client, .listener = ask->listener };
+    struct policy_party party = lookup_party(t, &who);
     struct lookup_verdict v = { .row = SMTP_REPLY_VRFY_UNSURE };
     struct str domain = STR_NONE;
 

@@ -136,6 +136,15 @@ static void answer(struct lookup_turn *t, struct ipc_channel *from, const struct
         ipc_send_rcpt_answer(from, &a);
         return;
     }
+    case IPC_GUESS_ASK: {
+        struct ipc_guess_answer a;
+        lookup_guess(t, &m->guess_ask, &a);
+        ipc_send_guess_answer(from, &a);
+        return;
+    }
+    case IPC_GUESSED:
+        lookup_guessed(t, &m->guessed);
+        return;
     case IPC_VERIFIED:
         lookup_hear_verified(t, &m->verified);
         return;
@@ -176,15 +185,19 @@ static struct lookup_turn turn_of(struct lookup *l, struct arena *scratch)
         .scratch = scratch,
         .octets = &l->octets,
         .now_msec = io_now_msec(l->worker->loop),
+        .utc_msec = io_wall_msec(),
     };
 }
 
-static void take_table(struct worker *w, struct lookup *l, struct ipc_message *m)
+static void take_file(struct worker *w, struct lookup *l, struct ipc_message *m)
 {
     int fd = m->fd;
 
     m->fd = -1;
-    lookup_tables_give(&l->tables, m->opened.path, fd, m->opened.error, !w->started);
+    if (str_eq(m->opened.path, STR(IPC_FILE_LOGINS)))
+        lookup_logins_give(&l->logins, fd);
+    else
+        lookup_tables_give(&l->tables, m->opened.path, fd, m->opened.error, !w->started);
 }
 
 static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
@@ -196,7 +209,7 @@ static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_me
     if (!l)
         return;
     if (m->type == IPC_OPENED) {
-        take_table(w, l, m);
+        take_file(w, l, m);
         return;
     }
     scratch = arena_new(SCRATCH_MAX);

@@ -74,7 +74,7 @@ static size_t entries_of(const struct route_table *t)
 {
     if (t->form == ROUTE_FORM_ALIASES || t->form == ROUTE_FORM_LIST)
         return route_aliases_count(&t->aliases);
-    return t->names.n;
+    return t->form == ROUTE_FORM_SENDERS ? t->senders.n : t->names.n;
 }
 
 /* ---- what the log hears ---- */
@@ -223,14 +223,24 @@ static bool add_clients(struct lookup_tables *t, const struct config_session *se
     return ok;
 }
 
+static bool add_senders(struct lookup_tables *t, const struct config_send_as *send_as)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < send_as->n_files; i++)
+        ok = ok && table_add(t, ROUTE_FORM_SENDERS, send_as->files[i].text);
+    return ok;
+}
+
 static bool add_configured(struct lookup_tables *t, const struct config *config)
 {
-    bool ok = add_clients(t, &config->session);
+    bool ok = add_clients(t, &config->session) && add_senders(t, &config->send_as);
 
     for (size_t i = 0; i < config->n_listeners; i++)
         ok = ok && add_clients(t, &config->listeners[i].session);
     for (size_t i = 0; i < config->n_domains; i++) {
         const struct config_domain *d = &config->domains[i];
+        ok = ok && add_senders(t, &d->send_as);
         for (size_t k = 0; k < d->n_users; k++) {
             if (d->users[k].kind == CONFIG_USERS_FILE)
                 ok = ok && table_add(t, ROUTE_FORM_USERS, d->users[k].path);

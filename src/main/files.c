@@ -266,8 +266,25 @@ static bool reads(const struct main_child *c, const struct named_file *f)
     return readers & 1U << c->kind;
 }
 
+/* Where accounts were logged in from (lookup/logins.h): one file for the lookup processes of all configurations. */
+static void send_logins(struct main_server *s, struct main_child *lookup)
+{
+    char path[FILE_PATH_MAX];
+    int fd = -1;
+
+    if (!main_auth_workers(main_config(s)))
+        return;
+    if (snprintf(path, sizeof(path), "%.*s/logins", STR_ARG(main_config(s)->state.text)) < (int)sizeof(path))
+        fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+    /* Without it lookup remembers them as long as it lives. */
+    ipc_send_opened(lookup->channel, &(struct ipc_opened){ .path = STR(IPC_FILE_LOGINS) }, fd);
+    fd_close(&fd);
+}
+
 void files_send(struct main_server *s, struct main_child *reader)
 {
+    if (reader->kind == PROCESS_LOOKUP)
+        send_logins(s, reader);
     for (size_t i = 0; i < s->files->n; i++)
         if (!s->files->files[i].wanted && reads(reader, &s->files->files[i]))
             send_one(reader, &s->files->files[i]);

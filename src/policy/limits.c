@@ -60,12 +60,13 @@ static bool key_add_address(struct key *k, const struct policy_party *party, uns
     return true;
 }
 
-static bool key_add_sender(struct key *k, struct str sender)
+/* An address, in whatever case it was written. */
+static bool key_add_folded(struct key *k, struct str address)
 {
-    if (!sender.n || sender.n > sizeof(k->c) - k->n)
+    if (!address.n || address.n > sizeof(k->c) - k->n)
         return false;
-    for (size_t i = 0; i < sender.n; i++)
-        k->c[k->n++] = ascii_lower(sender.p[i]);
+    for (size_t i = 0; i < address.n; i++)
+        k->c[k->n++] = ascii_lower(address.p[i]);
     return true;
 }
 
@@ -80,10 +81,12 @@ static bool key_of(struct key *k, const struct config_limit *limit, const struct
         return key_add_address(k, party, ip_bits(IP_V4), CLIENT_V6_BITS);
     case CONFIG_LIMIT_NETWORK:
         return key_add_address(k, party, NETWORK_V4_BITS, NETWORK_V6_BITS);
+    case CONFIG_LIMIT_ACCOUNT:
+        return key_add_folded(k, party->account);
     case CONFIG_LIMIT_SENDER:
-        return key_add_sender(k, sender);
+        return key_add_folded(k, sender);
     case CONFIG_LIMIT_SENDER_DOMAIN:
-        return key_add_sender(k, str_skip(sender, str_rfind(sender, '@') + 1));
+        return key_add_folded(k, str_skip(sender, str_rfind(sender, '@') + 1));
     case CONFIG_LIMIT_ALL:
         return true;
     }
@@ -176,10 +179,17 @@ static void counter_touch(struct policy_counters *c, struct counter *at)
 
 /* ---- limits ---- */
 
+/* Guesses at an account are no matter of whoever is known there: strangers could shut anybody out (FACE 1.8). */
+static bool is_guess_of_others(const struct config_limit *limit, const struct policy_party *party)
+{
+    return party->known && limit->key == CONFIG_LIMIT_ACCOUNT && limit->measure == CONFIG_MEASURE_AUTH_FAILURES;
+}
+
 static bool binds(const struct config_limit *limit, const struct policy_party *party,
                   enum config_limit_measure measure)
 {
-    return limit->measure == measure && limit->bound && !(limit->built_in && party->exempt);
+    return limit->measure == measure && limit->bound && !(limit->built_in && party->exempt) &&
+           !is_guess_of_others(limit, party);
 }
 
 static bool allows(const struct config_limit *limit, struct counter *at, uint64_t n, int64_t now_msec,
@@ -244,23 +254,25 @@ struct policy_party policy_party_of(struct str client, struct str sender, const 
     return party;
 }
 
-bool policy_limits_allow(struct policy_counters *c, const struct policy_party *party,
-                         enum config_limit_measure measure, uint64_t n, int64_t now_msec,
-                         struct policy_excess *over)
+enum policy_verdict policy_limits_judge(struct policy_counters *c, const struct policy_party *party,
+                                        enum config_limit_measure measure, uint64_t n, int64_t now_msec,
+                                        struct policy_excess *over)
 {
+    enum policy_verdict verdict = POLICY_ALLOWED;
     struct key k;
     uint64_t key[2], value;
 
-    for (size_t i = 0; i < party->limits->n; i++) {
+    for (size_t i = 0; i < party->limits->n && verdict != POLICY_REFUSED; i++) {
         const struct config_limit *limit = party->limits->items[i];
-        if (!binds(limit, party, measure) || !key_of(&k, limit, party))
+        bool holds = limit->action == CONFIG_LIMIT_HOLD;
+        if (!binds(limit, party, measure) || !key_of(&k, limit, party) || (holds && verdict == POLICY_HELD))
             continue;
         if (allows(limit, counter_find(c, &k, key), n, now_msec, &value))
             continue;
         *over = (struct policy_excess){ limit, value };
-        return false;
+        verdict = holds ? POLICY_HELD : POLICY_REFUSED;
     }
-    return true;
+    return verdict;
 }
 
 size_t policy_limits_uses(struct policy_counters *c, const struct policy_party *party, int64_t now_msec,

@@ -1,4 +1,4 @@
-/* policy/limits.h -- the directive limit: counters by client, network and sender (FACE 1.8). Pure. */
+/* policy/limits.h -- the directive limit: counters by client, network, account and sender (FACE 1.8). Pure. */
 #ifndef POLICY_LIMITS_H
 #define POLICY_LIMITS_H
 
@@ -27,8 +27,10 @@ size_t policy_counters_used(const struct policy_counters *c);
 /* Whom a question is about. */
 struct policy_party {
     struct ip client;  /* IP_NONE: a unix socket, which has no address to count by */
-    bool exempt;       /* from the built-in limits: loopback, relay-from, unix sockets */
-    struct str sender; /* reverse-path; empty: null or not known, and not counted by */
+    bool exempt;        /* from the built-in limits: loopback, relay-from, unix sockets */
+    struct str account; /* who logged in, or tries to; empty: nobody, and not counted by */
+    bool known;         /* logged in to ACCOUNT from there not long ago: what others guess of it does not shut it out */
+    struct str sender;  /* reverse-path; empty: null or not known, and not counted by */
     const struct config_limits *limits;
 };
 
@@ -42,10 +44,16 @@ struct policy_excess {
     uint64_t value; /* what it would have come to */
 };
 
-/* May N more of MEASURE be? Takes nothing. False: *over is the first limit in the way. */
-bool policy_limits_allow(struct policy_counters *c, const struct policy_party *party,
-                         enum config_limit_measure measure, uint64_t n, int64_t now_msec,
-                         struct policy_excess *over);
+enum policy_verdict {
+    POLICY_ALLOWED,
+    POLICY_HELD,    /* taken, but kept: a limit that says hold is exceeded, and none that refuses */
+    POLICY_REFUSED, /* a limit is in the way */
+};
+
+/* May N more of MEASURE be? Takes nothing. *over, unless ALLOWED, is the first limit that says so. */
+enum policy_verdict policy_limits_judge(struct policy_counters *c, const struct policy_party *party,
+                                        enum config_limit_measure measure, uint64_t n, int64_t now_msec,
+                                        struct policy_excess *over);
 /* How much of a limit is used now: connections open, or of its rate. */
 struct policy_use {
     const struct config_limit *limit;

@@ -78,7 +78,7 @@ static bool index_add(struct route_index *ix, struct pattern p, const struct con
 
 static bool is_conditional(const struct config_route *route)
 {
-    return route->senders.n || route->n_listeners;
+    return route->senders.n || route->n_listeners || route->accounts.n;
 }
 
 static bool index_add_route(struct route_index *ix, const struct config_route *route)
@@ -142,14 +142,14 @@ static bool same_local(struct str written, struct str local)
     return at == local.n;
 }
 
-static bool sender_is(const struct config_pattern *p, struct str sender)
+static bool address_is(const struct config_pattern *p, struct str address)
 {
-    size_t at = str_rfind(sender, '@');
-    struct str domain = str_skip(sender, at + 1);
+    size_t at = str_rfind(address, '@');
+    struct str domain = str_skip(address, at + 1);
 
     switch (p->kind) {
     case CONFIG_PATTERN_ADDRESS:
-        return str_eq_nocase(domain, p->domain) && same_local(str_head(sender, at), p->local);
+        return str_eq_nocase(domain, p->domain) && same_local(str_head(address, at), p->local);
     case CONFIG_PATTERN_DOMAIN:
         return domain.n && str_eq_nocase(domain, p->domain);
     case CONFIG_PATTERN_BELOW:
@@ -158,7 +158,7 @@ static bool sender_is(const struct config_pattern *p, struct str sender)
     case CONFIG_PATTERN_ALL:
         return true;
     case CONFIG_PATTERN_NULL:
-        return !sender.n;
+        return !address.n;
     }
     return false;
 }
@@ -166,9 +166,18 @@ static bool sender_is(const struct config_pattern *p, struct str sender)
 static bool sender_fits(const struct config_route *route, struct str sender)
 {
     for (size_t i = 0; i < route->senders.n; i++)
-        if (sender_is(&route->senders.items[i], sender))
+        if (address_is(&route->senders.items[i], sender))
             return true;
     return !route->senders.n;
+}
+
+/* Whoever has not logged in is no account, not even one of `*`. */
+static bool account_fits(const struct config_route *route, struct str account)
+{
+    for (size_t i = 0; account.n && i < route->accounts.n; i++)
+        if (address_is(&route->accounts.items[i], account))
+            return true;
+    return !route->accounts.n;
 }
 
 static bool listener_fits(const struct config_route *route, struct str listener)
@@ -185,7 +194,7 @@ static const struct config_route *first_fit(const struct link *links, const stru
 {
     for (const struct link *l = links; l; l = l->next)
         if (sender_fits(l->route, q->sender) && listener_fits(l->route, q->listener) &&
-            !(q->released && l->route->targets[0].kind == CONFIG_TARGET_HOLD))
+            account_fits(l->route, q->account) && !(q->released && l->route->targets[0].kind == CONFIG_TARGET_HOLD))
             return l->route;
     return NULL;
 }

@@ -23,6 +23,7 @@ struct route_question {
     struct str separators; /* that part a detail from the user; may be empty */
     struct str sender;     /* reverse-path in its least-quoted form; empty: the null one */
     struct str listener;   /* name of the one it came in by; empty: none */
+    struct str account;    /* who logged in to send it, in the form of SENDER; empty: nobody */
     bool released;         /* somebody let it go: routes that say hold are passed over */
 };
 

@@ -112,6 +112,20 @@ static bool read_clients(int fd, struct route_table *t, struct err *err)
     return ok;
 }
 
+static bool read_senders(int fd, struct route_table *t, struct err *err)
+{
+    struct arena *a = arena_new(ROUTE_SENDERS_FILE_MAX + 1);
+    struct str text;
+    bool ok = false;
+
+    if (!a)
+        return err_temp(err, "out of memory");
+    if (fd_read_all(fd, ROUTE_SENDERS_FILE_MAX, a, &text, err))
+        ok = route_senders_parse(&t->senders, text, &t->faults) || err_temp(err, "out of memory");
+    arena_free(a);
+    return ok;
+}
+
 static bool read_form(int fd, struct route_table *t, struct err *err)
 {
     switch (t->form) {
@@ -120,6 +134,8 @@ static bool read_form(int fd, struct route_table *t, struct err *err)
         return read_users(fd, t, err);
     case ROUTE_FORM_CLIENTS:
         return read_clients(fd, t, err);
+    case ROUTE_FORM_SENDERS:
+        return read_senders(fd, t, err);
     default:
         return read_aliases(fd, t, err);
     }

@@ -51,7 +51,7 @@ static bool one(struct fixture *f, const struct policy_party *p, enum config_lim
 {
     struct policy_excess over;
 
-    if (!policy_limits_allow(f->counters, p, m, 1, now, &over))
+    if (policy_limits_judge(f->counters, p, m, 1, now, &over) != POLICY_ALLOWED)
         return false;
     policy_limits_take(f->counters, p, m, 1, now);
     return true;
@@ -222,7 +222,7 @@ static void senders_and_their_domains(void **state)
     assert_true(one(&f, &a, CONFIG_MEASURE_MESSAGES, 0));
     assert_false(one(&f, &b, CONFIG_MEASURE_MESSAGES, 0));
     assert_true(one(&f, &c, CONFIG_MEASURE_MESSAGES, 0));
-    assert_false(policy_limits_allow(f.counters, &d, CONFIG_MEASURE_MESSAGES, 1, 0, &over));
+    assert_int_equal(policy_limits_judge(f.counters, &d, CONFIG_MEASURE_MESSAGES, 1, 0, &over), POLICY_REFUSED);
     assert_ptr_equal(over.limit, &by_domain);
     assert_int_equal(over.value, 3);
     /* The null reverse-path is everybody's: it is not counted as one sender. */
@@ -292,9 +292,9 @@ static void a_limit_for_all_counts_everybody(void **state)
     struct policy_excess over;
 
     policy_limits_take(f.counters, &a, CONFIG_MEASURE_OCTETS, 600, 0);
-    assert_false(policy_limits_allow(f.counters, &b, CONFIG_MEASURE_OCTETS, 500, 0, &over));
+    assert_int_equal(policy_limits_judge(f.counters, &b, CONFIG_MEASURE_OCTETS, 500, 0, &over), POLICY_REFUSED);
     assert_int_equal(over.value, 1100);
-    assert_true(policy_limits_allow(f.counters, &b, CONFIG_MEASURE_OCTETS, 400, 0, &over));
+    assert_int_equal(policy_limits_judge(f.counters, &b, CONFIG_MEASURE_OCTETS, 400, 0, &over), POLICY_ALLOWED);
     arena_free(f.arena);
 }
 
@@ -403,6 +403,78 @@ static void what_is_used_can_be_seen_without_using_any(void **state)
     arena_free(f.arena);
 }
 
+/* Over all sessions and clients, in whatever case it was written; nobody in particular is no account. */
+static void accounts_are_counted_wherever_they_log_in_from(void **state)
+{
+    (void)state;
+    ONE_LIMIT(limits, limit(0, CONFIG_LIMIT_ACCOUNT, CONFIG_MEASURE_RECIPIENTS, 2, HOUR));
+    struct fixture f = fixture_new();
+    struct policy_party a = party("192.0.2.1", "", &limits), b = party("2001:db8::1", "x@example.net", &limits);
+    struct policy_party nobody = a;
+
+    a.account = STR("anna@example.org");
+    b.account = STR("Anna@Example.org");
+    assert_true(one(&f, &a, CONFIG_MEASURE_RECIPIENTS, 0));
+    assert_true(one(&f, &b, CONFIG_MEASURE_RECIPIENTS, 0));
+    assert_false(one(&f, &a, CONFIG_MEASURE_RECIPIENTS, 0));
+    assert_false(one(&f, &b, CONFIG_MEASURE_RECIPIENTS, 0));
+    a.account = STR("ben@example.org");
+    assert_true(one(&f, &a, CONFIG_MEASURE_RECIPIENTS, 0));
+    for (int i = 0; i < 5; i++)
+        assert_true(one(&f, &nobody, CONFIG_MEASURE_RECIPIENTS, 0));
+    arena_free(f.arena);
+}
+
+static void what_is_too_much_is_held_unless_another_limit_refuses_it(void **state)
+{
+    (void)state;
+    struct config_limit holds = limit(0, CONFIG_LIMIT_ACCOUNT, CONFIG_MEASURE_MESSAGES, 1, HOUR);
+    struct config_limit holds_too = limit(1, CONFIG_LIMIT_SENDER, CONFIG_MEASURE_MESSAGES, 1, HOUR);
+    struct config_limit refuses = limit(2, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_MESSAGES, 3, HOUR);
+    holds.action = holds_too.action = CONFIG_LIMIT_HOLD;
+    const struct config_limit *const items[] = { &holds, &holds_too, &refuses };
+    const struct config_limits limits = { items, ARRAY_LEN(items) };
+    struct fixture f = fixture_new();
+    struct policy_party a = party("192.0.2.1", "anna@example.org", &limits);
+    struct policy_excess over;
+
+    a.account = STR("anna@example.org");
+    assert_int_equal(policy_limits_judge(f.counters, &a, CONFIG_MEASURE_MESSAGES, 1, 0, &over), POLICY_ALLOWED);
+    policy_limits_take(f.counters, &a, CONFIG_MEASURE_MESSAGES, 1, 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(policy_limits_judge(f.counters, &a, CONFIG_MEASURE_MESSAGES, 1, 0, &over), POLICY_HELD);
+        assert_ptr_equal(over.limit, &holds);
+        assert_int_equal(over.value, 2);
+        policy_limits_take(f.counters, &a, CONFIG_MEASURE_MESSAGES, 1, 0);
+    }
+    assert_int_equal(policy_limits_judge(f.counters, &a, CONFIG_MEASURE_MESSAGES, 1, 0, &over), POLICY_REFUSED);
+    assert_ptr_equal(over.limit, &refuses);
+    arena_free(f.arena);
+}
+
+/* Who is known to an account is not shut out by what others guess of it; its own guesses elsewhere count. */
+static void guesses_of_others_do_not_shut_out_who_is_known(void **state)
+{
+    (void)state;
+    const struct config_limit by_account =
+        limit(0, CONFIG_LIMIT_ACCOUNT, CONFIG_MEASURE_AUTH_FAILURES, 2, HOUR);
+    const struct config_limit by_client = limit(1, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_AUTH_FAILURES, 5, HOUR);
+    const struct config_limit *const items[] = { &by_account, &by_client };
+    const struct config_limits limits = { items, 2 };
+    struct fixture f = fixture_new();
+    struct policy_party thief = party("192.0.2.66", "", &limits), owner = party("192.0.2.1", "", &limits);
+
+    thief.account = owner.account = STR("anna@example.org");
+    owner.known = true;
+    assert_true(one(&f, &thief, CONFIG_MEASURE_AUTH_FAILURES, 0));
+    assert_true(one(&f, &thief, CONFIG_MEASURE_AUTH_FAILURES, 0));
+    assert_false(one(&f, &thief, CONFIG_MEASURE_AUTH_FAILURES, 0));
+    for (int i = 0; i < 5; i++)
+        assert_true(one(&f, &owner, CONFIG_MEASURE_AUTH_FAILURES, 0));
+    assert_false(one(&f, &owner, CONFIG_MEASURE_AUTH_FAILURES, 0));
+    arena_free(f.arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +487,9 @@ int main(void)
         cmocka_unit_test(clients_are_counted_by_address_and_v6_by_64),
         cmocka_unit_test(networks_are_24_and_48),
         cmocka_unit_test(senders_and_their_domains),
+        cmocka_unit_test(accounts_are_counted_wherever_they_log_in_from),
+        cmocka_unit_test(what_is_too_much_is_held_unless_another_limit_refuses_it),
+        cmocka_unit_test(guesses_of_others_do_not_shut_out_who_is_known),
         cmocka_unit_test(connections_are_counted_while_they_are_open),
         cmocka_unit_test(built_in_limits_do_not_bind_loopback_written_ones_do),
         cmocka_unit_test(a_limit_of_none_binds_nobody),

@@ -14,6 +14,7 @@ struct written {
     const char *senders;
     const char *listeners;
     bool deliver;
+    const char *accounts;
 };
 
 struct made {
@@ -83,6 +84,7 @@ static void make(struct made *m, const struct written *written, size_t n)
             route->patterns = patterns_of(m, written[i].patterns);
         }
         route->senders = patterns_of(m, written[i].senders ? written[i].senders : "");
+        route->accounts = patterns_of(m, written[i].accounts ? written[i].accounts : "");
         route->listeners = texts_of(m, written[i].listeners ? written[i].listeners : "", &route->n_listeners);
     }
     m->config.routes = m->routes;
@@ -256,6 +258,42 @@ static void conditional_routes_come_first_in_the_order_written(void **state)
     arena_free(m.arena);
 }
 
+/* Nobody who did not log in is an account, not even one of all. */
+static void accounts_are_conditions_of_their_own(void **state)
+{
+    (void)state;
+    static const struct written routes[] = {
+        { .patterns = "*" },
+        { .patterns = "*", .accounts = "boss@corp.example .sub.example", .senders = "news.example" },
+        { .patterns = "*", .accounts = "anna@corp.example corp2.example" },
+        { .patterns = "y@elsewhere.example", .accounts = "*" },
+    };
+    static const struct {
+        const char *to, *sender, *account;
+        int place;
+    } rows[] = {
+        { "x@elsewhere.example", "a@news.example", "boss@corp.example", 1 },
+        { "x@elsewhere.example", "a@news.example", "any@x.sub.example", 1 },
+        { "x@elsewhere.example", "a@b.example", "boss@corp.example", 0 },
+        { "x@elsewhere.example", "", "Anna@Corp.example", 2 },
+        { "x@elsewhere.example", "", "who@corp2.example", 2 },
+        { "x@elsewhere.example", "", "", 0 },
+        { "y@elsewhere.example", "", "", 0 },
+        { "y@elsewhere.example", "", "who@ever.example", 3 },
+    };
+    struct made m;
+
+    make(&m, routes, ARRAY_LEN(routes));
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct route_question q = question_of(rows[i].to);
+        q.sender = str_from_c(rows[i].sender);
+        q.account = str_from_c(rows[i].account);
+        if (place_of(&m, &q) != rows[i].place)
+            fail_msg("%s by %s: %d", rows[i].to, rows[i].account, place_of(&m, &q));
+    }
+    arena_free(m.arena);
+}
+
 static void a_quoted_sender_is_compared_by_what_it_means(void **state)
 {
     (void)state;
@@ -359,6 +397,7 @@ int main(void)
         cmocka_unit_test(a_step_whose_conditions_do_not_hold_is_as_if_it_were_not_there),
         cmocka_unit_test(patterns_match_what_they_say_and_nothing_else),
         cmocka_unit_test(conditional_routes_come_first_in_the_order_written),
+        cmocka_unit_test(accounts_are_conditions_of_their_own),
         cmocka_unit_test(a_quoted_sender_is_compared_by_what_it_means),
         cmocka_unit_test(an_address_is_named_by_its_route_whatever_the_conditions),
         cmocka_unit_test(ten_thousand_routes_are_all_found),

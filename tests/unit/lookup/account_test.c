@@ -1,0 +1,373 @@
+/* What an account may do, how much of it, and how its password is guessed at (FACE 1.8; RFC 6409 6). */
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "tests/unit/lookup/room.h"
+
+#define AA "aaaaaaaaaaaaaaaa"
+
+/* Line 1 is the first route, so that rules are easy to read. */
+static const char config[] =
+    "route corp.example smtp://10.0.0.1 { accounts boss@example.org .example.net; }\n"                  /* 1 */
+    "listen 587 submission { limit account messages 3/h hold; limit account recipients 4/h; "           /* 2 */
+    "limit client messages 20/h; }\n"
+    "listen 465 submission tls;\n"                                                                      /* 3 */
+    "listen 26 { relay-from certificate:sha256:" AA AA AA AA " 192.0.2.0/24; }\n"                        /* 4 */
+    "listen 27 submission { limit account messages 1/h hold; limit account octets 1000/h reject; }\n"
+    "tls { certificate /tls.pem; }\n"
+    "hostname mail.example.org; origin example.org; public-address 192.0.2.1;\n"
+    "domain example.org example.com {\n"                                                                /* 8 */
+    "  users file:/users; aliases file:/aliases; send-as file:/senders; deliver maildir:/m/{user};\n"   /* 9 */
+    "}\n"
+    "domain example.net { users any; send-as any; deliver maildir:/m/{user}; }\n";
+
+static int open_room(void **state)
+{
+    (void)state;
+    room_open(config);
+    room_file("/users", "Anna\nben\nboss\nonly@example.org\n");
+    room_file("/aliases", "info: anna\nstaff: anna, ben\nowner-staff: boss\nteam: anna, ben\ndeep: info\nout: x@far.example\n");
+    room_file("/senders", "# who may say what\nben news@example.org @ben.example\nboss *\n"
+                          "only@example.org only@far.example\n");
+    room_forget_records();
+    return 0;
+}
+
+static int close_room(void **state)
+{
+    (void)state;
+    room_close();
+    return 0;
+}
+
+/* 192.0.2.66 and the like, as 16 octets. */
+static struct str client(unsigned char last)
+{
+    static char octets[4][16];
+    static size_t next;
+    char *c = octets[next++ % ARRAY_LEN(octets)];
+
+    memcpy(c, "\0\0\0\0\0\0\0\0\0\0\377\377\306\63\144", 15);
+    c[15] = (char)last;
+    return str_of(c, 16);
+}
+
+static struct ipc_mail_answer mail(struct str from, uint32_t listener, const char *account, const char *sender, uint64_t size)
+{
+    struct ipc_mail_answer a;
+
+    lookup_mail(&room.turn,
+                &(struct ipc_mail_ask){ .client = from,
+                                        .listener = listener,
+                                        .account = str_from_c(account),
+                                        .sender = str_from_c(sender),
+                                        .size = size },
+                &a);
+    return a;
+}
+
+static struct ipc_rcpt_answer rcpt(struct str from, uint32_t listener, const char *account, struct str certificate)
+{
+    struct ipc_rcpt_answer a;
+
+    lookup_rcpt(&room.turn,
+                &(struct ipc_rcpt_ask){ .client = from,
+                                        .listener = listener,
+                                        .account = str_from_c(account),
+                                        .certificate = certificate,
+                                        .local = STR("x"),
+                                        .domain = STR("far.example") },
+                &a);
+    return a;
+}
+
+/* C125, C126: the null sender, its own address, what leads to it, and what a file grants; nothing else. */
+static void an_account_sends_as_what_is_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *account, *sender;
+        bool ok;
+    } rows[] = {
+        { "Anna@example.org", "", true },
+        { "Anna@example.org", "anna@example.org", true },
+        { "Anna@example.org", "ANNA+news@example.org", true },
+        { "Anna@example.org", "\"anna\"@example.org", true },
+        { "Anna@example.org", "anna@example.com", true },
+        { "Anna@example.org", "info@example.org", true },
+        { "Anna@example.org", "info+x@example.com", true },
+        { "Anna@example.org", "deep@example.org", true },
+        { "Anna@example.org", "team@example.org", true },
+        { "Anna@example.org", "staff@example.org", false },
+        { "Anna@example.org", "ben@example.org", false },
+        { "Anna@example.org", "anna@far.example", false },
+        { "Anna@example.org", "nobody@example.org", false },
+        { "Anna@example.org", "news@example.org", false },
+        { "Anna@example.org", "annanews@example.org", false },
+        { "ben@example.org", "news@example.org", true },
+        { "ben@example.com", "NEWS@example.org", true },
+        { "ben@example.org", "anyone@ben.example", true },
+        { "ben@example.org", "anyone@sub.ben.example", false },
+        { "ben@example.org", "x@far.example", false },
+        { "boss@example.org", "whoever@anywhere.example", true },
+        { "only@example.org", "only@far.example", true },
+        { "only@example.org", "only@example.com", false },
+        { "anyone@example.net", "x@far.example", true },
+        { "stray@elsewhere.example", "stray@elsewhere.example", true },
+        { "stray@elsewhere.example", "anna@example.org", false },
+        { "", "anna@example.org", true },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct ipc_mail_answer a = mail(client(1), 1, rows[i].account, rows[i].sender, 0);
+        if (a.refused == rows[i].ok)
+            fail_msg("%s as %s", rows[i].account, rows[i].sender);
+        if (rows[i].ok)
+            continue;
+        assert_int_equal(a.row, SMTP_REPLY_SENDER_NOT_YOURS);
+        assert_int_equal(a.reason, LOG_REASON_SENDER);
+        assert_true(str_eq(a.detail, str_from_c(rows[i].sender)));
+    }
+    struct ipc_mail_answer a = mail(client(1), 1, "Anna@example.org", "ben@example.org", 0);
+    assert_true(str_eq(a.rule, STR("-o:9")));
+}
+
+static void what_a_lost_table_might_have_granted_is_for_later(void **state)
+{
+    (void)state;
+    room_open(config);
+    room_file("/users", "Anna\nben\n");
+    room_file("/aliases", "info: anna\n");
+    assert_false(mail(client(1), 1, "Anna@example.org", "info@example.org", 0).refused);
+    struct ipc_mail_answer a = mail(client(1), 1, "ben@example.org", "news@example.org", 0);
+    assert_int_equal(a.row, SMTP_REPLY_SYSTEM_FAILED);
+    assert_int_equal(a.reason, LOG_REASON_LOOKUP);
+    room_close();
+}
+
+/* Whoever logged in may send anywhere, and is bound by the built-in limits; a certificate is like a network. */
+static void an_account_and_a_certificate_may_relay(void **state)
+{
+    (void)state;
+    char both[64], key[64], other[64];
+
+    memset(both, 0xaa, sizeof(both));
+    memset(key, 0xbb, 32);
+    memset(key + 32, 0xaa, 32);
+    memset(other, 0xbb, sizeof(other));
+    assert_int_equal(rcpt(client(1), 1, "", STR_NONE).row, SMTP_REPLY_RELAY_DENIED);
+    assert_int_equal(rcpt(client(1), 1, "anna@example.org", STR_NONE).row, SMTP_REPLY_RCPT_OK);
+    assert_int_equal(rcpt(client(1), 2, "", str_of(both, 64)).row, SMTP_REPLY_RCPT_OK);
+    assert_int_equal(rcpt(client(1), 2, "", str_of(key, 64)).row, SMTP_REPLY_RCPT_OK);
+    assert_int_equal(rcpt(client(1), 2, "", str_of(other, 64)).row, SMTP_REPLY_RELAY_DENIED);
+    assert_int_equal(rcpt(client(1), 1, "", str_of(both, 64)).row, SMTP_REPLY_RELAY_DENIED);
+    assert_int_equal(rcpt(STR_NONE, 1, "anna@example.org", STR_NONE).row, SMTP_REPLY_RCPT_OK);
+}
+
+/* A stolen password: the built-in 1000 recipients in an hour, over all clients, sessions and listeners. */
+static void a_stolen_password_runs_into_the_limit_of_its_account(void **state)
+{
+    (void)state;
+    size_t taken = 0;
+
+    for (unsigned i = 0; i < 1050; i++)
+        taken += !rcpt(client((unsigned char)(i % 200)), 1, "anna@example.org", STR_NONE).refused;
+    assert_int_equal(taken, 1000);
+    struct ipc_rcpt_answer a = rcpt(client(250), 1, "Anna@example.org", STR_NONE);
+    assert_int_equal(a.row, SMTP_REPLY_LIMIT_DEFER);
+    assert_int_equal(a.number, 1000);
+    assert_string_equal(room_field(room.n_records - 1, LOG_KEY), "account");
+    assert_string_equal(room_field(room.n_records - 1, LOG_ACCOUNT), "Anna@example.org");
+    assert_false(rcpt(client(250), 1, "ben@example.org", STR_NONE).refused);
+    room_forget_records();
+}
+
+static void what_is_above_a_limit_of_hold_is_taken_and_held(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_false(mail(client((unsigned char)i), 0, "anna@example.org", "", 0).held);
+    for (int i = 0; i < 3; i++) {
+        struct ipc_mail_answer a = mail(client((unsigned char)(9 + i)), 0, "anna@example.org", "", 0);
+        assert_false(a.refused);
+        assert_true(a.held);
+        assert_true(str_eq(a.detail, STR("limit account messages 3/h")));
+    }
+    assert_string_equal(room_field(0, LOG_ACTION), "hold");
+    /* What another limit refuses is not held. */
+    assert_false(mail(client(1), 3, "ben@example.org", "", 1000).refused);
+    struct ipc_mail_answer a = mail(client(1), 3, "ben@example.org", "", 1000);
+    assert_true(a.refused);
+    assert_false(a.held);
+    room_forget_records();
+    /* A recipient too many of a held message is refused all the same. */
+    for (int i = 0; i < 4; i++)
+        assert_false(rcpt(client(1), 0, "anna@example.org", STR_NONE).refused);
+    assert_true(rcpt(client(1), 0, "anna@example.org", STR_NONE).refused);
+    room_forget_records();
+}
+
+static void conditions_of_routes_see_the_account(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *account;
+        bool fits;
+    } rows[] = { { "Boss@example.org", true }, { "x@sub.example.net", true }, { "x@example.net", false }, { "", false } };
+    struct ipc_route_answer a;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        lookup_route(&room.turn,
+                     &(struct ipc_route_ask){
+                         .local = STR("x"), .domain = STR("corp.example"), .account = str_from_c(rows[i].account) },
+                     &a);
+        assert_int_equal(str_eq(a.rule, STR("-o:1")), rows[i].fits);
+    }
+}
+
+/* ---- guesses ---- */
+
+static bool may_guess(unsigned char from, uint32_t listener, const char *account, struct ipc_guess_answer *a)
+{
+    lookup_guess(&room.turn,
+                 &(struct ipc_guess_ask){
+                     .ticket = 5, .client = client(from), .listener = listener, .account = str_from_c(account) },
+                 a);
+    assert_int_equal(a->ticket, 5);
+    return !a->refused;
+}
+
+static void guessed(unsigned char from, const char *account, bool right)
+{
+    lookup_guessed(&room.turn, &(struct ipc_guessed){ .client = client(from),
+                                                      .listener = 1,
+                                                      .account = str_from_c(account),
+                                                      .right = right });
+}
+
+/* The built-in limits: 10 in 10 minutes from an address, whatever the names; 30 at an account, whoever guesses. */
+static void guesses_are_slowed_by_address_and_by_account(void **state)
+{
+    (void)state;
+    struct ipc_guess_answer a;
+    char name[32];
+
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof(name), "u%d@example.org", i);
+        assert_true(may_guess(1, i % 2, name, &a));
+        guessed(1, name, false);
+    }
+    assert_false(may_guess(1, 0, "", &a));
+    assert_false(may_guess(1, 1, "new@example.org", &a));
+    assert_true(str_eq(a.detail, STR("too many failed log-ins from 198.51.100.1")));
+    assert_int_equal(a.number, 10);
+    assert_true(may_guess(2, 1, "anna@example.org", &a));
+    for (int i = 0; i < 30; i++)
+        guessed((unsigned char)(100 + i), "anna@example.org", false);
+    assert_false(may_guess(2, 1, "anna@example.org", &a));
+    assert_true(str_eq(a.detail, STR("too many failed log-ins to anna@example.org")));
+    assert_true(may_guess(2, 1, "ben@example.org", &a));
+    room.turn.now_msec += 60 * 1000;
+    assert_true(may_guess(1, 1, "new@example.org", &a));
+    room_forget_records();
+}
+
+/* For a week, wherever the guesses come from; its own failures there are bounded by its address. */
+static void who_logged_in_is_not_shut_out_by_others(void **state)
+{
+    (void)state;
+    const int64_t day = 24 * 3600 * 1000;
+    struct ipc_guess_answer a;
+
+    room.turn.utc_msec = 1000 * day;
+    guessed(7, "anna@example.org", true);
+    for (int i = 0; i < 40; i++)
+        guessed((unsigned char)(100 + i), "anna@example.org", false);
+    assert_false(may_guess(8, 1, "anna@example.org", &a));
+    assert_true(may_guess(7, 1, "anna@example.org", &a));
+    assert_true(may_guess(7, 1, "ANNA@example.org", &a));
+    room.turn.utc_msec += 7 * day - 1;
+    assert_true(may_guess(7, 1, "anna@example.org", &a));
+    room.turn.utc_msec += 1;
+    assert_false(may_guess(7, 1, "anna@example.org", &a));
+    for (int i = 0; i < 10; i++)
+        guessed(7, "anna@example.org", false);
+    guessed(7, "anna@example.org", true);
+    assert_false(may_guess(7, 1, "anna@example.org", &a));
+    assert_true(str_eq(a.detail, STR("too many failed log-ins from 198.51.100.7")));
+    room_forget_records();
+}
+
+static struct ip ip_at(const char *text)
+{
+    struct ip ip;
+
+    assert_true(ip_parse(str_from_c(text), &ip));
+    return ip;
+}
+
+/* The next process, of this configuration or another, reads what this one wrote. */
+static void who_is_known_outlives_the_process(void **state)
+{
+    (void)state;
+    struct lookup_logins a = LOOKUP_LOGINS_INIT, b = LOOKUP_LOGINS_INIT;
+    int fd = memfd_create("logins", MFD_CLOEXEC);
+
+    assert_int_equal(write(fd, "nonsense", 8), 8);
+    lookup_logins_give(&a, dup(fd));
+    lookup_logins_note(&a, STR("anna@example.org"), ip_at("2001:db8:1:2::3"), 5000);
+    lookup_logins_give(&b, dup(fd));
+    assert_true(lookup_logins_know(&b, STR("anna@example.org"), ip_at("2001:db8:1:2:ffff::"), 6000));
+    assert_false(lookup_logins_know(&b, STR("anna@example.org"), ip_at("2001:db8:1:3::3"), 6000));
+    assert_false(lookup_logins_know(&b, STR("ben@example.org"), ip_at("2001:db8:1:2::3"), 6000));
+    /* A clock that went back knows nobody of a time to come. */
+    assert_false(lookup_logins_know(&b, STR("anna@example.org"), ip_at("2001:db8:1:2::3"), 4999));
+    lookup_logins_note(&b, STR("anna@example.org"), ip_at("2001:db8:1:2::3"), 4000);
+    assert_true(lookup_logins_know(&a, STR("anna@example.org"), ip_at("2001:db8:1:2::3"), 4999));
+    /* What has no name or no address is not noted. */
+    lookup_logins_note(&b, STR_NONE, ip_at("192.0.2.1"), 5000);
+    lookup_logins_note(&b, STR("anna@example.org"), (struct ip){ .family = IP_NONE }, 5000);
+    assert_false(lookup_logins_know(&b, STR_NONE, ip_at("192.0.2.1"), 5000));
+    lookup_logins_done(&a);
+    lookup_logins_done(&b);
+    close(fd);
+}
+
+/* However many log in, the file does not grow beyond its size, and the newest are known. */
+static void the_file_of_log_ins_is_bounded(void **state)
+{
+    (void)state;
+    struct lookup_logins l = LOOKUP_LOGINS_INIT;
+    char name[32];
+
+    for (int i = 0; i < 200000; i++) {
+        snprintf(name, sizeof(name), "u%d@example.org", i);
+        lookup_logins_note(&l, str_from_c(name), ip_at("192.0.2.1"), 1000 + i);
+    }
+    assert_true(lseek(l.fd, 0, SEEK_END) <= 40 + LOOKUP_LOGINS_BUCKETS * LOOKUP_LOGINS_WAYS * 24);
+    for (int i = 199900; i < 200000; i++) {
+        snprintf(name, sizeof(name), "u%d@example.org", i);
+        assert_true(lookup_logins_know(&l, str_from_c(name), ip_at("192.0.2.1"), 201000));
+    }
+    lookup_logins_done(&l);
+}
+
+#define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, open_room, close_room)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_ROOM(an_account_sends_as_what_is_its_own),
+        cmocka_unit_test(what_a_lost_table_might_have_granted_is_for_later),
+        IN_ROOM(an_account_and_a_certificate_may_relay),
+        IN_ROOM(a_stolen_password_runs_into_the_limit_of_its_account),
+        IN_ROOM(what_is_above_a_limit_of_hold_is_taken_and_held),
+        IN_ROOM(conditions_of_routes_see_the_account),
+        IN_ROOM(guesses_are_slowed_by_address_and_by_account),
+        IN_ROOM(who_logged_in_is_not_shut_out_by_others),
+        cmocka_unit_test(who_is_known_outlives_the_process),
+        cmocka_unit_test(the_file_of_log_ins_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
