@@ -38,6 +38,7 @@ extern const struct config_words config_timeout_words;
 extern const struct config_words config_reply_words;
 extern const struct config_words config_target_words;
 extern const struct config_words config_auth_words;
+extern const struct config_words config_mechanism_words;
 extern const struct config_words config_send_as_words;
 extern const struct config_words config_level_words;
 extern const struct config_words config_pattern_words;

@@ -52,7 +52,15 @@ static void add_all_words(struct buf *out, enum config_grammar grammar)
 {
     if (grammar == CONFIG_GRAMMAR_TIMEOUT)
         add_words(out, &config_timeout_words);
-    if (grammar == CONFIG_GRAMMAR_ROUTE || grammar == CONFIG_GRAMMAR_PATTERNS)
+    if (grammar == CONFIG_GRAMMAR_AUTH)
+        add_words(out, &config_auth_words);
+    if (grammar == CONFIG_GRAMMAR_MECHANISMS)
+        add_words(out, &config_mechanism_words);
+    if (grammar == CONFIG_GRAMMAR_SEND_AS)
+        add_words(out, &config_send_as_words);
+    if (grammar == CONFIG_GRAMMAR_TLS_LEVEL)
+        add_words(out, &config_level_words);
+    if (grammar == CONFIG_GRAMMAR_ROUTE || grammar == CONFIG_GRAMMAR_PATTERNS || grammar == CONFIG_GRAMMAR_ACCOUNTS)
         add_words(out, &config_pattern_words);
     if (grammar == CONFIG_GRAMMAR_ROUTE || grammar == CONFIG_GRAMMAR_TARGET ||
         grammar == CONFIG_GRAMMAR_FALLBACK)

@@ -27,7 +27,7 @@ struct shower {
     struct buf *out;
     const struct config_directive *only; /* NULL: all */
     size_t line;                         /* where the line in hand begins */
-    bool indent;
+    int depth;                           /* of blocks around it */
 };
 
 /* ---- words ---- */
@@ -82,11 +82,16 @@ static void add_word(struct buf *out, const struct config_word *w)
 
 /* ---- lines ---- */
 
+static void add_indent(struct shower *s)
+{
+    for (int i = 0; i < s->depth; i++)
+        buf_add_c(s->out, "    ");
+}
+
 static void begin_line(struct shower *s)
 {
     s->line = s->out->n;
-    if (s->indent)
-        buf_add_c(s->out, "    ");
+    add_indent(s);
 }
 
 static void end_line(struct shower *s, struct config_place place)
@@ -171,7 +176,8 @@ static bool show_said(struct shower *s, const struct scopes *scopes, const struc
 static bool is_wanted(const struct shower *s, const struct config_directive *d, enum config_context context)
 {
     bool is_block = d->grammar == CONFIG_GRAMMAR_LISTEN || d->grammar == CONFIG_GRAMMAR_DOMAINS ||
-                    d->grammar == CONFIG_GRAMMAR_ROUTE || d->grammar == CONFIG_GRAMMAR_SITE;
+                    d->grammar == CONFIG_GRAMMAR_ROUTE || d->grammar == CONFIG_GRAMMAR_SITE ||
+                    d->grammar == CONFIG_GRAMMAR_TLS || d->grammar == CONFIG_GRAMMAR_OAUTH;
 
     return d->built && config_directive_may_stand(d, 1U << context) && d->grammar != CONFIG_GRAMMAR_INCLUDE &&
            !is_block && (!s->only || s->only == d);
@@ -205,13 +211,48 @@ static void show_top(struct shower *s)
     }
 }
 
+static void show_flag(struct shower *s, const struct config_directive *d, bool on)
+{
+    show_text(s, d, on ? STR("on") : STR("off"), CONFIG_PLACE_DEFAULT);
+}
+
+/* What a listener has by its role. False: D does not go by that. */
+static bool show_by_role(struct shower *s, const struct config_directive *d, const struct config_listener *l)
+{
+    bool users = l->role == CONFIG_ROLE_SUBMISSION;
+
+    switch (d->id) {
+    case CONFIG_DIRECTIVE_NAME:
+        show_text(s, d, l->name.text, CONFIG_PLACE_DEFAULT);
+        return true;
+    case CONFIG_DIRECTIVE_REQUIRE:
+        show_text(s, d, users ? STR("tls auth") : STR("none"), CONFIG_PLACE_DEFAULT);
+        return true;
+    case CONFIG_DIRECTIVE_AUTH:
+        show_text(s, d, users ? STR("users") : STR("none"), CONFIG_PLACE_DEFAULT);
+        return true;
+    case CONFIG_DIRECTIVE_FUTURE_RELEASE:
+        show_text(s, d, users ? STR("7d") : STR("off"), CONFIG_PLACE_DEFAULT);
+        return true;
+    case CONFIG_DIRECTIVE_HIDE_CLIENT:
+    case CONFIG_DIRECTIVE_COMPLETE_HEADERS:
+    case CONFIG_DIRECTIVE_SESSION_TICKETS:
+        show_flag(s, d, users);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void show_inner_computed(struct shower *s, const struct config_directive *d,
                                 const struct shown_block *b)
 {
+    if (b->listener && show_by_role(s, d, b->listener))
+        return;
     if (d->id == CONFIG_DIRECTIVE_HOSTNAME)
         show_text(s, d, s->c->session.hostname.text, CONFIG_PLACE_DEFAULT);
-    else if (d->id == CONFIG_DIRECTIVE_NAME)
-        show_text(s, d, b->listener->name.text, CONFIG_PLACE_DEFAULT);
+    else if (d->id == CONFIG_DIRECTIVE_AUTH)
+        show_text(s, d, STR("users"), CONFIG_PLACE_DEFAULT);
     else if (d->id == CONFIG_DIRECTIVE_DELIVER_AS && b->domain->deliver_as.text.n)
         show_text(s, d, b->domain->deliver_as.text, CONFIG_PLACE_DEFAULT);
     else
@@ -228,7 +269,8 @@ static bool is_left_to_sites(const struct shower *s, const struct shown_block *b
 static bool is_idle(const struct shower *s, const struct shown_block *b, const struct config_directive *d)
 {
     const struct config_route *route = b->domain ? b->domain->route : b->route;
-    bool is_condition = d->id == CONFIG_DIRECTIVE_SENDERS || d->id == CONFIG_DIRECTIVE_LISTENERS;
+    bool is_condition = d->id == CONFIG_DIRECTIVE_SENDERS || d->id == CONFIG_DIRECTIVE_LISTENERS ||
+                        d->id == CONFIG_DIRECTIVE_ACCOUNTS;
 
     if (!route || is_condition)
         return false;
@@ -239,13 +281,13 @@ static bool is_idle(const struct shower *s, const struct shown_block *b, const s
     return (d->contexts & 1U << CONFIG_CONTEXT_ROUTE) && !(d->contexts & 1U << CONFIG_CONTEXT_DOMAIN);
 }
 
-/* Limits of a domain hold beside all others, so only its own are shown in it. */
+/* Limits of a domain hold beside all others, and its accounts beside those of listeners: only its own are shown in it. */
 static struct scopes scopes_of(const struct shower *s, const struct shown_block *b,
                                const struct config_directive *d)
 {
     struct scopes scopes = { .of = { b->statement->block }, .n = 1 };
 
-    if ((b->domain && d->id == CONFIG_DIRECTIVE_LIMIT) || is_idle(s, b, d))
+    if ((b->domain && (d->id == CONFIG_DIRECTIVE_LIMIT || d->id == CONFIG_DIRECTIVE_AUTH)) || is_idle(s, b, d))
         return scopes;
     if (d->contexts & 1U << CONFIG_CONTEXT_TOP)
         scopes.of[scopes.n++] = s->c->tree->written;
@@ -253,41 +295,111 @@ static struct scopes scopes_of(const struct shower *s, const struct shown_block 
     return scopes;
 }
 
+/* In a listener there may be a `tls` block too. */
 static bool has_wanted(const struct shower *s, enum config_context context)
 {
+    bool tls = context == CONFIG_CONTEXT_LISTEN;
+
+    if (tls && s->only && s->only->id == CONFIG_DIRECTIVE_TLS)
+        return true;
     for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++)
-        if (is_wanted(s, config_directive_get((enum config_directive_id)i), context))
+        if (is_wanted(s, config_directive_get((enum config_directive_id)i), context) ||
+            (tls && is_wanted(s, config_directive_get((enum config_directive_id)i), CONFIG_CONTEXT_TLS)))
             return true;
     return false;
 }
 
-/* Of one directive only the blocks that have a value for it. */
-static void show_block(struct shower *s, const struct shown_block *b)
+/* A log-in makes of less than verify, which the block does not say itself, verify. */
+static bool show_login_level(struct shower *s, const struct config_directive *d, const struct shown_block *b)
 {
-    size_t before = s->out->n, head;
+    const struct config_route *route = b->domain ? b->domain->route : b->route;
+
+    if (d->id != CONFIG_DIRECTIVE_TLS_LEVEL || !route || !route->sending.login || route->sending.tls.place.line)
+        return false;
+    show_text(s, d, STR("verify"), CONFIG_PLACE_DEFAULT);
+    return true;
+}
+
+static void show_in_block(struct shower *s, const struct config_directive *d, const struct shown_block *b)
+{
+    struct scopes scopes = scopes_of(s, b, d);
+
+    if (show_login_level(s, d, b))
+        return;
+    if (!show_said(s, &scopes, d, b->context) && d->id != CONFIG_DIRECTIVE_LIMIT && !is_idle(s, b, d))
+        show_inner_computed(s, d, b);
+}
+
+/* Where a block began in the text: in front of its head, and behind it. */
+struct begun {
+    size_t before;
+    size_t head;
+};
+
+static struct begun begin_block(struct shower *s, const struct config_statement *st)
+{
+    struct begun begun = { .before = s->out->n };
 
     begin_line(s);
-    for (size_t i = 0; i < b->statement->n_words; i++) {
-        add_word(s->out, &b->statement->words[i]);
+    for (size_t i = 0; i < st->n_words; i++) {
+        add_word(s->out, &st->words[i]);
         buf_add_char(s->out, ' ');
     }
     buf_add_char(s->out, '{');
-    end_line(s, config_statement_place(b->statement));
-    head = s->out->n;
-    s->indent = true;
+    end_line(s, config_statement_place(st));
+    begun.head = s->out->n;
+    s->depth++;
+    return begun;
+}
+
+/* Of one directive only the blocks that have a value for it. */
+static void end_block(struct shower *s, struct begun begun)
+{
+    s->depth--;
+    if (s->only && s->out->n == begun.head) {
+        s->out->n = begun.before;
+        return;
+    }
+    add_indent(s);
+    buf_add_c(s->out, "}\n");
+}
+
+static void show_lines(struct shower *s, const struct shown_block *b)
+{
     for (size_t i = 0; i < CONFIG_DIRECTIVES_N; i++) {
         const struct config_directive *d = config_directive_get((enum config_directive_id)i);
-        if (!is_wanted(s, d, b->context))
-            continue;
-        struct scopes scopes = scopes_of(s, b, d);
-        if (!show_said(s, &scopes, d, b->context) && d->id != CONFIG_DIRECTIVE_LIMIT && !is_idle(s, b, d))
-            show_inner_computed(s, d, b);
+        if (is_wanted(s, d, b->context))
+            show_in_block(s, d, b);
     }
-    s->indent = false;
-    if (s->only && s->out->n == head)
-        s->out->n = before;
-    else
-        buf_add_c(s->out, "}\n");
+}
+
+/* The `tls` ST, a block or `none`; of listener L, NULL at the top. */
+static void show_tls(struct shower *s, const struct config_statement *st, const struct config_listener *l)
+{
+    const struct config_directive *only = s->only;
+    struct shown_block b = { .statement = st, .context = CONFIG_CONTEXT_TLS, .listener = l };
+
+    if (only && only->id == CONFIG_DIRECTIVE_TLS)
+        s->only = NULL;
+    if (st->block) {
+        struct begun begun = begin_block(s, st);
+        show_lines(s, &b);
+        end_block(s, begun);
+    } else if (!s->only) {
+        show_statement(s, st);
+    }
+    s->only = only;
+}
+
+static void show_block(struct shower *s, const struct shown_block *b)
+{
+    const struct config_statement *tls = config_block_find(b->statement->block, CONFIG_DIRECTIVE_TLS);
+    struct begun begun = begin_block(s, b->statement);
+
+    show_lines(s, b);
+    if (tls)
+        show_tls(s, tls, b->listener);
+    end_block(s, begun);
 }
 
 static struct shown_block block_of(const struct shower *s, const struct config_statement *st,
@@ -332,6 +444,15 @@ static void show_last_route(struct shower *s)
         show_text(s, config_directive_get(CONFIG_DIRECTIVE_ROUTE), STR("* mx"), CONFIG_PLACE_DEFAULT);
 }
 
+/* That of the top; listeners have their own in theirs. */
+static void show_top_tls(struct shower *s)
+{
+    const struct config_statement *st = config_block_find(s->c->tree->written, CONFIG_DIRECTIVE_TLS);
+
+    if (st)
+        show_tls(s, st, NULL);
+}
+
 bool config_show(const struct config *c, struct str name, struct buf *out)
 {
     struct shower s = { .c = c, .out = out, .only = name.n ? config_directive_find(name) : NULL };
@@ -339,6 +460,8 @@ bool config_show(const struct config *c, struct str name, struct buf *out)
     if (name.n && (!s.only || !s.only->built))
         return false;
     show_top(&s);
+    show_top_tls(&s);
+    show_blocks(&s, CONFIG_DIRECTIVE_OAUTH, CONFIG_CONTEXT_OAUTH);
     show_blocks(&s, CONFIG_DIRECTIVE_LISTEN, CONFIG_CONTEXT_LISTEN);
     show_blocks(&s, CONFIG_DIRECTIVE_DOMAIN, CONFIG_CONTEXT_DOMAIN);
     show_blocks(&s, CONFIG_DIRECTIVE_ROUTE, CONFIG_CONTEXT_ROUTE);

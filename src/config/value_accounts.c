@@ -4,7 +4,7 @@
 #include "config/args.h"
 #include "config/names.h"
 
-enum { UNIX_PATH_MAX = 107, LOGIN_NAME_MAX = 255 };
+enum { UNIX_PATH_MAX = 107, LOGIN_NAME_MAX = 255, MECHANISM_MAX = 32 };
 
 static bool is_none_alone(const struct config_args *a)
 {
@@ -121,43 +121,57 @@ bool config_value_auth(struct config_args *a, union config_value *out)
 
 /* ---- mechanisms ---- */
 
-static const struct str mechanism_names[] = {
-    STR_INIT("SCRAM-SHA-256-PLUS"), STR_INIT("SCRAM-SHA-256"), STR_INIT("PLAIN"),   STR_INIT("LOGIN"),
-    STR_INIT("EXTERNAL"),           STR_INIT("OAUTHBEARER"),   STR_INIT("XOAUTH2"),
+static const struct config_scheme mechanisms[] = {
+    { STR_INIT("SCRAM-SHA-256-PLUS"), true, "the password is not sent, and bound to this TLS session (RFC 7677)" },
+    { STR_INIT("SCRAM-SHA-256"), true, "the password is not sent (RFC 7677)" },
+    { STR_INIT("PLAIN"), true, "inside TLS only (RFC 4616)" },
+    { STR_INIT("LOGIN"), true, "the same, as old programs do it" },
+    { STR_INIT("EXTERNAL"), true, "by the client's certificate (RFC 4422)" },
+    { STR_INIT("OAUTHBEARER"), true, "a token (RFC 7628)" },
+    { STR_INIT("XOAUTH2"), true, "a token, as Google has it" },
 };
+
+const struct config_words config_mechanism_words = { "mechanism", mechanisms, ARRAY_LEN(mechanisms) };
+
+/* Lower case, for config_slip_nearest(). */
+static struct str lowered(struct str name, char *room)
+{
+    for (size_t i = 0; i < name.n; i++)
+        room[i] = ascii_lower(name.p[i]);
+    return str_of(room, name.n);
+}
 
 static bool refuse_mechanism(struct config_args *a, const struct config_word *w)
 {
     struct str shown = config_shown(a->r, w->text), list = STR("mechanisms are:");
-    struct str lower[ARRAY_LEN(mechanism_names)];
-    char room[ARRAY_LEN(mechanism_names)][32];
+    struct str lower[ARRAY_LEN(mechanisms)];
+    char room[ARRAY_LEN(mechanisms)][MECHANISM_MAX];
     struct config_mark mark = { .place = w->place };
 
-    for (size_t i = 0; i < ARRAY_LEN(mechanism_names); i++) {
-        for (size_t k = 0; k < mechanism_names[i].n; k++)
-            room[i][k] = ascii_lower(mechanism_names[i].p[k]);
-        lower[i] = str_of(room[i], mechanism_names[i].n);
-        list = config_say(a->r, "%.*s %.*s", STR_ARG(list), STR_ARG(mechanism_names[i]));
+    for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++) {
+        lower[i] = lowered(mechanisms[i].name, room[i]);
+        list = config_say(a->r, "%.*s %.*s", STR_ARG(list), STR_ARG(mechanisms[i].name));
     }
     size_t near = config_slip_nearest(w->text, lower, ARRAY_LEN(lower));
     if (near < ARRAY_LEN(lower))
-        mark.hint = config_hint(a->r, mechanism_names[near]);
+        mark.hint = config_hint(a->r, mechanisms[near].name);
     mark.cure = list;
     return config_complain(a->r, mark, "there is no mechanism '%.*s' here", STR_ARG(shown));
 }
 
 static bool read_mechanism(struct config_args *a, const struct config_word *w, struct config_text *items, size_t n)
 {
+    struct config_mark mark = { .place = w->place };
+
     items[n] = (struct config_text){ .place = w->place };
-    for (size_t i = 0; i < ARRAY_LEN(mechanism_names); i++)
-        if (str_eq_nocase(w->text, mechanism_names[i]))
-            items[n].text = mechanism_names[i];
+    for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++)
+        if (str_eq_nocase(w->text, mechanisms[i].name))
+            items[n].text = mechanisms[i].name;
     if (!items[n].text.n)
         return refuse_mechanism(a, w);
     for (size_t i = 0; i < n; i++)
         if (str_eq(items[i].text, items[n].text))
-            return config_complain(a->r, (struct config_mark){ .place = w->place }, "'%.*s' is said twice",
-                                   STR_ARG(items[n].text));
+            return config_complain(a->r, mark, "'%.*s' is said twice", STR_ARG(items[n].text));
     return true;
 }
 
@@ -278,7 +292,7 @@ static bool read_secret(struct config_args *a, const struct config_word *w, stru
         return out->written.n;
     }
     return is_secret_name(out->kind, out->where) ||
-           config_args_refuse(a, w, out->kind == CONFIG_SECRET_ENV ? "the name of a variable" : "the name of a credential");
+           config_args_refuse(a, w, "the name of a variable or of a credential");
 }
 
 /* ---- login ---- */
@@ -308,7 +322,8 @@ bool config_value_login(struct config_args *a, union config_value *out)
 /* Is S "https://HOST…", or "http://" and this machine, where nobody can listen in? */
 static bool is_safe_url(struct str s)
 {
-    static const struct str local[] = { STR_INIT("http://127.0.0.1"), STR_INIT("http://[::1]"), STR_INIT("http://localhost") };
+    static const struct str local[] = { STR_INIT("http://127.0.0.1"), STR_INIT("http://[::1]"),
+                                        STR_INIT("http://localhost") };
 
     if (str_starts(s, STR("https://")))
         return s.n > 8 && s.p[8] != '/';

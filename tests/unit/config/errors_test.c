@@ -85,9 +85,9 @@ static void a_forgotten_semicolon_is_found_where_it_is(void **state)
                  "    3 |     deliver maildir:/m/{user};\n"
                  "      |     ^^^^^^^ is a ';' missing at the end of line 2?\n");
     assert_shows(STR("listen 25\n    mx\n    tls;\n"),
-                 "/etc/veredus/veredus.conf:3:5: error: 'tls' is not built yet\n"
-                 "    3 |     tls;\n"
-                 "      |     ^^^\n");
+                 "/etc/veredus/veredus.conf:1:8: error: a listener with 'tls' needs a certificate\n"
+                 "    1 | listen 25\n"
+                 "      |        ^^ such as: tls { certificate /etc/veredus/tls/mail.pem; }\n");
     assert_shows(STR("listen 25 { vrfy on }\nvrfy on"),
                  "/etc/veredus/veredus.conf:1:18: error: this statement has no end\n"
                  "    1 | listen 25 { vrfy on }\n"

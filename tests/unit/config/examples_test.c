@@ -18,28 +18,28 @@ static const struct {
     const char *refused;
 } examples[] = {
     { "at-a-glance",
-      "4 submission, 5 submission, 5 tls, 9 tls" },
+      "" },
     { "null-client",
-      "5 login" },
+      "" },
     { "one-domain",
-      "3 filter, 4 submission, 5 submission, 5 tls, 6 tls, 11 dovecot:, 12 auth" },
+      "3 filter, 11 dovecot:" },
     { "two-domains",
-      "3 submission, 3 tls, 4 tls, 17 dkim-sign" },
+      "17 dkim-sign" },
     { "backup-mx",
       "" },
     { "printers",
-      "8 complete-headers, 13 login" },
+      "" },
     { "routes-and-sources",
-      "2 submission, 3 tls, 4 auth, 5 table, 9 source, 10 source, 14 source, 15 source, 16 tls-level, 17 tls-level" },
+      "4 table:, 5 table, 9 source, 10 source, 14 source, 15 source" },
     { "tenants",
-      "2 submission, 2 auth, 2 account, 3 tls, 4 table, 9 source, 10 source, 11 tenant, 12 "
+      "2 table:, 4 table, 9 source, 10 source, 11 tenant, 12 "
       "tenant, 13 table, 23 webhook" },
     { "mailing-lists",
       "6 regex:" },
     { "behind-another",
       "2 lmtp, 3 lmtp, 5 table:, 10 table" },
     { "container",
-      "10 login, 12 metrics" },
+      "12 metrics" },
 };
 
 static struct str read_example(const char *name, char *room, size_t size)

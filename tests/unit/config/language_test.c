@@ -265,7 +265,7 @@ static void options_replace_what_the_file_says(void **state)
     assert_string_equal(config_rule(p.c, p.c->session.vrfy.place).c, "-o:1");
     assert_int_equal(p.c->session.timeout_command.msec, 120000);
     assert_int_equal(p.c->session.timeout_lookup.msec, 1000);
-    assert_int_equal(p.c->n_limits, 4);
+    assert_int_equal(p.c->n_limits, 7);
     assert_str_is(p.c->spool.text, STR("/etc/s"));
     parsed_done(&p);
 

@@ -276,16 +276,16 @@ static void a_misspelt_name_in_a_route_suggests_one_for_routes(void **state)
                  "/etc/veredus/veredus.conf:2:16: error: 'a.example,' ends with a comma\n"
                  "    2 | route a.example, b.example mx;\n"
                  "      |                ^ members of a list have blanks between them, and no commas\n");
-    assert_shows("route * smtps://relay.example;\nroute a.example bsmtp:/x;\nrelay-from certificate:x;\n",
-                 "/etc/veredus/veredus.conf:1:9: error: 'smtps:' is not built yet\n"
-                 "    1 | route * smtps://relay.example;\n"
-                 "      |         ^^^^^^ it comes with stage D\n"
+    assert_shows("route * smtps://relay.example:0;\nroute a.example bsmtp:/x;\nrelay-from certificate:x;\n",
+                 "/etc/veredus/veredus.conf:1:9: error: 'relay.example:0' is not a host with a port\n"
+                 "    1 | route * smtps://relay.example:0;\n"
+                 "      |         ^^^^^^^^^^^^^^^^^^^^^^^ write HOST, HOST:PORT, 192.0.2.1:PORT or [2001:db8::1]:PORT\n"
                  "/etc/veredus/veredus.conf:2:17: error: 'bsmtp:' is not built yet\n"
                  "    2 | route a.example bsmtp:/x;\n"
                  "      |                 ^^^^^^ it comes with stage C\n"
-                 "/etc/veredus/veredus.conf:3:12: error: 'certificate:' is not built yet\n"
+                 "/etc/veredus/veredus.conf:3:12: error: 'x' is not a SHA-256, 64 digits of hex\n"
                  "    3 | relay-from certificate:x;\n"
-                 "      |            ^^^^^^^^^^^^ it comes with stage D\n");
+                 "      |            ^^^^^^^^^^^^^ ask for it: openssl x509 -in FILE -noout -fingerprint -sha256\n");
 }
 
 /* Who has ten thousand customers has ten thousand routes. */

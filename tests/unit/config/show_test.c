@@ -32,7 +32,10 @@ static void one_directive_is_shown_wherever_it_holds(void **state)
     assert_shows(STR("limit client messages 5/h; timeout command 1m;\n"), STR("limit"),
                  "limit client messages 5/h;                              # veredus.conf:1\n"
                  "limit client connections 50;                            # default\n"
-                 "limit client unknown-recipients 50/h;                   # default\n");
+                 "limit client unknown-recipients 50/h;                   # default\n"
+                 "limit client auth-failures 10/10m;                      # default\n"
+                 "limit account auth-failures 30/10m;                     # default\n"
+                 "limit account recipients 1000/h;                        # default\n");
     assert_shows(STR("workers send 3;\n"), STR("workers"),
                  "workers send 3;                                         # veredus.conf:1\n"
                  "workers receive auto;                                   # default\n");
@@ -47,6 +50,8 @@ static void a_block_is_shown_whole(void **state)
                  "domain a.example {                                      # veredus.conf:2\n"
                  "    # postmaster: mailbox 'postmaster' of the domain; without domain that of 'origin' if served, else of "
                  "the first 'domain' # default\n"
+                 "    auth users;                                         # default\n"
+                 "    send-as own;                                        # default\n"
                  "    max-message-size 50M;                               # default\n"
                  "    max-expansion 1000;                                 # default\n"
                  "    limit all recipients 5/s;                           # veredus.conf:5\n"
@@ -97,8 +102,13 @@ static void a_route_shows_what_holds_along_it(void **state)
                  "    timeout final 10m;                                  # default\n"
                  "    senders <>;                                         # veredus.conf:3\n"
                  "    # listeners: all                                    # default\n"
+                 "    # accounts: all                                     # default\n"
+                 "    # login: none                                       # default\n"
                  "    port 25;                                            # default\n"
                  "    # fallback: none                                    # default\n"
+                 "    tls-level auto;                                     # default\n"
+                 "    # tls-ca: the system's                              # default\n"
+                 "    # client-certificate: none                          # default\n"
                  "    address-family any;                                 # default\n"
                  "    connections 20 start 5;                             # default\n"
                  "    rate none;                                          # default\n"
@@ -113,6 +123,7 @@ static void a_route_shows_what_holds_along_it(void **state)
                  "route c.example fail \"5.1.6 gone\" {                     # veredus.conf:6\n"
                  "    # senders: all                                      # default\n"
                  "    # listeners: all                                    # default\n"
+                 "    # accounts: all                                     # default\n"
                  "    retry 1h;                                           # veredus.conf:1\n"
                  "    expire 1d;                                          # veredus.conf:6\n"
                  "    delay-warning 4h;                                   # default\n"

@@ -23,6 +23,19 @@ static void parse_well(struct parsed *p, struct str text)
 
 static void nothing_written_is_safe_and_complete(void **state)
 {
+    /* FACE 1.8; one after the other by key and measure. */
+    static const struct {
+        enum config_limit_key key;
+        enum config_limit_measure measure;
+        uint64_t bound;
+        uint64_t msec;
+    } built_in[] = {
+        { CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_CONNECTIONS, 50, 0 },
+        { CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_AUTH_FAILURES, 10, 10 * 60 * 1000 },
+        { CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_UNKNOWN_RECIPIENTS, 50, 3600 * 1000 },
+        { CONFIG_LIMIT_ACCOUNT, CONFIG_MEASURE_RECIPIENTS, 1000, 3600 * 1000 },
+        { CONFIG_LIMIT_ACCOUNT, CONFIG_MEASURE_AUTH_FAILURES, 30, 10 * 60 * 1000 },
+    };
     struct parsed p;
 
     (void)state;
@@ -61,14 +74,17 @@ static void nothing_written_is_safe_and_complete(void **state)
     assert_int_equal(c->logs[0].kind, CONFIG_LOG_STDERR);
     assert_int_equal(c->logs[0].form, CONFIG_LOG_KV);
     assert_int_equal(c->logs[0].level, CONFIG_LOG_INFO);
-    assert_int_equal(s->limits.n, 2);
-    assert_int_equal(s->limits.items[0]->measure, CONFIG_MEASURE_CONNECTIONS);
-    assert_int_equal(s->limits.items[0]->bound, 50);
-    assert_true(s->limits.items[0]->built_in);
-    assert_int_equal(s->limits.items[1]->measure, CONFIG_MEASURE_UNKNOWN_RECIPIENTS);
-    assert_int_equal(s->limits.items[1]->msec, 3600 * 1000);
-    assert_str_is(s->limits.items[1]->written, STR("50/h"));
-    assert_string_equal(config_rule(c, s->limits.items[1]->place).c, "default");
+    assert_int_equal(s->limits.n, ARRAY_LEN(built_in));
+    for (size_t i = 0; i < ARRAY_LEN(built_in); i++) {
+        const struct config_limit *limit = s->limits.items[i];
+        assert_int_equal(limit->key, built_in[i].key);
+        assert_int_equal(limit->measure, built_in[i].measure);
+        assert_int_equal(limit->bound, built_in[i].bound);
+        assert_int_equal(limit->msec, built_in[i].msec);
+        assert_true(limit->built_in);
+        assert_string_equal(config_rule(c, limit->place).c, "default");
+    }
+    assert_str_is(s->limits.items[2]->written, STR("50/h"));
     assert_null(config_find_domain(c, STR("example.org")));
     parsed_done(&p);
 }
@@ -196,11 +212,11 @@ static void limits_replace_their_like_and_no_others(void **state)
     l = limit_of(a, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_MESSAGES);
     assert_int_equal(l->action, CONFIG_LIMIT_REJECT);
     assert_int_equal(l->msec, 60000);
-    assert_int_equal(a->n, 4);
-    assert_int_equal(b->n, 1);
-    assert_ptr_equal(b->items[0], limit_of(a, CONFIG_LIMIT_ALL, CONFIG_MEASURE_MESSAGES));
+    assert_int_equal(a->n, 7);
+    assert_int_equal(b->n, 4);
+    assert_ptr_equal(b->items[3], limit_of(a, CONFIG_LIMIT_ALL, CONFIG_MEASURE_MESSAGES));
     assert_int_equal(limit_of(&c->session.limits, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_CONNECTIONS)->bound, 10);
-    assert_int_equal(c->session.limits.n, 3);
+    assert_int_equal(c->session.limits.n, 6);
     assert_int_equal(c->domains[0].limits.n, 1);
     assert_int_equal(c->domains[0].limits.items[0]->action, CONFIG_LIMIT_REJECT);
     for (size_t i = 0; i < c->n_limits; i++)

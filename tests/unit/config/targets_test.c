@@ -33,7 +33,8 @@ static void hosts(void **state)
         { "deliver smtp://[192.0.2.1;", "'[192.0.2.1' is not a host with a port" },
         { "deliver smtp://{domain};", "'{domain}' cannot be part of a host" },
         { "deliver lmtp:unix:/run/{user};", "'{user}' cannot be part of a host" },
-        { "deliver smtps://a.example;", "'smtps:' is not built yet" },
+        { "deliver smtps://a.example smtps://b.example:2465;", NULL },
+        { "deliver smtps:a.example;", "a host stands behind '//' (did you mean 'smtps://a.example'?)" },
         { "deliver smpt://a.example;", "unknown scheme 'smpt:' (did you mean 'smtp:'?)" },
     };
 
@@ -154,7 +155,7 @@ static void patterns(void **state)
         { "route * mx { listeners; }", "'listeners' needs more: word…" },
         { "route * mx { listeners a/b; }", "'a/b' is not the name of a listener" },
         { "route * mx { port 25; }", NULL },
-        { "route * mx { login a file:/b; }", "'login' is not built yet" },
+        { "route * mx { login a file:/b; }", "a log-in is for a host that is named" },
         { "route * mx { users any; }", "'users' cannot stand here" },
         { "route * mx { port 2525; reuse 1; expire 1d; }", NULL },
         { "senders example.net;", "'senders' cannot stand here" },
