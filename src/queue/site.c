@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "queue/queue.h"
+#include "route/tls.h"
 
 enum {
     KEY_MAX = 16 << 10,
@@ -153,6 +154,20 @@ static const struct config_site *named_site(const struct hop *hop, const struct 
     return config_find_site(hop->queue->worker->config, str_from_c(hop->domain), hosts, n);
 }
 
+/*
+ * Whose connections are for whom: credentials and demands on TLS are those of the route and the named site; where
+ * certificates are for the domain and not for its hosts, connections are, too.
+ */
+static bool write_key(const struct hop *hop, const struct route_plan *plan, const struct config_site *named,
+                      struct buf *key)
+{
+    const struct config_sending *s = limits_sending(hop->queue, hop->route, named);
+
+    return buf_printf(key, "%" PRIu32 " %zu ", hop->route, named ? named->index + 1 : 0) &&
+           route_plan_hosts(plan, key) && (!route_tls_is_of_domain(s) || route_plan_domains(plan, key)) &&
+           buf_add_char(key, '\0');
+}
+
 struct site *site_have(struct hop *hop, const struct route_plan *plan, struct str octets)
 {
     const struct config_site *named = named_site(hop, plan);
@@ -161,8 +176,7 @@ struct site *site_have(struct hop *hop, const struct route_plan *plan, struct st
     struct map_node *node;
     struct site *site = NULL;
 
-    if (buf_printf(&key, "%" PRIu32 " %zu ", hop->route, named ? named->index + 1 : 0) &&
-        route_plan_hosts(plan, &key) && buf_add_char(&key, '\0')) {
+    if (write_key(hop, plan, named, &key)) {
         node = map_find(&q->schedule.sites, str_from_c(key.p));
         site = node ? CONTAINER_OF(node, struct site, node) : site_new(hop, plan, named, str_from_c(key.p));
     }

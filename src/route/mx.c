@@ -3,7 +3,7 @@
 
 #include "core/check.h"
 
-enum { TEXT_WORDS_MAX = 200 };
+enum { TEXT_WORDS_MAX = 200, SMTPS_PORT = 465 };
 
 /* ---- why not ---- */
 
@@ -248,7 +248,8 @@ bool route_mx_named(const struct route_mx_view *view, const struct config_target
     *out = (struct route_hosts){
         .secure = true,
         .ttl = UINT32_MAX,
-        .port = target->port ? target->port : view->port,
+        .port = target->port ? target->port : target->tls_at_once ? SMTPS_PORT : view->port,
+        .tls_at_once = target->tls_at_once,
         .family = view->family,
         .protocol = target->kind == CONFIG_TARGET_SMTP ? ROUTE_PLAN_SMTP : ROUTE_PLAN_LMTP,
     };
@@ -362,6 +363,8 @@ static void put_host(const struct route_hosts *hosts, const struct route_host *h
             .host = host->name,
             .address = found->items[i],
             .port = hosts->port,
+            .domain = hosts->domain,
+            .tls_at_once = hosts->tls_at_once,
             .preference = host->preference,
             .secure = is_secure(host),
             .by_mx = hosts->domain.n > 0 && !hosts->implicit,

@@ -60,6 +60,7 @@ struct route_hosts {
     bool secure;
     uint32_t ttl;
     uint16_t port;
+    bool tls_at_once;
     enum config_family family; /* `any`: in turn, IPv6 first */
     enum route_plan_protocol protocol;
     struct route_host items[ROUTE_MX_HOSTS_MAX];

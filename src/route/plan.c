@@ -1,6 +1,6 @@
 /*
  * route/plan.c -- a plan as octets: u8 flags, then for each address u8 flags, u8 family, 16 octets of address,
- * u16 port, u16 preference, u8 group, and host and path each behind its length (u16). Integers little endian.
+ * u16 port, u16 preference, u8 group, and host, path and domain each behind its length (u16). Integers little endian.
  */
 #include "route/plan.h"
 
@@ -9,8 +9,8 @@
 #include "core/num.h"
 
 enum { FIXED = 23, TEXT_HEAD = 2, ADDRESS_AT = 2, PORT_AT = 18, PREFERENCE_AT = 20, GROUP_AT = 22 };
-enum { FLAG_SECURE = 1, FLAG_LMTP = 2, FLAG_MX = 4, FLAG_FALLBACK = 8 };
-enum { FLAGS = FLAG_SECURE | FLAG_LMTP | FLAG_MX | FLAG_FALLBACK };
+enum { FLAG_SECURE = 1, FLAG_LMTP = 2, FLAG_MX = 4, FLAG_FALLBACK = 8, FLAG_TLS = 16 };
+enum { FLAGS = FLAG_SECURE | FLAG_LMTP | FLAG_MX | FLAG_FALLBACK | FLAG_TLS };
 
 static void put_text(struct buf *out, struct str s)
 {
@@ -27,7 +27,8 @@ static void put_address(struct buf *out, const struct route_plan_address *a)
     char fixed[FIXED];
 
     fixed[0] = (char)((a->secure ? FLAG_SECURE : 0) | (a->protocol == ROUTE_PLAN_LMTP ? FLAG_LMTP : 0) |
-                      (a->by_mx ? FLAG_MX : 0) | (a->fallback ? FLAG_FALLBACK : 0));
+                      (a->by_mx ? FLAG_MX : 0) | (a->fallback ? FLAG_FALLBACK : 0) |
+                      (a->tls_at_once ? FLAG_TLS : 0));
     fixed[1] = (char)a->address.family;
     memcpy(fixed + ADDRESS_AT, a->address.octets, sizeof(a->address.octets));
     le16_put(fixed + PORT_AT, a->port);
@@ -36,6 +37,7 @@ static void put_address(struct buf *out, const struct route_plan_address *a)
     buf_add(out, str_of(fixed, sizeof(fixed)));
     put_text(out, a->host);
     put_text(out, a->path);
+    put_text(out, a->domain);
 }
 
 bool route_plan_encode(struct buf *out, const struct route_plan *plan)
@@ -71,14 +73,19 @@ static bool get_ip(struct str fixed, struct ip *out)
     return true;
 }
 
+static bool has_controls(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+            return true;
+    return false;
+}
+
 /* What resolve says goes into the log and names a site: no control octets; and it is a path or an address, not both. */
 static bool is_sane(const struct route_plan_address *a)
 {
-    if (!a->host.n || str_has(a->path, '\0'))
+    if (!a->host.n || has_controls(a->host) || has_controls(a->domain) || str_has(a->path, '\0'))
         return false;
-    for (size_t i = 0; i < a->host.n; i++)
-        if ((unsigned char)a->host.p[i] < ' ' || a->host.p[i] == 0x7f)
-            return false;
     return a->path.n ? a->address.family == IP_NONE && !a->port : a->address.family != IP_NONE && a->port;
 }
 
@@ -94,6 +101,7 @@ static bool get_address(struct str *rest, struct route_plan_address *a)
         .preference = le16_get(rest->p + PREFERENCE_AT),
         .secure = flags & FLAG_SECURE,
         .by_mx = flags & FLAG_MX,
+        .tls_at_once = flags & FLAG_TLS,
         .fallback = flags & FLAG_FALLBACK,
         .group = (uint8_t)rest->p[GROUP_AT],
         .protocol = flags & FLAG_LMTP ? ROUTE_PLAN_LMTP : ROUTE_PLAN_SMTP,
@@ -101,7 +109,7 @@ static bool get_address(struct str *rest, struct route_plan_address *a)
     if (flags & ~(unsigned)FLAGS || !get_ip(*rest, &a->address))
         return false;
     *rest = str_skip(*rest, FIXED);
-    return get_text(rest, &a->host) && get_text(rest, &a->path) && is_sane(a);
+    return get_text(rest, &a->host) && get_text(rest, &a->path) && get_text(rest, &a->domain) && is_sane(a);
 }
 
 bool route_plan_decode(struct str in, struct arena *a, struct route_plan *plan)
@@ -180,7 +188,9 @@ static int compare(const struct route_plan_address *a, const struct route_plan_a
 
     if (by_name)
         return by_name;
-    return a->port != b->port ? (a->port < b->port ? -1 : 1) : (int)a->protocol - (int)b->protocol;
+    if (a->port != b->port)
+        return a->port < b->port ? -1 : 1;
+    return a->protocol != b->protocol ? (int)a->protocol - (int)b->protocol : (int)a->tls_at_once - (int)b->tls_at_once;
 }
 
 /* Into its place among the N of SORTED, unless it is there. Gives their new number. */
@@ -210,6 +220,8 @@ bool route_plan_hosts(const struct route_plan *plan, struct buf *out)
             buf_add_char(out, ',');
         if (sorted[i]->protocol == ROUTE_PLAN_LMTP)
             buf_add(out, STR("lmtp:"));
+        if (sorted[i]->tls_at_once)
+            buf_add(out, STR("tls:"));
         buf_add(out, sorted[i]->host);
         if (!sorted[i]->path.n && sorted[i]->port != 25)
             buf_printf(out, ":%u", (unsigned)sorted[i]->port);
@@ -232,6 +244,22 @@ static bool is_among(struct str name, const struct str *names, size_t n)
         if (str_eq(names[i], name))
             return true;
     return false;
+}
+
+bool route_plan_domains(const struct route_plan *plan, struct buf *out)
+{
+    struct str domains[ROUTE_PLAN_ADDRESSES_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < plan->n; i++) {
+        struct str domain = plan->addresses[i].domain;
+        if (!domain.n || is_among(domain, domains, n))
+            continue;
+        domains[n++] = domain;
+        buf_add_char(out, ' ');
+        buf_add(out, domain);
+    }
+    return !out->failed;
 }
 
 size_t route_plan_names(const struct route_plan *plan, struct str *names, size_t room)

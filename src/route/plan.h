@@ -20,11 +20,13 @@ enum route_plan_protocol { ROUTE_PLAN_SMTP, ROUTE_PLAN_LMTP };
 struct route_plan_address {
     struct str host;         /* its name, lower case; of a literal "[192.0.2.1]"; of a unix socket "unix:PATH" */
     struct str path;         /* of a unix socket; empty else */
+    struct str domain;       /* whose mail it is for, by DNS; empty of a host that the configuration names */
     struct ip address;       /* without PATH */
     uint16_t port;
     uint16_t preference;     /* of its MX; 0 else */
     bool secure;             /* host's addresses were validated by DNSSEC */
     bool by_mx;              /* its host was found by MX: others of its preference may go first (RFC 5321 5.1) */
+    bool tls_at_once;        /* the handshake comes first (RFC 8314 3.3) */
     bool fallback;           /* for when no other could be reached; all of these come last */
     uint8_t group;           /* those of one target of the route have one number */
     enum route_plan_protocol protocol;
@@ -58,9 +60,11 @@ size_t route_plan_names(const struct route_plan *plan, struct str *names, size_t
 void route_plan_shuffle(struct route_plan *plan, uint64_t seed, struct arena *a);
 /*
  * The set of hosts as one text: their names, each once, sorted, with port where it is not 25, parted by commas: the
- * same for all domains that share their MX hosts. "lmtp:" stands before one that is spoken to so, that no connection
- * of one protocol is taken for the other's. False when OUT is full.
+ * same for all domains that share their MX hosts. "lmtp:" and "tls:" stand before one that is spoken to so, that no
+ * connection of one protocol is taken for the other's. False when OUT is full.
  */
 MUST_USE bool route_plan_hosts(const struct route_plan *plan, struct buf *out);
+/* The domains whose mail it is for, each once, a blank before each: where certificates are for them, not for hosts. */
+MUST_USE bool route_plan_domains(const struct route_plan *plan, struct buf *out);
 
 #endif

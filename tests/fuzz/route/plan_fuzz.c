@@ -21,6 +21,7 @@ static void read_plan(struct str in, struct arena *a)
         BUG_ON(!route_plan_encode(&out, &plan) || !str_eq(buf_str(&out), in));
         BUG_ON(!route_plan_hosts(&plan, &hosts));
         BUG_ON(!plan.n != !hosts.n);
+        BUG_ON(!route_plan_domains(&plan, &hosts));
     }
     buf_done(&hosts);
     buf_done(&out);

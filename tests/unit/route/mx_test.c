@@ -463,6 +463,26 @@ static void target(struct route_hosts *out, const struct dns *dns, enum config_t
     resolve_hosts(&plain, dns, out);
 }
 
+/* RFC 8314 7.3: its port is 465, whatever that of hosts found by MX is. */
+static void a_target_may_begin_with_tls(void **state)
+{
+    const struct config_target t = { .kind = CONFIG_TARGET_SMTP, .host = STR("192.0.2.7"), .tls_at_once = true };
+    struct dns dns = { NULL, 0, arena_new(ARENA_MAX) };
+    struct route_hosts hosts;
+    struct route_plan plan;
+    struct route_no_plan why;
+    uint64_t keep;
+
+    (void)state;
+    assert_true(route_mx_named(&plain, &t, dns.arena, &hosts));
+    resolve_hosts(&plain, &dns, &hosts);
+    assert_true(join_plan(&hosts, 1, 0, dns.arena, &plan, &keep, &why));
+    assert_int_equal(plan.addresses[0].port, 465);
+    assert_true(plan.addresses[0].tls_at_once);
+    assert_int_equal(plan.addresses[0].domain.n, 0);
+    arena_free(dns.arena);
+}
+
 static void targets_are_tried_as_written(void **state)
 {
     static const struct row rows[] = { { "one.example", DNS_A, "127.0.0.1" }, { "down.example", DNS_A, "fails" } };
@@ -684,6 +704,7 @@ int main(void)
         cmocka_unit_test(plans_say_what_dnssec_proved),
         cmocka_unit_test(plans_hold_as_long_as_their_records),
         cmocka_unit_test(one_host_cannot_fill_the_plan),
+        cmocka_unit_test(a_target_may_begin_with_tls),
         cmocka_unit_test(targets_are_tried_as_written),
         cmocka_unit_test(without_any_target_what_may_mend_counts),
         cmocka_unit_test(the_fallback_comes_last_and_alone_where_the_route_leads_nowhere),

@@ -5,11 +5,11 @@
 
 static const struct route_plan_address addresses[] = {
     { .host = STR_INIT("mx1.example.net"), .address = { IP_V4, { 192, 0, 2, 1 } }, .port = 25, .preference = 10,
-      .secure = true, .by_mx = true },
+      .secure = true, .by_mx = true, .domain = STR_INIT("example.net") },
     { .host = STR_INIT("mx1.example.net"), .address = { IP_V6, { 0x20, 1, 0xd, 0xb8, [15] = 1 } }, .port = 25,
       .preference = 10, .secure = true, .by_mx = true },
     { .host = STR_INIT("[192.0.2.9]"), .address = { IP_V4, { 192, 0, 2, 9 } }, .port = UINT16_MAX,
-      .preference = UINT16_MAX },
+      .preference = UINT16_MAX, .tls_at_once = true },
     { .host = STR_INIT("store.example.net"), .address = { IP_V4, { 198, 51, 100, 7 } }, .port = 24,
       .protocol = ROUTE_PLAN_LMTP },
     { .host = STR_INIT("unix:/run/dovecot/lmtp"), .path = STR_INIT("/run/dovecot/lmtp"),
@@ -43,6 +43,8 @@ static void assert_same(const struct route_plan *got, const struct route_plan *w
         assert_int_equal(g->preference, w->preference);
         assert_int_equal(g->secure, w->secure);
         assert_int_equal(g->by_mx, w->by_mx);
+        assert_str_is(g->domain, w->domain);
+        assert_int_equal(g->tls_at_once, w->tls_at_once);
         assert_int_equal(g->fallback, w->fallback);
         assert_int_equal(g->group, w->group);
         assert_int_equal(g->protocol, w->protocol);
@@ -134,7 +136,7 @@ static void unknown_flags_and_families_are_refused(void **state)
     out.p[0] = 2;
     assert_false(decodes(buf_str(&out)));
     out.p[0] = 0;
-    out.p[1] = 16;
+    out.p[1] = 32;
     assert_false(decodes(buf_str(&out)));
     out.p[1] = 0;
     out.p[2] = 3;
@@ -266,7 +268,7 @@ static struct str hosts_of(struct buf *out, const struct route_plan_address *lis
 static void hosts_are_one_text_whatever_their_order(void **state)
 {
     struct route_plan_address turned[ARRAY_LEN(addresses)];
-    struct str want = STR("[192.0.2.9]:65535,mx1.example.net,lmtp:store.example.net:24,lmtp:unix:/run/dovecot/lmtp");
+    struct str want = STR("tls:[192.0.2.9]:65535,mx1.example.net,lmtp:store.example.net:24,lmtp:unix:/run/dovecot/lmtp");
     struct buf out = BUF_INIT(1000), small = BUF_INIT(20);
 
     (void)state;
@@ -293,6 +295,20 @@ static void one_host_at_two_ports_or_protocols_is_two(void **state)
     buf_done(&out);
 }
 
+static void domains_are_named_once_each(void **state)
+{
+    struct route_plan_address list[] = { addresses[0], addresses[0], addresses[0], addresses[3] };
+    struct buf out = BUF_INIT(1000), small = BUF_INIT(20);
+
+    (void)state;
+    list[1].domain = STR("example.org");
+    assert_true(route_plan_domains(&(struct route_plan){ .addresses = list, .n = ARRAY_LEN(list) }, &out));
+    assert_str_is(buf_str(&out), STR(" example.net example.org"));
+    assert_false(route_plan_domains(&(struct route_plan){ .addresses = list, .n = ARRAY_LEN(list) }, &small));
+    buf_done(&out);
+    buf_done(&small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +324,7 @@ int main(void)
         cmocka_unit_test(a_plan_needs_its_room),
         cmocka_unit_test(hosts_are_one_text_whatever_their_order),
         cmocka_unit_test(one_host_at_two_ports_or_protocols_is_two),
+        cmocka_unit_test(domains_are_named_once_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
