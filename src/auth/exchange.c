@@ -1,0 +1,423 @@
+/* auth/exchange.c */
+#include "auth/exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "auth/check.h"
+#include "log/log.h"
+
+enum { NAME_ARENA_MAX = 16 * 1024 };
+
+/* ---- answers ---- */
+
+static void drop(struct auth_exchange *x)
+{
+    map_remove(&x->auth->exchanges, &x->node);
+    if (x->number)
+        map_remove(&x->auth->waiting, &x->by_number);
+    auth_sasl_end(&x->sasl);
+    if (x->patience.loop)
+        io_timer_done(&x->patience);
+    arena_free(x->arena);
+    explicit_bzero(x, sizeof(*x));
+    free(x);
+}
+
+/* Whom they said to be, for the log. */
+static struct str said_name(const struct auth_exchange *x)
+{
+    return x->name.account.n ? x->name.account : str_from_c(x->sasl.name.c);
+}
+
+static void send_answer(struct auth_exchange *x, struct ipc_login_answer *answer)
+{
+    answer->ticket = x->key.ticket;
+    ipc_send_login_answer(x->key.peer, answer);
+    if (answer->status != IPC_LOGIN_CONTINUE)
+        drop(x);
+}
+
+static void fail(struct auth_exchange *x, enum ipc_login status, enum log_reason reason, const char *detail)
+{
+    send_answer(x, &(struct ipc_login_answer){
+                       .status = status,
+                       .reason = reason,
+                       .account = said_name(x),
+                       .detail = str_from_c(detail),
+                   });
+}
+
+static void put_off(struct auth_exchange *x, const char *why)
+{
+    fail(x, IPC_LOGIN_TEMP, LOG_REASON_LOOKUP, why);
+}
+
+static void challenge(struct auth_exchange *x, struct str octets)
+{
+    send_answer(x, &(struct ipc_login_answer){ .status = IPC_LOGIN_CONTINUE, .challenge = octets });
+}
+
+static void succeed(struct auth_exchange *x)
+{
+    send_answer(x, &(struct ipc_login_answer){ .status = IPC_LOGIN_DONE, .account = x->account });
+}
+
+/* ---- asking others ---- */
+
+static void on_impatient(struct io_timer *timer)
+{
+    put_off(CONTAINER_OF(timer, struct auth_exchange, patience), "no answer in time");
+}
+
+static void stop_waiting(struct auth_exchange *x)
+{
+    if (x->number)
+        map_remove(&x->auth->waiting, &x->by_number);
+    x->number = 0;
+    x->asked = NULL;
+    io_timer_stop(&x->patience);
+}
+
+/* What is asked of PEER goes under x->number. False: no memory. */
+static bool begin_waiting(struct auth_exchange *x, struct ipc_channel *peer)
+{
+    x->number = ++x->auth->last_number;
+    if (!map_insert(&x->auth->waiting, &x->by_number, str_of((const char *)&x->number, sizeof(x->number)))) {
+        x->number = 0;
+        return false;
+    }
+    x->asked = peer;
+    io_timer_start(&x->patience, AUTH_PATIENCE_MSEC);
+    return true;
+}
+
+static struct auth_exchange *find_waiting(struct auth *auth, uint64_t number)
+{
+    struct map_node *node = map_find(&auth->waiting, str_of((const char *)&number, sizeof(number)));
+
+    return node ? CONTAINER_OF(node, struct auth_exchange, by_number) : NULL;
+}
+
+static struct str client_of(const struct auth_exchange *x)
+{
+    return str_of(x->client, x->n_client);
+}
+
+/* May somebody try this account from there? Before its password is looked at. */
+static void ask_guess(struct auth_exchange *x)
+{
+    struct worker *w = x->auth->worker;
+    struct ipc_channel *lookup = worker_peer_of(w, PROCESS_LOOKUP, x->auth->generation);
+
+    if (!lookup || !ipc_may_ask(lookup) || !begin_waiting(x, lookup)) {
+        put_off(x, "lookup is away");
+        return;
+    }
+    if (!ipc_send_guess_ask(lookup, &(struct ipc_guess_ask){
+                                        .ticket = x->number,
+                                        .client = client_of(x),
+                                        .listener = x->listener,
+                                        .account = x->name.account,
+                                    }))
+        put_off(x, "lookup is away");
+}
+
+static void tell_guessed(const struct auth_exchange *x, bool right)
+{
+    struct ipc_channel *lookup = worker_peer_of(x->auth->worker, PROCESS_LOOKUP, x->auth->generation);
+
+    if (lookup)
+        ipc_send_guessed(lookup, &(struct ipc_guessed){
+                                     .client = client_of(x),
+                                     .listener = x->listener,
+                                     .account = x->name.account,
+                                     .right = right,
+                                 });
+}
+
+/* ---- who it is ---- */
+
+static void refuse(struct auth_exchange *x, const char *detail)
+{
+    tell_guessed(x, false);
+    fail(x, IPC_LOGIN_REFUSED, LOG_REASON_PASSWORD, detail);
+}
+
+/* Acting for somebody else is nobody's right: an authzid is empty, or the same account (C119). */
+static bool acts_as_itself(struct auth_exchange *x)
+{
+    struct auth_name other;
+
+    if (!x->sasl.authzid.c[0])
+        return true;
+    return auth_name_read(x->arena, str_from_c(x->sasl.authzid.c), x->auth->config->origin.text, &other) ==
+               AUTH_NAME_OK &&
+           str_eq(other.account, x->name.account);
+}
+
+static void conclude(struct auth_exchange *x, enum auth_verdict verdict)
+{
+    switch (verdict) {
+    case AUTH_VERDICT_YES:
+        tell_guessed(x, true);
+        succeed(x);
+        return;
+    case AUTH_VERDICT_NO:
+        refuse(x, x->detail);
+        return;
+    case AUTH_VERDICT_LATER:
+        put_off(x, x->detail);
+        return;
+    case AUTH_VERDICT_WAIT:
+        return;
+    }
+}
+
+static void on_password(struct auth_exchange *x)
+{
+    switch (auth_take_name(x)) {
+    case AUTH_NAME_NO_MEMORY:
+        put_off(x, "out of memory");
+        return;
+    case AUTH_NAME_NOBODY:
+    case AUTH_NAME_OK:
+        /* What no account can be called is counted like an unknown one, and takes as long. */
+        ask_guess(x);
+        return;
+    }
+}
+
+/* The proof was right. Its answer goes out as a challenge that wants an empty response (RFC 4954 4). */
+static void on_proven(struct auth_exchange *x, struct str last)
+{
+    if (!x->account.n || !acts_as_itself(x)) {
+        refuse(x, "another authzid");
+        return;
+    }
+    tell_guessed(x, true);
+    x->stage = AUTH_STAGE_LAST;
+    challenge(x, last);
+}
+
+static void on_identity(struct auth_exchange *x)
+{
+    if (!auth_find_certified(x)) {
+        fail(x, IPC_LOGIN_REFUSED, LOG_REASON_AUTH, x->detail);
+        return;
+    }
+    tell_guessed(x, true);
+    succeed(x);
+}
+
+static void advance(struct auth_exchange *x, struct str response)
+{
+    char *out;
+    size_t n;
+    enum auth_sasl_result result = auth_sasl_step(&x->sasl, response, &out, &n);
+
+    switch (result) {
+    case AUTH_SASL_CHALLENGE:
+        challenge(x, str_of(out, n));
+        break;
+    case AUTH_SASL_PASSWORD:
+        on_password(x);
+        break;
+    case AUTH_SASL_IDENTITY:
+        on_identity(x);
+        break;
+    case AUTH_SASL_PROVEN:
+        on_proven(x, str_of(out, n));
+        break;
+    case AUTH_SASL_REFUSED:
+        refuse(x, "wrong password, or one that nobody can have");
+        break;
+    case AUTH_SASL_WRONG:
+        fail(x, IPC_LOGIN_WRONG, LOG_REASON_SYNTAX, "not a message of this mechanism");
+        break;
+    case AUTH_SASL_TEMP:
+        put_off(x, x->detail);
+        break;
+    }
+    gsasl_free(out);
+}
+
+static void hear(struct auth_exchange *x, struct str response)
+{
+    if (x->stage == AUTH_STAGE_LAST && response.n)
+        fail(x, IPC_LOGIN_WRONG, LOG_REASON_SYNTAX, "more than the mechanism has");
+    else if (x->stage == AUTH_STAGE_LAST)
+        succeed(x);
+    else if (!auth_sasl_expects_proof(&x->sasl))
+        advance(x, response);
+    else if (response.n > sizeof(x->proof))
+        fail(x, IPC_LOGIN_WRONG, LOG_REASON_SYNTAX, "too long");
+    else {
+        memcpy(x->proof, response.p, response.n);
+        x->n_proof = response.n;
+        ask_guess(x);
+    }
+}
+
+/* ---- beginning and end ---- */
+
+static struct auth_exchange *find(struct auth *auth, struct auth_exchange_key *key)
+{
+    struct map_node *node = map_find(&auth->exchanges, str_of((const char *)key, sizeof(*key)));
+
+    return node ? CONTAINER_OF(node, struct auth_exchange, node) : NULL;
+}
+
+static struct auth_exchange *add(struct auth *auth, const struct auth_exchange_key *key)
+{
+    struct auth_exchange *x;
+    struct err err;
+
+    if (auth->exchanges.n == AUTH_EXCHANGES_MAX)
+        return NULL;
+    x = calloc(1, sizeof(*x));
+    if (!x)
+        return NULL;
+    x->auth = auth;
+    x->key = *key;
+    x->arena = arena_new(NAME_ARENA_MAX);
+    if (x->arena && io_timer_init(&x->patience, auth->worker->loop, on_impatient, &err) &&
+        map_insert(&auth->exchanges, &x->node, str_of((const char *)&x->key, sizeof(x->key))))
+        return x;
+    if (x->patience.loop)
+        io_timer_done(&x->patience);
+    arena_free(x->arena);
+    free(x);
+    return NULL;
+}
+
+static void answer_without(struct ipc_channel *from, uint64_t ticket, enum ipc_login status, const char *detail)
+{
+    ipc_send_login_answer(from, &(struct ipc_login_answer){
+                                    .ticket = ticket,
+                                    .status = status,
+                                    .reason = status == IPC_LOGIN_TEMP ? LOG_REASON_LOOKUP : LOG_REASON_SEQUENCE,
+                                    .detail = str_from_c(detail),
+                                });
+}
+
+static bool begin(struct auth_exchange *x, enum auth_mechanism m, const struct ipc_login_ask *ask)
+{
+    const struct auth_offer *offer = &x->auth->offers.items[ask->listener];
+    /* Who binds to the channel says so, and who could but was not let says so, too (RFC 5802 6). */
+    bool binds = auth_offer_has(offer, AUTH_SCRAM_PLUS);
+
+    x->listener = ask->listener;
+    x->n_client = ask->client.n <= sizeof(x->client) ? ask->client.n : 0;
+    if (x->n_client)
+        memcpy(x->client, ask->client.p, x->n_client);
+    x->names = arena_str(x->arena, ask->names);
+    x->detail = "out of memory";
+    x->sasl.keys = auth_find_keys;
+    return x->names.p && auth_sasl_begin(&x->sasl, x->auth->library, m, binds ? ask->exporter : STR_NONE,
+                                         binds ? ask->unique : STR_NONE);
+}
+
+void auth_login(struct auth *auth, struct ipc_channel *from, const struct ipc_login_ask *ask)
+{
+    struct auth_exchange_key key = { .peer = from, .ticket = ask->ticket };
+    enum auth_mechanism m = auth_mechanism_find(ask->mechanism);
+    struct auth_exchange *x;
+
+    if (find(auth, &key)) {
+        answer_without(from, ask->ticket, IPC_LOGIN_WRONG, "an exchange of that ticket is under way");
+        return;
+    }
+    if (ask->listener >= auth->offers.n || m == AUTH_MECHANISMS ||
+        !auth_offer_has(&auth->offers.items[ask->listener], m)) {
+        answer_without(from, ask->ticket, IPC_LOGIN_TEMP, "the mechanism is not offered any more");
+        return;
+    }
+    x = add(auth, &key);
+    if (!x)
+        answer_without(from, ask->ticket, IPC_LOGIN_TEMP, "too many exchanges, or no memory");
+    else if (!begin(x, m, ask))
+        put_off(x, "out of memory");
+    else if (ask->has_initial)
+        hear(x, ask->initial.n ? ask->initial : STR(""));
+    else
+        hear(x, STR_NONE);
+}
+
+void auth_step(struct auth *auth, struct ipc_channel *from, const struct ipc_login_step *step)
+{
+    struct auth_exchange_key key = { .peer = from, .ticket = step->ticket };
+    struct auth_exchange *x = find(auth, &key);
+
+    if (!x || x->number)
+        answer_without(from, step->ticket, IPC_LOGIN_WRONG, "no exchange waits for that");
+    else
+        hear(x, step->response.n ? step->response : STR(""));
+}
+
+void auth_gone(struct auth *auth, struct ipc_channel *from, uint64_t ticket)
+{
+    struct auth_exchange_key key = { .peer = from, .ticket = ticket };
+    struct auth_exchange *x = find(auth, &key);
+
+    if (x)
+        drop(x);
+}
+
+static struct auth_exchange *find_by_peer(struct auth *auth, const struct ipc_channel *peer)
+{
+    MAP_FOR (node, &auth->exchanges) {
+        struct auth_exchange *x = CONTAINER_OF(node, struct auth_exchange, node);
+        if (x->key.peer == peer || x->asked == peer)
+            return x;
+    }
+    return NULL;
+}
+
+void auth_peer_gone(struct auth *auth, const struct ipc_channel *peer)
+{
+    struct auth_exchange *x;
+
+    while ((x = find_by_peer(auth, peer)) != NULL) {
+        if (x->key.peer == peer)
+            drop(x);
+        else
+            put_off(x, "who was asked is gone");
+    }
+}
+
+void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer)
+{
+    struct auth_exchange *x = find_waiting(auth, answer->ticket);
+
+    if (!x || x->asked->peer != PROCESS_LOOKUP)
+        return;
+    stop_waiting(x);
+    if (answer->refused) {
+        send_answer(x, &(struct ipc_login_answer){
+                           .status = IPC_LOGIN_LIMITED,
+                           .reason = LOG_REASON_LIMIT,
+                           .account = said_name(x),
+                           .number = answer->number,
+                           .detail = answer->detail,
+                           .rule = answer->rule,
+                       });
+    } else if (x->n_proof) {
+        advance(x, str_of(x->proof, x->n_proof));
+    } else if (!acts_as_itself(x)) {
+        refuse(x, "another authzid");
+    } else {
+        auth_sources_begin(&x->sources, auth->config, x->listener, x->name.domain);
+        conclude(x, auth_check_next(x));
+    }
+}
+
+void auth_exchanges_end(struct auth *auth)
+{
+    struct map_node *node;
+
+    while ((node = map_any(&auth->exchanges)) != NULL)
+        drop(CONTAINER_OF(node, struct auth_exchange, node));
+    map_done(&auth->exchanges);
+    map_done(&auth->waiting);
+}

@@ -1,0 +1,56 @@
+/* auth/exchange.h -- exchanges under way: from AUTH to its answer. */
+#ifndef AUTH_EXCHANGE_H
+#define AUTH_EXCHANGE_H
+
+#include "auth/auth.h"
+#include "auth/name.h"
+#include "auth/sources.h"
+
+enum { AUTH_EXCHANGES_MAX = 1024, AUTH_PATIENCE_MSEC = 30000 };
+
+enum auth_stage {
+    AUTH_STAGE_TALK,
+    AUTH_STAGE_LAST, /* all is said but the client's empty response to our last word */
+};
+
+/* Compared as octets. */
+struct auth_exchange_key {
+    struct ipc_channel *peer;
+    uint64_t ticket;
+};
+
+struct auth_exchange {
+    struct map_node node;
+    struct map_node by_number;
+    struct auth *auth;
+    struct auth_exchange_key key;
+    struct arena *arena; /* of the texts below */
+    enum auth_stage stage;
+    uint32_t listener;
+    size_t n_client;
+    char client[16];
+    struct str names; /* in the client's certificate, each ends in NUL */
+    struct auth_sasl sasl;
+    struct auth_name name;  /* when it was said; empty for what no account can be called */
+    struct str account;     /* whose the log-in is, when it is known */
+    const char *detail;     /* of the last failure, for the log */
+    struct auth_sources sources;
+    bool hashed;            /* a hash was computed for the password */
+    size_t n_proof;
+    char proof[AUTH_RESPONSE_MAX]; /* of SCRAM, while lookup is asked */
+    uint64_t number;               /* under which somebody is asked; 0: nobody is */
+    struct ipc_channel *asked;
+    struct io_timer patience;
+};
+
+/* Each is answered once, now or later, unless its asker is gone before. */
+void auth_login(struct auth *auth, struct ipc_channel *from, const struct ipc_login_ask *ask);
+void auth_step(struct auth *auth, struct ipc_channel *from, const struct ipc_login_step *step);
+void auth_gone(struct auth *auth, struct ipc_channel *from, uint64_t ticket);
+/* PEER is gone: what it asked is forgotten, what it was asked cannot be said. */
+void auth_peer_gone(struct auth *auth, const struct ipc_channel *peer);
+void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer);
+/* All of them, unanswered. */
+void auth_exchanges_end(struct auth *auth);
+
+#endif
