@@ -100,11 +100,13 @@ static void cut_command(struct str line, struct smtp_command *cmd)
 
 static size_t line_max(enum smtp_verb verb)
 {
+    if (verb == SMTP_VERB_AUTH)
+        return SMTP_AUTH_LINE_MAX;
     return verb == SMTP_VERB_MAIL ? SMTP_MAIL_LINE_MAX : SMTP_LINE_MAX;
 }
 
-enum smtp_scan smtp_scan_command(struct smtp_scanner *sc, struct str in, struct smtp_command *cmd,
-                                 size_t *used)
+/* A line of at most MAX octets with its CRLF. */
+static enum smtp_scan scan_line(struct smtp_scanner *sc, struct str in, size_t max, struct str *line, size_t *used)
 {
     *used = 0;
     if (sc->dropped)
@@ -113,20 +115,42 @@ enum smtp_scan smtp_scan_command(struct smtp_scanner *sc, struct str in, struct 
     size_t end = find_crlf(in, sc->seen);
     bool whole = end < in.n;
     /* Without its end: even if LF came next, it would be too long. */
-    if (whole ? end + 2 > SMTP_MAIL_LINE_MAX : in.n >= SMTP_MAIL_LINE_MAX)
+    if (whole ? end + 2 > max : in.n >= max)
         return drop_line(sc, in, used);
     if (!whole) {
         sc->seen = in.n;
         return SMTP_SCAN_MORE;
     }
-
-    struct str line = str_head(in, end);
+    *line = str_head(in, end);
     *used = end + 2;
-    *sc = (struct smtp_scanner){ 0 };
+    return start_anew(sc, SMTP_SCAN_COMMAND);
+}
+
+static bool has_bad_octet(struct str line)
+{
+    return str_has(line, '\r') || str_has(line, '\n') || str_has(line, '\0');
+}
+
+enum smtp_scan smtp_scan_command(struct smtp_scanner *sc, struct str in, struct smtp_command *cmd,
+                                 size_t *used)
+{
+    bool auth = sc->dropped ? sc->auth : str_starts_nocase(in, STR("AUTH "));
+    struct str line;
+    enum smtp_scan scan = scan_line(sc, in, line_max(auth ? SMTP_VERB_AUTH : SMTP_VERB_MAIL), &line, used);
+
+    sc->auth = auth && sc->dropped;
+    *cmd = (struct smtp_command){ .verb = auth ? SMTP_VERB_AUTH : SMTP_VERB_UNKNOWN };
+    if (scan != SMTP_SCAN_COMMAND)
+        return scan;
     cut_command(line, cmd);
     if (*used > line_max(cmd->verb))
         return SMTP_SCAN_TOO_LONG;
-    if (str_has(line, '\r') || str_has(line, '\n') || str_has(line, '\0'))
-        return SMTP_SCAN_BAD;
-    return SMTP_SCAN_COMMAND;
+    return has_bad_octet(line) ? SMTP_SCAN_BAD : SMTP_SCAN_COMMAND;
+}
+
+enum smtp_scan smtp_scan_response(struct smtp_scanner *sc, struct str in, struct str *line, size_t *used)
+{
+    enum smtp_scan scan = scan_line(sc, in, SMTP_AUTH_LINE_MAX, line, used);
+
+    return scan == SMTP_SCAN_COMMAND && has_bad_octet(*line) ? SMTP_SCAN_BAD : scan;
 }

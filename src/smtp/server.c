@@ -1,4 +1,4 @@
-/* smtp/server.c -- the machine itself: what is owed, what is asked, and which command comes next. */
+/* smtp/server.c -- the machine itself: what is owed, what is asked, and which line comes next. */
 #include "smtp/dialogue.h"
 
 enum {
@@ -16,6 +16,7 @@ struct smtp_server *smtp_server_new(struct arena *session, const struct smtp_ser
             .config = config,
             .phase = SMTP_PHASE_COMMANDS,
             .client_name = BUF_INIT(CLIENT_NAME_MAX),
+            .response = BUF_INIT(SMTP_AUTH_LINE_MAX),
         };
     }
     return s;
@@ -54,6 +55,7 @@ void smtp_server_done(struct smtp_server *s)
     free_question(s);
     free_ended(s);
     smtp_dialogue_drop_transaction(s);
+    smtp_dialogue_auth_over(s);
     buf_done(&s->client_name);
 }
 
@@ -114,101 +116,16 @@ void smtp_server_goodbye(struct smtp_server *s, enum smtp_reply_name name, const
         return;
     s->verb = SMTP_VERB_UNKNOWN;
     s->asked = SMTP_EVENT_MORE;
+    smtp_dialogue_auth_over(s);
     smtp_dialogue_write(s, name, slots, out);
     smtp_dialogue_close(s, name);
     free_ended(s);
     s->due = 0;
 }
 
-/* Some replies must not wait for what else the client sent (RFC 2920 3.2). */
-static bool must_not_wait(enum smtp_verb verb)
-{
-    return verb != SMTP_VERB_MAIL && verb != SMTP_VERB_RCPT && verb != SMTP_VERB_RSET;
-}
-
-static void rset(struct smtp_server *s, struct buf *out)
-{
-    smtp_dialogue_say(s, SMTP_REPLY_OK, NULL, out);
-    smtp_dialogue_reset(s);
-}
-
-static void quit(struct smtp_server *s, struct buf *out)
-{
-    smtp_dialogue_say(s, SMTP_REPLY_QUIT, NULL, out);
-    smtp_dialogue_close(s, SMTP_REPLY_QUIT);
-}
-
-/* False, and it is answered, when the verb's row does not allow the command. */
-static bool command_fits(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out)
-{
-    const struct smtp_verb_row *row = smtp_verb_row(cmd->verb);
-    struct smtp_slots name = { .text = row->name }, syntax = { .text = row->syntax };
-    bool hello = cmd->verb == SMTP_VERB_EHLO || cmd->verb == SMTP_VERB_HELO;
-
-    if (cmd->verb == SMTP_VERB_UNKNOWN)
-        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_UNKNOWN, NULL, out);
-    else if (!row->built)
-        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_NOT_BUILT, &name, out);
-    else if (row->argument == SMTP_VERB_ARGUMENT_NONE && cmd->argument.n)
-        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_ARGUMENT_EXTRA, &name, out);
-    else if (row->argument == SMTP_VERB_ARGUMENT_WANTED && !cmd->argument.n && !hello)
-        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_ARGUMENT_MISSING, &syntax, out);
-    else
-        return true;
-    return false;
-}
-
-static void run_command(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out)
-{
-    s->verb = cmd->verb;
-    s->reply_utf8 = false;
-    if (must_not_wait(cmd->verb))
-        s->due |= SMTP_DUE_FLUSH;
-    if (s->phase == SMTP_PHASE_REFUSED && cmd->verb != SMTP_VERB_QUIT) {
-        smtp_dialogue_refuse(s, cmd, SMTP_REPLY_REFUSED_SESSION, NULL, out);
-        return;
-    }
-    if (!command_fits(s, cmd, out))
-        return;
-    switch (cmd->verb) {
-    case SMTP_VERB_EHLO:
-    case SMTP_VERB_HELO:
-        smtp_dialogue_hello(s, cmd, out);
-        break;
-    case SMTP_VERB_MAIL:
-        smtp_dialogue_mail(s, cmd, out);
-        break;
-    case SMTP_VERB_RCPT:
-        smtp_dialogue_rcpt(s, cmd, out);
-        break;
-    case SMTP_VERB_DATA:
-        smtp_dialogue_data(s, cmd, out);
-        break;
-    case SMTP_VERB_RSET:
-        rset(s, out);
-        break;
-    case SMTP_VERB_NOOP:
-        smtp_dialogue_say(s, SMTP_REPLY_OK, NULL, out);
-        break;
-    case SMTP_VERB_QUIT:
-        quit(s, out);
-        break;
-    case SMTP_VERB_VRFY:
-        smtp_dialogue_vrfy(s, cmd, out);
-        break;
-    case SMTP_VERB_HELP:
-        smtp_dialogue_help(s, cmd, out);
-        break;
-    default:
-        BUG_ON("a verb is built but not served");
-    }
-}
-
 /* A line that is no command (RFC 5321 4.5.3.1.4, 2.3.8). */
 static void run_bad_line(struct smtp_server *s, enum smtp_reply_name name, struct buf *out)
 {
-    s->verb = SMTP_VERB_UNKNOWN;
-    s->reply_utf8 = false;
     s->due |= SMTP_DUE_FLUSH;
     smtp_dialogue_refuse(s, NULL, name, NULL, out);
 }
@@ -222,15 +139,18 @@ static bool next_command(struct smtp_server *s, struct str in, size_t *used, str
     enum smtp_scan scan = smtp_scan_command(&s->scanner, str_skip(in, *used), &cmd, &n);
 
     *used += n;
+    s->secret |= cmd.verb == SMTP_VERB_AUTH;
+    s->verb = scan == SMTP_SCAN_COMMAND ? cmd.verb : SMTP_VERB_UNKNOWN;
+    s->reply_utf8 = false;
     switch (scan) {
     case SMTP_SCAN_MORE:
         ev->kind = SMTP_EVENT_MORE;
         return true;
     case SMTP_SCAN_COMMAND:
-        run_command(s, &cmd, out);
+        smtp_dialogue_command(s, &cmd, out);
         return false;
     case SMTP_SCAN_TOO_LONG:
-        run_bad_line(s, SMTP_REPLY_LINE_TOO_LONG, out);
+        run_bad_line(s, cmd.verb == SMTP_VERB_AUTH ? SMTP_REPLY_AUTH_LINE_TOO_LONG : SMTP_REPLY_LINE_TOO_LONG, out);
         return false;
     case SMTP_SCAN_BAD:
         run_bad_line(s, SMTP_REPLY_LINE_BAD, out);
@@ -242,12 +162,50 @@ static bool next_command(struct smtp_server *s, struct str in, size_t *used, str
     return false;
 }
 
+/* What comes next depends on who has the word; true when *ev is filled. */
+static bool next_input(struct smtp_server *s, struct str in, size_t *used, struct buf *out, struct smtp_event *ev)
+{
+    switch (s->phase) {
+    case SMTP_PHASE_CONTENT:
+        return smtp_dialogue_content(s, in, used, out, ev);
+    case SMTP_PHASE_AUTH:
+        return smtp_dialogue_response(s, in, used, out, ev);
+    case SMTP_PHASE_HANDSHAKE:
+        *used = in.n; /* said in clear: never heard inside TLS (RFC 3207 6) */
+        ev->kind = SMTP_EVENT_MORE;
+        return true;
+    case SMTP_PHASE_COMMANDS:
+    case SMTP_PHASE_REFUSED:
+    case SMTP_PHASE_CLOSING:
+        break;
+    }
+    return next_command(s, in, used, out, ev);
+}
+
 static bool take_due(struct smtp_server *s, unsigned bit)
 {
     bool was = s->due & bit;
 
     s->due &= ~bit;
     return was;
+}
+
+static bool is_auth_question(enum smtp_event_kind asked)
+{
+    return asked == SMTP_EVENT_ASK_AUTH || asked == SMTP_EVENT_ASK_AUTH_STEP;
+}
+
+/* The open question, with all that belongs to it. */
+static void ask_owner(const struct smtp_server *s, struct smtp_event *ev)
+{
+    ev->kind = s->asked;
+    ev->path = s->question ? &s->path : NULL;
+    ev->facts = s->asked == SMTP_EVENT_ASK_COMMIT ? &s->content.facts : NULL;
+    if (is_auth_question(s->asked)) {
+        ev->mechanism = s->mechanism;
+        ev->has_initial = s->has_initial;
+        ev->response = buf_str(&s->response);
+    }
 }
 
 /* What is owed before anything is read. MORE_INPUT: a reply that must not wait would. */
@@ -261,10 +219,20 @@ static bool owed(struct smtp_server *s, bool more_input, struct smtp_event *ev)
         ev->kind = SMTP_EVENT_RESET;
         return true;
     }
+    if (take_due(s, SMTP_DUE_AUTH_ENDED)) {
+        ev->kind = SMTP_EVENT_AUTH_ENDED;
+        ev->verb = SMTP_VERB_AUTH;
+        ev->reply = s->auth_ending;
+        return true;
+    }
     if (s->asked != SMTP_EVENT_MORE) {
-        ev->kind = s->asked;
-        ev->path = s->question ? &s->path : NULL;
-        ev->facts = s->asked == SMTP_EVENT_ASK_COMMIT ? &s->content.facts : NULL;
+        ask_owner(s, ev);
+        return true;
+    }
+    if (take_due(s, SMTP_DUE_STARTTLS)) {
+        /* Not behind a DELAY: what came meanwhile could be the handshake. */
+        s->due &= ~(unsigned)(SMTP_DUE_DELAY | SMTP_DUE_FLUSH);
+        ev->kind = SMTP_EVENT_STARTTLS;
         return true;
     }
     if (take_due(s, SMTP_DUE_DELAY)) {
@@ -289,6 +257,7 @@ void smtp_server_next(struct smtp_server *s, struct str in, size_t *used, struct
 {
     BUG_ON(s->asked != SMTP_EVENT_MORE);
     *used = 0;
+    s->secret = s->phase == SMTP_PHASE_AUTH;
     if (!(s->due & SMTP_DUE_RESET))
         free_ended(s);
     for (;;) {
@@ -296,15 +265,17 @@ void smtp_server_next(struct smtp_server *s, struct str in, size_t *used, struct
         /* Replies were lost: the client would count wrong from here on. */
         if (out->failed && s->phase != SMTP_PHASE_CLOSING)
             smtp_dialogue_close(s, SMTP_REPLY_NO_MEMORY_CLOSE);
-        if (owed(s, *used < in.n, ev))
+        if (owed(s, *used < in.n, ev)) {
+            if (ev->kind == SMTP_EVENT_STARTTLS)
+                *used = in.n;
             return;
+        }
         if (out->n && out->max - out->n < REPLY_ROOM) {
             ev->kind = SMTP_EVENT_FLUSH;
             return;
         }
         free_question(s);
-        if (s->phase == SMTP_PHASE_CONTENT ? smtp_dialogue_content(s, in, used, out, ev)
-                                           : next_command(s, in, used, out, ev))
+        if (next_input(s, in, used, out, ev))
             return;
     }
 }
@@ -312,6 +283,9 @@ void smtp_server_next(struct smtp_server *s, struct str in, size_t *used, struct
 /* What a question can be answered with; anything else comes from a lesser process gone wrong. */
 static bool answer_fits(enum smtp_event_kind asked, unsigned code)
 {
+    /* Who is let in is said by smtp_server_authenticated() alone. */
+    if (is_auth_question(asked))
+        return code >= 400;
     if (code == 354)
         return asked == SMTP_EVENT_ASK_DATA;
     if (code < 300)
@@ -332,6 +306,8 @@ static void settle(struct smtp_server *s, enum smtp_event_kind asked, unsigned c
         s->transaction->recipients++;
     } else if (asked == SMTP_EVENT_ASK_DATA && yes) {
         smtp_dialogue_begin_content(s);
+    } else if (is_auth_question(asked)) {
+        smtp_dialogue_auth_over(s);
     }
 }
 
@@ -342,7 +318,7 @@ static void answer(struct smtp_server *s, struct smtp_reply reply, enum smtp_rep
 
     BUG_ON(asked == SMTP_EVENT_MORE);
     if (!smtp_reply_is_sane(&reply) || !answer_fits(asked, reply.code)) {
-        name = SMTP_REPLY_SYSTEM_FAILED;
+        name = is_auth_question(asked) ? SMTP_REPLY_AUTH_UNAVAILABLE : SMTP_REPLY_SYSTEM_FAILED;
         reply = smtp_reply_row(name);
     }
     unsigned code = smtp_dialogue_reply(s, reply, &name, slots, out);
@@ -379,11 +355,16 @@ struct str smtp_server_client_name(const struct smtp_server *s)
 
 struct str smtp_server_protocol(const struct smtp_server *s)
 {
+    static const struct str names[2][4] = {
+        { STR_INIT("ESMTP"), STR_INIT("ESMTPA"), STR_INIT("ESMTPS"), STR_INIT("ESMTPSA") },
+        { STR_INIT("UTF8SMTP"), STR_INIT("UTF8SMTPA"), STR_INIT("UTF8SMTPS"), STR_INIT("UTF8SMTPSA") },
+    };
     const struct smtp_transaction *t = smtp_server_transaction(s);
+    bool utf8 = t && t->params.smtputf8;
 
-    if (t && t->params.smtputf8)
-        return STR("UTF8SMTP");
-    return s->extended ? STR("ESMTP") : STR("SMTP");
+    if (!s->extended && !utf8)
+        return STR("SMTP"); /* HELO: no other name is registered, whatever lies below it */
+    return names[utf8][2 * s->tls.on + s->authenticated];
 }
 
 bool smtp_server_in_content(const struct smtp_server *s)
@@ -399,4 +380,14 @@ uint32_t smtp_server_errors(const struct smtp_server *s)
 uint32_t smtp_server_messages(const struct smtp_server *s)
 {
     return s->messages;
+}
+
+bool smtp_server_in_secret(const struct smtp_server *s)
+{
+    return s->secret || s->phase == SMTP_PHASE_AUTH;
+}
+
+void smtp_server_tell_time(struct smtp_server *s, int64_t utc_msec)
+{
+    s->now_msec = utc_msec;
 }

@@ -45,9 +45,13 @@ struct smtp_server_config {
     bool vrfy; /* off: 252 to all */
     /* For clients of this machine: what completes their bare names; EHLO tells it as XORIGIN. Empty: nothing does. */
     struct str origin;
-    /* For submission: domain of addresses without one (RFC 6409 4.2, C124), not shown. Empty: nothing does. */
+    /*
+     * For submission: domain of addresses without one, not shown; others must have a dot in theirs, or get 554 (RFC 6409
+     * 4.2, C124). Empty: nothing completes, and nothing is asked.
+     */
     struct str completes;
-    bool require_tls;  /* 530 to all but NOOP, EHLO, HELO, STARTTLS, QUIT before it (RFC 3207 4, C099) */
+    /* 530 to all but NOOP, EHLO, HELO, STARTTLS, QUIT before it (RFC 3207 4, C099); to AUTH 538 as ever. */
+    bool require_tls;
     bool require_auth; /* 530 to MAIL, RCPT, DATA, VRFY before it (RFC 4954 6, C116) */
     uint64_t future_release_sec; /* longest HOLDFOR; 0: FUTURERELEASE is not offered (RFC 4865) */
     bool takes_auth_param;       /* AUTH= of MAIL is kept (a client trusted for it), else as AUTH=<> (C117) */
@@ -81,17 +85,18 @@ enum smtp_event_kind {
     SMTP_EVENT_ASK_COMMIT, /* content is whole and good (ev.facts); QUEUED or a refusal end the transaction */
     /*
      * AUTH (RFC 4954), offered by smtp_server_offer_auth(). The first has ev.mechanism and, if has_initial, ev.response;
-     * those after a challenge ev.response. Base64 is undone; "*" and bad base64 are answered by the machine, and the
-     * first of them is told by AUTH_ENDED.
+     * those after a challenge ev.response. Base64 is undone; the octets are wiped by the answer.
      * Answer: smtp_server_challenge(), smtp_server_authenticated(), or a row (AUTH_FAILED 535, AUTH_UNAVAILABLE 454,
-     * AUTH_LIMITED 454, AUTH_WRONG 501), which ends the exchange.
+     * AUTH_LIMITED 454, AUTH_WRONG 501, AUTH_NO_INITIAL 501), which ends the exchange.
      */
     SMTP_EVENT_ASK_AUTH,
     SMTP_EVENT_ASK_AUTH_STEP,
-    SMTP_EVENT_AUTH_ENDED, /* for the owner to forget the exchange; already answered */
+    /* For the owner to forget the exchange, and for the log: the machine answered "*", bad base64, too long a line with
+     * ev.reply. No REFUSED follows. */
+    SMTP_EVENT_AUTH_ENDED,
     /*
-     * 220 is in OUT: send it, drop whatever input is left (RFC 3207 6, C098), shake hands; then
-     * smtp_server_tls_started(), or close.
+     * 220 is in OUT: send it, drop whatever input is left (*used is all of IN; RFC 3207 6, C098), shake hands; then
+     * smtp_server_tls_started(), or close. The transaction is gone.
      */
     SMTP_EVENT_STARTTLS,
 
@@ -107,7 +112,7 @@ struct smtp_event {
     struct str span;                        /* CONTENT */
     const struct smtp_path *path;           /* ASK_RCPT, ASK_VRFY till the answer; REFUSED if one was read */
     const struct smtp_content_facts *facts; /* ASK_COMMIT; REFUSED of content */
-    enum smtp_reply_name reply;             /* REFUSED, CLOSE */
+    enum smtp_reply_name reply;             /* REFUSED, AUTH_ENDED, CLOSE */
 
     /* REFUSED: */
     enum smtp_verb verb;     /* the command; UNKNOWN when it is none, DATA at the end of data */
@@ -150,6 +155,13 @@ void smtp_server_challenge(struct smtp_server *s, struct str octets, struct buf 
 /* 235; from here on the session belongs to somebody. */
 void smtp_server_authenticated(struct smtp_server *s, struct buf *out);
 bool smtp_server_is_authenticated(const struct smtp_server *s);
+/*
+ * What the last smtp_server_next() used of its input may hold a password (AUTH, an answer to a challenge), and so may
+ * what is to come while a challenge is open: the owner wipes those octets and shows them to nobody.
+ */
+bool smtp_server_in_secret(const struct smtp_server *s);
+/* What time it is, UTC: FUTURERELEASE is offered once it was told, and reads HOLDUNTIL by it. Tell before each call. */
+void smtp_server_tell_time(struct smtp_server *s, int64_t utc_msec);
 
 /* 220. */
 void smtp_server_greet(struct smtp_server *s, struct buf *out);

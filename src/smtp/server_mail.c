@@ -19,7 +19,7 @@ static bool cut_path(struct str argument, struct str word, enum smtp_path_syntax
 }
 
 struct path_replies {
-    enum smtp_reply_name syntax, no_domain, too_long;
+    enum smtp_reply_name syntax, no_domain, too_long, unqualified;
 };
 
 static enum smtp_reply_name path_fault(enum smtp_path_result result, const struct path_replies *replies)
@@ -41,22 +41,45 @@ static enum smtp_reply_name path_fault(enum smtp_path_result result, const struc
     return SMTP_REPLY_MEMORY_SHORT;
 }
 
+struct str smtp_dialogue_origin(const struct smtp_server *s)
+{
+    return s->config->origin.n ? s->config->origin : s->config->completes;
+}
+
+uint64_t smtp_dialogue_hold_max(const struct smtp_server *s)
+{
+    static const uint64_t nine_digits = 999999999; /* RFC 4865 3 */
+    uint64_t sec = s->now_msec ? s->config->future_release_sec : 0;
+
+    return sec < nine_digits ? sec : nine_digits;
+}
+
+/* A domain of one label would be a name of the sender's own network (RFC 6409 4.2). */
+static bool is_unqualified(const struct smtp_server *s, const struct smtp_path *path)
+{
+    return s->config->completes.n && path->domain.n && !(path->flags & SMTP_PATH_LITERAL) &&
+           !str_has(path->domain, '.') && !str_eq(path->domain, s->config->completes);
+}
+
 /* Reads the path; *params is what follows it, which must be apart by a blank. */
 static enum smtp_reply_name read_path(const struct smtp_server *s, struct arena *arena, struct str in,
                                       enum smtp_path_kind kind, struct smtp_path *path, struct str *params)
 {
     static const struct path_replies of_sender = { SMTP_REPLY_SENDER_SYNTAX, SMTP_REPLY_SENDER_NO_DOMAIN,
-                                                   SMTP_REPLY_SENDER_TOO_LONG };
+                                                   SMTP_REPLY_SENDER_TOO_LONG, SMTP_REPLY_SENDER_UNQUALIFIED };
     static const struct path_replies of_recipient = { SMTP_REPLY_RECIPIENT_SYNTAX,
                                                       SMTP_REPLY_RECIPIENT_NO_DOMAIN,
-                                                      SMTP_REPLY_RECIPIENT_TOO_LONG };
+                                                      SMTP_REPLY_RECIPIENT_TOO_LONG,
+                                                      SMTP_REPLY_RECIPIENT_UNQUALIFIED };
     const struct path_replies *replies = kind == SMTP_PATH_REVERSE ? &of_sender : &of_recipient;
     size_t used = 0;
     enum smtp_path_result result = smtp_path_parse_local(arena, in, kind, s->config->path_syntax,
-                                                         s->config->origin, path, &used);
+                                                         smtp_dialogue_origin(s), path, &used);
 
     if (result != SMTP_PATH_OK)
         return path_fault(result, replies);
+    if (is_unqualified(s, path))
+        return replies->unqualified;
     *params = str_skip(in, used);
     return params->n && params->p[0] != ' ' ? replies->syntax : SMTP_REPLY_NONE;
 }
@@ -80,13 +103,18 @@ static bool transaction_begin(struct smtp_server *s)
 static enum smtp_reply_name read_mail(struct smtp_server *s, struct str argument, struct smtp_slots *slots)
 {
     struct smtp_transaction *t = s->transaction;
+    const struct smtp_mail_terms terms = { .auth = smtp_dialogue_serves(s, SMTP_VERB_AUTH),
+                                           .keeps_auth = s->config->takes_auth_param,
+                                           .hold_max_sec = smtp_dialogue_hold_max(s),
+                                           .now_msec = s->now_msec };
     struct str path, params;
 
     if (!cut_path(argument, STR("FROM:"), s->config->path_syntax, &path))
         return SMTP_REPLY_MAIL_SYNTAX;
     enum smtp_reply_name fault = read_path(s, t->arena, path, SMTP_PATH_REVERSE, &t->sender, &params);
     if (fault == SMTP_REPLY_NONE)
-        fault = smtp_mail_params_parse(params, &t->params, &slots->text);
+        fault = smtp_mail_params_parse(t->arena, params, &terms, &t->params, &slots->text);
+    slots->number = terms.hold_max_sec; /* which HOLD_TOO_LONG names */
     if (fault != SMTP_REPLY_NONE)
         return fault;
     /* RFC 6531 3.5. */

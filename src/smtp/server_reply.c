@@ -3,6 +3,8 @@
 
 #include "core/check.h"
 
+enum { AUTH_TRIES = 3 }; /* the least a client gets before errors count against it (RFC 4954 9, C114) */
+
 static bool reply_utf8(const struct smtp_server *s)
 {
     return s->reply_utf8 || (s->transaction && s->transaction->params.smtputf8 && s->verb != SMTP_VERB_VRFY);
@@ -57,20 +59,27 @@ static bool is_last_straw(struct smtp_server *s, unsigned code)
            s->phase != SMTP_PHASE_CONTENT;
 }
 
+static bool is_forgiven(const struct smtp_server *s, unsigned code)
+{
+    return code >= 500 && s->verb == SMTP_VERB_AUTH && s->auth_errors < AUTH_TRIES;
+}
+
 unsigned smtp_dialogue_reply(struct smtp_server *s, struct smtp_reply reply, enum smtp_reply_name *name,
                              const struct smtp_slots *slots, struct buf *out)
 {
     struct smtp_slots bound = { .number = s->config->max_errors };
+    bool forgiven = is_forgiven(s, reply.code);
 
     if (s->errors >= size_max(s->config->max_errors / 4, 1))
         s->due |= SMTP_DUE_DELAY;
-    if (is_last_straw(s, reply.code)) {
+    if (!forgiven && is_last_straw(s, reply.code)) {
         *name = SMTP_REPLY_TOO_MANY_ERRORS;
         reply = smtp_reply_row(*name);
         slots = &bound;
     }
     write_reply(s, reply, slots, out);
-    s->errors += reply.code >= 500;
+    s->auth_errors += reply.code >= 500 && s->verb == SMTP_VERB_AUTH;
+    s->errors += reply.code >= 500 && !forgiven;
     return reply.code;
 }
 
@@ -87,9 +96,10 @@ void smtp_dialogue_refuse(struct smtp_server *s, const struct smtp_command *cmd,
     smtp_dialogue_say(s, name, slots, out);
     if (s->phase == SMTP_PHASE_CLOSING)
         return; /* CLOSE tells */
+    bool secret = cmd && cmd->verb == SMTP_VERB_AUTH;
     s->refused = (struct smtp_event){ .kind = SMTP_EVENT_REFUSED,
                                       .verb = cmd ? cmd->verb : SMTP_VERB_UNKNOWN,
-                                      .argument = cmd ? cmd->argument : STR_NONE,
+                                      .argument = cmd && !secret ? cmd->argument : STR_NONE,
                                       .path = s->path.local.p ? &s->path : NULL,
                                       .slots = *row_slots(slots),
                                       .reply = name };

@@ -1,6 +1,47 @@
 /* smtp/server_verbs.c -- EHLO, HELO, VRFY and HELP (RFC 5321 4.1.1.1, 4.1.1.6, 4.1.1.8; 6531 3.7.4.2). */
 #include "smtp/dialogue.h"
 
+#include "core/utc.h"
+
+enum { HELLO_WORDS_MAX = 4096 };
+
+/* What this session offers beside what all do: each begins a line of its own. */
+static void add_keywords(const struct smtp_server *s, struct buf *words)
+{
+    uint64_t hold = smtp_dialogue_hold_max(s);
+
+    if (smtp_dialogue_offers(s, SMTP_VERB_STARTTLS))
+        buf_add_c(words, "\nSTARTTLS");
+    if (smtp_dialogue_offers(s, SMTP_VERB_AUTH)) {
+        buf_add_c(words, "\nAUTH ");
+        buf_add(words, s->mechanisms);
+    }
+    if (hold)
+        buf_printf(words, "\nFUTURERELEASE %llu %s", (unsigned long long)hold,
+                   utc_text_seconds(s->now_msec + (int64_t)hold * 1000).c);
+    if (s->config->origin.n) {
+        buf_add_c(words, "\nXORIGIN ");
+        buf_add(words, s->config->origin);
+    }
+}
+
+static void say_ehlo(struct smtp_server *s, struct buf *out)
+{
+    enum smtp_reply_name name = SMTP_REPLY_EHLO_OK;
+    struct smtp_reply reply = smtp_reply_row(name);
+    struct smtp_slots slots = { .number = s->config->max_message_size };
+    struct buf words = BUF_INIT(HELLO_WORDS_MAX);
+
+    buf_add(&words, reply.words);
+    add_keywords(s, &words);
+    reply.words = buf_str(&words);
+    if (words.failed)
+        smtp_dialogue_say(s, SMTP_REPLY_NO_MEMORY_CLOSE, NULL, out);
+    else
+        smtp_dialogue_reply(s, reply, &name, &slots, out);
+    buf_done(&words);
+}
+
 void smtp_dialogue_hello(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out)
 {
     /* A refused EHLO changes nothing (RFC 5321 4.1.4). */
@@ -15,9 +56,10 @@ void smtp_dialogue_hello(struct smtp_server *s, const struct smtp_command *cmd, 
     }
     s->greeted = true;
     s->extended = cmd->verb == SMTP_VERB_EHLO;
-    const struct smtp_slots slots = { .number = s->config->max_message_size, .text = s->config->origin };
-    enum smtp_reply_name row = s->config->origin.n ? SMTP_REPLY_EHLO_LOCAL : SMTP_REPLY_EHLO_OK;
-    smtp_dialogue_say(s, s->extended ? row : SMTP_REPLY_HELO_OK, &slots, out);
+    if (s->extended)
+        say_ehlo(s, out);
+    else
+        smtp_dialogue_say(s, SMTP_REPLY_HELO_OK, NULL, out);
     smtp_dialogue_reset(s);
 }
 
@@ -38,7 +80,7 @@ static bool read_vrfy(struct smtp_server *s, struct str argument)
     size_t used = 0;
     enum smtp_path_result result =
         smtp_path_parse_local(s->question, argument, SMTP_PATH_FORWARD, SMTP_PATH_LENIENT,
-                                                         s->config->origin, &s->path, &used);
+                                                         smtp_dialogue_origin(s), &s->path, &used);
 
     return result == SMTP_PATH_OK && used == argument.n && !(s->path.flags & SMTP_PATH_POSTMASTER);
 }
@@ -62,28 +104,39 @@ void smtp_dialogue_vrfy(struct smtp_server *s, const struct smtp_command *cmd, s
         smtp_dialogue_ask(s, SMTP_EVENT_ASK_VRFY);
 }
 
-/* All verbs that are served, in one line. */
-static void add_verbs(struct buf *list)
+/* All verbs that are of use now, in one line. */
+static void add_verbs(const struct smtp_server *s, struct buf *text)
 {
     for (int v = SMTP_VERB_UNKNOWN + 1; v < SMTP_VERB_COUNT; v++) {
-        const struct smtp_verb_row *row = smtp_verb_row((enum smtp_verb)v);
-        if (!row->built)
+        if (!smtp_dialogue_offers(s, (enum smtp_verb)v))
             continue;
-        buf_add(list, list->n ? STR(" ") : STR_NONE);
-        buf_add(list, row->name);
+        buf_add(text, text->n ? STR(" ") : STR_NONE);
+        buf_add(text, smtp_verb_row((enum smtp_verb)v)->name);
     }
+}
+
+static void add_syntax(const struct smtp_server *s, enum smtp_verb verb, struct buf *text)
+{
+    buf_add(text, smtp_verb_row(verb)->syntax);
+    if (verb == SMTP_VERB_MAIL && smtp_dialogue_offers(s, SMTP_VERB_AUTH))
+        buf_add_c(text, " [AUTH=mailbox]");
+    if (verb == SMTP_VERB_MAIL && smtp_dialogue_hold_max(s))
+        buf_add_c(text, " [HOLDFOR=seconds|HOLDUNTIL=yyyy-mm-ddThh:mm:ssZ]");
+    if (verb == SMTP_VERB_AUTH)
+        buf_printf(text, "; mechanisms: %.*s", STR_ARG(s->mechanisms));
 }
 
 void smtp_dialogue_help(struct smtp_server *s, const struct smtp_command *cmd, struct buf *out)
 {
-    const struct smtp_verb_row *row = smtp_verb_row(smtp_verb_find(cmd->argument));
-    struct buf list = BUF_INIT(SMTP_LINE_MAX);
-    struct smtp_slots slots = { .text = row->syntax };
+    enum smtp_verb verb = smtp_verb_find(cmd->argument);
+    bool known = smtp_dialogue_offers(s, verb);
+    struct buf text = BUF_INIT(SMTP_LINE_MAX);
 
-    if (!row->built) {
-        add_verbs(&list);
-        slots.text = buf_str(&list);
-    }
-    smtp_dialogue_say(s, row->built ? SMTP_REPLY_HELP_VERB : SMTP_REPLY_HELP, &slots, out);
-    buf_done(&list);
+    if (known)
+        add_syntax(s, verb, &text);
+    else
+        add_verbs(s, &text);
+    smtp_dialogue_say(s, known ? SMTP_REPLY_HELP_VERB : SMTP_REPLY_HELP,
+                      &(struct smtp_slots){ .text = buf_str(&text) }, out);
+    buf_done(&text);
 }

@@ -35,6 +35,7 @@ static void check_path(struct str argument, enum smtp_path_kind kind)
     struct arena *a = arena_new(PLENTY);
     struct smtp_path path = { .flags = ~0U };
     struct smtp_mail_params params = { .size = 77 };
+    const struct smtp_mail_terms terms = { .auth = true, .keeps_auth = true, .hold_max_sec = 3600, .now_msec = 1000 };
     struct str bad = STR_NONE;
     size_t used = SIZE_MAX;
 
@@ -45,7 +46,7 @@ static void check_path(struct str argument, enum smtp_path_kind kind)
         if (smtp_path_parse(a, in, kind, (enum smtp_path_syntax)syntax, &path, &used) == SMTP_PATH_OK) {
             BUG_ON(used > in.n);
             check_path_again(a, &path);
-            enum smtp_reply_name fault = smtp_mail_params_parse(str_skip(in, used), &params, &bad);
+            enum smtp_reply_name fault = smtp_mail_params_parse(a, str_skip(in, used), &terms, &params, &bad);
             BUG_ON(fault != SMTP_REPLY_NONE && params.size != 77);
             (void)smtp_rcpt_params_parse(str_skip(in, used), &bad);
             params.size = 77;

@@ -27,7 +27,8 @@ static void scan_all(struct str input, size_t piece, struct buf *seen)
             } else if (scan != SMTP_SCAN_MORE) {
                 buf_add_c(seen, scan == SMTP_SCAN_BAD     ? "BAD;"
                                 : scan == SMTP_SCAN_FLOOD ? "FLOOD;"
-                                                          : "LONG;");
+                                : cmd.verb == SMTP_VERB_AUTH ? "LONG AUTH;"
+                                                             : "LONG;");
             }
             free(copy);
             buf_eat(&held, used);
@@ -93,16 +94,18 @@ static const char *verdict_on(const char *verb, size_t n, size_t piece)
     add_line(&in, verb, n);
     scan_all(buf_str(&in), piece, &seen);
     bool is_long = str_eq(buf_str(&seen), STR("LONG;"));
+    bool is_auth = str_eq(buf_str(&seen), STR("LONG AUTH;"));
     bool is_flood = str_eq(buf_str(&seen), STR("FLOOD;"));
     buf_done(&in);
     buf_done(&seen);
-    return is_long ? "long" : is_flood ? "flood" : "good";
+    return is_auth ? "long AUTH" : is_long ? "long" : is_flood ? "flood" : "good";
 }
 
 /* C027, C028 */
 static void limits_are_exact_however_octets_come(void **state)
 {
-    static const size_t pieces[] = { 1 << 20, 1, 3, 511, 564, 565, 566 };
+    static const size_t pieces[] = { 1 << 20, 1, 3, 511, SMTP_MAIL_LINE_MAX - 1, SMTP_MAIL_LINE_MAX,
+                                     SMTP_MAIL_LINE_MAX + 1 };
     static const struct {
         const char *verb;
         size_t n;
@@ -110,10 +113,14 @@ static void limits_are_exact_however_octets_come(void **state)
     } rows[] = {
         { "RCPT", 512, "good" },
         { "RCPT", 513, "long" },
-        { "MAIL", 565, "good" },
-        { "MAIL", 566, "long" },
-        { "MAIL", 567, "long" },
-        { "MAIL", 568, "long" },
+        { "MAIL", SMTP_MAIL_LINE_MAX, "good" },
+        { "MAIL", SMTP_MAIL_LINE_MAX + 1, "long" },
+        { "MAIL", SMTP_MAIL_LINE_MAX + 2, "long" },
+        { "MAIL", SMTP_MAIL_LINE_MAX + 3, "long" },
+        { "AUTH", SMTP_AUTH_LINE_MAX, "good" },
+        { "AUTH", SMTP_AUTH_LINE_MAX + 1, "long AUTH" },
+        { "AUTH", SMTP_AUTH_LINE_MAX + 2, "long AUTH" },
+        { "AUTHX", SMTP_MAIL_LINE_MAX, "long" },
         { "NOOP", 5000, "long" },
         { "NOOP", SMTP_LINE_FLOOD, "long" },
         { "NOOP", SMTP_LINE_FLOOD + 1, "flood" },

@@ -1,4 +1,4 @@
-/* Events: m r v d c ask; . content; ! refused; R reset; D delay; F flush; X close. */
+/* Events: m r v d c a s ask; . content; ! refused; e AUTH ended; R reset; D delay; F flush; T handshake; X close. */
 #include "tests/unit/smtp/player.h"
 
 #include "tests/unit/unit.h"
@@ -24,6 +24,7 @@ void player_init(struct player *p)
     p->messages = BUF_INIT(PLENTY);
     p->envelope = BUF_INIT(PLENTY);
     p->events = BUF_INIT(PLENTY);
+    p->sasl = BUF_INIT(PLENTY);
     p->session = arena_new(1 << 20);
     p->server = smtp_server_new(p->session, &p->config);
     assert_non_null(p->server);
@@ -38,6 +39,14 @@ void player_done(struct player *p)
     buf_done(&p->messages);
     buf_done(&p->envelope);
     buf_done(&p->events);
+    buf_done(&p->sasl);
+}
+
+void player_secure(struct player *p)
+{
+    p->config.require_tls = p->config.require_auth = true;
+    smtp_server_offer_tls(p->server, true);
+    smtp_server_offer_auth(p->server, STR("PLAIN LOGIN XLONG XFIRST"));
 }
 
 static enum smtp_reply_name or_good(enum smtp_reply_name told, enum smtp_reply_name good)
@@ -106,6 +115,70 @@ static void answer_commit(struct player *p, const struct smtp_event *ev, struct 
     assert_non_null(smtp_server_transaction(p->server));
 }
 
+static void answer_password(struct player *p, bool anna, bool down, bool right, struct buf *out)
+{
+    if (down)
+        smtp_server_answer(p->server, SMTP_REPLY_AUTH_UNAVAILABLE, NULL, out);
+    else if (anna && right)
+        smtp_server_authenticated(p->server, out);
+    else
+        smtp_server_answer(p->server, SMTP_REPLY_AUTH_FAILED, NULL, out);
+}
+
+static void answer_plain(struct player *p, struct str said, struct buf *out)
+{
+    answer_password(p, str_starts(said, STR("\0anna\0")), str_starts(said, STR("\0down\0")),
+                    str_ends(said, STR("\0secret")), out);
+}
+
+static void answer_login(struct player *p, struct str said, struct buf *out)
+{
+    if (p->logged_user) {
+        p->logged_user = false;
+        answer_password(p, p->knows_user, false, str_eq(said, STR("secret")), out);
+        return;
+    }
+    p->knows_user = str_eq(said, STR("anna"));
+    p->logged_user = true;
+    smtp_server_challenge(p->server, STR("Password:"), out);
+}
+
+static void note_sasl(struct player *p, const struct smtp_event *ev)
+{
+    if (ev->kind == SMTP_EVENT_ASK_AUTH)
+        buf_add(&p->sasl, ev->mechanism);
+    if (ev->kind == SMTP_EVENT_ASK_AUTH_STEP || ev->has_initial)
+        buf_add_char(&p->sasl, '=');
+    for (size_t i = 0; i < ev->response.n; i++)
+        buf_add_char(&p->sasl, ev->response.p[i] ? ev->response.p[i] : '.');
+    buf_add_char(&p->sasl, ';');
+}
+
+static void answer_auth(struct player *p, const struct smtp_event *ev, struct buf *out)
+{
+    bool asks = ev->kind == SMTP_EVENT_ASK_AUTH && !ev->has_initial;
+
+    note_sasl(p, ev);
+    if (ev->kind == SMTP_EVENT_ASK_AUTH)
+        p->mechanism = ev->mechanism;
+    assert_true(smtp_server_in_secret(p->server));
+    if (str_eq(p->mechanism, STR("XFIRST")) && ev->has_initial) {
+        smtp_server_answer(p->server, SMTP_REPLY_AUTH_NO_INITIAL, NULL, out);
+    } else if (asks) {
+        p->logged_user = false;
+        smtp_server_challenge(p->server, str_eq(p->mechanism, STR("LOGIN")) ? STR("Username:") : STR_NONE, out);
+    } else if (str_eq(p->mechanism, STR("PLAIN"))) {
+        answer_plain(p, ev->response, out);
+    } else if (str_eq(p->mechanism, STR("LOGIN"))) {
+        p->logged_user &= ev->kind == SMTP_EVENT_ASK_AUTH_STEP;
+        answer_login(p, ev->response, out);
+    } else if (ev->response.n) {
+        smtp_server_authenticated(p->server, out);
+    } else {
+        smtp_server_answer(p->server, SMTP_REPLY_AUTH_WRONG, NULL, out);
+    }
+}
+
 static void send_out(struct player *p, struct buf *out)
 {
     p->sends += out->n > 0;
@@ -120,7 +193,8 @@ static bool act(struct player *p, const struct smtp_event *ev, struct buf *out)
         [SMTP_EVENT_FLUSH] = 'F',      [SMTP_EVENT_DELAY] = 'D',    [SMTP_EVENT_ASK_MAIL] = 'm',
         [SMTP_EVENT_ASK_RCPT] = 'r',   [SMTP_EVENT_ASK_VRFY] = 'v', [SMTP_EVENT_ASK_DATA] = 'd',
         [SMTP_EVENT_ASK_COMMIT] = 'c', [SMTP_EVENT_CONTENT] = '.',  [SMTP_EVENT_REFUSED] = '!',
-        [SMTP_EVENT_RESET] = 'R',      [SMTP_EVENT_CLOSE] = 'X',
+        [SMTP_EVENT_RESET] = 'R',      [SMTP_EVENT_CLOSE] = 'X',    [SMTP_EVENT_ASK_AUTH] = 'a',
+        [SMTP_EVENT_STARTTLS] = 'T',   [SMTP_EVENT_AUTH_ENDED] = 'e', [SMTP_EVENT_ASK_AUTH_STEP] = 's',
     };
 
     if (ev->kind != SMTP_EVENT_MORE)
@@ -153,9 +227,20 @@ static bool act(struct player *p, const struct smtp_event *ev, struct buf *out)
         assert_true(ev->span.n > 0);
         buf_add(&p->content, ev->span);
         break;
+    case SMTP_EVENT_ASK_AUTH:
+    case SMTP_EVENT_ASK_AUTH_STEP:
+        answer_auth(p, ev, out);
+        break;
+    case SMTP_EVENT_AUTH_ENDED:
     case SMTP_EVENT_REFUSED:
+        assert_true(ev->verb != SMTP_VERB_AUTH || !ev->argument.n);
         p->last_refused = ev->reply;
         break;
+    case SMTP_EVENT_STARTTLS:
+        assert_null(smtp_server_transaction(p->server));
+        send_out(p, out);
+        p->shaking = true;
+        return false;
     case SMTP_EVENT_RESET:
         assert_non_null(smtp_server_transaction(p->server));
         break;
@@ -181,6 +266,7 @@ static void run(struct player *p, struct buf *held)
         char *copy = exact_copy(buf_str(held));
         smtp_server_next(p->server, str_of(copy, held->n), &used, &out, &ev);
         assert_true(used <= held->n);
+        assert_true(ev.kind != SMTP_EVENT_STARTTLS || used == held->n);
         assert_false(out.failed);
         more = act(p, &ev, &out);
         free(copy);
@@ -189,12 +275,30 @@ static void run(struct player *p, struct buf *held)
     buf_done(&out);
 }
 
+/* Without STARTTLS before it: TLS from the first octet. */
+static void shake_hands(struct player *p, const struct buf *held)
+{
+    static const struct smtp_server_tls tls = { .version = STR_INIT("TLSv1.3"),
+                                                .cipher = STR_INIT("TLS_AES_256_GCM_SHA384") };
+
+    assert_int_equal(held->n, 0);
+    assert_true(p->shaking || !p->replies.n);
+    p->shaking = false;
+    smtp_server_tls_started(p->server, &tls);
+}
+
 void player_play(struct player *p, struct str input)
 {
     struct buf held = BUF_INIT(PLENTY);
 
     while (!p->closed) {
-        struct str piece = p->piece ? str_head(input, p->piece) : input;
+        struct str piece = str_head(input, str_find(input, HANDSHAKE[0]));
+        if (input.n && !piece.n) {
+            shake_hands(p, &held);
+            input = str_skip(input, 1);
+            continue;
+        }
+        piece = p->piece ? str_head(piece, p->piece) : piece;
         input = str_skip(input, piece.n);
         buf_add(&held, piece);
         run(p, &held);

@@ -6,9 +6,13 @@
 
 #include "core/buf.h"
 
+/* In what is played: the handshake that follows STARTTLS. What comes in clear before it must never be heard. */
+#define HANDSHAKE "\026"
+
 /*
- * The owner. Recipients whose local part begins with "no" do not exist, with "slow" cannot be looked up, with
- * "relay" are refused, all others are taken; to VRFY "two" is ambiguous. Unset replies are the good ones.
+ * The owner. Anna logs in by PLAIN or LOGIN with "secret"; of the user "down" nothing can be known; XLONG believes whoever
+ * says anything; XFIRST speaks first. Recipients whose local part begins with "no" do not exist, with "slow" cannot be looked
+ * up, with "relay" are refused, all others are taken; to VRFY "two" is ambiguous. Unset replies are the good ones.
  */
 struct player {
     struct smtp_server_config config;
@@ -16,11 +20,16 @@ struct player {
     struct arena *session;
     enum smtp_reply_name mail_reply, data_reply, commit_reply;
     size_t piece; /* octets fed at a time; 0: all at once */
+    bool shaking;          /* STARTTLS was heard, no handshake yet */
+    struct str mechanism;  /* of the exchange in hand */
+    bool logged_user;      /* LOGIN: the name was said, the password comes next */
+    bool knows_user;
 
     struct buf replies;  /* all that was sent to the client */
     struct buf content;  /* of the message in hand */
     struct buf messages; /* all accepted: "sender>recipient,recipient,:content\n" */
     struct buf envelope; /* of the transaction in hand */
+    struct buf sasl;     /* what the exchanges said: "MECHANISM=octets;", "MECHANISM;=octets;", with NUL as a dot */
     struct buf events;   /* one letter each: see player.c */
     size_t sends;        /* how often the owner would have called send */
     bool closed;
@@ -32,6 +41,8 @@ struct player {
 
 void player_init(struct player *p);
 void player_done(struct player *p);
+/* What a listener for submission has: STARTTLS and these mechanisms, both required before MAIL. */
+void player_secure(struct player *p);
 /* Plays all of INPUT, in pieces of p->piece; each piece is an exact heap copy. Stops where the machine
  * closes. */
 void player_play(struct player *p, struct str input);
