@@ -12,19 +12,14 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/needs_inside.h"
 #include "ipc/identity.h"
 #include "ipc/process.h"
 #include "table/read.h"
 
-struct finding {
-    enum config_severity severity;
-    const char *cure;
-};
+static const struct needs_finding error = { CONFIG_ERROR, "" };
 
-static const struct finding error = { CONFIG_ERROR, "" };
-
-PRINTF_LIKE(4, 5)
-static void say(struct needs_report *r, struct config_place place, struct finding f, const char *fmt, ...)
+void needs_say(struct needs_report *r, struct config_place place, struct needs_finding f, const char *fmt, ...)
 {
     char text[CMD_PATH_MAX + 256];
     va_list ap;
@@ -35,7 +30,7 @@ static void say(struct needs_report *r, struct config_place place, struct findin
     config_diagnostics_add(r->diag, f.severity, place, str_from_c(text), STR_NONE, str_from_c(f.cure));
 }
 
-static bool path_of(struct str what, char path[CMD_PATH_MAX])
+bool needs_path(struct str what, char path[CMD_PATH_MAX])
 {
     return what.n < CMD_PATH_MAX && !str_has(what, '\0') &&
            snprintf(path, CMD_PATH_MAX, "%.*s", STR_ARG(what)) == (int)what.n;
@@ -81,7 +76,7 @@ struct naming {
 };
 
 PRINTF_LIKE(4, 5)
-static void say_named(struct needs_report *r, const struct naming *by, struct finding f, const char *fmt, ...)
+static void say_named(struct needs_report *r, const struct naming *by, struct needs_finding f, const char *fmt, ...)
 {
     const char *severity = f.severity == CONFIG_ERROR ? "error" : "warning";
     char text[CMD_PATH_MAX + 256];
@@ -93,7 +88,7 @@ static void say_named(struct needs_report *r, const struct naming *by, struct fi
     if (by->file)
         needs_line(r, f.severity, "%s:%u: %s: %s: %s", by->file, by->line, severity, text, f.cure);
     else
-        say(r, by->place, f, "%s", text);
+        needs_say(r, by->place, f, "%s", text);
 }
 
 /* What an alias names, main opens only if everyone may read it: the alias file may have other writers. */
@@ -113,13 +108,13 @@ static struct route_table *read_table(struct needs_report *r, enum route_form fo
     if (table)
         say_faults(r, path, &table->faults);
     else if (err.sys == EACCES && geteuid() != 0)
-        say_named(r, by, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s",
+        say_named(r, by, (struct needs_finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s",
                   path);
     else
-        say_named(r, by, (struct finding){ CONFIG_ERROR, "until it is there, mail that needs it gets 451" },
+        say_named(r, by, (struct needs_finding){ CONFIG_ERROR, "until it is there, mail that needs it gets 451" },
                   "%s", err.text);
     if (table && by->file && !is_for_everyone(path))
-        say_named(r, by, (struct finding){ CONFIG_ERROR, "until it is, mail that needs it gets 451" },
+        say_named(r, by, (struct needs_finding){ CONFIG_ERROR, "until it is, mail that needs it gets 451" },
                   "%s is not readable by everyone", path);
     return table;
 }
@@ -134,7 +129,7 @@ static const struct route_table *table_at(struct needs_report *r, enum route_for
         if (r->tables[i].form == form && str_eq(r->tables[i].path, path))
             return r->tables[i].table;
     struct needs_table *more = realloc(r->tables, (r->n_tables + 1) * sizeof(*more));
-    if (!more || !path_of(path, name)) {
+    if (!more || !needs_path(path, name)) {
         r->tables = more ? more : r->tables;
         return NULL;
     }
@@ -149,7 +144,7 @@ static void read_includes(struct needs_report *r, const struct needs_table *file
     const struct route_aliases *aliases = &file->table->aliases;
     char name[CMD_PATH_MAX];
 
-    for (size_t i = 0; path_of(file->path, name) && i < route_aliases_count(aliases); i++) {
+    for (size_t i = 0; needs_path(file->path, name) && i < route_aliases_count(aliases); i++) {
         const struct route_alias *entry = route_aliases_entry(aliases, i);
         struct naming by = { .file = name, .line = entry->line };
         for (size_t k = 0; k < entry->n; k++) {
@@ -196,8 +191,8 @@ static void check_account(struct needs_report *r, const struct config *config, c
         return;
     if (identity_find(need->what, true, &id, &err))
         return;
-    say(r, need->place,
-        (struct finding){
+    needs_say(r, need->place,
+        (struct needs_finding){
             CONFIG_ERROR,
             "systemd-sysusers makes those veredus comes with; deliver-as and run-as name others" },
         "%s", err.text);
@@ -206,13 +201,13 @@ static void check_account(struct needs_report *r, const struct config *config, c
 /* As main sees it when it starts: without one of them all processes share an account. */
 static void check_process_accounts(struct needs_report *r, const struct config *config)
 {
-    static const struct finding warning = { CONFIG_WARNING, "make them: systemd-sysusers, or make install" };
+    static const struct needs_finding warning = { CONFIG_WARNING, "make them: systemd-sysusers, or make install" };
 
     if (geteuid() != 0 || config->run_as.text.n)
         return;
     for (unsigned kind = 0; kind < PROCESS_KINDS; kind++)
         if (process_account(kind) && !getpwnam(process_account(kind))) {
-            say(r, CONFIG_PLACE_DEFAULT, warning,
+            needs_say(r, CONFIG_PLACE_DEFAULT, warning,
                 "the account %s is missing: all processes would run as nobody, not kept apart by the kernel",
                 process_account(kind));
             return;
@@ -223,15 +218,15 @@ static void check_group(struct needs_report *r, const struct config_need *need)
 {
     char name[CMD_PATH_MAX];
 
-    if (!need->what.n || is_default(need->place) || !path_of(need->what, name) || getgrnam(name))
+    if (!need->what.n || is_default(need->place) || !needs_path(need->what, name) || getgrnam(name))
         return;
     /* Ours comes with the package; without it root alone may ask, and nothing else is lost. */
     if (!strcmp(name, "veredus"))
-        say(r, need->place,
-            (struct finding){ CONFIG_WARNING, "systemd-sysusers makes it; until then only root may ask" },
+        needs_say(r, need->place,
+            (struct needs_finding){ CONFIG_WARNING, "systemd-sysusers makes it; until then only root may ask" },
             "there is no group 'veredus'");
     else
-        say(r, need->place, error, "there is no group '%s'", name);
+        needs_say(r, need->place, error, "there is no group '%s'", name);
 }
 
 /* ---- folders ---- */
@@ -259,7 +254,7 @@ static bool may_reach(const struct identity *id, struct str path)
     for (size_t n = 1; n < path.n; n++) {
         if (n > 1 && path.p[n] != '/')
             continue;
-        if (path_of(str_head(path, n), folder) && stat(folder, &st) == 0 && !may(id, &st, S_IXOTH))
+        if (needs_path(str_head(path, n), folder) && stat(folder, &st) == 0 && !may(id, &st, S_IXOTH))
             return false;
     }
     return true;
@@ -272,7 +267,7 @@ static bool check_folder(struct needs_report *r, struct config_place place, stru
     char path[CMD_PATH_MAX];
     bool made = false;
 
-    if (!path_of(what, path) || !what.n)
+    if (!needs_path(what, path) || !what.n)
         return false;
     int status = stat(path, st);
     char *slash = status < 0 && errno == ENOENT && parent ? strrchr(path, '/') : NULL;
@@ -282,12 +277,12 @@ static bool check_folder(struct needs_report *r, struct config_place place, stru
         status = stat(path, st);
     }
     if (status < 0 && errno == EACCES && geteuid() != 0)
-        say(r, place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s",
+        needs_say(r, place, (struct needs_finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s",
             path);
     else if (status < 0)
-        say(r, place, (struct finding){ CONFIG_ERROR, "make it" }, "%s: %s", path, strerror(errno));
+        needs_say(r, place, (struct needs_finding){ CONFIG_ERROR, "make it" }, "%s: %s", path, strerror(errno));
     else if (!S_ISDIR(st->st_mode))
-        say(r, place, error, "%s is not a folder", path);
+        needs_say(r, place, error, "%s is not a folder", path);
     else
         return !made;
     return false;
@@ -308,7 +303,7 @@ static void check_mailbox_apart(struct needs_report *r, const struct config_targ
     for (size_t i = 0; i < ARRAY_LEN(tells_apart); i++)
         if (config_template_uses(&target->path, tells_apart[i]))
             return;
-    say(r, target->place, (struct finding){ CONFIG_WARNING, "if each has their own, write {user} in it" },
+    needs_say(r, target->place, (struct needs_finding){ CONFIG_WARNING, "if each has their own, write {user} in it" },
         "all users of this domain share one mailbox");
 }
 
@@ -326,10 +321,10 @@ static void check_mail_root(struct needs_report *r, const struct config_target *
     if (geteuid() == 0 && account.n) {
         if (identity_find(account, true, &id, NULL) &&
             !(may_reach(&id, root) && may(&id, &st, S_IWOTH | S_IXOTH)))
-            say(r, target->place, (struct finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
+            needs_say(r, target->place, (struct needs_finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
                 "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(account), STR_ARG(root));
-    } else if (geteuid() != 0 && path_of(root, path) && access(path, W_OK | X_OK) < 0) {
-        say(r, target->place, (struct finding){ CONFIG_WARNING, "a server that you start delivers as you" },
+    } else if (geteuid() != 0 && needs_path(root, path) && access(path, W_OK | X_OK) < 0) {
+        needs_say(r, target->place, (struct needs_finding){ CONFIG_WARNING, "a server that you start delivers as you" },
             "you may not write to %.*s", STR_ARG(root));
     }
 }
@@ -351,71 +346,72 @@ static void check_route(struct needs_report *r, const struct config *config, con
     check_mail_root(r, target, config_route_account(config, route).text);
 }
 
-/* Looks at PATH; false, and it was said with SEVERITY, when it is not there. */
-static bool check_there(struct needs_report *r, const struct config_need *need, struct finding missing,
-                        struct stat *st)
+bool needs_there(struct needs_report *r, const struct config_need *need, struct needs_finding missing, struct stat *st)
 {
     char path[CMD_PATH_MAX];
 
-    if (!path_of(need->what, path))
+    if (!needs_path(need->what, path))
         return false;
     if (stat(path, st) == 0)
         return true;
     if (errno == EACCES && geteuid() != 0)
-        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s",
+        needs_say(r, need->place, (struct needs_finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s",
             path);
     else
-        say(r, need->place, missing, "%s: %s", path, strerror(errno));
+        needs_say(r, need->place, missing, "%s: %s", path, strerror(errno));
     return false;
 }
 
 static void check_command(struct needs_report *r, const struct config_need *need)
 {
-    static const struct finding missing = { CONFIG_ERROR, "until it is there, mail that needs it waits" };
+    static const struct needs_finding missing = { CONFIG_ERROR, "until it is there, mail that needs it waits" };
     struct stat st;
 
-    if (!check_there(r, need, missing, &st))
+    if (!needs_there(r, need, missing, &st))
         return;
     if (!S_ISREG(st.st_mode))
-        say(r, need->place, error, "%.*s is not a program", STR_ARG(need->what));
+        needs_say(r, need->place, error, "%.*s is not a program", STR_ARG(need->what));
     else if (!(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
-        say(r, need->place, (struct finding){ CONFIG_ERROR, "chmod +x it" }, "%.*s is not executable",
+        needs_say(r, need->place, (struct needs_finding){ CONFIG_ERROR, "chmod +x it" }, "%.*s is not executable",
             STR_ARG(need->what));
 }
 
 /* Who listens there may start later than we do. */
 static void check_target_socket(struct needs_report *r, const struct config_need *need)
 {
-    static const struct finding missing = { CONFIG_WARNING, "until somebody listens there, mail waits" };
+    static const struct needs_finding missing = { CONFIG_WARNING, "until somebody listens there, mail waits" };
     struct stat st;
 
-    if (check_there(r, need, missing, &st) && !S_ISSOCK(st.st_mode))
-        say(r, need->place, error, "%.*s is not a socket", STR_ARG(need->what));
+    if (needs_there(r, need, missing, &st) && !S_ISSOCK(st.st_mode))
+        needs_say(r, need->place, error, "%.*s is not a socket", STR_ARG(need->what));
 }
 
-static void check_readable(struct needs_report *r, const struct config_need *need)
+bool needs_file(struct needs_report *r, const struct config_need *need, struct needs_finding missing, struct stat *st)
 {
-    static const struct finding missing = { CONFIG_ERROR, "make it, or leave the directive out" };
     char path[CMD_PATH_MAX];
-    struct stat st;
 
-    if (!check_there(r, need, missing, &st) || !path_of(need->what, path))
-        return;
-    if (!S_ISREG(st.st_mode))
-        say(r, need->place, error, "%s is not a file", path);
-    else if (access(path, R_OK) < 0)
-        say(r, need->place, (struct finding){ CONFIG_WARNING, "ask again as root" }, "you may not read %s",
-            path);
+    if (!needs_there(r, need, missing, st) || !needs_path(need->what, path))
+        return false;
+    if (!S_ISREG(st->st_mode))
+        needs_say(r, need->place, error, "%s is not a file", path);
+    else if (access(path, R_OK) == 0)
+        return true;
+    else
+        needs_say(r, need->place, (struct needs_finding){ CONFIG_WARNING, "ask again as root" },
+                  "you may not read %s", path);
+    return false;
 }
 
 /* ---- all ---- */
 
 static void check_need(struct needs_report *r, const struct config *config, const struct config_need *need)
 {
+    static const struct needs_finding missing = { CONFIG_ERROR, "make it, or leave the directive out" };
     struct stat st;
 
     switch (need->kind) {
     case CONFIG_NEED_USERS_FILE:
+    case CONFIG_NEED_AUTH_FILE:
         (void)needs_table(r, ROUTE_FORM_USERS, need->what, need->place);
         break;
     case CONFIG_NEED_ALIASES_FILE:
@@ -443,7 +439,7 @@ static void check_need(struct needs_report *r, const struct config *config, cons
         (void)needs_table(r, ROUTE_FORM_CLIENTS, need->what, need->place);
         break;
     case CONFIG_NEED_TRUST_ANCHOR:
-        check_readable(r, need);
+        (void)needs_file(r, need, missing, &st);
         break;
     case CONFIG_NEED_COMMAND:
         check_command(r, need);
@@ -451,6 +447,8 @@ static void check_need(struct needs_report *r, const struct config *config, cons
     case CONFIG_NEED_TARGET_SOCKET:
         check_target_socket(r, need);
         break;
+    default:
+        BUG_ON(!needs_secure(r, need));
     }
 }
 
@@ -458,6 +456,7 @@ void needs_check(const struct config *config, struct needs_report *report)
 {
     for (size_t i = 0; i < config->n_needs; i++)
         check_need(report, config, &config->needs[i]);
+    needs_certificates(report, config);
     check_process_accounts(report, config);
     read_all_includes(report);
     for (size_t i = 0; i < config->n_routes; i++)

@@ -15,7 +15,7 @@ bool config_value_certificate(struct config_args *a, union config_value *out)
 
     if (!w)
         return false;
-    certificate->place = w->place;
+    certificate->place = config_statement_place(a->s);
     if (!config_args_path(a, w, w->text, &certificate->chain))
         return false;
     certificate->key = certificate->chain;
