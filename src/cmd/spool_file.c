@@ -103,6 +103,8 @@ static json_t *recipient_json(const struct envelope_recipient *er, const struct 
     put(o, "reason", p->reason);
     if (p->released)
         json_object_set_new(o, "released", json_true());
+    if (p->early)
+        json_object_set_new(o, "early", json_true());
     return o;
 }
 
@@ -141,6 +143,10 @@ static void put_envelope(json_t *o, const struct envelope *e, const struct progr
     if (e->uid_plus)
         json_object_set_new(o, "uid", json_integer((json_int_t)e->uid_plus - 1));
     put_number(o, "report", e->report);
+    put(o, "account", e->account);
+    put(o, "limit", e->held);
+    put_time(o, "release", e->release_msec);
+    put(o, "release_request", e->release_request);
     for (size_t i = 0; i < e->n_recipients; i++) {
         const struct envelope_recipient *er = &e->recipients[i];
         /* Both rise: mostly it is the next one. */
@@ -285,6 +291,7 @@ static bool get_recipient(const json_t *o, struct arena *a, struct envelope_reci
         .site = get(o, "site", a, &ok),
         .reason = get(o, "reason", a, &ok),
         .released = json_is_true(json_object_get(o, "released")),
+        .early = json_is_true(json_object_get(o, "early")),
     };
     return get_address(o, a, er) && ok && er->number;
 }
@@ -308,7 +315,7 @@ static bool get_recipients(const json_t *file, struct arena *a, struct envelope 
         if (p->state != PROGRESS_WAITING && p->state != PROGRESS_FAILED)
             continue; /* that one is done */
         e->n_recipients++;
-        *n += p->state == PROGRESS_FAILED || p->attempts || p->next_msec || p->warned || p->released;
+        *n += p->state == PROGRESS_FAILED || p->attempts || p->next_msec || p->warned || p->released || p->early;
     }
     e->recipients = er;
     return e->n_recipients || err_perm(err, "all of its recipients are done");
@@ -364,6 +371,10 @@ static struct envelope get_envelope(const json_t *file, const struct spool_conte
         .header_eight_bit = facts->header_eight_bit,
         .uid_plus = has_uid ? (uint32_t)get_number(file, "uid", UINT32_MAX - 1, ok) + 1 : 0,
         .report = (uint32_t)get_number(file, "report", ENVELOPE_POSTMASTER_REPORT, ok),
+        .account = get(file, "account", a, ok),
+        .held = get(file, "limit", a, ok),
+        .release_msec = get_time(file, "release", ok),
+        .release_request = get(file, "release_request", a, ok),
     };
 }
 

@@ -24,6 +24,10 @@ enum tag {
     TAG_HEADER_EIGHT_BIT = 18,
     TAG_UID_PLUS = 19,
     TAG_REPORT = 20 | ENVELOPE_MUST_KNOW,
+    TAG_ACCOUNT = 21,
+    TAG_HELD = 22 | ENVELOPE_MUST_KNOW,
+    TAG_RELEASE = 23 | ENVELOPE_MUST_KNOW,
+    TAG_RELEASE_REQUEST = 24,
 };
 
 /* Within a recipient. */
@@ -81,6 +85,10 @@ bool envelope_encode(struct buf *out, const struct envelope *e)
     message_field_put_text(out, TAG_SESSION, e->session);
     message_field_put_u64(out, TAG_UID_PLUS, e->uid_plus);
     message_field_put_u64(out, TAG_REPORT, e->report);
+    message_field_put_text(out, TAG_ACCOUNT, e->account);
+    message_field_put_text(out, TAG_HELD, e->held);
+    message_field_put_u64(out, TAG_RELEASE, (uint64_t)e->release_msec);
+    message_field_put_text(out, TAG_RELEASE_REQUEST, e->release_request);
     for (size_t i = 0; i < e->n_recipients; i++)
         put_recipient(out, &e->recipients[i]);
     return !out->failed && out->n - start <= ENVELOPE_OCTETS_MAX;
@@ -166,6 +174,16 @@ static bool decode_report(const struct message_field *f, uint32_t *report, struc
     return true;
 }
 
+static bool decode_release(const struct message_field *f, int64_t *msec, struct err *err)
+{
+    uint64_t v = 0;
+
+    if (!message_field_u64(f, INT64_MAX / 2, &v, err))
+        return false;
+    *msec = (int64_t)v;
+    return true;
+}
+
 static bool decode_field(const struct message_field *f, struct envelope *e, struct err *err)
 {
     switch (f->tag) {
@@ -217,6 +235,17 @@ static bool decode_field(const struct message_field *f, struct envelope *e, stru
         return message_field_u32(f, &e->uid_plus, err);
     case TAG_REPORT:
         return decode_report(f, &e->report, err);
+    case TAG_ACCOUNT:
+        e->account = f->octets;
+        return true;
+    case TAG_HELD:
+        e->held = f->octets;
+        return true;
+    case TAG_RELEASE:
+        return decode_release(f, &e->release_msec, err);
+    case TAG_RELEASE_REQUEST:
+        e->release_request = f->octets;
+        return true;
     default:
         return message_field_pass(f, err);
     }

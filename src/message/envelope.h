@@ -61,6 +61,10 @@ struct envelope {
     bool header_eight_bit;  /* octets above 127 there */
     uint32_t uid_plus;      /* of sendmail(1): who called it, uid + 1; 0: came otherwise */
     uint32_t report;        /* enum envelope_report: we wrote it */
+    struct str account;     /* who logged in to send it; empty: nobody */
+    struct str held;        /* kept from the beginning, and why (a limit); empty: it is not */
+    int64_t release_msec;   /* not to leave before that time, UTC (RFC 4865); 0: at once */
+    struct str release_request; /* as MAIL said it, for reports: "for;3600", "until;2026-11-22T09:41:07Z" */
     const struct envelope_recipient *recipients;
     size_t n_recipients;
 };

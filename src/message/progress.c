@@ -25,6 +25,7 @@ enum tag {
     TAG_SITE = 15,
     TAG_REASON = 16,
     TAG_RELEASED = 17,
+    TAG_EARLY = 18,
 };
 
 static void put_text(struct buf *out, unsigned tag, struct str s)
@@ -53,6 +54,7 @@ static void put_recipient(struct buf *out, const struct progress *p)
     put_text(out, TAG_SITE, p->site);
     put_text(out, TAG_REASON, p->reason);
     message_field_put_u64(out, TAG_RELEASED, p->released);
+    message_field_put_u64(out, TAG_EARLY, p->early);
     message_field_end(out, at);
 }
 
@@ -136,6 +138,8 @@ static bool get_field(const struct message_field *f, struct progress *p, struct 
         return true;
     case TAG_RELEASED:
         return get_flag(f, &p->released, err);
+    case TAG_EARLY:
+        return get_flag(f, &p->early, err);
     default:
         return message_field_pass(f, err);
     }

@@ -43,6 +43,7 @@ struct progress {
     struct str site;    /* that it waited for */
     struct str reason;  /* of the failure, as the log names it */
     bool released;      /* by the administrator: routes that say hold are passed over */
+    bool early;         /* by the administrator: its release time (RFC 4865) does not count */
 };
 
 MUST_USE bool progress_encode(struct buf *out, const struct progress *items, size_t n);

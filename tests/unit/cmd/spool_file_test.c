@@ -25,7 +25,7 @@ static const struct progress two[] = {
     { .number = 4, .attempts = 3, .deaths = 1, .first_msec = 1700000000001, .last_msec = 1700000000002,
       .next_msec = 1700000600000, .code = 451, .warned = 1, .from_peer = true, .status = STR_INIT("4.7.1"),
       .text = STR_INIT("caf\xe9 \xff, later"), .host = STR_INIT("mx.example.test"), .peer = STR_INIT("192.0.2.1"),
-      .site = STR_INIT("mx"), .reason = STR_INIT("greylist"), .released = true },
+      .site = STR_INIT("mx"), .reason = STR_INIT("greylist"), .released = true, .early = true },
 };
 
 static void fill(struct spool_item *item)
@@ -39,6 +39,10 @@ static void fill(struct spool_item *item)
         .protocol = STR("ESMTP"),
         .session = STR("7QK2M0X4TB"),
         .uid_plus = 1001,
+        .account = STR("anna@example.net"),
+        .held = STR("limit account messages 3/h"),
+        .release_msec = 1700086400123,
+        .release_request = STR("until;2023-11-15T22:13:20Z"),
         .recipients = three,
         .n_recipients = ARRAY_LEN(three),
     };
@@ -80,6 +84,10 @@ static void all_but_what_is_done_comes_back(void **state)
     assert_str_is(e.sender, STR("\"odd one\"@example.net"));
     assert_int_equal(e.client.n, 16);
     assert_int_equal(e.uid_plus, 1001);
+    assert_str_is(e.account, STR("anna@example.net"));
+    assert_str_is(e.held, STR("limit account messages 3/h"));
+    assert_true(e.release_msec == 1700086400123);
+    assert_str_is(e.release_request, STR("until;2023-11-15T22:13:20Z"));
     assert_int_equal(e.size, 100);
     assert_int_equal(e.n_recipients, 2);
     assert_int_equal(e.recipients[0].number, 2);
@@ -95,7 +103,7 @@ static void all_but_what_is_done_comes_back(void **state)
     assert_int_equal(items[0].attempts, 3);
     assert_int_equal(items[0].first_msec, 1700000000001);
     assert_int_equal(items[0].next_msec, 1700000600000);
-    assert_true(items[0].from_peer && items[0].released);
+    assert_true(items[0].from_peer && items[0].released && items[0].early);
     assert_str_is(items[0].text, two[1].text);
     assert_str_is(items[0].reason, STR("greylist"));
     json_decref(file);

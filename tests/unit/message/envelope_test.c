@@ -34,6 +34,10 @@ static const struct envelope full = {
     .header_eight_bit = true,
     .uid_plus = UINT32_MAX,
     .report = ENVELOPE_POSTMASTER_REPORT,
+    .account = STR_INIT("anna@example.org"),
+    .held = STR_INIT("limit account messages 3/h"),
+    .release_msec = INT64_MAX / 2,
+    .release_request = STR_INIT("for;3600"),
     .recipients = recipients,
     .n_recipients = ARRAY_LEN(recipients),
 };
@@ -57,6 +61,10 @@ static void same(const struct envelope *a, const struct envelope *b)
     assert_int_equal(a->header_eight_bit, b->header_eight_bit);
     assert_int_equal(a->uid_plus, b->uid_plus);
     assert_int_equal(a->report, b->report);
+    assert_str_is(a->account, b->account);
+    assert_str_is(a->held, b->held);
+    assert_true(a->release_msec == b->release_msec);
+    assert_str_is(a->release_request, b->release_request);
     assert_int_equal(a->n_recipients, b->n_recipients);
     for (size_t i = 0; i < a->n_recipients; i++) {
         const struct envelope_recipient *r = &a->recipients[i], *o = &b->recipients[i];
@@ -124,7 +132,7 @@ static void a_field_that_is_cut_is_refused(void **state)
             assert_int_equal(kind, ERR_PERM);
         whole += end == n;
     }
-    assert_int_equal(whole, 19 + ARRAY_LEN(recipients));
+    assert_int_equal(whole, 23 + ARRAY_LEN(recipients));
     buf_done(&out);
 }
 
@@ -185,6 +193,8 @@ static void values_that_cannot_be_are_refused(void **state)
           STR_INIT("\1\200\10\0\0\0\1\0\0\0\0\0\0\0\6\200\10\0\0\0\3\0\0\0\0\0\0\0") }, /* no such kind */
         { 18, STR_INIT("\2\0\0\0\0\0\0\0") },                     /* neither yes nor no */
         { 19, STR_INIT("\0\0\0\0\1\0\0\0") },                     /* no uid */
+        { 23 | ENVELOPE_MUST_KNOW, STR_INIT("\1\0\0\0\0\0\0") },   /* no time */
+        { 23 | ENVELOPE_MUST_KNOW, STR_INIT("\0\0\0\0\0\0\0\200") }, /* none that there is */
         { 20 | ENVELOPE_MUST_KNOW, STR_INIT("\3\0\0\0\0\0\0\0") }, /* no such report */
     };
     enum err_kind kind;
