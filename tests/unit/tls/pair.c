@@ -7,7 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tls/stream.h"
+
 struct signer signer;
+const struct tls_server_options usual = { .min_version = 0x0303, .name = STR_INIT("mx") };
 const struct tls_demand any_demand = { .trust = TLS_TRUST_ANY };
 
 static bool on_sign(struct tls_signer *base, uint64_t ticket, const struct tls_signature *what)
@@ -232,4 +235,30 @@ void pair_start(struct pair *p, struct tls_server *server, struct tls_client *cl
     p->client.stream = tls_connect(client, p->client_fds[0], demand, str_from_c(sni), &p->client.owner, &err);
     if (!p->server.stream || !p->client.stream)
         fail_msg("%s", err.text);
+}
+
+void check_echo(struct pair *p)
+{
+    char got[64];
+
+    assert_int_equal(tls_write(p->client.stream, "EHLO a.example\r\n", 16), 16);
+    pair_move(p);
+    assert_int_equal(tls_read(p->server.stream, got, sizeof(got)), 16);
+    assert_memory_equal(got, "EHLO a.example\r\n", 16);
+    assert_int_equal(tls_read(p->server.stream, got, sizeof(got)), -1);
+    assert_int_equal(tls_write(p->server.stream, "250 ok\r\n", 8), 8);
+    pair_move(p);
+    assert_int_equal(tls_read(p->client.stream, got, sizeof(got)), 8);
+}
+
+void check_done(struct pair *p)
+{
+    if (p->server.state != TLS_DONE || p->client.state != TLS_DONE)
+        fail_msg("server %d: %s; client %d: %s", p->server.state, p->server.err.text, p->client.state,
+                 p->client.err.text);
+}
+
+void pair_limit(struct pair *p, int version)
+{
+    SSL_set_max_proto_version(p->client.stream->ssl, version);
 }

@@ -75,6 +75,13 @@ extern const struct tls_demand any_demand;
 void pair_start(struct pair *p, struct tls_server *server, struct tls_client *client,
                 const struct tls_demand *demand, const char *sni);
 
+/* Both are done, or the test fails with what they say. */
+void check_done(struct pair *p);
+void check_echo(struct pair *p);
+/* The newest version the client offers. */
+void pair_limit(struct pair *p, int version);
+extern const struct tls_server_options usual;
+
 int group_begin(void **state);
 
 #endif
