@@ -52,10 +52,8 @@ static struct tls_stream *stream_new(int fd, struct tls_owner *owner, struct err
 /* Its SSL is there, or ERR says why not. */
 static struct tls_stream *stream_attach(struct tls_stream *t, struct err *err)
 {
-    if (t->ssl && tls_socket_attach(t)) {
-        SSL_set_app_data(t->ssl, t);
+    if (t->ssl && SSL_set_app_data(t->ssl, t) == 1 && tls_socket_attach(t))
         return t;
-    }
     if (t->ssl)
         err_temp(err, "no memory for TLS");
     tls_stream_free(t);
@@ -280,7 +278,8 @@ static ssize_t stopped(struct tls_stream *t)
         t->wants = IO_WRITE;
         return fail_with(EAGAIN);
     case SSL_ERROR_SYSCALL:
-        return fail_with(t->sys ? t->sys : ECONNRESET);
+        /* After a failure OpenSSL says no more why. */
+        return fail_with(t->failure ? EPROTO : t->sys ? t->sys : ECONNRESET);
     default:
         break;
     }
