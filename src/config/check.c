@@ -321,7 +321,7 @@ static void check_tls(struct config_reading *r, struct config_statement *s)
     struct seen seen = { 0 };
 
     check_statements(r, s->block, 1U << CONFIG_CONTEXT_TLS, &seen);
-    if (!seen.meant[CONFIG_DIRECTIVE_CERTIFICATE])
+    if (!s->wrong && !seen.meant[CONFIG_DIRECTIVE_CERTIFICATE])
         config_diagnostics_add(r->diag, CONFIG_WARNING, mark.place, STR("this 'tls' block has no 'certificate'"),
                                STR_NONE, mark.cure);
 }

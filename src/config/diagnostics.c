@@ -32,14 +32,14 @@ static bool keep(struct config_diagnostics *d, struct str s, struct str *kept)
     return !s.n || kept->p;
 }
 
-void config_diagnostics_add(struct config_diagnostics *d, enum config_severity severity,
-                            struct config_place place, struct str text, struct str hint, struct str cure)
+/* SAID, whose texts are copied. */
+static void add(struct config_diagnostics *d, const struct config_diagnostic *said)
 {
-    struct config_diagnostic item = { .severity = severity, .place = place };
+    struct config_diagnostic item = *said;
 
-    if (is_known(d, place, text))
+    if (is_known(d, said->place, said->text))
         return;
-    if (severity == CONFIG_ERROR)
+    if (said->severity == CONFIG_ERROR)
         d->errors++;
     else
         d->warnings++;
@@ -51,8 +51,20 @@ void config_diagnostics_add(struct config_diagnostics *d, enum config_severity s
         d->exhausted = true;
         return;
     }
-    if (keep(d, text, &item.text) && keep(d, hint, &item.hint) && keep(d, cure, &item.cure))
+    if (keep(d, said->text, &item.text) && keep(d, said->hint, &item.hint) && keep(d, said->cure, &item.cure))
         d->items[d->n++] = item;
+}
+
+void config_diagnostics_add(struct config_diagnostics *d, enum config_severity severity,
+                            struct config_place place, struct str text, struct str hint, struct str cure)
+{
+    add(d, &(struct config_diagnostic){ severity, place, text, hint, cure, false });
+}
+
+void config_diagnostics_add_hidden(struct config_diagnostics *d, enum config_severity severity,
+                                   struct config_place place, struct str text, struct str hint, struct str cure)
+{
+    add(d, &(struct config_diagnostic){ severity, place, text, hint, cure, true });
 }
 
 /* Line NUMBER of TEXT without its end. */
@@ -164,7 +176,10 @@ static void add_item(const struct config_diagnostics *d, const struct config_dia
         buf_printf(out, "%u:%u:", item->place.line, item->place.column);
     buf_printf(out, "%s%s: %.*s\n", file.n ? " " : "", item->severity == CONFIG_ERROR ? "error" : "warning",
                STR_ARG(item->text));
-    if (file.n && item->place.line) {
+    if (file.n && item->place.line && item->hidden) {
+        buf_printf(out, "%5u | (not shown: a secret may be in it)\n      |", item->place.line);
+        add_advice(item, out);
+    } else if (file.n && item->place.line) {
         add_excerpt(item, line_of(d->files.items[item->place.file].text, item->place.line), out);
     } else if (item->hint.n || item->cure.n) {
         buf_add_c(out, "      |");

@@ -24,6 +24,7 @@ struct config_diagnostic {
     struct str text;           /* "unknown directive 'hostnam'" */
     struct str hint;           /* "did you mean 'hostname'?", or empty */
     struct str cure;           /* what else helps, or empty */
+    bool hidden;               /* its line is not shown: there is a secret in it */
 };
 
 /* At most CONFIG_DIAGNOSTICS_MAX are kept, all are counted. Texts live in the arena given to config_parse(). */
@@ -43,6 +44,9 @@ struct config_diagnostics {
  */
 void config_diagnostics_add(struct config_diagnostics *d, enum config_severity severity,
                             struct config_place place, struct str text, struct str hint, struct str cure);
+/* The same of a place whose line nobody is to see, in a log least of all. */
+void config_diagnostics_add_hidden(struct config_diagnostics *d, enum config_severity severity,
+                                   struct config_place place, struct str text, struct str hint, struct str cure);
 /* All of them by place, each with its line, mark and cure, as in FACE 2.3; false when OUT is full. */
 bool config_diagnostics_render(const struct config_diagnostics *d, struct buf *out);
 /* "3 errors, 1 warning"; "no errors" when there is nothing. */

@@ -183,8 +183,8 @@ static bool check_zones(struct config_reading *r, const struct config_statement 
     return true;
 }
 
-/* Names show in queue, log and metrics, and `veredus site` takes them. */
-static bool check_sites(struct config_reading *r, const struct config_statement *first)
+/* Names of blocks: a site's shows in queue, log and metrics, an issuer's is used by `auth`. */
+static bool check_names(struct config_reading *r, const struct config_statement *first, const char *kind)
 {
     size_t n = 0, at = 0;
 
@@ -196,7 +196,7 @@ static bool check_sites(struct config_reading *r, const struct config_statement 
     for (const struct config_statement *s = first; s; s = s->same)
         if (!s->wrong)
             items[at++] = (struct entry){ s->value.text.text, s->value.text.place, NULL };
-    complain_of_twins(r, items, n, "site");
+    complain_of_twins(r, items, n, kind);
     return true;
 }
 
@@ -207,7 +207,8 @@ bool config_check_unique(struct config_reading *r, const struct config_tree *tre
     return check_domains(r, config_block_find(tree->written, CONFIG_DIRECTIVE_DOMAIN)) &&
            check_endpoints(r, listen) && check_listener_names(r, listen) &&
            check_zones(r, config_block_find(tree->written, CONFIG_DIRECTIVE_RESOLVER)) &&
-           check_sites(r, config_block_find(tree->written, CONFIG_DIRECTIVE_SITE));
+           check_names(r, config_block_find(tree->written, CONFIG_DIRECTIVE_SITE), "site") &&
+           check_names(r, config_block_find(tree->written, CONFIG_DIRECTIVE_OAUTH), "oauth");
 }
 
 bool config_index_domains(struct config_reading *r, struct config *c)

@@ -45,7 +45,9 @@ bool config_complain(struct config_reading *r, struct config_mark mark, const ch
     va_start(ap, fmt);
     struct str text = vsay(r, fmt, ap);
     va_end(ap);
-    if (text.p)
+    if (text.p && mark.hidden)
+        config_diagnostics_add_hidden(r->diag, CONFIG_ERROR, mark.place, text, mark.hint, mark.cure);
+    else if (text.p)
         config_diagnostics_add(r->diag, CONFIG_ERROR, mark.place, text, mark.hint, mark.cure);
     return false;
 }

@@ -32,11 +32,12 @@ struct config_reading {
     bool stopped; /* a bound of the whole was met: nothing more is read */
 };
 
-/* Where, and what else to say with a complaint; HINT and CURE may be empty. */
+/* Where, and what else to say with a complaint; HINT and CURE may be empty. HIDDEN: the line is not shown. */
 struct config_mark {
     struct config_place place;
     struct str hint;
     struct str cure;
+    bool hidden;
 };
 
 /* Add an error. Returns false, so that a caller can write: return config_complain(...). */

@@ -260,7 +260,7 @@ static const struct config_scheme secret_schemes[] = {
 /* Nothing of the word is said again: it may be the password itself. */
 static bool refuse_secret(struct config_args *a, const struct config_word *w)
 {
-    struct config_mark mark = { .place = w->place };
+    struct config_mark mark = { .place = w->place, .hidden = true };
 
     mark.cure = STR("put it into a file that nobody else may read, and write file:PATH; or env:NAME, credential:NAME");
     return config_complain(a->r, mark, "a secret is not written here, only where it stands");

@@ -161,6 +161,9 @@ static void what_is_shown_can_be_read_again(void **state)
                        "relay-from file:x 192.0.2.1; resolver full for a.example; delay-warning off;\n"
                        "route \"\\\"a b\\\"@c.example\" .c.example hold { senders <>; }\n"
                        "domain e.example { users ask; deliver smtp://h:25 lmtp:unix:x; timeout quit 1s; reuse 5; }\n"
+                       "tls { certificate \"/my cert\" /k; } oauth i { issuer https://i; keys /k; audience a b; }\n"
+                       "listen 587 submission { auth oauth:i users; tls { certificate /l; min-version 1.3; } }\n"
+                       "route g.example smtps://h { login \"a b\" env:X; accounts x.example; }\n"
                        "domain f.example { users any; deliver pipe:/bin/x \"{user} \\\" ;\" {recipients}; }\n"
                        "domain a.example b.example { users system; deliver maildir:{home}/Maildir; catch-all \"\\\"a "
                        "b\\\"@c.example\"; }\n"));
@@ -172,11 +175,18 @@ static void what_is_shown_can_be_read_again(void **state)
     assert_str_is(q.c->spool.text, p.c->spool.text);
     assert_str_is(q.c->spool.text, STR("/a \"b\\ {c;} # ${x}"));
     assert_str_is(q.c->logs[0].path, STR("/etc/veredus/#x"));
-    assert_int_equal(q.c->n_listeners, 1);
+    assert_int_equal(q.c->n_listeners, 2);
     assert_int_equal(q.c->listeners[0].allow_from.n, 2);
     assert_int_equal(q.c->n_domains, 3);
     assert_str_is(q.c->domains[2].catch_all.local, STR("\"a b\""));
-    assert_int_equal(q.c->n_routes, 5);
+    assert_int_equal(q.c->n_certificates, 2);
+    assert_str_is(q.c->certificates[0].chain, STR("/my cert"));
+    assert_int_equal(q.c->listeners[1].tls.min_version.value, 0x0304);
+    assert_ptr_equal(q.c->listeners[1].session.auth.items[0].oauth, &q.c->oauths[0]);
+    assert_int_equal(q.c->oauths[0].n_audiences, 2);
+    assert_str_is(q.c->routes[4].login_name.text, STR("a b"));
+    assert_int_equal(q.c->routes[4].accounts.n, 1);
+    assert_int_equal(q.c->n_routes, 6);
     assert_int_equal(q.c->routes[0].n_targets, 2);
     assert_int_equal(q.c->routes[0].sending.timeout_quit.msec, 1000);
     assert_int_equal(q.c->routes[0].sending.reuse.count, 5);
@@ -202,6 +212,74 @@ static void of_one_directive_only_blocks_that_have_it(void **state)
     assert_false(str_contains(buf_str(&out), STR("a.example")));
     parsed_done(&p);
     buf_done(&out);
+}
+
+/* A listener shows its own `tls` block, and what it has by its role. */
+static void tls_and_accounts_are_shown_where_they_are_said(void **state)
+{
+    static const char text[] = "tls { certificate /c; }\nlisten 25 {\n tls { certificate /d /k; }\n}\n"
+                               "listen 587 submission;\nlisten 26 { tls none; }\n";
+    static const char issuer[] = "oauth a { issuer https://a; keys /k; }\n";
+
+    (void)state;
+    assert_shows(str_from_c(text), STR("tls"),
+                 "tls {                                                   # veredus.conf:1\n"
+                 "    certificate /c;                                     # veredus.conf:1\n"
+                 "    min-version 1.2;                                    # default\n"
+                 "    # ciphers: the recommended list                     # default\n"
+                 "    # session-tickets: off on mx, else on               # default\n"
+                 "    client-certificates off;                            # default\n"
+                 "    # client-ca: none                                   # default\n"
+                 "}\n"
+                 "listen 25 {                                             # veredus.conf:2\n"
+                 "    tls {                                               # veredus.conf:3\n"
+                 "        certificate /d /k;                              # veredus.conf:3\n"
+                 "        min-version 1.2;                                # default\n"
+                 "        # ciphers: the recommended list                 # default\n"
+                 "        session-tickets off;                            # default\n"
+                 "        client-certificates off;                        # default\n"
+                 "        # client-ca: none                               # default\n"
+                 "    }\n"
+                 "}\n"
+                 "listen 26 {                                             # veredus.conf:6\n"
+                 "    tls none;                                           # veredus.conf:6\n"
+                 "}\n");
+    assert_shows(str_from_c(text), STR("require"),
+                 "listen 25 {                                             # veredus.conf:2\n"
+                 "    require none;                                       # default\n"
+                 "}\n"
+                 "listen 587 submission {                                 # veredus.conf:5\n"
+                 "    require tls auth;                                   # default\n"
+                 "}\n"
+                 "listen 26 {                                             # veredus.conf:6\n"
+                 "    require none;                                       # default\n"
+                 "}\n");
+    assert_shows(str_from_c(text), STR("session-tickets"),
+                 "tls {                                                   # veredus.conf:1\n"
+                 "    # session-tickets: off on mx, else on               # default\n"
+                 "}\n"
+                 "listen 25 {                                             # veredus.conf:2\n"
+                 "    tls {                                               # veredus.conf:3\n"
+                 "        session-tickets off;                            # default\n"
+                 "    }\n"
+                 "}\n");
+    assert_shows(str_from_c(issuer), STR("oauth"),
+                 "oauth a {                                               # veredus.conf:1\n"
+                 "    issuer https://a;                                   # veredus.conf:1\n"
+                 "    keys /k;                                            # veredus.conf:1\n"
+                 "    # introspection: none                               # default\n"
+                 "    # audience: any                                     # default\n"
+                 "    login-claim email;                                  # default\n"
+                 "}\n");
+    assert_shows(STR("tls-level may; route a.example smtp://b { login me file:/s; }\nroute b.example smtp://b;\n"),
+                 STR("tls-level"),
+                 "tls-level may;                                          # veredus.conf:1\n"
+                 "route a.example smtp://b {                              # veredus.conf:1\n"
+                 "    tls-level verify;                                   # default\n"
+                 "}\n"
+                 "route b.example smtp://b {                              # veredus.conf:2\n"
+                 "    tls-level may;                                      # veredus.conf:1\n"
+                 "}\n");
 }
 
 static void an_unknown_name_shows_nothing(void **state)
@@ -230,6 +308,7 @@ int main(void)
         cmocka_unit_test(the_system_s_resolver_holds_beside_those_of_zones),
         cmocka_unit_test(what_is_shown_can_be_read_again),
         cmocka_unit_test(of_one_directive_only_blocks_that_have_it),
+        cmocka_unit_test(tls_and_accounts_are_shown_where_they_are_said),
         cmocka_unit_test(an_unknown_name_shows_nothing),
     };
 
