@@ -134,7 +134,7 @@ static void say_line(struct live *l, struct live_dialogue *d, const struct live_
     struct buf shown = BUF_INIT(LOG_VALUE_MAX);
 
     if (by_client && d->hides) {
-        say(l, d, who, by_client, line, STR("\xe2\x80\xa6"));
+        say(l, d, who, by_client, line, STR("(hidden)"));
     } else if (by_client && str_starts_nocase(line, auth)) {
         struct str mechanism = str_skip(line, auth.n);
         buf_add(&shown, str_head(line, auth.n));

@@ -44,7 +44,7 @@ void live_clear(struct live *l);
 
 /*
  * Lines that were said, each with its CRLF, as records of the event dialogue: for those who watch only, never in a
- * log. What follows AUTH and its mechanism is left out, as are answers to 334.
+ * log. What follows AUTH and its mechanism is left out; an answer to 334 is "(hidden)".
  */
 void live_lines(struct live *l, struct live_dialogue *d, const struct live_who *who, bool by_client, struct str lines);
 /* The content is over: its size is told, never a word of it. */

@@ -16,6 +16,10 @@ static enum process_kind peer_of(enum question q)
         return PROCESS_RESOLVE;
     case QUESTION_VERIFY:
         return PROCESS_SEND;
+    case QUESTION_SIGN:
+        return PROCESS_KEY;
+    case QUESTION_LOGIN:
+        return PROCESS_AUTH;
     default:
         return PROCESS_LOOKUP;
     }
@@ -62,6 +66,8 @@ static bool send_mail(struct session *s, struct ipc_channel *c)
                                     .ticket = ticket_of(s),
                                     .client = client_octets(s),
                                     .listener = s->listener->index,
+                                    .account = s->account,
+                                    .certificate = session_certificate(s),
                                     .sender = s->tx->sender,
                                     .size = smtp_server_transaction(s->smtp)->params.size,
                                 });
@@ -75,6 +81,8 @@ static bool send_rcpt(struct session *s, struct ipc_channel *c)
                                     .ticket = ticket_of(s),
                                     .client = client_octets(s),
                                     .listener = s->listener->index,
+                                    .account = s->account,
+                                    .certificate = session_certificate(s),
                                     .sender = s->tx->sender,
                                     .local = s->path->local,
                                     .domain = s->path->domain,
@@ -163,6 +171,10 @@ static bool send_question(struct session *s, struct ipc_channel *c)
         return s->question_sent;
     case QUESTION_TOKEN:
         return send_token(s, c);
+    case QUESTION_SIGN:
+        return handshake_send(s, c, ticket_of(s));
+    case QUESTION_LOGIN:
+        return login_send(s, c);
     }
     return false;
 }
@@ -177,7 +189,9 @@ static struct ipc_channel *channel_for(struct receive *r, enum process_kind peer
 
 static void try_send(struct session *s)
 {
-    struct ipc_channel *c = channel_for(s->receive, peer_of(s->question));
+    /* Which of the auth processes is a matter of the exchange. */
+    struct ipc_channel *c =
+        s->question == QUESTION_LOGIN ? login_channel(s) : channel_for(s->receive, peer_of(s->question));
 
     s->question_sent = c && ipc_may_ask(c) && send_question(s, c);
 }
@@ -185,10 +199,12 @@ static void try_send(struct session *s)
 void session_ask(struct session *s, enum question q)
 {
     s->question = q;
-    s->serial++;
+    s->serial = ++s->receive->last_serial;
     if (q == QUESTION_FILE)
         s->file_until_msec = io_now_msec(s->receive->worker->loop) + RECEIVE_FILE_WAIT_MSEC;
-    session_deadline(s, (int64_t)s->listener->config->session.timeout_lookup.msec);
+    /* A handshake has its own time for all. */
+    if (q != QUESTION_SIGN)
+        session_deadline(s, (int64_t)s->listener->config->session.timeout_lookup.msec);
     try_send(s);
 }
 
@@ -196,7 +212,7 @@ void question_done(struct session *s)
 {
     s->question = QUESTION_NONE;
     s->question_sent = false;
-    s->serial++;
+    s->serial = ++s->receive->last_serial;
 }
 
 void questions_send(struct receive *r, enum process_kind peer)
@@ -249,8 +265,10 @@ static void file_lost(struct session *s)
     session_go_on(s);
 }
 
-void questions_lost(struct receive *r, enum process_kind peer)
+void questions_lost(struct receive *r, struct ipc_channel *c)
 {
+    enum process_kind peer = c->peer;
+
     if (peer == PROCESS_QUEUE)
         r->ids_asked = false;
     for (uint32_t i = 0; i < r->n_slots; i++) {
@@ -262,11 +280,19 @@ void questions_lost(struct receive *r, enum process_kind peer)
             file_lost(s);
         if (s->question == QUESTION_NONE || peer_of(s->question) != peer)
             continue;
+        /* The exchange was there and nowhere else; what another one has is not lost. */
+        if (s->question == QUESTION_LOGIN) {
+            if (s->login->begun && s->login->instance == c->instance) {
+                login_unanswered(s);
+                session_go_on(s);
+            }
+            continue;
+        }
         /* What was asked may have been done: only its successor can say (DESIGN 3). */
         if (s->question == QUESTION_COMMIT && s->question_sent)
             s->question = QUESTION_TOKEN;
         s->question_sent = false;
-        s->serial++;
+        s->serial = ++r->last_serial;
     }
 }
 
@@ -339,15 +365,16 @@ static void on_connect(struct session *s, const struct ipc_connect_answer *a)
 
     question_done(s);
     if (!a->refused) {
-        smtp_server_greet(s->smtp, &s->receive->out);
-    } else if (smtp_reply_row(row).code == 421) {
+        session_welcome(s);
+        return;
+    }
+    if (smtp_reply_row(row).code == 421 || !session_may_speak(s)) {
         record_refused(s, "connect", row, reason_of(v.reason), v.rule, STR_NONE, &slots);
         session_goodbye(s, row, &slots);
         return;
-    } else {
-        record_refused(s, "connect", row, reason_of(v.reason), v.rule, STR_NONE, &slots);
-        smtp_server_refuse(s->smtp, SMTP_REPLY_GREETING_REFUSED, &slots, &s->receive->out);
     }
+    record_refused(s, "connect", row, reason_of(v.reason), v.rule, STR_NONE, &slots);
+    smtp_server_refuse(s->smtp, SMTP_REPLY_GREETING_REFUSED, &slots, &s->receive->out);
     session_go_on(s);
 }
 
@@ -459,7 +486,7 @@ static bool file_waits(struct session *s, enum ipc_storage status)
     if (status != IPC_STORAGE_FAILED || r->stopping || io_now_msec(r->worker->loop) >= s->file_until_msec)
         return false;
     s->question_sent = false;
-    s->serial++;
+    s->serial = ++s->receive->last_serial;
     if (!io_timer_pending(&r->file_again))
         io_timer_start(&r->file_again, RECEIVE_FILE_AGAIN_MSEC);
     return true;
@@ -574,6 +601,16 @@ void question_message(struct receive *r, struct ipc_message *m)
             drop_token(r, &m->token_answer);
         else
             on_token(r, &m->token_answer);
+        break;
+    case IPC_SIGN_ANSWER:
+        if ((s = session_by_ticket(r, m->sign_answer.ticket, QUESTION_SIGN)))
+            handshake_signed(s, &m->sign_answer);
+        break;
+    case IPC_LOGIN_ANSWER:
+        if ((s = login_by_ticket(r, m->login_answer.ticket))) {
+            login_answered(s, &m->login_answer);
+            session_go_on(s);
+        }
         break;
     default:
         break;

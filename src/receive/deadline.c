@@ -78,6 +78,8 @@ static void question_overdue(struct session *s)
     question_done(s);
     if (q == QUESTION_PLAN || q == QUESTION_VERIFY)
         verify_overdue(s);
+    else if (q == QUESTION_LOGIN)
+        login_unanswered(s);
     else if (q == QUESTION_FILE)
         content_file(s, -1, 0, IPC_STORAGE_FAILED);
     else if (q == QUESTION_COMMIT)
@@ -98,7 +100,9 @@ void session_time_is_up(struct io_timer *t)
         io_timer_start(&s->timer, left);
         return;
     }
-    if (s->closing) {
+    if (s->handshake) {
+        handshake_overdue(s);
+    } else if (s->closing) {
         session_end(s, s->end_reason ? s->end_reason : "lost");
     } else if (s->delayed) {
         s->delayed = false;

@@ -14,6 +14,8 @@ void session_reap(struct io_task *t)
     struct receive *r = s->receive;
 
     io_task_done(&s->reaper);
+    list_remove(&s->unread);
+    tls_stream_free(s->tls);
     io_watch_done(&s->watch);
     io_timer_done(&s->timer);
     fd_close(&s->fd);
@@ -39,6 +41,8 @@ void session_end(struct session *s, const char *reason)
     if (!s->end_reason)
         s->end_reason = reason;
     question_done(s);
+    login_drop(s);
+    handshake_drop(s);
     transaction_drop(s);
     io_watch_arm(&s->watch, 0);
     io_timer_stop(&s->timer);
@@ -58,8 +62,14 @@ void session_goodbye(struct session *s, enum smtp_reply_name row, const struct s
 {
     struct receive *r = s->receive;
 
+    /* Nothing can be said in the middle of a handshake, nor before that of a listener with `tls`. */
+    if (s->handshake || !session_may_speak(s)) {
+        session_end(s, session_close_reason(row));
+        return;
+    }
     buf_clear(&r->out);
     r->out_told = 0;
+    login_drop(s);
     question_done(s);
     s->delayed = false;
     transaction_drop(s);

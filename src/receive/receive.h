@@ -8,6 +8,7 @@
 #include "ipc/worker.h"
 #include "log/live.h"
 #include "smtp/server.h"
+#include "tls/tls.h"
 
 enum {
     RECEIVE_READ_MAX = 64 * 1024,          /* one read of a client */
@@ -20,10 +21,23 @@ enum {
     RECEIVE_ACCEPT_REST_MSEC = 100,
     RECEIVE_FILE_AGAIN_MSEC = 10,  /* none was ready: it is asked for again */
     RECEIVE_FILE_WAIT_MSEC = 5000, /* so long at most */
+    RECEIVE_TOLD_MSEC = 5000,      /* key and auth tell what they have, or listeners open without */
+    RECEIVE_MECHANISMS_MAX = 1024,
 };
 
 struct receive;
 struct session;
+
+/* What all sockets of one `listen` offer: TLS, and ways to log in (offer.c). */
+struct receive_offer {
+    struct tls_server *tls; /* NULL: none, or it cannot be had */
+    struct buf ca;          /* client-ca, when it comes before our start */
+    struct buf ticket_keys;
+    bool mechanisms_told;
+    struct buf mechanisms;
+    struct buf mechanisms_here; /* without EXTERNAL: for clients whose certificate says nothing of who they are */
+    bool closed;                /* it was said that its clients have to wait */
+};
 
 /* A listening socket of ours, with what holds for its sessions. */
 struct receive_listener {
@@ -31,7 +45,9 @@ struct receive_listener {
     struct io_watch watch;
     int fd; /* -1: none */
     uint64_t inode; /* tells one socket from another */
+    bool open;               /* clients are taken from it */
     uint32_t index; /* in config->listeners; IPC_NO_LISTENER: the one of sendmail(1) */
+    struct receive_offer *offer; /* NULL: neither TLS nor log-ins */
     const struct config_listener *config;
     struct smtp_server_config smtp;
     bool asks_mail; /* a limit counts transactions: lookup is asked at MAIL, too */
@@ -42,12 +58,24 @@ struct receive {
     struct worker *worker;
     struct receive_listener listeners[RECEIVE_LISTENERS_MAX];
     size_t n_listeners;
+    struct receive_offer *offers; /* one for each of config->listeners */
+    struct tls_chain **chains;    /* one for each of config->certificates; NULL: not had */
+    struct tls_signer signer;
+    bool began;                 /* TLS can be had */
+    struct session *shaking;    /* whose handshake goes on in this call: what is to be signed is for it */
+    bool keys_told;             /* what key has of our configuration */
+    bool waited;                /* long enough for what has not been told */
+    struct io_timer told_again; /* RECEIVE_TOLD_MSEC from the start */
     struct session **sessions; /* by slot; NULL: free */
     uint32_t n_slots;
     uint32_t n_sessions;
     uint32_t max_sessions;
     uint32_t in_content; /* sessions between DATA and their commit */
     uint64_t session_next;
+    uint32_t last_serial; /* of questions */
+    uint32_t last_auth;   /* instance that the last log-in was given to: they take turns */
+    struct list unread;   /* sessions with octets that TLS has and no descriptor tells of */
+    struct io_timer unread_next;
     char lots[RECEIVE_LOTS]; /* random octets for tokens, drawn many at a time */
     size_t lots_left;
     /* ids in hand */
@@ -85,10 +113,32 @@ static inline struct receive *receive_of(struct worker *w)
 
 /* The next queue id; false: none is in hand, they have been asked for. */
 bool receive_take_id(struct receive *r, struct queue_id *id);
+
+/* ---- listeners (listener.c) ---- */
+
 /* A listener without a socket, ready for sessions: for the one of sendmail(1). NULL: there is no room. */
 struct receive_listener *receive_listener_new(struct receive *r, const struct config_listener *config, uint32_t index);
-/* Take clients at FD from now on; FD is taken over unless false is returned. */
+/* Take clients at FD, as soon as what they need is there; FD is taken over unless false is returned. */
 MUST_USE bool receive_listener_open(struct receive_listener *l, int fd, uint64_t inode);
+/* A socket of main's. */
+void receive_listener_add(struct receive *r, struct ipc_message *m);
+/* Something came or went that they wait for. */
+void receive_listeners_look(struct receive *r);
+void receive_listeners_close(struct receive *r);
+/* Descriptors may be there again. */
+void receive_listeners_again(struct io_timer *t);
+
+/* ---- what they offer (offer.c) ---- */
+
+MUST_USE bool offers_make(struct receive *r, struct err *err);
+/* Before the sandbox. */
+MUST_USE bool offers_begin(struct receive *r, struct err *err);
+void offers_done(struct receive *r);
+/* Of key and auth: CERTIFICATE, TICKET_KEYS, KEYS_TOLD, MECHANISMS; of main: OPENED. True when it was one of these. */
+bool offers_message(struct receive *r, struct ipc_channel *from, struct ipc_message *m);
+/* May clients come? WHY is for the log when they may not: NULL for a moment's wait. */
+bool offer_is_ready(const struct receive *r, const struct receive_listener *l, const char **why);
+
 /* The last client of a retiring process is gone. */
 void receive_session_gone(struct receive *r);
 

@@ -17,6 +17,12 @@ static void begin(struct log_record *r, enum log_event event, struct session *s)
         log_text(r, LOG_CLIENT, session_client_text(s, &room));
 }
 
+static void add_tls(struct log_record *r, const struct session *s)
+{
+    if (s->secure.on)
+        log_text(r, LOG_TLS, s->secure.version);
+}
+
 void record_connect(struct session *s)
 {
     struct log_record r;
@@ -44,6 +50,7 @@ void record_disconnect(struct session *s)
     log_number(&r, LOG_REJECTED, s->rejected);
     log_number(&r, LOG_OCTETS_IN, (int64_t)s->octets_in);
     log_number(&r, LOG_OCTETS_OUT, (int64_t)s->octets_out);
+    add_tls(&r, s);
     log_send(&r);
 }
 
@@ -126,6 +133,9 @@ void record_accept(struct session *s, uint32_t batch, int64_t sync_usec)
     log_id(&r, tx->id);
     log_text(&r, LOG_LISTENER, s->listener->config->name.text);
     log_text(&r, LOG_PROTOCOL, smtp_server_protocol(s->smtp));
+    add_tls(&r, s);
+    if (s->account.n)
+        log_text(&r, LOG_ACCOUNT, s->account);
     log_number(&r, LOG_SIZE, (int64_t)tx->facts->size);
     log_number(&r, LOG_RECIPIENTS, tx->n_final);
     log_text(&r, LOG_BODY, tx->facts->eight_bit ? STR("8bit") : STR("7bit"));
@@ -137,6 +147,75 @@ void record_accept(struct session *s, uint32_t batch, int64_t sync_usec)
     log_text(&r, LOG_FROM, tx->sender);
     add_recipients(&r, tx);
     log_text(&r, LOG_MSGID, message_header_scan_facts(tx->header)->message_id);
+    log_send(&r);
+}
+
+void record_tls(struct session *s, const struct tls_facts *f)
+{
+    struct log_record r;
+
+    if (!log_wants(LOG_EVENT_TLS))
+        return;
+    begin(&r, LOG_EVENT_TLS, s);
+    log_text_c(&r, LOG_VERSION, f->version);
+    log_text_c(&r, LOG_CIPHER, f->cipher);
+    log_flag(&r, LOG_RESUMED, f->resumed);
+    if (f->sni.n)
+        log_text(&r, LOG_SNI, f->sni);
+    log_send(&r);
+}
+
+void record_tls_fail(struct session *s, const char *error)
+{
+    struct log_record r;
+
+    begin(&r, LOG_EVENT_TLS_FAIL, s);
+    log_text(&r, LOG_LISTENER, s->listener->config->name.text);
+    log_text_c(&r, LOG_ERROR, error);
+    log_send(&r);
+}
+
+void record_auth(struct session *s, const char *mechanism)
+{
+    struct log_record r;
+
+    begin(&r, LOG_EVENT_AUTH, s);
+    log_text(&r, LOG_LISTENER, s->listener->config->name.text);
+    log_text_c(&r, LOG_MECHANISM, mechanism);
+    log_text(&r, LOG_ACCOUNT, s->account);
+    log_send(&r);
+}
+
+void record_auth_fail(struct session *s, const char *mechanism, enum log_reason reason, struct str account)
+{
+    struct log_record r;
+
+    begin(&r, LOG_EVENT_AUTH_FAIL, s);
+    log_reason(&r, reason == LOG_REASON_NONE ? LOG_REASON_PASSWORD : reason);
+    log_text(&r, LOG_LISTENER, s->listener->config->name.text);
+    log_text_c(&r, LOG_MECHANISM, mechanism);
+    if (account.n)
+        log_text(&r, LOG_ACCOUNT, account);
+    log_send(&r);
+}
+
+/* The limit's own words name the client, or the account. */
+void record_auth_limit(struct session *s, const struct ipc_login_answer *a)
+{
+    struct ip_text room;
+    bool is_client = str_eq(a->detail, session_client_text(s, &room));
+    struct log_record r;
+
+    begin(&r, LOG_EVENT_LIMIT, s);
+    log_reason(&r, LOG_REASON_LIMIT);
+    log_text(&r, LOG_KEY, config_limit_key_name(is_client ? CONFIG_LIMIT_CLIENT : CONFIG_LIMIT_ACCOUNT));
+    log_text(&r, LOG_MEASURE, config_limit_measure_name(CONFIG_MEASURE_AUTH_FAILURES));
+    log_number(&r, LOG_BOUND, (int64_t)a->number);
+    log_text(&r, LOG_ACTION, config_limit_action_name(CONFIG_LIMIT_DEFER));
+    if (a->rule.n)
+        log_text(&r, LOG_RULE, a->rule);
+    if (a->account.n)
+        log_text(&r, LOG_ACCOUNT, a->account);
     log_send(&r);
 }
 

@@ -28,6 +28,9 @@ static enum log_reason refused_reason(const struct smtp_event *ev)
     case SMTP_REPLY_CONTENT_LINE_TOO_LONG:
         return LOG_REASON_SIZE;
     case SMTP_REPLY_MAIL_TWICE:
+    case SMTP_REPLY_TLS_ON:
+    case SMTP_REPLY_AUTH_TWICE:
+    case SMTP_REPLY_AUTH_IN_MAIL:
     case SMTP_REPLY_HELLO_FIRST:
     case SMTP_REPLY_RCPT_SEQUENCE:
     case SMTP_REPLY_DATA_SEQUENCE:
@@ -38,6 +41,11 @@ static enum log_reason refused_reason(const struct smtp_event *ev)
     case SMTP_REPLY_TOO_MANY_ERRORS:
     case SMTP_REPLY_LINE_FLOOD:
         return LOG_REASON_LIMIT;
+    case SMTP_REPLY_TLS_FIRST:
+    case SMTP_REPLY_AUTH_NEEDS_TLS:
+        return LOG_REASON_TLS;
+    case SMTP_REPLY_AUTH_REQUIRED:
+        return LOG_REASON_AUTH;
     default:
         return LOG_REASON_SYNTAX;
     }
@@ -59,6 +67,10 @@ static const char *stage_of(const struct smtp_event *ev)
         return "ehlo";
     case SMTP_VERB_VRFY:
         return "vrfy";
+    case SMTP_VERB_STARTTLS:
+        return "starttls";
+    case SMTP_VERB_AUTH:
+        return "auth";
     default:
         return "command";
     }

@@ -44,6 +44,18 @@ static bool on_event(struct session *s, const struct smtp_event *ev)
         s->path = ev->path;
         session_ask(s, QUESTION_VRFY);
         return false;
+    case SMTP_EVENT_ASK_AUTH:
+        login_begin(s, ev);
+        return s->question == QUESTION_NONE;
+    case SMTP_EVENT_ASK_AUTH_STEP:
+        login_step(s, ev);
+        return s->question == QUESTION_NONE;
+    case SMTP_EVENT_AUTH_ENDED:
+        login_drop(s);
+        return true;
+    case SMTP_EVENT_STARTTLS:
+        s->shakes = true;
+        return false;
     case SMTP_EVENT_ASK_DATA:
         if (!content_begin(s))
             return false;
@@ -76,6 +88,8 @@ static void feed(struct session *s, struct str in, size_t *used, struct smtp_eve
 {
     bool content;
 
+    if (s->listener->smtp.future_release_sec)
+        smtp_server_tell_time(s->smtp, io_wall_msec());
     if (!s->receive->live.n) {
         smtp_server_next(s->smtp, in, used, &s->receive->out, ev);
         return;
@@ -87,20 +101,31 @@ static void feed(struct session *s, struct str in, size_t *used, struct smtp_eve
     watched_replies(s);
 }
 
+/* What may hold a password is in nobody's memory longer than it must. */
+static void wipe(struct str octets)
+{
+    if (octets.n)
+        explicit_bzero((char *)(uintptr_t)octets.p, octets.n);
+}
+
 static void drive(struct session *s, struct str in)
 {
     struct smtp_event ev;
     size_t done = 0, used;
-    bool go_on = true;
+    bool go_on = true, secret;
 
     while (go_on && !s->finished) {
         feed(s, str_skip(in, done), &used, &ev);
+        secret = smtp_server_in_secret(s->smtp);
         done += used;
         /* The end of the line it was given is not the end of what came. */
         go_on = on_event(s, &ev) || (ev.kind == SMTP_EVENT_MORE && s->receive->live.n && used && done < in.n);
+        if (secret)
+            wipe(str_slice(in, done - used, done));
     }
     s->progressed = done > 0;
-    if (!s->finished && done < in.n && !buf_add(&s->in, str_skip(in, done)))
+    /* What came in clear behind STARTTLS was never said (RFC 3207 6, C098). */
+    if (!s->finished && !s->shakes && done < in.n && !buf_add(&s->in, str_skip(in, done)))
         session_end(s, "memory");
     session_send(s);
 }
@@ -108,7 +133,7 @@ static void drive(struct session *s, struct str in)
 /* Something else must happen before the client is listened to again. */
 static bool waits(const struct session *s)
 {
-    return s->question != QUESTION_NONE || s->delayed || s->blocked || s->closing;
+    return s->question != QUESTION_NONE || s->delayed || s->blocked || s->closing || s->shakes || s->handshake;
 }
 
 void session_go_on(struct session *s)
@@ -127,7 +152,7 @@ void session_go_on(struct session *s)
     if (!waits(s))
         deadline_command(s);
     if (!waits(s))
-        io_watch_arm(&s->watch, IO_READ);
+        stream_listen(s);
 }
 
 /* ---- events of the connection ---- */
@@ -149,7 +174,7 @@ static void on_readable(struct session *s)
     }
     if (waits(s)) {
         /* It talks on before it has its reply: what it says stays in the kernel till then. */
-        io_watch_arm(&s->watch, s->blocked ? IO_WRITE : 0);
+        stream_rest(s);
         return;
     }
     struct str got = stream_read(s);
@@ -168,13 +193,37 @@ static void on_readable(struct session *s)
     }
     if (!s->finished && !waits(s))
         move_deadline(s);
+    if (s->tls && !s->finished && !waits(s))
+        stream_listen(s);
+}
+
+void sessions_read_on(struct io_timer *t)
+{
+    struct receive *r = CONTAINER_OF(t, struct receive, unread_next);
+    struct list now, *node;
+
+    list_init(&now);
+    while ((node = list_take(&r->unread)))
+        list_append(&now, node);
+    while ((node = list_take(&now))) {
+        struct session *s = CONTAINER_OF(node, struct session, unread);
+        if (!s->finished && !waits(s))
+            on_readable(s);
+    }
 }
 
 static void on_ready(struct io_watch *w, unsigned what)
 {
     struct session *s = CONTAINER_OF(w, struct session, watch);
 
-    if ((what & IO_WRITE) && s->blocked && !s->finished) {
+    if (s->finished)
+        return;
+    if (s->handshake) {
+        handshake_go_on(s);
+        return;
+    }
+    /* TLS may have to read before it can write. */
+    if (s->blocked && ((what & IO_WRITE) || s->tls)) {
         s->blocked = false;
         io_watch_arm(&s->watch, 0);
         buf_clear(&s->receive->out);
@@ -182,7 +231,7 @@ static void on_ready(struct io_watch *w, unsigned what)
         session_go_on(s);
         return;
     }
-    if ((what & IO_READ) && !s->finished)
+    if ((what & IO_READ) || s->tls)
         on_readable(s);
 }
 
@@ -231,6 +280,51 @@ struct str session_client_text(struct session *s, struct ip_text *room)
     return str_from_c(room->c);
 }
 
+bool session_may_speak(const struct session *s)
+{
+    return !s->listener->config->tls_at_once || s->secure.on;
+}
+
+struct str session_certificate(const struct session *s)
+{
+    return str_of((const char *)s->certificate, s->has_certificate ? sizeof(s->certificate) : 0);
+}
+
+bool session_relays_here(const struct session *s, bool named)
+{
+    const struct config_session *mine = &s->listener->config->session;
+    const struct config_session *top = &s->receive->worker->config->session;
+    struct config_place place;
+
+    /* One that the block has from outside names whom the top trusts to send anywhere, not whom this door lets in. */
+    if (!s->listener->offer || memcmp(&mine->relay_from.place, &top->relay_from.place, sizeof(place)) == 0)
+        return false;
+    return named || (s->client_n && config_networks_have(&mine->relay_from, &s->client, &place));
+}
+
+static void refuse(struct session *s, enum smtp_reply_name row, const struct smtp_slots *slots)
+{
+    if (!session_may_speak(s)) {
+        session_end(s, session_close_reason(row));
+        return;
+    }
+    smtp_server_refuse(s->smtp, row, slots, &s->receive->out);
+    session_send(s);
+    session_go_on(s);
+}
+
+void session_welcome(struct session *s)
+{
+    if (!session_may_speak(s)) {
+        handshake_begin(s);
+        return;
+    }
+    if (session_relays_here(s, false))
+        smtp_server_waive_auth(s->smtp);
+    smtp_server_greet(s->smtp, &s->receive->out);
+    session_go_on(s);
+}
+
 static void greet(struct session *s)
 {
     const struct config_listener *l = s->listener->config;
@@ -251,9 +345,7 @@ static void greet(struct session *s)
         enum smtp_reply_name row = never ? SMTP_REPLY_GREETING_NEVER : SMTP_REPLY_GREETING_REFUSED;
         record_refused(s, "connect", row, LOG_REASON_POLICY,
                        str_from_c(config_rule(r->worker->config, l->allow_from.place).c), STR_NONE, &slots);
-        smtp_server_refuse(s->smtp, row, &slots, &r->out);
-        session_send(s);
-        session_go_on(s);
+        refuse(s, row, &slots);
     } else {
         session_ask(s, QUESTION_CONNECT);
     }
@@ -285,6 +377,7 @@ void session_begin(struct receive *r, struct receive_listener *l, int fd, const 
     };
     if (client->token)
         memcpy(s->token, client->token, sizeof(s->token));
+    list_init(&s->unread);
     client_to_octets(s);
     s->arena = arena_new(SESSION_ARENA_MAX);
     s->smtp = s->arena ? smtp_server_new(s->arena, &l->smtp) : NULL;
@@ -303,6 +396,7 @@ void session_begin(struct receive *r, struct receive_listener *l, int fd, const 
     r->n_sessions++;
     r->clients++;
     l->sessions++;
+    offer_to(s);
     record_connect(s);
     io_watch_arm(&s->watch, IO_READ);
     deadline_command(s);

@@ -23,6 +23,8 @@ enum question {
     QUESTION_EXPAND,  /* lookup: what the recipients become */
     QUESTION_COMMIT,  /* queue: make it durable */
     QUESTION_TOKEN,   /* a new queue: did the former make it durable */
+    QUESTION_SIGN,    /* key: the handshake's signature */
+    QUESTION_LOGIN,   /* auth: what the client said to AUTH, or to a challenge */
 };
 
 /* An accepted recipient. Texts live in the transaction's arena. */
@@ -72,6 +74,23 @@ struct receive_verify {
     struct buf plan;       /* route/plan.h */
 };
 
+/* TLS begins; gone when it has. */
+struct receive_handshake {
+    uint64_t ticket; /* of tls_signed() */
+    struct tls_signature what;
+    struct buf octets; /* of WHAT */
+};
+
+/* From AUTH to its end. What the client says is wiped as soon as it is sent on. */
+struct receive_login {
+    uint64_t ticket;   /* names it at auth */
+    uint32_t instance; /* of the auth process that has it; 0: none yet */
+    bool begun;        /* it knows of it: steps go there, and nowhere else */
+    char mechanism[32];
+    bool has_initial;
+    struct buf said; /* not sent yet */
+};
+
 struct session {
     struct receive *receive;
     struct receive_listener *listener;
@@ -84,6 +103,17 @@ struct session {
     int64_t progress_octets; /* content since the deadline was last moved */
     struct arena *arena;
     struct smtp_server *smtp;
+    struct tls_stream *tls; /* NULL: in clear */
+    struct tls_owner tls_owner;
+    struct receive_handshake *handshake; /* NULL: none goes on */
+    struct smtp_server_tls secure;       /* what TLS it has; views into TLS */
+    bool shakes;                         /* a handshake begins when the 220 has left */
+    bool has_certificate;                /* the client showed one */
+    bool vouched;                        /* which a CA of ours signed, with an address in it */
+    unsigned char certificate[64];       /* its hash, and that of its key */
+    struct receive_login *login;         /* NULL: no AUTH under way */
+    struct str account;                  /* who logged in, canonical; empty: nobody */
+    struct list unread;                  /* of receive.unread */
     struct transaction *tx;
     const struct smtp_path *path; /* of RCPT or VRFY, while that question is open */
     struct receive_verify verify;
@@ -138,6 +168,16 @@ void session_end(struct session *s, const char *reason);
 void session_reap(struct io_task *t);
 /* Go on with what was read after an answer: drives the dialogue, sends replies. */
 void session_go_on(struct session *s);
+/* The client may come in: greet it, or begin TLS first. */
+void session_welcome(struct session *s);
+/* `relay-from` of the listener's own block names it, by address, or because NAMED: its certificate. */
+bool session_relays_here(const struct session *s, bool named);
+/* Sessions with octets that no descriptor tells of. */
+void sessions_read_on(struct io_timer *t);
+/* Not yet, where TLS comes first. */
+bool session_may_speak(const struct session *s);
+/* Empty, or as MAIL_ASK has it. */
+struct str session_certificate(const struct session *s);
 
 /* ---- octets (stream.c) ---- */
 
@@ -147,6 +187,40 @@ struct str stream_read(struct session *s);
 void session_send(struct session *s);
 /* What it sends though all is said is thrown away. */
 void stream_linger(struct session *s);
+/* Wake us when the client says something; what TLS has already is read soon. */
+void stream_listen(struct session *s);
+/* Wake us when it takes replies again, or not at all. */
+void stream_rest(struct session *s);
+
+/* ---- TLS (handshake.c, offer.c) ---- */
+
+enum { HANDSHAKE_NAMES_MAX = 16 * 1024 };
+
+void handshake_begin(struct session *s);
+void handshake_go_on(struct session *s);
+void handshake_overdue(struct session *s);
+void handshake_drop(struct session *s);
+bool handshake_sign(struct tls_signer *signer, uint64_t ticket, const struct tls_signature *what);
+bool handshake_send(struct session *s, struct ipc_channel *key, uint64_t ticket);
+void handshake_signed(struct session *s, const struct ipc_sign_answer *a);
+/* The dialogue knows what its listener has, at the beginning and when that changes. */
+void offer_to(struct session *s);
+void offer_mechanisms(struct session *s);
+
+/* ---- AUTH (login.c) ---- */
+
+void login_begin(struct session *s, const struct smtp_event *ev);
+void login_step(struct session *s, const struct smtp_event *ev);
+/* The client gave up, or is gone. */
+void login_drop(struct session *s);
+/* The auth process that has the exchange, or is to have it; NULL: there is none. */
+struct ipc_channel *login_channel(struct session *s);
+bool login_send(struct session *s, struct ipc_channel *auth);
+void login_answered(struct session *s, const struct ipc_login_answer *a);
+/* The session that has that exchange; NULL: it is gone, or has moved on. */
+struct session *login_by_ticket(struct receive *r, uint64_t ticket);
+/* Nobody can say now: 454. */
+void login_unanswered(struct session *s);
 
 /* ---- time (deadline.c) ---- */
 
@@ -181,7 +255,7 @@ void question_done(struct session *s);
 /* A peer can be asked (again): send what has not been sent. */
 void questions_send(struct receive *r, enum process_kind peer);
 /* That peer is gone: its questions are open again. */
-void questions_lost(struct receive *r, enum process_kind peer);
+void questions_lost(struct receive *r, struct ipc_channel *peer);
 void questions_peer_up(struct receive *r, struct ipc_channel *c);
 /* Files are asked for again. */
 void questions_file_again(struct receive *r);
@@ -252,6 +326,12 @@ void record_refused(struct session *s, const char *stage, enum smtp_reply_name r
 void record_refused_with(struct session *s, const char *stage, const struct smtp_reply *reply,
                          enum log_reason reason, struct str rule, struct str to);
 void record_accept(struct session *s, uint32_t batch, int64_t sync_usec);
+void record_tls(struct session *s, const struct tls_facts *f);
+void record_tls_fail(struct session *s, const char *error);
+void record_auth(struct session *s, const char *mechanism);
+/* ACCOUNT: as it was said. */
+void record_auth_fail(struct session *s, const char *mechanism, enum log_reason reason, struct str account);
+void record_auth_limit(struct session *s, const struct ipc_login_answer *a);
 /* How lookup changed a recipient: enum route_by, and the place that says so. */
 struct receive_expansion {
     uint8_t by;

@@ -13,15 +13,27 @@ static bool is_nothing_yet(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
+/* Nothing came, or nothing will. */
+static void read_failed(struct session *s, ssize_t n)
+{
+    if (n < 0 && is_nothing_yet(errno)) {
+        if (s->tls)
+            io_watch_arm(&s->watch, tls_wants(s->tls));
+        return;
+    }
+    if (n < 0 && s->tls && errno == EPROTO)
+        record_tls_fail(s, tls_stream_failure(s->tls));
+    session_end(s, "lost");
+}
+
 struct str stream_read(struct session *s)
 {
     struct receive *r = s->receive;
-    ssize_t n = recv(s->fd, r->read_room, RECEIVE_READ_MAX, 0);
+    ssize_t n = s->tls ? tls_read(s->tls, r->read_room, RECEIVE_READ_MAX)
+                       : recv(s->fd, r->read_room, RECEIVE_READ_MAX, 0);
 
-    if (n < 0 && is_nothing_yet(errno))
-        return STR_NONE;
     if (n <= 0) {
-        session_end(s, "lost");
+        read_failed(s, n);
         return STR_NONE;
     }
     s->octets_in += (uint64_t)n;
@@ -29,7 +41,31 @@ struct str stream_read(struct session *s)
     return str_of(r->read_room, (size_t)n);
 }
 
+void stream_listen(struct session *s)
+{
+    struct receive *r = s->receive;
+
+    io_watch_arm(&s->watch, IO_READ);
+    if (!s->tls || !tls_pending(s->tls) || !list_empty(&s->unread))
+        return;
+    /* In the next turn: one client with much to say does not keep the others waiting. */
+    list_append(&r->unread, &s->unread);
+    io_timer_start(&r->unread_next, 0);
+}
+
+void stream_rest(struct session *s)
+{
+    io_watch_arm(&s->watch, !s->blocked ? 0 : s->tls ? tls_wants(s->tls) : IO_WRITE);
+}
+
 /* ---- out ---- */
+
+static ssize_t write_some(struct session *s, struct str octets)
+{
+    if (s->tls)
+        return tls_write(s->tls, octets.p, octets.n);
+    return send(s->fd, octets.p, octets.n, MSG_NOSIGNAL);
+}
 
 /* As much of OCTETS as the client takes now; returns how many it took. */
 static size_t send_some(struct session *s, struct str octets)
@@ -37,14 +73,14 @@ static size_t send_some(struct session *s, struct str octets)
     size_t sent = 0;
 
     while (sent < octets.n) {
-        ssize_t n = send(s->fd, octets.p + sent, octets.n - sent, MSG_NOSIGNAL);
+        ssize_t n = write_some(s, str_skip(octets, sent));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             s->blocked = true;
             break;
         }
-        if (n < 0) {
+        if (n <= 0) {
             session_end(s, "lost");
             break;
         }
@@ -68,6 +104,8 @@ static void say_no_more(struct session *s)
 {
     char octet;
 
+    if (s->tls && s->secure.on)
+        tls_shutdown(s->tls);
     if (recv(s->fd, &octet, 1, MSG_PEEK) <= 0 || shutdown(s->fd, SHUT_WR) < 0) {
         session_end(s, s->end_reason ? s->end_reason : "quit");
         return;
@@ -105,7 +143,9 @@ void session_send(struct session *s)
     if (s->finished)
         return;
     if (s->blocked)
-        io_watch_arm(&s->watch, IO_WRITE);
-    else if (s->closing && !s->out.n)
+        stream_rest(s);
+    else if (s->closing && !s->out.n && !s->lingering)
         say_no_more(s);
+    else if (s->shakes && !s->out.n)
+        handshake_begin(s);
 }

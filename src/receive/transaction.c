@@ -35,7 +35,8 @@ static void refuse_for_memory(struct session *s)
 
 static void mail_ok(struct session *s)
 {
-    if (s->listener->asks_mail)
+    /* Whether it is an address of theirs, too. */
+    if (s->listener->asks_mail || s->account.n)
         session_ask(s, QUESTION_MAIL);
     else
         smtp_server_answer(s->smtp, SMTP_REPLY_MAIL_OK, NULL, &s->receive->out);

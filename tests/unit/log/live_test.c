@@ -114,8 +114,8 @@ static void no_password_and_no_content(void **state)
     d.content = 4220;
     live_content(&l, &d, &one);
     assert_int_equal(d.content, 0);
-    expect(t, "1 client auth PLAIN \xe2\x80\xa6\n1 client AUTH LOGIN\n1 server 334 VXNlcm5hbWU6\n1 client \xe2\x80\xa6\n"
-              "1 server 334 UGFzc3dvcmQ6\n1 client \xe2\x80\xa6\n1 server 235 2.7.0 Ok\n"
+    expect(t, "1 client auth PLAIN \xe2\x80\xa6\n1 client AUTH LOGIN\n1 server 334 VXNlcm5hbWU6\n1 client (hidden)\n"
+              "1 server 334 UGFzc3dvcmQ6\n1 client (hidden)\n1 server 235 2.7.0 Ok\n"
               "1 client \xe2\x80\xa6 11 octets that are no command\n1 client NOOP\n"
               "1 client \xe2\x80\xa6 4220 octets of content\n");
 }

@@ -18,6 +18,7 @@ enum { PLAY_CLIENTS = 8, PLAY_ASKED = 64, PLAY_TURNS = 24, PLAY_FIRST_ID = 4096,
 /* A question that reached a peer, with what of it tests look at. */
 struct asked {
     enum ipc_type type;
+    struct ipc_channel *peer; /* who was asked */
     uint64_t ticket;
     uint64_t id;
     uint64_t file;
@@ -49,7 +50,7 @@ struct play {
     int listener[2];
     struct client clients[PLAY_CLIENTS];
     size_t n_clients;
-    struct ipc_channel *lookup, *queue, *resolve, *send; /* their ends */
+    struct ipc_channel *lookup, *queue, *resolve, *send, *key, *auth[2]; /* their ends */
     struct ipc_handler handler;
     bool lookup_silent, queue_silent; /* they answer only what the test sends */
     bool expands;                     /* recipients are no mailboxes themselves */
@@ -117,13 +118,38 @@ static void service_peer_ended(struct ipc_handler *h, struct ipc_channel *c)
 
 /* ---- lookup and the queue ---- */
 
-static void note(const struct ipc_message *m)
+static void note(struct ipc_channel *c, const struct ipc_message *m)
 {
     assert_true(play.n_asked < PLAY_ASKED);
     struct asked *a = &play.asked[play.n_asked++];
 
-    *a = (struct asked){ .type = m->type };
+    *a = (struct asked){ .type = m->type, .peer = c };
     switch (m->type) {
+    case IPC_MAIL_ASK:
+        a->ticket = m->mail_ask.ticket;
+        snprintf(a->text, sizeof(a->text), "%.*s", STR_ARG(m->mail_ask.account));
+        break;
+    case IPC_SIGN_ASK:
+        a->ticket = m->sign_ask.ticket;
+        a->size = m->sign_ask.scheme;
+        assert_true(m->sign_ask.octets.n <= sizeof(a->envelope));
+        memcpy(a->envelope, m->sign_ask.octets.p, m->sign_ask.octets.n);
+        a->envelope_n = m->sign_ask.octets.n;
+        break;
+    case IPC_LOGIN_ASK:
+        a->ticket = m->login_ask.ticket;
+        a->again = m->login_ask.has_initial;
+        a->size = m->login_ask.exporter.n;
+        snprintf(a->text, sizeof(a->text), "%.*s", STR_ARG(m->login_ask.mechanism));
+        snprintf(a->body, sizeof(a->body), "%.*s", STR_ARG(m->login_ask.initial));
+        break;
+    case IPC_LOGIN_STEP:
+        a->ticket = m->login_step.ticket;
+        snprintf(a->body, sizeof(a->body), "%.*s", STR_ARG(m->login_step.response));
+        break;
+    case IPC_LOGIN_GONE:
+        a->ticket = m->login_gone.ticket;
+        break;
     case IPC_CONNECT_ASK:
         a->ticket = m->connect_ask.ticket;
         a->again = m->connect_ask.again;
@@ -199,6 +225,8 @@ static void lookup_answers(const struct ipc_message *m)
 {
     if (m->type == IPC_CONNECT_ASK)
         assert_true(ipc_send_connect_answer(play.lookup, &(struct ipc_connect_answer){ .ticket = m->connect_ask.ticket }));
+    else if (m->type == IPC_MAIL_ASK)
+        assert_true(ipc_send_mail_answer(play.lookup, &(struct ipc_mail_answer){ .ticket = m->mail_ask.ticket }));
     else if (m->type == IPC_RCPT_ASK)
         assert_true(answer_rcpt(m->rcpt_ask.ticket, false, 0));
 }
@@ -215,7 +243,7 @@ static void queue_answers(const struct ipc_message *m)
 static void to_peer(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
 {
     (void)h;
-    note(m);
+    note(c, m);
     if (c == play.lookup && !play.lookup_silent)
         lookup_answers(m);
     else if (c == play.queue && !play.queue_silent)
@@ -371,7 +399,7 @@ static inline const struct config *play_config(const char *words)
     return config;
 }
 
-static inline void play_open(void)
+static inline void play_open_with(const char *words)
 {
     struct err err = { 0 };
     struct ipc_message m = { .type = IPC_LISTENER };
@@ -382,8 +410,7 @@ static inline void play_open(void)
         .service = &receive_service,
         .loop = io_loop_new(&err),
         .handler = { .message = to_service, .ended = service_peer_ended, .credit = service_credit },
-        .config = play_config("hostname mail.example.org; listen 127.0.0.1:25;"
-                              "domain example.org { users any; deliver maildir:/nowhere/{user}; }"),
+        .config = play_config(words),
         .generation = 1,
     };
     assert_true(io_timer_init(&play.turn, play.worker.loop, on_turn, &err));
@@ -395,6 +422,12 @@ static inline void play_open(void)
     assert_int_equal(play.receive->n_listeners, 1);
     peer_comes(PROCESS_LOOKUP, &play.lookup);
     peer_comes(PROCESS_QUEUE, &play.queue);
+}
+
+static inline void play_open(void)
+{
+    play_open_with("hostname mail.example.org; listen 127.0.0.1:25;"
+                   "domain example.org { users any; deliver maildir:/nowhere/{user}; }");
 }
 
 static inline void play_close(void)
@@ -421,9 +454,16 @@ static inline void play_close(void)
         peer_dies(&play.resolve);
     if (play.send)
         peer_dies(&play.send);
+    if (play.key)
+        peer_dies(&play.key);
+    for (size_t i = 0; i < ARRAY_LEN(play.auth); i++)
+        if (play.auth[i])
+            peer_dies(&play.auth[i]);
     io_timer_done(&play.turn);
     io_timer_done(&play.receive->accept_again);
     io_timer_done(&play.receive->file_again);
+    io_timer_done(&play.receive->unread_next);
+    offers_done(play.receive);
     io_loop_free(play.worker.loop);
     close(play.listener[1]);
     buf_done(&play.receive->out);
