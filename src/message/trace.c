@@ -63,6 +63,10 @@ bool message_received_write(struct buf *out, const struct message_received *r)
         add_text(out, r->recipient);
         buf_add_char(out, '>');
     }
+    if (r->tls_cipher.n) {
+        buf_add_c(out, "\r\n\ttls ");
+        add_name(out, r->tls_cipher);
+    }
     buf_add_c(out, "; ");
     buf_add_c(out, date.c);
     return buf_add(out, STR("\r\n"));

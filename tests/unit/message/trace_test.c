@@ -65,6 +65,24 @@ static void local_submission_has_no_from(void **state)
                       "\tfor <ben@example.org>; Sun, 22 Nov 2026 09:41:07 +0000\r\n"));
 }
 
+/* C067 */
+static void the_cipher_suite_is_named_when_asked(void **state)
+{
+    struct message_received r = usual;
+
+    (void)state;
+    r.protocol = STR("ESMTPSA");
+    r.tls_cipher = STR("TLS_AES_256_GCM_SHA384");
+    is_written(r, STR("Received: from mx3.example.net ([203.0.113.7])\r\n"
+                      "\tby mail.example.org with ESMTPSA id 3591TJHR6EY3\r\n"
+                      "\tfor <ben@example.org>\r\n"
+                      "\ttls TLS_AES_256_GCM_SHA384; Sun, 22 Nov 2026 09:41:07 +0000\r\n"));
+    /* hide-client: neither name nor address, whatever EHLO said. */
+    r.client = r.recipient = STR_NONE;
+    is_written(r, STR("Received: by mail.example.org with ESMTPSA id 3591TJHR6EY3\r\n"
+                      "\ttls TLS_AES_256_GCM_SHA384; Sun, 22 Nov 2026 09:41:07 +0000\r\n"));
+}
+
 /* C063 */
 /* Whatever the client calls itself: one field, lines of at most 998 octets, no structure of its making. */
 static void hostile_names_make_no_structure(void **state)
@@ -162,6 +180,7 @@ int main(void)
         cmocka_unit_test(received_says_from_by_with_id_for),
         cmocka_unit_test(for_is_left_out_with_several_recipients),
         cmocka_unit_test(local_submission_has_no_from),
+        cmocka_unit_test(the_cipher_suite_is_named_when_asked),
         cmocka_unit_test(hostile_names_make_no_structure),
         cmocka_unit_test(what_is_written_is_read_as_one_field),
         cmocka_unit_test(return_path_and_delivered_to),
