@@ -59,7 +59,7 @@ static bool key_is_known(const EVP_PKEY *key)
            (strcmp(group, "prime256v1") == 0 || strcmp(group, "secp384r1") == 0);
 }
 
-static void read_key(struct key_file *f, BIO *in)
+static void read_key(struct key_file *f, struct str octets, BIO *in)
 {
     bool encrypted = false;
 
@@ -71,7 +71,7 @@ static void read_key(struct key_file *f, BIO *in)
     else if (encrypted)
         err_perm(&f->key_error,
                  "the key is encrypted, and nobody can be asked for its password: store it without");
-    else if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE)
+    else if (!str_contains(octets, STR("PRIVATE KEY-----")))
         err_perm(&f->key_error, "there is no private key in it (PEM)");
     else
         err_perm(&f->key_error, "the private key cannot be read");
@@ -94,7 +94,7 @@ static void read_octets(struct key_file *f, struct str octets)
     ERR_clear_error();
     in = BIO_new_mem_buf(octets.p, (int)octets.n);
     if (in)
-        read_key(f, in);
+        read_key(f, octets, in);
     else
         err_temp(&f->key_error, "no memory");
     BIO_free(in);

@@ -21,7 +21,7 @@
 
 /* ---- who signs ---- */
 
-/* One thing to be signed. OCTETS live until tls_signed(). */
+/* One thing to be signed. OCTETS live until tls_signed(), or until its stream is freed. */
 struct tls_signature {
     unsigned char key[32]; /* SHA-256 of the public key (SubjectPublicKeyInfo) */
     uint16_t scheme;       /* SignatureScheme, RFC 8446 4.2.3 */
@@ -149,7 +149,7 @@ struct tls_facts {
     struct str sni;      /* server: what was asked for; empty: nothing */
     /* The peer's certificate, if it showed one: */
     bool has_certificate;
-    bool verified;                 /* to a CA (client: and for a name of the demand) */
+    bool verified;                 /* to a CA (client: and for a name of the demand), or by a fingerprint of it */
     unsigned char certificate[32]; /* SHA-256 */
     unsigned char public_key[32];
     struct str subject;            /* for people: a DNS name of it, or its subject */
