@@ -378,6 +378,13 @@ static void on_connect(struct session *s, const struct ipc_connect_answer *a)
     session_go_on(s);
 }
 
+/* Not refused, but kept: the first limit that wants it stands for all. */
+static void note_held(struct session *s, bool held, struct str limit)
+{
+    if (held && !s->tx->held.n)
+        s->tx->held = arena_str(s->tx->arena, limit.n ? limit : STR("limit"));
+}
+
 static void on_mail(struct session *s, const struct ipc_mail_answer *a)
 {
     struct verdict v = { a->refused, a->row, a->reason, a->number, a->detail, a->rule };
@@ -387,6 +394,7 @@ static void on_mail(struct session *s, const struct ipc_mail_answer *a)
         refuse(s, "mail", &v, STR_NONE);
         transaction_drop(s);
     } else {
+        note_held(s, a->held, a->detail);
         smtp_server_answer(s->smtp, SMTP_REPLY_MAIL_OK, NULL, &s->receive->out);
     }
     session_go_on(s);
@@ -406,6 +414,8 @@ static void on_rcpt(struct session *s, const struct ipc_rcpt_answer *a)
     struct buf to = BUF_INIT(2048);
 
     question_done(s);
+    if (!a->refused)
+        note_held(s, a->held, a->detail);
     if (a->refused) {
         smtp_path_write(&to, s->path);
         refuse(s, "rcpt", &v, buf_str(&to));

@@ -89,7 +89,8 @@ bool content_add(struct session *s, struct str span)
     count(s);
     if (s->content.n <= memory_bound(s->receive))
         return true;
-    session_ask(s, QUESTION_FILE);
+    if (s->question != QUESTION_FILE)
+        session_ask(s, QUESTION_FILE);
     return false;
 }
 

@@ -52,6 +52,7 @@ void session_end(struct session *s, const char *reason)
         ipc_send_disconnect(lookup, &(struct ipc_disconnect){
                                         .client = str_of((char *)s->client_octets, s->client_n),
                                         .listener = s->listener->index,
+                                        .account = s->account,
                                         .errors = smtp_server_errors(s->smtp),
                                         .octets = s->undeclared_octets,
                                     });

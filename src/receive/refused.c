@@ -76,6 +76,18 @@ static const char *stage_of(const struct smtp_event *ev)
     }
 }
 
+/* The place that says so; what the protocol says stands nowhere. */
+static struct config_place place_of(const struct session *s, enum smtp_reply_name reply)
+{
+    switch (reply) {
+    case SMTP_REPLY_TLS_FIRST:
+    case SMTP_REPLY_AUTH_REQUIRED:
+        return s->listener->config->require.place;
+    default:
+        return CONFIG_PLACE_DEFAULT;
+    }
+}
+
 void session_refused(struct session *s, const struct smtp_event *ev)
 {
     struct buf to = BUF_INIT(2048);
@@ -84,7 +96,8 @@ void session_refused(struct session *s, const struct smtp_event *ev)
         smtp_path_write(&to, ev->path);
     s->rejected++;
     s->receive->rejected++;
-    record_refused(s, stage_of(ev), ev->reply, refused_reason(ev), STR("default"), buf_str(&to), &ev->slots);
+    struct config_place_text rule = config_rule(s->receive->worker->config, place_of(s, ev->reply));
+    record_refused(s, stage_of(ev), ev->reply, refused_reason(ev), str_from_c(rule.c), buf_str(&to), &ev->slots);
     buf_done(&to);
     if (ev->at_end_of_data)
         transaction_drop(s);

@@ -57,15 +57,17 @@ static bool on_event(struct session *s, const struct smtp_event *ev)
         s->shakes = true;
         return false;
     case SMTP_EVENT_ASK_DATA:
+        if (!submission_begin(s)) {
+            smtp_server_answer(s->smtp, SMTP_REPLY_MEMORY_SHORT, NULL, out);
+            return true;
+        }
         if (!content_begin(s))
             return false;
         smtp_server_answer(s->smtp, SMTP_REPLY_DATA_GO, NULL, out);
         return true;
     case SMTP_EVENT_CONTENT:
         s->progress_octets += (int64_t)ev->span.n;
-        if (s->tx && s->tx->header)
-            message_header_scan_feed(s->tx->header, ev->span);
-        return content_add(s, ev->span);
+        return submission_content(s, ev->span);
     case SMTP_EVENT_ASK_COMMIT:
         transaction_end_of_data(s, ev->facts);
         return s->question == QUESTION_NONE;
@@ -351,6 +353,15 @@ static void greet(struct session *s)
     }
 }
 
+/* A header section that is completed comes as one, whatever is in memory by then. */
+static size_t content_max(const struct receive_listener *l)
+{
+    const struct config_session *session = &l->config->session;
+    size_t header = session->complete_headers.on ? 2 * session->max_header_size.n : 0;
+
+    return RECEIVE_MEMORY_CONTENT + RECEIVE_READ_MAX + header;
+}
+
 void session_begin(struct receive *r, struct receive_listener *l, int fd, const struct session_client *client)
 {
     struct session *s = calloc(1, sizeof(*s));
@@ -372,7 +383,7 @@ void session_begin(struct receive *r, struct receive_listener *l, int fd, const 
         .began_usec = io_clock_usec(),
         .in = BUF_INIT(IN_MAX),
         .out = BUF_INIT(RECEIVE_OUT_MAX),
-        .content = BUF_INIT(RECEIVE_MEMORY_CONTENT + RECEIVE_READ_MAX),
+        .content = BUF_INIT(content_max(l)),
         .id = { r->session_next++ & ((1ULL << SESSION_ID_BITS) - 1) },
     };
     if (client->token)

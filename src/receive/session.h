@@ -7,6 +7,7 @@
 #include "log/log.h"
 #include "message/envelope.h"
 #include "message/header.h"
+#include "message/submission.h"
 #include "receive/receive.h"
 
 /* What a session waits for; one at a time. */
@@ -49,7 +50,11 @@ struct transaction {
     struct list recipients;
     uint32_t n_recipients;
     uint64_t max_size; /* the least of the recipients' domains; 0: none of their own */
+    struct str held;   /* the limit for whose sake it is taken and kept; empty: none */
     struct message_header_scan *header;
+    struct message_submission *mends; /* its header is completed; NULL: it passes as it is */
+    uint64_t lines_in, lines_out;     /* of the header, before and after; the longest of the latter */
+    uint64_t longest_out;
     const struct smtp_content_facts *facts;
     unsigned char token[16];
     struct envelope_recipient *final; /* what the recipients became */
@@ -297,6 +302,24 @@ void content_given(struct session *s);
 void content_file(struct session *s, int fd, uint64_t number, enum ipc_storage status);
 /* The queue that lent it is no more; its successor removes what no message names. */
 void content_file_lost(struct session *s);
+
+/* ---- submission (submission.c) ---- */
+
+/* Content follows: false without memory. */
+bool submission_begin(struct session *s);
+/* As content_add(), of what becomes of it. */
+bool submission_content(struct session *s, struct str span);
+/* What was held back of it is kept too. */
+void submission_end(struct session *s);
+/* FACTS are of what came in: now of what is kept. */
+void submission_facts(const struct session *s, struct smtp_content_facts *facts);
+void submission_done(struct transaction *tx);
+/* When it may leave, and how its sender said so; zeros: at once. */
+struct submission_release {
+    int64_t msec;
+    char request[64];
+};
+void submission_release(const struct session *s, struct submission_release *out);
 
 /* ---- clients of this machine (local.c, drop.c) ---- */
 

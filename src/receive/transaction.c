@@ -80,8 +80,10 @@ void transaction_begin(struct session *s)
 void transaction_drop(struct session *s)
 {
     content_drop(s);
-    if (s->tx)
+    if (s->tx) {
+        submission_done(s->tx);
         arena_free(s->tx->arena);
+    }
     s->tx = NULL;
 }
 
@@ -136,9 +138,13 @@ static bool judged(struct session *s)
     const struct config_session *limits = &s->listener->config->session;
     const struct message_header *h = message_header_scan_facts(s->tx->header);
 
-    if (h->size > limits->max_header_size.n)
+    bool too_big = s->tx->mends && s->tx->mends->step == MESSAGE_SUBMISSION_TOO_BIG;
+
+    if (h->size > limits->max_header_size.n || too_big)
         refuse_content(s, SMTP_REPLY_HEADER_TOO_BIG, LOG_REASON_HEADER, limits->max_header_size.place,
                        limits->max_header_size.n);
+    else if (s->tx->mends && s->tx->mends->step == MESSAGE_SUBMISSION_NO_MEMORY)
+        refuse_content(s, SMTP_REPLY_MEMORY_SHORT, LOG_REASON_STORAGE, CONFIG_PLACE_DEFAULT, 0);
     else if (h->received > config->max_received.n)
         refuse_content(s, SMTP_REPLY_LOOP, LOG_REASON_LOOP, config->max_received.place, h->received);
     else if (s->tx->max_size && s->tx->facts->size > s->tx->max_size)
@@ -217,13 +223,15 @@ void transaction_end_of_data(struct session *s, const struct smtp_content_facts 
 {
     struct smtp_content_facts *kept = ARENA_NEW(s->tx->arena, struct smtp_content_facts);
 
-    message_header_scan_end(s->tx->header);
     if (!kept) {
         refuse_for_memory(s);
         return;
     }
     *kept = *facts;
     s->tx->facts = kept;
+    submission_end(s);
+    message_header_scan_end(s->tx->header);
+    submission_facts(s, kept);
     if (facts->size > smtp_server_transaction(s->smtp)->params.size)
         s->undeclared_octets += facts->size - smtp_server_transaction(s->smtp)->params.size;
     if (judged(s))
@@ -333,15 +341,18 @@ void transaction_expanded(struct session *s, const struct ipc_expand_answer *a)
 static void add_received(struct session *s, struct buf *out, const char *id)
 {
     const struct transaction *tx = s->tx;
+    const struct config_session *session = &s->listener->config->session;
+    bool shows_client = s->client_n && !(s->listener->offer && session->hide_client.on);
     struct ip_text room;
     struct receive_recipient *only = tx->n_recipients == 1 ? recipient_at(s->tx, 0) : NULL;
 
     message_received_write(out, &(struct message_received){
                                     .client_helo = smtp_server_client_name(s->smtp),
-                                    .client = s->client_n ? session_client_text(s, &room) : STR_NONE,
+                                    .client = shows_client ? session_client_text(s, &room) : STR_NONE,
                                     .uid_plus = s->uid_plus,
-                                    .hostname = s->listener->config->session.hostname.text,
+                                    .hostname = session->hostname.text,
                                     .protocol = smtp_server_protocol(s->smtp),
+                                    .tls_cipher = s->secure.cipher,
                                     .id = str_from_c(id),
                                     .recipient = only ? only->original : STR_NONE,
                                     .utc_msec = io_wall_msec(),
@@ -353,6 +364,9 @@ static void add_envelope(struct session *s, struct buf *out)
     const struct transaction *tx = s->tx;
     const struct message_header *header = message_header_scan_facts(tx->header);
     struct session_id_text session = session_id_text(s->id);
+    struct submission_release release;
+
+    submission_release(s, &release);
     bool encoded = envelope_encode(
         out, &(struct envelope){
                  .sender = tx->sender,
@@ -365,6 +379,10 @@ static void add_envelope(struct session *s, struct buf *out)
                  .client = str_of((char *)s->client_octets, s->client_n),
                  .client_name = smtp_server_client_name(s->smtp),
                  .uid_plus = s->uid_plus,
+                 .account = s->account,
+                 .held = tx->held,
+                 .release_msec = release.msec,
+                 .release_request = str_from_c(release.request),
                  .listener = s->listener->config->name.text,
                  .protocol = smtp_server_protocol(s->smtp),
                  .session = str_from_c(session.c),
@@ -423,7 +441,8 @@ void transaction_stored(struct session *s, enum ipc_storage status, uint32_t bat
     }
     id = queue_id_text(s->tx->id);
     record_accept(s, batch, (int64_t)sync_usec);
-    smtp_server_answer(s->smtp, SMTP_REPLY_QUEUED, &(struct smtp_slots){ .id = str_from_c(id.c) }, &s->receive->out);
+    smtp_server_answer(s->smtp, s->tx->held.n ? SMTP_REPLY_HELD : SMTP_REPLY_QUEUED,
+                       &(struct smtp_slots){ .id = str_from_c(id.c) }, &s->receive->out);
     s->messages++;
     s->receive->accepted++;
     transaction_drop(s);

@@ -17,6 +17,7 @@ static void tell_lookup(struct session *s, bool exists)
         ipc_send_verified(lookup, &(struct ipc_verified){
                                       .client = client_octets(s),
                                       .listener = s->listener->index,
+                                      .account = s->account,
                                       .local = s->path->local,
                                       .domain = s->path->domain,
                                       .exists = exists,
