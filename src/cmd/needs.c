@@ -346,7 +346,8 @@ static void check_route(struct needs_report *r, const struct config *config, con
     check_mail_root(r, target, config_route_account(config, route).text);
 }
 
-bool needs_there(struct needs_report *r, const struct config_need *need, struct needs_finding missing, struct stat *st)
+bool needs_there(struct needs_report *r, const struct config_need *need, struct needs_finding missing,
+                 struct stat *st)
 {
     char path[CMD_PATH_MAX];
 
@@ -355,8 +356,8 @@ bool needs_there(struct needs_report *r, const struct config_need *need, struct 
     if (stat(path, st) == 0)
         return true;
     if (errno == EACCES && geteuid() != 0)
-        needs_say(r, need->place, (struct needs_finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s",
-            path);
+        needs_say(r, need->place, (struct needs_finding){ CONFIG_WARNING, "ask again as root" },
+                  "you may not look at %s", path);
     else
         needs_say(r, need->place, missing, "%s: %s", path, strerror(errno));
     return false;
@@ -386,7 +387,8 @@ static void check_target_socket(struct needs_report *r, const struct config_need
         needs_say(r, need->place, error, "%.*s is not a socket", STR_ARG(need->what));
 }
 
-bool needs_file(struct needs_report *r, const struct config_need *need, struct needs_finding missing, struct stat *st)
+bool needs_file(struct needs_report *r, const struct config_need *need, struct needs_finding missing,
+                struct stat *st)
 {
     char path[CMD_PATH_MAX];
 

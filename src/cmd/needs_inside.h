@@ -19,9 +19,11 @@ void needs_say(struct needs_report *r, struct config_place place, struct needs_f
 /* WHAT as a path of the C library; false when it cannot be one. */
 bool needs_path(struct str what, char path[CMD_PATH_MAX]);
 /* Looks at the path of NEED; false, and it was said as MISSING, when it is not there. */
-bool needs_there(struct needs_report *r, const struct config_need *need, struct needs_finding missing, struct stat *st);
+bool needs_there(struct needs_report *r, const struct config_need *need, struct needs_finding missing,
+                 struct stat *st);
 /* The same of a file that the asker may read, too. */
-bool needs_file(struct needs_report *r, const struct config_need *need, struct needs_finding missing, struct stat *st);
+bool needs_file(struct needs_report *r, const struct config_need *need, struct needs_finding missing,
+                struct stat *st);
 
 /* needs_secure.c: secrets, certificates of others, where passwords are checked. False: NEED is none of those. */
 bool needs_secure(struct needs_report *r, const struct config_need *need);

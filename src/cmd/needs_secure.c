@@ -128,7 +128,7 @@ static void check_mode(struct needs_report *r, const struct config_need *need, c
 /* CHAIN's first certificate; NULL, and it was said, when there is none. */
 static X509 *check_chain(struct needs_report *r, const struct config_certificate *pair)
 {
-    static const struct needs_finding missing = { CONFIG_ERROR, "until it is there, it is left out of what TLS offers" };
+    static const struct needs_finding missing = { CONFIG_ERROR, "until it is there, TLS does without it" };
     struct config_need need = { .what = pair->chain, .place = pair->place };
     struct stat st;
 
@@ -152,7 +152,7 @@ static EVP_PKEY *check_key(struct needs_report *r, const struct config_certifica
         return NULL;
     EVP_PKEY *key = read_key(pair->key, &encrypted);
     if (encrypted)
-        needs_say(r, pair->place, (struct needs_finding){ CONFIG_ERROR, "openssl pkey -in FILE -out FILE takes it off" },
+        needs_say(r, pair->place, (struct needs_finding){ CONFIG_ERROR, "openssl pkey -in OLD -out NEW takes it off" },
                   "the key in %.*s has a pass phrase, and nobody is there to say it", STR_ARG(pair->key));
     else if (!key)
         needs_say(r, pair->place,

@@ -28,6 +28,39 @@ static void check_routes(const struct config *c)
         BUG_ON(!c->session.relay_from.items[i].bits);
 }
 
+/* Nobody can be made to log in in clear, and nothing is promised that needs a certificate without one. */
+static void check_listeners(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_listeners; i++) {
+        const struct config_listener *l = &c->listeners[i];
+        bool wants = l->tls_at_once || l->require.tls || l->session.auth.n;
+        BUG_ON(wants && !l->tls.n_certificates);
+        for (size_t k = 0; k < l->tls.n_certificates; k++)
+            BUG_ON(l->tls.certificates[k] != &c->certificates[l->tls.certificates[k]->index]);
+        for (size_t k = 0; k < l->session.auth.n; k++)
+            BUG_ON((l->session.auth.items[k].kind == CONFIG_AUTH_OAUTH) != (l->session.auth.items[k].oauth != NULL));
+    }
+}
+
+/* A password leaves for a host that is named, inside TLS that is verified. */
+static void check_logins(const struct config *c)
+{
+    for (size_t i = 0; i < c->n_routes; i++) {
+        const struct config_route *r = &c->routes[i];
+        BUG_ON((r->login_name.text.n > 0) != r->sending.login || (r->login_name.text.n > 0) != (r->login_secret.kind > 0));
+        if (!r->sending.login)
+            continue;
+        BUG_ON(r->sending.tls.level < CONFIG_TLS_VERIFY);
+        for (size_t k = 0; k < r->n_targets; k++)
+            BUG_ON(!r->targets[k].host.n);
+        for (size_t k = 0; k < c->n_sites; k++) {
+            struct config_sending merged;
+            config_sending_merge(&r->sending, &c->sites[k].sending, &merged);
+            BUG_ON(merged.tls.level < CONFIG_TLS_VERIFY);
+        }
+    }
+}
+
 static void judge(struct result *r, bool ok)
 {
     r->said = BUF_INIT(1 << 26);
@@ -37,6 +70,8 @@ static void judge(struct result *r, bool ok)
     BUG_ON(!ok && !r->said.n);
     if (ok) {
         check_routes(r->c);
+        check_listeners(r->c);
+        check_logins(r->c);
         BUG_ON(!config_show(r->c, STR_NONE, &r->said));
     }
 }
