@@ -246,12 +246,12 @@ static void on_main_message(struct worker *w, struct ipc_message *m)
     }
 }
 
-/* Nothing was said for a while after much was: what is kept for the next content is the kernel's again. */
+/* Little was said for a while after much was: what is kept for the next content is the kernel's again. */
 static void on_quiet(struct io_timer *t)
 {
     struct worker *w = CONTAINER_OF(t, struct worker, quiet);
 
-    if (w->heard)
+    if (w->heard >= MUCH)
         io_timer_start(&w->quiet, QUIET_MSEC);
     else
         malloc_trim(0);

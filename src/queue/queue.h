@@ -220,6 +220,7 @@ struct queue {
     bool memory_asked, memory_short;
     int64_t memory_looked_msec;
     uint64_t memory_used, memory_bound; /* octets: of all processes, and max-memory */
+    size_t memory_content;              /* content_memory when that was asked */
     uint64_t hold_below; /* run --hold: what is found with a lower id is held; 0: nothing */
     struct checking *checking; /* check.c: a check of the spool that goes on; NULL: none */
     bool stopping;

@@ -276,12 +276,16 @@ void take_message(struct queue *q, struct ipc_channel *from, struct ipc_message 
 
     switch (m->type) {
     case IPC_IDS_ASK: {
-        bool given = !memory_is_short(q) && m->ids_ask.count > 0 && m->ids_ask.count <= SPOOL_IDS_MAX &&
+        bool is_short = memory_is_short(q);
+        bool given = !is_short && m->ids_ask.count > 0 && m->ids_ask.count <= SPOOL_IDS_MAX &&
                      spool_take_ids(q->spool, m->ids_ask.count, &id);
         ipc_send_ids_answer(from, &(struct ipc_ids_answer){
                                       .ticket = m->ids_ask.ticket,
                                       .first = given ? id.n : 0,
                                       .count = given ? m->ids_ask.count : 0,
+                                      .status = given      ? IPC_STORED
+                                                : is_short ? IPC_NO_MEMORY
+                                                           : IPC_STORAGE_FAILED,
                                   });
         break;
     }

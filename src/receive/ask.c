@@ -456,12 +456,13 @@ static void on_expand(struct session *s, const struct ipc_expand_answer *a)
 }
 
 /* The spool has no ids to give: it refuses, and so do we. */
-static void refuse_without_id(struct session *s)
+static void refuse_without_id(struct session *s, enum ipc_storage why)
 {
+    enum smtp_reply_name row = why == IPC_NO_MEMORY ? SMTP_REPLY_MEMORY_SHORT : SMTP_REPLY_SYSTEM_FAILED;
     struct smtp_slots slots = { 0 };
 
-    record_refused(s, "mail", SMTP_REPLY_SYSTEM_FAILED, LOG_REASON_STORAGE, STR("default"), STR_NONE, &slots);
-    smtp_server_answer(s->smtp, SMTP_REPLY_SYSTEM_FAILED, &slots, &s->receive->out);
+    record_refused(s, "mail", row, LOG_REASON_STORAGE, STR("default"), STR_NONE, &slots);
+    smtp_server_answer(s->smtp, row, &slots, &s->receive->out);
     transaction_drop(s);
 }
 
@@ -480,7 +481,7 @@ static void on_ids(struct receive *r, const struct ipc_ids_answer *a)
         if (given)
             transaction_take_id(s);
         else
-            refuse_without_id(s);
+            refuse_without_id(s, a->status);
         session_go_on(s);
     }
 }
