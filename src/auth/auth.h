@@ -18,8 +18,9 @@ struct auth {
     Gsasl *library;
     struct auth_files files;
     struct auth_offers offers;
+    struct list dovecots; /* struct auth_dovecot */
     struct map exchanges;  /* by who asked, and their ticket */
-    struct map waiting;    /* of them, by the number that we asked somebody else under */
+    struct map waiting;    /* of them, by the number under which somebody else was asked */
     uint64_t last_number;
 };
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "auth/waiting.h"
 #include "core/base64.h"
 
 enum { DECOY_OCTETS = 32 };
@@ -100,24 +101,86 @@ static enum auth_verdict compare(struct auth_exchange *x, const struct auth_acco
     return refuse(x, "wrong password");
 }
 
+static enum auth_verdict waits_if(bool asked)
+{
+    return asked ? AUTH_VERDICT_WAIT : AUTH_VERDICT_LATER;
+}
+
+static enum auth_verdict no_memory(struct auth_exchange *x)
+{
+    x->detail = "out of memory";
+    return AUTH_VERDICT_LATER;
+}
+
 enum auth_verdict auth_check_next(struct auth_exchange *x)
 {
     struct auth_source source;
 
     while (auth_sources_next(&x->sources, &source)) {
         const struct auth_account *account = NULL;
-        if (source.kind == CONFIG_AUTH_OAUTH)
-            continue;
-        if (source.kind != CONFIG_AUTH_FILE) {
-            x->detail = "this source of passwords is not built";
-            return AUTH_VERDICT_LATER;
+        switch (source.kind) {
+        case CONFIG_AUTH_PAM:
+            return waits_if(auth_ask_pam(x, source.where));
+        case CONFIG_AUTH_DOVECOT:
+            return waits_if(auth_ask_dovecot(x, source.where));
+        case CONFIG_AUTH_OAUTH: /* takes no passwords */
+        case CONFIG_AUTH_USERS: /* is the files of the domain */
+            break;
+        case CONFIG_AUTH_FILE:
+            if (!find_in_file(x, &source, &account))
+                return AUTH_VERDICT_LATER;
+            if (account)
+                return compare(x, account);
         }
-        if (!find_in_file(x, &source, &account))
-            return AUTH_VERDICT_LATER;
-        if (account)
-            return compare(x, account);
     }
-    return refuse(x, "no such account");
+    return refuse(x, x->asked_others ? "no such account, or a wrong password" : "no such account");
+}
+
+enum auth_verdict auth_check_pam(struct auth_exchange *x, const struct ipc_pam_answer *answer)
+{
+    struct str text = arena_str(x->arena, answer->text);
+
+    x->asked_others = true;
+    if (!text.p)
+        return no_memory(x);
+    x->detail = text.p;
+    if (answer->status == IPC_OK) {
+        x->account = x->name.account;
+        return AUTH_VERDICT_YES;
+    }
+    if (answer->status != IPC_PERM)
+        return AUTH_VERDICT_LATER;
+    /* It does not say whether it knows the name; of an account that has expired it does. */
+    return str_eq(text, STR("wrong password")) ? auth_check_next(x) : refuse(x, text.p);
+}
+
+/* Who it is is Dovecot's to say: it may have read the name as somebody else's. */
+static enum auth_verdict take_dovecot_name(struct auth_exchange *x, struct str user)
+{
+    struct auth_name name;
+
+    switch (auth_name_read(x->arena, user.n ? user : str_from_c(x->sasl.name.c), x->auth->config->origin.text, &name)) {
+    case AUTH_NAME_OK:
+        x->account = arena_printf(x->arena, "%.*s@%.*s", STR_ARG(name.local), STR_ARG(name.domain));
+        return x->account.p ? AUTH_VERDICT_YES : no_memory(x);
+    case AUTH_NAME_NO_MEMORY:
+        return no_memory(x);
+    case AUTH_NAME_NOBODY:
+        break;
+    }
+    x->detail = "Dovecot names an account that can be nobody's";
+    return AUTH_VERDICT_NO;
+}
+
+enum auth_verdict auth_check_dovecot(struct auth_exchange *x, const struct dovecot_line *line)
+{
+    x->asked_others = true;
+    x->detail = "Dovecot cannot say now";
+    if (line->kind == DOVECOT_OK)
+        return take_dovecot_name(x, line->user);
+    if (line->kind != DOVECOT_FAIL || line->later)
+        return AUTH_VERDICT_LATER;
+    return line->locked ? refuse(x, "the account is locked, or its password has expired") : auth_check_next(x);
 }
 
 /* ---- keys ---- */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "auth/check.h"
+#include "auth/waiting.h"
 #include "log/log.h"
 
 enum { NAME_ARENA_MAX = 16 * 1024 };
@@ -14,11 +15,9 @@ enum { NAME_ARENA_MAX = 16 * 1024 };
 static void drop(struct auth_exchange *x)
 {
     map_remove(&x->auth->exchanges, &x->node);
-    if (x->number)
-        map_remove(&x->auth->waiting, &x->by_number);
+    auth_waiting_end(x);
     auth_sasl_end(&x->sasl);
-    if (x->patience.loop)
-        io_timer_done(&x->patience);
+    io_timer_done(&x->patience);
     arena_free(x->arena);
     explicit_bzero(x, sizeof(*x));
     free(x);
@@ -63,84 +62,23 @@ static void succeed(struct auth_exchange *x)
     send_answer(x, &(struct ipc_login_answer){ .status = IPC_LOGIN_DONE, .account = x->account });
 }
 
-/* ---- asking others ---- */
-
 static void on_impatient(struct io_timer *timer)
 {
     put_off(CONTAINER_OF(timer, struct auth_exchange, patience), "no answer in time");
 }
 
-static void stop_waiting(struct auth_exchange *x)
-{
-    if (x->number)
-        map_remove(&x->auth->waiting, &x->by_number);
-    x->number = 0;
-    x->asked = NULL;
-    io_timer_stop(&x->patience);
-}
-
-/* What is asked of PEER goes under x->number. False: no memory. */
-static bool begin_waiting(struct auth_exchange *x, struct ipc_channel *peer)
-{
-    x->number = ++x->auth->last_number;
-    if (!map_insert(&x->auth->waiting, &x->by_number, str_of((const char *)&x->number, sizeof(x->number)))) {
-        x->number = 0;
-        return false;
-    }
-    x->asked = peer;
-    io_timer_start(&x->patience, AUTH_PATIENCE_MSEC);
-    return true;
-}
-
-static struct auth_exchange *find_waiting(struct auth *auth, uint64_t number)
-{
-    struct map_node *node = map_find(&auth->waiting, str_of((const char *)&number, sizeof(number)));
-
-    return node ? CONTAINER_OF(node, struct auth_exchange, by_number) : NULL;
-}
-
-static struct str client_of(const struct auth_exchange *x)
-{
-    return str_of(x->client, x->n_client);
-}
-
 /* May somebody try this account from there? Before its password is looked at. */
 static void ask_guess(struct auth_exchange *x)
 {
-    struct worker *w = x->auth->worker;
-    struct ipc_channel *lookup = worker_peer_of(w, PROCESS_LOOKUP, x->auth->generation);
-
-    if (!lookup || !ipc_may_ask(lookup) || !begin_waiting(x, lookup)) {
-        put_off(x, "lookup is away");
-        return;
-    }
-    if (!ipc_send_guess_ask(lookup, &(struct ipc_guess_ask){
-                                        .ticket = x->number,
-                                        .client = client_of(x),
-                                        .listener = x->listener,
-                                        .account = x->name.account,
-                                    }))
-        put_off(x, "lookup is away");
-}
-
-static void tell_guessed(const struct auth_exchange *x, bool right)
-{
-    struct ipc_channel *lookup = worker_peer_of(x->auth->worker, PROCESS_LOOKUP, x->auth->generation);
-
-    if (lookup)
-        ipc_send_guessed(lookup, &(struct ipc_guessed){
-                                     .client = client_of(x),
-                                     .listener = x->listener,
-                                     .account = x->name.account,
-                                     .right = right,
-                                 });
+    if (!auth_ask_guess(x))
+        put_off(x, x->detail);
 }
 
 /* ---- who it is ---- */
 
 static void refuse(struct auth_exchange *x, const char *detail)
 {
-    tell_guessed(x, false);
+    auth_tell_guessed(x, false);
     fail(x, IPC_LOGIN_REFUSED, LOG_REASON_PASSWORD, detail);
 }
 
@@ -160,7 +98,7 @@ static void conclude(struct auth_exchange *x, enum auth_verdict verdict)
 {
     switch (verdict) {
     case AUTH_VERDICT_YES:
-        tell_guessed(x, true);
+        auth_tell_guessed(x, true);
         succeed(x);
         return;
     case AUTH_VERDICT_NO:
@@ -195,7 +133,7 @@ static void on_proven(struct auth_exchange *x, struct str last)
         refuse(x, "another authzid");
         return;
     }
-    tell_guessed(x, true);
+    auth_tell_guessed(x, true);
     x->stage = AUTH_STAGE_LAST;
     challenge(x, last);
 }
@@ -206,7 +144,7 @@ static void on_identity(struct auth_exchange *x)
         fail(x, IPC_LOGIN_REFUSED, LOG_REASON_AUTH, x->detail);
         return;
     }
-    tell_guessed(x, true);
+    auth_tell_guessed(x, true);
     succeed(x);
 }
 
@@ -388,11 +326,10 @@ void auth_peer_gone(struct auth *auth, const struct ipc_channel *peer)
 
 void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer)
 {
-    struct auth_exchange *x = find_waiting(auth, answer->ticket);
+    struct auth_exchange *x = auth_waiting_take(auth, answer->ticket, PROCESS_LOOKUP);
 
-    if (!x || x->asked->peer != PROCESS_LOOKUP)
+    if (!x)
         return;
-    stop_waiting(x);
     if (answer->refused) {
         send_answer(x, &(struct ipc_login_answer){
                            .status = IPC_LOGIN_LIMITED,
@@ -410,6 +347,32 @@ void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer)
         auth_sources_begin(&x->sources, auth->config, x->listener, x->name.domain);
         conclude(x, auth_check_next(x));
     }
+}
+
+void auth_pam_answered(struct auth *auth, const struct ipc_pam_answer *answer)
+{
+    struct auth_exchange *x = auth_waiting_take(auth, answer->ticket, PROCESS_PAM);
+
+    if (x)
+        conclude(x, auth_check_pam(x, answer));
+}
+
+void auth_dovecot_answered(struct dovecot *link, const struct dovecot_line *line)
+{
+    struct auth_dovecot *d = CONTAINER_OF(link, struct auth_dovecot, link);
+    struct auth_exchange *x = auth_waiting_take_dovecot(d->auth, line->number, d);
+
+    if (x)
+        conclude(x, auth_check_dovecot(x, line));
+}
+
+void auth_dovecot_lost(struct dovecot *link, const char *why)
+{
+    struct auth_dovecot *d = CONTAINER_OF(link, struct auth_dovecot, link);
+    struct auth_exchange *x;
+
+    while ((x = auth_waiting_take_any(d->auth, d)) != NULL)
+        put_off(x, why);
 }
 
 void auth_exchanges_end(struct auth *auth)

@@ -3,6 +3,7 @@
 #define AUTH_EXCHANGE_H
 
 #include "auth/auth.h"
+#include "auth/dovecot.h"
 #include "auth/name.h"
 #include "auth/sources.h"
 
@@ -35,11 +36,13 @@ struct auth_exchange {
     struct str account;     /* whose the log-in is, when it is known */
     const char *detail;     /* of the last failure, for the log */
     struct auth_sources sources;
+    bool asked_others;      /* PAM or Dovecot did not know the password */
     bool hashed;            /* a hash was computed for the password */
     size_t n_proof;
     char proof[AUTH_RESPONSE_MAX]; /* of SCRAM, while lookup is asked */
     uint64_t number;               /* under which somebody is asked; 0: nobody is */
-    struct ipc_channel *asked;
+    struct ipc_channel *asked;     /* who: a process */
+    struct auth_dovecot *dovecot;  /* or this */
     struct io_timer patience;
 };
 
@@ -50,6 +53,10 @@ void auth_gone(struct auth *auth, struct ipc_channel *from, uint64_t ticket);
 /* PEER is gone: what it asked is forgotten, what it was asked cannot be said. */
 void auth_peer_gone(struct auth *auth, const struct ipc_channel *peer);
 void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer);
+void auth_pam_answered(struct auth *auth, const struct ipc_pam_answer *answer);
+/* Of struct dovecot. */
+void auth_dovecot_answered(struct dovecot *link, const struct dovecot_line *line);
+void auth_dovecot_lost(struct dovecot *link, const char *why);
 /* All of them, unanswered. */
 void auth_exchanges_end(struct auth *auth);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth/exchange.h"
+#include "auth/waiting.h"
 
 /* What the allocator writes over memory that is given back: libraries do not wipe what they free. */
 enum { WIPED = 0x5a };
@@ -73,8 +74,9 @@ struct auth *auth_new(struct worker *w, struct err *err)
     auth->config = w->config;
     auth->generation = w->generation;
     list_init(&auth->files.all);
+    list_init(&auth->dovecots);
     auth->library = auth_sasl_library(err);
-    if (!auth->library || !auth_files_init(&auth->files, w->config, err))
+    if (!auth->library || !auth_files_init(&auth->files, w->config, err) || !auth_dovecots_init(auth, err))
         goto fail;
     if (make_offers(auth))
         return auth;
@@ -89,6 +91,7 @@ void auth_free(struct auth *auth)
     if (!auth)
         return;
     auth_exchanges_end(auth);
+    auth_dovecots_done(auth);
     auth_files_done(&auth->files);
     free(auth->offers.items);
     if (auth->library)
@@ -113,6 +116,14 @@ static bool on_start(struct worker *w, struct err *err)
     if (auth)
         renew_offers(auth);
     return auth;
+}
+
+/* Dovecot's socket is connected to again and again. */
+static void on_sandbox(struct worker *w, struct sandbox *box)
+{
+    const struct auth *auth = w->state;
+
+    box->unix_sockets = !list_empty(&auth->dovecots);
 }
 
 static void take_file(struct worker *w, struct auth *auth, const struct ipc_message *m)
@@ -153,6 +164,9 @@ static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_me
     case IPC_GUESS_ANSWER:
         auth_guess(auth, &m->guess_answer);
         return;
+    case IPC_PAM_ANSWER:
+        auth_pam_answered(auth, &m->pam_answer);
+        return;
     default:
         return;
     }
@@ -186,6 +200,7 @@ static void on_status(struct worker *w, struct buf *records)
 const struct worker_service auth_service = {
     .kind = PROCESS_AUTH,
     .start = on_start,
+    .sandbox = on_sandbox,
     .message = on_message,
     .peer_up = on_peer_up,
     .peer_down = on_peer_down,

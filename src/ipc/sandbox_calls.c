@@ -141,7 +141,7 @@ static void add_threads(struct filter *f, bool allowed)
 
 static void add_network(struct filter *f, const struct sandbox *box)
 {
-    bool allowed = box->network;
+    bool allowed = box->network, connects = box->network || box->unix_sockets;
 
     rule(f, kill_action(), SCMP_SYS(listen));
     if (box->unix_sockets)
@@ -150,7 +150,7 @@ static void add_network(struct filter *f, const struct sandbox *box)
         rule_if(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET));
         rule_if(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6));
     }
-    rule(f, allowed ? SCMP_ACT_ALLOW : kill_action(), SCMP_SYS(connect));
+    rule(f, connects ? SCMP_ACT_ALLOW : kill_action(), SCMP_SYS(connect));
     /* The resolver chooses its ports itself, so that nobody can guess them. */
     rule(f, allowed && box->kind == PROCESS_RESOLVE ? SCMP_ACT_ALLOW : kill_action(), SCMP_SYS(bind));
 }

@@ -35,6 +35,10 @@ struct room {
     struct ipc_handler handler; /* of the other side */
     struct ipc_channel *receive;
     struct ipc_channel *lookup;
+    struct ipc_channel *pam; /* NULL: there is none */
+    enum ipc_result pam_status;
+    const char *pam_text;
+    char pam_user[ROOM_TEXT]; /* "service user password client" of the last question */
     struct room_answer answer;
     uint64_t ticket;
 
@@ -107,6 +111,17 @@ static void room_answer_guess(struct ipc_channel *c, const struct ipc_guess_ask 
                              });
 }
 
+static void room_answer_pam(struct ipc_channel *c, const struct ipc_pam_ask *ask)
+{
+    snprintf(room.pam_user, sizeof(room.pam_user), "%.*s %.*s %.*s %.*s", STR_ARG(ask->service), STR_ARG(ask->user),
+             STR_ARG(ask->password), STR_ARG(ask->client));
+    ipc_send_pam_answer(c, &(struct ipc_pam_answer){
+                               .ticket = ask->ticket,
+                               .status = room.pam_status,
+                               .text = str_from_c(room.pam_text),
+                           });
+}
+
 static void room_heard(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
 {
     (void)h;
@@ -116,6 +131,9 @@ static void room_heard(struct ipc_handler *h, struct ipc_channel *c, struct ipc_
         return;
     case IPC_GUESS_ASK:
         room_answer_guess(c, &m->guess_ask);
+        return;
+    case IPC_PAM_ASK:
+        room_answer_pam(c, &m->pam_ask);
         return;
     case IPC_GUESSED:
         assert_true(room.n_guessed < ROOM_GUESSES);
@@ -277,6 +295,7 @@ static inline void room_close(void)
     for (size_t i = 0; i < room.worker.n_peers; i++)
         ipc_channel_free(room.worker.peers[i]);
     ipc_channel_free(room.lookup);
+    ipc_channel_free(room.pam);
     ipc_channel_free(room.receive);
     io_loop_free(room.worker.loop);
     log_sink_set(NULL);

@@ -1,0 +1,223 @@
+/* auth/waiting.c */
+#include "auth/waiting.h"
+
+#include <stdlib.h>
+
+#include "core/ip.h"
+#include "policy/limits.h"
+
+/* ---- numbers ---- */
+
+static struct str number_octets(const uint64_t *number)
+{
+    return str_of((const char *)number, sizeof(*number));
+}
+
+static struct auth_exchange *find(struct auth *auth, uint64_t number)
+{
+    struct map_node *node = map_find(&auth->waiting, number_octets(&number));
+
+    return node ? CONTAINER_OF(node, struct auth_exchange, by_number) : NULL;
+}
+
+/* One that nobody waits under; Dovecot's have 32 bits. */
+static uint64_t next_number(struct auth *auth)
+{
+    do {
+        auth->last_number = auth->last_number % UINT32_MAX + 1;
+    } while (find(auth, auth->last_number));
+    return auth->last_number;
+}
+
+static bool begin(struct auth_exchange *x)
+{
+    x->number = next_number(x->auth);
+    if (!map_insert(&x->auth->waiting, &x->by_number, number_octets(&x->number))) {
+        x->number = 0;
+        x->detail = "out of memory";
+        return false;
+    }
+    io_timer_start(&x->patience, AUTH_PATIENCE_MSEC);
+    return true;
+}
+
+void auth_waiting_end(struct auth_exchange *x)
+{
+    if (x->number)
+        map_remove(&x->auth->waiting, &x->by_number);
+    x->number = 0;
+    x->asked = NULL;
+    x->dovecot = NULL;
+    io_timer_stop(&x->patience);
+}
+
+static struct auth_exchange *take(struct auth_exchange *x)
+{
+    auth_waiting_end(x);
+    return x;
+}
+
+struct auth_exchange *auth_waiting_take(struct auth *auth, uint64_t number, enum process_kind from)
+{
+    struct auth_exchange *x = find(auth, number);
+
+    return x && x->asked && x->asked->peer == from ? take(x) : NULL;
+}
+
+struct auth_exchange *auth_waiting_take_dovecot(struct auth *auth, uint64_t number, const struct auth_dovecot *from)
+{
+    struct auth_exchange *x = find(auth, number);
+
+    return x && x->dovecot == from ? take(x) : NULL;
+}
+
+struct auth_exchange *auth_waiting_take_any(struct auth *auth, const struct auth_dovecot *from)
+{
+    MAP_FOR (node, &auth->waiting) {
+        struct auth_exchange *x = CONTAINER_OF(node, struct auth_exchange, by_number);
+        if (x->dovecot == from)
+            return take(x);
+    }
+    return NULL;
+}
+
+/* ---- other processes ---- */
+
+static struct str client_of(const struct auth_exchange *x)
+{
+    return str_of(x->client, x->n_client);
+}
+
+static struct ip_text client_text(const struct auth_exchange *x)
+{
+    struct ip ip = policy_client_of(client_of(x));
+
+    return ip_text(&ip);
+}
+
+/* The process of that kind that has our configuration, when it can be asked; the exchange waits for it. */
+static struct ipc_channel *begin_with(struct auth_exchange *x, enum process_kind kind)
+{
+    struct ipc_channel *peer = worker_peer_of(x->auth->worker, kind, x->auth->generation);
+
+    x->detail = "who would be asked is away";
+    if (!peer || !ipc_may_ask(peer) || !begin(x))
+        return NULL;
+    x->asked = peer;
+    return peer;
+}
+
+static bool sent(struct auth_exchange *x, bool ok)
+{
+    if (!ok)
+        auth_waiting_end(x);
+    return ok;
+}
+
+bool auth_ask_guess(struct auth_exchange *x)
+{
+    struct ipc_channel *lookup = begin_with(x, PROCESS_LOOKUP);
+
+    return lookup && sent(x, ipc_send_guess_ask(lookup, &(struct ipc_guess_ask){
+                                                            .ticket = x->number,
+                                                            .client = client_of(x),
+                                                            .listener = x->listener,
+                                                            .account = x->name.account,
+                                                        }));
+}
+
+void auth_tell_guessed(const struct auth_exchange *x, bool right)
+{
+    struct ipc_channel *lookup = worker_peer_of(x->auth->worker, PROCESS_LOOKUP, x->auth->generation);
+
+    if (lookup)
+        ipc_send_guessed(lookup, &(struct ipc_guessed){
+                                     .client = client_of(x),
+                                     .listener = x->listener,
+                                     .account = x->name.account,
+                                     .right = right,
+                                 });
+}
+
+bool auth_ask_pam(struct auth_exchange *x, struct str service)
+{
+    struct ipc_channel *pam = begin_with(x, PROCESS_PAM);
+    struct ip_text client = client_text(x);
+    /* Accounts of this machine belong to the origin, as names without domain do. */
+    bool is_ours = str_eq(x->name.domain, x->auth->config->origin.text);
+    struct str user = is_ours ? x->name.local : x->name.account;
+
+    return pam && sent(x, ipc_send_pam_ask(pam, &(struct ipc_pam_ask){
+                                                    .ticket = x->number,
+                                                    .service = service,
+                                                    .user = user,
+                                                    .password = str_from_c(x->sasl.password.c),
+                                                    .client = str_from_c(client.c),
+                                                }));
+}
+
+/* ---- Dovecot ---- */
+
+static struct auth_dovecot *dovecot_find(struct auth *auth, struct str path)
+{
+    LIST_FOR (node, &auth->dovecots) {
+        struct auth_dovecot *d = CONTAINER_OF(node, struct auth_dovecot, node);
+        if (str_eq(d->link.path, path))
+            return d;
+    }
+    return NULL;
+}
+
+bool auth_ask_dovecot(struct auth_exchange *x, struct str path)
+{
+    struct auth_dovecot *d = dovecot_find(x->auth, path);
+    struct ip_text client = client_text(x);
+
+    if (!begin(x))
+        return false;
+    x->dovecot = d;
+    /* The name as it was said: Dovecot has rules of its own for names without domain. */
+    return sent(x, dovecot_ask(&d->link, (uint32_t)x->number, str_from_c(x->sasl.name.c), str_from_c(x->sasl.password.c),
+                               str_from_c(client.c), &x->detail));
+}
+
+static bool add_dovecots(struct auth *auth, const struct config_auths *auths)
+{
+    for (size_t i = 0; i < auths->n; i++) {
+        struct auth_dovecot *d;
+        if (auths->items[i].kind != CONFIG_AUTH_DOVECOT || dovecot_find(auth, auths->items[i].where))
+            continue;
+        d = malloc(sizeof(*d));
+        if (!d)
+            return false;
+        d->auth = auth;
+        dovecot_init(&d->link, auth->worker->loop, auths->items[i].where);
+        d->link.answered = auth_dovecot_answered;
+        d->link.lost = auth_dovecot_lost;
+        list_append(&auth->dovecots, &d->node);
+    }
+    return true;
+}
+
+bool auth_dovecots_init(struct auth *auth, struct err *err)
+{
+    const struct config *c = auth->config;
+    bool ok = true;
+
+    for (size_t i = 0; i < c->n_listeners; i++)
+        ok = ok && add_dovecots(auth, &c->listeners[i].session.auth);
+    for (size_t i = 0; i < c->n_domains; i++)
+        ok = ok && add_dovecots(auth, &c->domains[i].auth);
+    return ok || err_temp(err, "out of memory");
+}
+
+void auth_dovecots_done(struct auth *auth)
+{
+    struct list *node;
+
+    while ((node = list_take(&auth->dovecots)) != NULL) {
+        struct auth_dovecot *d = CONTAINER_OF(node, struct auth_dovecot, node);
+        dovecot_done(&d->link);
+        free(d);
+    }
+}

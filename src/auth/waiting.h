@@ -1,0 +1,37 @@
+/* auth/waiting.h -- what an exchange asks of others, and finding it again when they answer. */
+#ifndef AUTH_WAITING_H
+#define AUTH_WAITING_H
+
+#include "auth/dovecot.h"
+#include "auth/exchange.h"
+
+/* A connection to Dovecot that the configuration names. */
+struct auth_dovecot {
+    struct list node;
+    struct auth *auth;
+    struct dovecot link;
+};
+
+/*
+ * True: asked; the exchange waits and is found by the number of the answer, or its patience ends. False: x->detail says
+ * why it could not be.
+ */
+MUST_USE bool auth_ask_guess(struct auth_exchange *x);
+MUST_USE bool auth_ask_pam(struct auth_exchange *x, struct str service);
+MUST_USE bool auth_ask_dovecot(struct auth_exchange *x, struct str path);
+/* How it went, for the limits; nobody answers. */
+void auth_tell_guessed(const struct auth_exchange *x, bool right);
+
+/* Who waits for an answer of that number from such a process (or from DOVECOT); it waits no more. NULL: nobody. */
+struct auth_exchange *auth_waiting_take(struct auth *auth, uint64_t number, enum process_kind from);
+struct auth_exchange *auth_waiting_take_dovecot(struct auth *auth, uint64_t number, const struct auth_dovecot *from);
+/* Any that waits for DOVECOT; it waits no more. */
+struct auth_exchange *auth_waiting_take_any(struct auth *auth, const struct auth_dovecot *from);
+/* It waits for nobody any more. */
+void auth_waiting_end(struct auth_exchange *x);
+
+/* The connections to Dovecot that the configuration names; false: no memory. */
+MUST_USE bool auth_dovecots_init(struct auth *auth, struct err *err);
+void auth_dovecots_done(struct auth *auth);
+
+#endif
