@@ -183,6 +183,9 @@ void needs_done(struct needs_report *r)
 
 static void check_account(struct needs_report *r, const struct config *config, const struct config_need *need)
 {
+    static const struct needs_finding missing = {
+        CONFIG_ERROR, "systemd-sysusers makes those veredus comes with; deliver-as and run-as name others"
+    };
     struct identity id;
     struct err err = { 0 };
 
@@ -191,11 +194,7 @@ static void check_account(struct needs_report *r, const struct config *config, c
         return;
     if (identity_find(need->what, true, &id, &err))
         return;
-    needs_say(r, need->place,
-        (struct needs_finding){
-            CONFIG_ERROR,
-            "systemd-sysusers makes those veredus comes with; deliver-as and run-as name others" },
-        "%s", err.text);
+    needs_say(r, need->place, missing, "%s", err.text);
 }
 
 /* As main sees it when it starts: without one of them all processes share an account. */
@@ -208,8 +207,8 @@ static void check_process_accounts(struct needs_report *r, const struct config *
     for (unsigned kind = 0; kind < PROCESS_KINDS; kind++)
         if (process_account(kind) && !getpwnam(process_account(kind))) {
             needs_say(r, CONFIG_PLACE_DEFAULT, warning,
-                "the account %s is missing: all processes would run as nobody, not kept apart by the kernel",
-                process_account(kind));
+                      "the account %s is missing: all processes would run as nobody, not kept apart by the kernel",
+                      process_account(kind));
             return;
         }
 }
@@ -223,8 +222,8 @@ static void check_group(struct needs_report *r, const struct config_need *need)
     /* Ours comes with the package; without it root alone may ask, and nothing else is lost. */
     if (!strcmp(name, "veredus"))
         needs_say(r, need->place,
-            (struct needs_finding){ CONFIG_WARNING, "systemd-sysusers makes it; until then only root may ask" },
-            "there is no group 'veredus'");
+                  (struct needs_finding){ CONFIG_WARNING, "systemd-sysusers makes it; until then only root may ask" },
+                  "there is no group 'veredus'");
     else
         needs_say(r, need->place, error, "there is no group '%s'", name);
 }
@@ -278,7 +277,7 @@ static bool check_folder(struct needs_report *r, struct config_place place, stru
     }
     if (status < 0 && errno == EACCES && geteuid() != 0)
         needs_say(r, place, (struct needs_finding){ CONFIG_WARNING, "ask again as root" }, "you may not look at %s",
-            path);
+                  path);
     else if (status < 0)
         needs_say(r, place, (struct needs_finding){ CONFIG_ERROR, "make it" }, "%s: %s", path, strerror(errno));
     else if (!S_ISDIR(st->st_mode))
@@ -304,7 +303,7 @@ static void check_mailbox_apart(struct needs_report *r, const struct config_targ
         if (config_template_uses(&target->path, tells_apart[i]))
             return;
     needs_say(r, target->place, (struct needs_finding){ CONFIG_WARNING, "if each has their own, write {user} in it" },
-        "all users of this domain share one mailbox");
+              "all users of this domain share one mailbox");
 }
 
 /* ACCOUNT: to whom it delivers; empty: to each user themself. */
@@ -322,10 +321,10 @@ static void check_mail_root(struct needs_report *r, const struct config_target *
         if (identity_find(account, true, &id, NULL) &&
             !(may_reach(&id, root) && may(&id, &st, S_IWOTH | S_IXOTH)))
             needs_say(r, target->place, (struct needs_finding){ CONFIG_ERROR, "chown it, or set deliver-as" },
-                "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(account), STR_ARG(root));
+                      "%.*s, to whom this delivers, may not write to %.*s", STR_ARG(account), STR_ARG(root));
     } else if (geteuid() != 0 && needs_path(root, path) && access(path, W_OK | X_OK) < 0) {
         needs_say(r, target->place, (struct needs_finding){ CONFIG_WARNING, "a server that you start delivers as you" },
-            "you may not write to %.*s", STR_ARG(root));
+                  "you may not write to %.*s", STR_ARG(root));
     }
 }
 
@@ -374,7 +373,7 @@ static void check_command(struct needs_report *r, const struct config_need *need
         needs_say(r, need->place, error, "%.*s is not a program", STR_ARG(need->what));
     else if (!(st.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
         needs_say(r, need->place, (struct needs_finding){ CONFIG_ERROR, "chmod +x it" }, "%.*s is not executable",
-            STR_ARG(need->what));
+                  STR_ARG(need->what));
 }
 
 /* Who listens there may start later than we do. */

@@ -1,6 +1,12 @@
 /* config/build_accounts.c -- where those who log in are looked for, and what clients must have (FACE 1.9). */
 #include "config/builder.h"
 
+/* What is right, and probably not meant. */
+static void warn(struct config_builder *b, struct config_place place, const char *text, const char *cure)
+{
+    config_diagnostics_add(b->r->diag, CONFIG_WARNING, place, str_from_c(text), STR_NONE, str_from_c(cure));
+}
+
 /* ---- token issuers ---- */
 
 static void oauth(const struct config_statement *s, const struct config_builder *b, struct config_oauth *out)
@@ -59,12 +65,12 @@ static void complain_of_oauth(struct config_builder *b, const struct config_auth
     config_complain(b->r, mark, "there is no 'oauth' block '%.*s'", STR_ARG(shown));
 }
 
-/* Each `auth` in BLOCK and in the blocks in it, now that all names are known. */
-static void find_oauths(struct config_builder *b, const struct config_block *block)
+/* Each `auth` in BLOCK and in the blocks in it, now that all names are known. USED: by index, which are named. */
+static void find_oauths(struct config_builder *b, const struct config_block *block, bool *used)
 {
     for (const struct config_statement *s = block->first; s; s = s->next) {
         if (s->block)
-            find_oauths(b, s->block);
+            find_oauths(b, s->block, used);
         if (!s->directive || s->directive->grammar != CONFIG_GRAMMAR_AUTH)
             continue;
         for (size_t i = 0; i < s->value.auths.n; i++) {
@@ -72,7 +78,9 @@ static void find_oauths(struct config_builder *b, const struct config_block *blo
             if (auth->kind != CONFIG_AUTH_OAUTH)
                 continue;
             auth->oauth = find_oauth(b->c, auth->where);
-            if (!auth->oauth)
+            if (auth->oauth)
+                used[auth->oauth->index] = true;
+            else
                 complain_of_oauth(b, auth);
         }
     }
@@ -86,12 +94,16 @@ bool config_build_oauths(struct config_builder *b)
     for (const struct config_statement *s = first; s; s = s->same)
         n++;
     struct config_oauth *items = ARENA_NEW_ARRAY(b->r->arena, n, struct config_oauth);
-    if (!items)
+    bool *used = ARENA_NEW_ARRAY(b->r->arena, n, bool);
+    if (!items || !used)
         return config_exhausted(b->r);
     b->c->oauths = items;
     for (const struct config_statement *s = first; s; s = s->same, b->c->n_oauths++)
         oauth(s, b, &items[b->c->n_oauths]);
-    find_oauths(b, b->tree->written);
+    find_oauths(b, b->tree->written, used);
+    for (size_t i = 0; i < n && !b->r->diag->errors; i++)
+        if (!used[i])
+            warn(b, items[i].place, "nobody uses this issuer", "such as: auth oauth:NAME;");
     return true;
 }
 
@@ -154,6 +166,21 @@ static void check_auth(struct config_builder *b, const struct config_listener *l
         config_complain(b->r, mark, "this listener requires a log-in and 'auth' is none");
 }
 
+/* What only a client's certificate can fulfil, where none is asked for. */
+static void warn_of_certificates(struct config_builder *b, const struct config_listener *l)
+{
+    const struct config_session *s = &l->session;
+    static const char cure[] = "write in its 'tls' block: client-certificates ask;";
+
+    if (l->tls.client_certificates.value != CONFIG_CLIENT_CERTIFICATES_OFF)
+        return;
+    if (s->n_relay_certificates)
+        warn(b, s->relay_certificates[0].place, "a listener that this is for asks no client for a certificate", cure);
+    for (size_t i = 0; i < s->n_mechanisms && s->auth.n; i++)
+        if (str_eq(s->mechanisms[i].text, STR("EXTERNAL")))
+            warn(b, s->mechanisms[i].place, "EXTERNAL goes by certificates, and no client is asked for one", cure);
+}
+
 void config_build_require(struct config_builder *b, const struct config_statement *s, struct config_listener *l)
 {
     const struct config_statement *require = config_block_find(s->block, CONFIG_DIRECTIVE_REQUIRE);
@@ -163,4 +190,5 @@ void config_build_require(struct config_builder *b, const struct config_statemen
     l->require.relay_exempt = says_relay_from(s);
     check_certificate(b, l);
     check_auth(b, l);
+    warn_of_certificates(b, l);
 }

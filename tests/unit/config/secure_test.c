@@ -119,6 +119,9 @@ static void what_listeners_must_have(void **state)
         { "listen 25 { require tls; }", "this listener requires TLS and has no certificate" },
         { "listen 25 { require auth; tls { certificate /c; } }",
           "this listener requires a log-in and 'auth' is none" },
+        { "tls { certificate /c; } listen 587 submission { mechanisms EXTERNAL PLAIN; }",
+          "EXTERNAL goes by certificates, and no client is asked for one" },
+        { "tls { certificate /c; client-certificates ask; } mechanisms EXTERNAL; listen 587 submission; listen 25;", NULL },
         { "require tls;", "'require' cannot stand here" },
         { "certificate /c;", "'certificate' cannot stand here" },
     };
@@ -311,11 +314,12 @@ static void token_issuers(void **state)
         { "oauth company { issuer https://a; keys /k; } auth oauth:compny;",
           "there is no 'oauth' block 'compny' (did you mean 'oauth:company'?)" },
         { "issuer https://a;", "'issuer' cannot stand here" },
+        { "oauth a { issuer https://a; keys /k; }", "nobody uses this issuer" },
     };
     struct parsed p;
 
     (void)state;
-    check_rows("oauth a { ", " }", rows, ARRAY_LEN(rows));
+    check_rows("auth oauth:a; oauth a { ", " }", rows, ARRAY_LEN(rows));
     at_top(top, ARRAY_LEN(top));
     const struct config *c = parse_well(
         &p, "auth oauth:b oauth:a; tls { certificate /c; } listen 587 submission;\n"

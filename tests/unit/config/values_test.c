@@ -219,9 +219,10 @@ static void networks(void **state)
           "mean '192.0.0.0/8'?)" },
         { "relay-from 192.0.2.1/0;", "'192.0.2.1/0' would make this an open relay" },
         { "relay-from ::/0 192.0.2.0/24;", "'::/0' would make this an open relay" },
-        { "relay-from certificate:sha256:00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF;", NULL },
+        { "relay-from certificate:sha256:00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF;",
+          "a listener that this is for asks no client for a certificate" },
         { "relay-from certificate:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:"
-          "EE:FF ::1;", NULL },
+          "EE:FF ::1; tls { certificate /c; client-certificates ask; }", NULL },
         { "relay-from certificate:sha256:00;", "'sha256:00' is not a SHA-256, 64 digits of hex" },
         { "relay-from certificate:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff0;",
           "'00112233445566778899aabbccddeeff00112233445566778899aabbccdd…' is not a SHA-256, 64 digits of hex" },
