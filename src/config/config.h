@@ -507,7 +507,7 @@ struct config {
     struct config_share min_free;
     struct config_count max_memory; /* octets */
     struct config_number max_received;
-    struct config_session session; /* what stands at the top; its hostname is ours */
+    struct config_session session; /* what stands at the top, as for users who send; its hostname is ours */
     const struct config_listener *listeners;
     size_t n_listeners;
     const struct config_certificate *certificates; /* of listeners and routes, each pair once */
