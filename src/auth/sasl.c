@@ -254,6 +254,20 @@ static bool login_words(const struct auth_sasl *s, char **out, size_t *n)
     return *out;
 }
 
+/*
+ * The first word is the server's, so that an initial response would have no place (RFC 4954 4, C112). But LOGIN has no
+ * specification, and clients, Python's among them, say the name with AUTH: what was to be asked is answered.
+ */
+static bool skip_user_name(struct auth_sasl *s)
+{
+    char *words = NULL;
+    size_t n;
+    int rc = gsasl_step(s->session, NULL, 0, &words, &n);
+
+    gsasl_free(words);
+    return rc == GSASL_NEEDS_MORE;
+}
+
 enum auth_sasl_result auth_sasl_step(struct auth_sasl *s, struct str response, char **out, size_t *n)
 {
     enum auth_sasl_result result;
@@ -263,9 +277,8 @@ enum auth_sasl_result auth_sasl_step(struct auth_sasl *s, struct str response, c
     *n = 0;
     if (silent ? s->asked : !is_sane(s, response))
         return AUTH_SASL_WRONG;
-    /* The first word is the server's: an initial response has no place (RFC 4954 4, C112). */
-    if (s->mechanism == AUTH_LOGIN && !silent && !s->asked)
-        return AUTH_SASL_WRONG;
+    if (s->mechanism == AUTH_LOGIN && !silent && !s->asked && !skip_user_name(s))
+        return AUTH_SASL_TEMP;
     s->asked = true;
     s->begun |= !silent;
     result = result_of(s, gsasl_step(s->session, response.p, response.n, out, n));

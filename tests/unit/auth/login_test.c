@@ -234,10 +234,12 @@ static void login_refuses_like_plain(void **state)
     assert_int_equal(room_step(STR("")), IPC_LOGIN_WRONG);
 }
 
-static void c112_login_has_no_initial_response(void **state)
+static void login_takes_the_name_as_initial_response(void **state)
 {
     (void)state;
-    assert_int_equal(room_ask("LOGIN", STR("anna")), IPC_LOGIN_WRONG);
+    assert_int_equal(room_ask("LOGIN", STR("anna")), IPC_LOGIN_CONTINUE);
+    assert_memory_equal(room.answer.challenge, "Password:", room.answer.n_challenge);
+    assert_done(room_step(STR("secret")), "anna@example.org");
 }
 
 static void who_guesses_too_often_is_not_looked_at(void **state)
@@ -392,7 +394,7 @@ int main(void)
         IN_ROOM(c110_plain_without_initial_response_gets_an_empty_challenge),
         IN_ROOM(login_asks_for_both),
         IN_ROOM(login_refuses_like_plain),
-        IN_ROOM(c112_login_has_no_initial_response),
+        IN_ROOM(login_takes_the_name_as_initial_response),
         IN_ROOM(who_guesses_too_often_is_not_looked_at),
         IN_ROOM(without_lookup_nobody_can_say),
         IN_ROOM(a_file_that_is_missing_is_not_a_wrong_password),
