@@ -114,7 +114,7 @@ static bool cut_words(struct config_reading *r, struct str text, struct config_w
         if (token == CONFIG_TOKEN_END)
             break;
         if (token != CONFIG_TOKEN_WORD)
-            return err_perm(err, "a target is words: smtp://HOST, lmtp://HOST:PORT, mx or mx:DOMAIN");
+            return err_perm(err, "a target is words: smtp://HOST, smtps://HOST, lmtp://HOST:PORT, mx or mx:DOMAIN");
         if (*n == WORDS_MAX)
             return err_perm(err, "more than %d targets", WORDS_MAX - 1);
         words[*n] = word;
@@ -128,7 +128,7 @@ static bool all_on_the_network(const struct config_target *items, size_t n, stru
 {
     for (size_t i = 0; i < n; i++)
         if (!config_target_is_remote(items[i].kind) || items[i].kind == CONFIG_TARGET_LMTP_UNIX)
-            return err_perm(err, "not a host: smtp://HOST, lmtp://HOST:PORT, mx or mx:DOMAIN");
+            return err_perm(err, "not a host: smtp://HOST, smtps://HOST, lmtp://HOST:PORT, mx or mx:DOMAIN");
     return true;
 }
 

@@ -26,6 +26,8 @@ static void hosts_are_read_and_written_alike(void **state)
         { "smtp://Relay.example.net", "smtp://relay.example.net" },
         { "smtp://relay.example.net:2525", "smtp://relay.example.net:2525" },
         { "smtp://192.0.2.1", "smtp://192.0.2.1" },
+        { "smtps://Relay.example.net", "smtps://relay.example.net:465" },
+        { "smtps://[2001:db8::1]:2465", "smtps://[2001:db8::1]:2465" },
         { "lmtp://[2001:db8::1]:24", "lmtp://[2001:db8::1]:24" },
         { "smtp://a.example  smtp://b.example:26", "smtp://a.example smtp://b.example:26" },
         { "\"mx\"", "mx" },
