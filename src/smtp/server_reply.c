@@ -59,9 +59,10 @@ static bool is_last_straw(struct smtp_server *s, unsigned code)
            s->phase != SMTP_PHASE_CONTENT;
 }
 
+/* Not where AUTH is not even offered: there it is a guess in the dark. */
 static bool is_forgiven(const struct smtp_server *s, unsigned code)
 {
-    return code >= 500 && s->verb == SMTP_VERB_AUTH && s->auth_errors < AUTH_TRIES;
+    return code >= 500 && s->verb == SMTP_VERB_AUTH && s->mechanisms.n && s->auth_errors < AUTH_TRIES;
 }
 
 unsigned smtp_dialogue_reply(struct smtp_server *s, struct smtp_reply reply, enum smtp_reply_name *name,

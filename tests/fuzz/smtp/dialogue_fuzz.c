@@ -1,15 +1,23 @@
 /*
  * Whole dialogues. With the top bit of the first octet clear, each further octet picks a line, and a model of
  * a dozen facts says which code each line must hear. With it set the octets are the client's: then each
- * command line, and each content, must have one reply. The machine gets all in one row, split at will.
+ * command line, and each content, must have one reply. The machine gets all in one row, split at will. Every other session
+ * is one of submission: TLS and AUTH come before MAIL. The octet 22 there is a handshake, if STARTTLS stands before it;
+ * what is between the two must never be heard (C098).
  */
 #include "tests/fuzz/smtp/fuzz.h"
 
 #include "core/arena.h"
+#include "core/base64.h"
 #include "core/buf.h"
 #include "smtp/server.h"
 
-enum { PLENTY = 1 << 22, MAX_RECIPIENTS = 3, MAX_MESSAGES = 2, MAX_ERRORS = 9, MAX_SIZE = 60 };
+enum { PLENTY = 1 << 22, MAX_RECIPIENTS = 3, MAX_MESSAGES = 2, MAX_ERRORS = 9, MAX_SIZE = 60, AUTH_TRIES = 3 };
+
+#define SHAKE "\026"
+
+static const struct str mechanisms = STR_INIT("PLAIN XFIRST");
+static const struct str password = STR_INIT("\0anna\0secret");
 
 enum meaning {
     EHLO_GOOD,
@@ -30,8 +38,16 @@ enum meaning {
     VRFY_252,
     HELP,
     UNKNOWN,
-    NOT_BUILT,
-    ARGUMENT,
+    STARTTLS,
+    STARTTLS_ARGUMENT,
+    HANDSHAKE, /* behind STARTTLS; elsewhere a line like any other */
+    AUTH_GOOD,
+    AUTH_WRONG,
+    AUTH_OPEN,
+    AUTH_BASE64,
+    AUTH_UNKNOWN,
+    DATA_ARGUMENT,
+    QUIT_ARGUMENT,
 };
 
 static const struct {
@@ -69,15 +85,29 @@ static const struct {
     { STR_INIT("x\r\r\n"), UNKNOWN },
     { STR_INIT(".\r.\r\n"), UNKNOWN },
     { STR_INIT("0123456789012345678901234567890123456789\r\n"), UNKNOWN },
-    { STR_INIT("STARTTLS\r\n"), NOT_BUILT },
-    { STR_INIT("DATA x\r\n"), ARGUMENT },
-    { STR_INIT("QUIT x\r\n"), ARGUMENT },
+    { STR_INIT("DATA x\r\n"), DATA_ARGUMENT },
+    { STR_INIT("QUIT x\r\n"), QUIT_ARGUMENT },
+    { STR_INIT("STARTTLS\r\n"), STARTTLS },
+    { STR_INIT("starttls x\r\n"), STARTTLS_ARGUMENT },
+    { STR_INIT(SHAKE "\r\n"), HANDSHAKE },
+    { STR_INIT("AUTH PLAIN AGFubmEAc2VjcmV0\r\n"), AUTH_GOOD },
+    { STR_INIT("AUTH PLAIN AGFubmEAd3Jvbmc=\r\n"), AUTH_WRONG },
+    { STR_INIT("auth xfirst =\r\n"), AUTH_WRONG },
+    { STR_INIT("auth plain\r\n"), AUTH_OPEN },
+    { STR_INIT("AUTH PLAIN AGFubmEAc2VjcmV=\r\n"), AUTH_BASE64 },
+    { STR_INIT("AUTH FOO AGFubmEAc2VjcmV0\r\n"), AUTH_UNKNOWN },
+    { STR_INIT("AGFubmEAc2VjcmV0\r\n"), UNKNOWN },
+    { STR_INIT("*\r\n"), UNKNOWN },
 };
 
 /* The model: what a server remembers, and nothing of how. */
 struct model {
     bool hello, mail, tried, data, bare, closed;
-    unsigned recipients, messages, errors;
+    bool secure;    /* the listener is for submission */
+    bool shaking;   /* STARTTLS was said, no handshake yet */
+    bool tls, auth;
+    bool exchange;  /* the next line answers a challenge */
+    unsigned recipients, messages, errors, auth_errors;
     uint64_t octets;
     struct buf codes;
     struct buf taken; /* the messages, one after the other */
@@ -122,8 +152,71 @@ static unsigned model_data(struct model *m)
     return 354;
 }
 
+static unsigned model_starttls(struct model *m)
+{
+    if (!m->secure)
+        return 502;
+    if (m->tls)
+        return 503;
+    model_forget(m);
+    m->shaking = true;
+    return 220;
+}
+
+/* AUTH, which would get CODE if it may come now. */
+static unsigned model_auth(struct model *m, unsigned code)
+{
+    if (!m->secure)
+        return 502;
+    if (!m->tls)
+        return 538;
+    if (!m->hello || m->auth || m->mail)
+        return 503;
+    m->auth = code == 235;
+    m->exchange = code == 334;
+    return code;
+}
+
+/* LINE answers a challenge. */
+static unsigned model_response(struct model *m, struct str line)
+{
+    struct buf said = BUF_INIT(PLENTY);
+    struct str text = str_head(line, line.n - 2);
+    bool base64 = base64_read(&said, text);
+
+    m->exchange = false;
+    m->auth = base64 && str_eq(buf_str(&said), password);
+    buf_done(&said);
+    return m->auth ? 235 : base64 ? 535 : 501;
+}
+
+static bool is_transfer(enum meaning meaning)
+{
+    switch (meaning) {
+    case MAIL_GOOD:
+    case MAIL_BAD:
+    case MAIL_LARGE:
+    case MAIL_UNKNOWN:
+    case MAIL_LATER:
+    case RCPT_GOOD:
+    case RCPT_BAD:
+    case RCPT_NOBODY:
+    case RCPT_UTF8:
+    case DATA:
+    case DATA_ARGUMENT:
+    case VRFY_252:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static unsigned model_command(struct model *m, enum meaning meaning)
 {
+    if (m->secure && !m->tls && (is_transfer(meaning) || meaning == RSET || meaning == HELP))
+        return 530;
+    if (m->secure && !m->auth && is_transfer(meaning))
+        return 530;
     switch (meaning) {
     case EHLO_GOOD:
         model_forget(m);
@@ -164,11 +257,25 @@ static unsigned model_command(struct model *m, enum meaning meaning)
     case HELP:
         return 214;
     case UNKNOWN:
+    case HANDSHAKE:
         return 500;
-    case NOT_BUILT:
-        return 502;
+    case STARTTLS:
+        return model_starttls(m);
+    case STARTTLS_ARGUMENT:
+        return m->secure ? 501 : 502;
+    case AUTH_GOOD:
+        return model_auth(m, 235);
+    case AUTH_WRONG:
+        return model_auth(m, 535);
+    case AUTH_OPEN:
+        return model_auth(m, 334);
+    case AUTH_BASE64:
+        return model_auth(m, 501);
+    case AUTH_UNKNOWN:
+        return model_auth(m, 504);
     case EHLO_BAD:
-    case ARGUMENT:
+    case DATA_ARGUMENT:
+    case QUIT_ARGUMENT:
         return 501;
     }
     return 0;
@@ -211,13 +318,24 @@ static unsigned model_content(struct model *m, struct str line)
 static void model_line(struct model *m, struct str line, enum meaning meaning)
 {
     bool verdict = m->data;
-    unsigned code = m->data ? model_content(m, line) : model_command(m, meaning);
+    bool auth = !m->data && m->secure && (m->exchange || (meaning >= AUTH_GOOD && meaning <= AUTH_UNKNOWN));
 
+    if (m->shaking) {
+        if (meaning != HANDSHAKE)
+            return;
+        m->shaking = m->hello = false;
+        m->tls = true;
+    }
+    unsigned code = m->data       ? model_content(m, line)
+                    : m->exchange ? model_response(m, line)
+                                  : model_command(m, meaning);
     if (!code)
         return;
-    if (code >= 500 && !verdict && m->errors >= MAX_ERRORS)
+    bool forgiven = code >= 500 && auth && m->auth_errors < AUTH_TRIES;
+    if (code >= 500 && !verdict && !forgiven && m->errors >= MAX_ERRORS)
         code = 421;
-    m->errors += code >= 500;
+    m->auth_errors += code >= 500 && auth;
+    m->errors += code >= 500 && !forgiven;
     m->closed = code == 421 || code == 221;
     buf_printf(&m->codes, "%u ", code);
 }
@@ -226,8 +344,19 @@ static void model_line(struct model *m, struct str line, enum meaning meaning)
 struct session {
     struct smtp_server *server;
     struct buf replies, taken, content;
-    bool closed;
+    bool closed, shaking;
 };
+
+static void answer_auth(struct session *s, const struct smtp_event *ev, struct buf *out)
+{
+    BUG_ON(!smtp_server_in_secret(s->server));
+    if (ev->kind == SMTP_EVENT_ASK_AUTH && !ev->has_initial)
+        smtp_server_challenge(s->server, STR("more"), out);
+    else if (str_eq(ev->response, password))
+        smtp_server_authenticated(s->server, out);
+    else
+        smtp_server_answer(s->server, SMTP_REPLY_AUTH_FAILED, NULL, out);
+}
 
 static enum smtp_reply_name verdict(const struct smtp_event *ev, const struct smtp_server *server)
 {
@@ -263,25 +392,42 @@ static bool act(struct session *s, const struct smtp_event *ev, struct buf *out)
         buf_add(&s->content, ev->span);
     if (ev->kind == SMTP_EVENT_RESET)
         BUG_ON(!smtp_server_transaction(s->server));
+    if (ev->kind == SMTP_EVENT_ASK_AUTH || ev->kind == SMTP_EVENT_ASK_AUTH_STEP)
+        answer_auth(s, ev, out);
     if (name != SMTP_REPLY_NONE) {
         smtp_server_answer(s->server, name, NULL, out);
         return true;
     }
-    if (ev->kind == SMTP_EVENT_MORE || ev->kind == SMTP_EVENT_FLUSH || ev->kind == SMTP_EVENT_DELAY ||
+    s->shaking |= ev->kind == SMTP_EVENT_STARTTLS;
+    if (ev->kind == SMTP_EVENT_STARTTLS || ev->kind == SMTP_EVENT_MORE || ev->kind == SMTP_EVENT_FLUSH || ev->kind == SMTP_EVENT_DELAY ||
         ev->kind == SMTP_EVENT_CLOSE) {
         buf_add(&s->replies, buf_str(out));
         buf_clear(out);
     }
     s->closed = ev->kind == SMTP_EVENT_CLOSE;
-    return ev->kind != SMTP_EVENT_MORE && !s->closed;
+    return ev->kind != SMTP_EVENT_MORE && !s->closed && !s->shaking;
+}
+
+/* Octets that come together: never what is in front of a handshake with what is behind it. */
+static size_t segment(struct str in)
+{
+    return 1 + str_find(str_skip(in, 1), SHAKE[0]);
 }
 
 static void feed(struct session *s, struct str in, struct splitter split)
 {
+    static const struct smtp_server_tls tls = { .on = true };
     struct buf held = BUF_INIT(PLENTY), out = BUF_INIT(SMTP_SERVER_OUT_MIN);
 
     while (in.n && !s->closed) {
-        size_t piece = next_piece(&split, in.n);
+        if (s->shaking && in.p[0] == SHAKE[0]) {
+            BUG_ON(held.n);
+            smtp_server_tls_started(s->server, &tls);
+            s->shaking = false;
+            in = str_skip(in, 1);
+            continue;
+        }
+        size_t piece = next_piece(&split, segment(in));
         buf_add(&held, str_head(in, piece));
         in = str_skip(in, piece);
         bool more;
@@ -290,6 +436,7 @@ static void feed(struct session *s, struct str in, struct splitter split)
             size_t used;
             char *copy = heap_copy(buf_str(&held));
             smtp_server_next(s->server, str_of(copy, held.n), &used, &out, &ev);
+            BUG_ON(ev.kind == SMTP_EVENT_STARTTLS && used != held.n);
             more = act(s, &ev, &out);
             free(copy);
             buf_eat(&held, used);
@@ -312,16 +459,34 @@ static const struct smtp_server_config config = {
     .vrfy = true,
 };
 
-static struct session play(struct str in, uint8_t seed)
+static struct smtp_server_config secure_config(void)
 {
+    struct smtp_server_config c = config;
+
+    c.require_tls = c.require_auth = true;
+    return c;
+}
+
+static bool is_secure(uint8_t seed)
+{
+    return seed & 0x40;
+}
+
+static struct session play(struct str in, uint8_t seed, bool secure)
+{
+    const struct smtp_server_config secured = secure_config();
     struct arena *arena = arena_new(PLENTY);
     struct session s = { .replies = BUF_INIT(PLENTY),
                          .taken = BUF_INIT(PLENTY),
                          .content = BUF_INIT(PLENTY) };
 
     BUG_ON(!arena);
-    s.server = smtp_server_new(arena, &config);
+    s.server = smtp_server_new(arena, secure ? &secured : &config);
     BUG_ON(!s.server);
+    if (secure) {
+        smtp_server_offer_tls(s.server, true);
+        smtp_server_offer_auth(s.server, mechanisms);
+    }
     feed(&s, in, (struct splitter){ .seed = seed });
     smtp_server_done(s.server);
     buf_done(&s.content);
@@ -352,7 +517,7 @@ static void read_codes(struct str replies, struct buf *codes)
 /* Lines picked by octets, with a model that knows each answer. */
 static void play_lines(const uint8_t *data, size_t size, uint8_t seed)
 {
-    struct model m = { .codes = BUF_INIT(PLENTY), .taken = BUF_INIT(PLENTY), .content = BUF_INIT(PLENTY) };
+    struct model m = { .secure = is_secure(seed), .codes = BUF_INIT(PLENTY), .taken = BUF_INIT(PLENTY), .content = BUF_INIT(PLENTY) };
     struct buf in = BUF_INIT(PLENTY), codes = BUF_INIT(PLENTY);
 
     for (size_t i = 0; i < size; i++) {
@@ -361,7 +526,7 @@ static void play_lines(const uint8_t *data, size_t size, uint8_t seed)
         if (!m.closed)
             model_line(&m, lines[row].line, lines[row].meaning);
     }
-    struct session s = play(buf_str(&in), seed);
+    struct session s = play(buf_str(&in), seed & 0x3f, is_secure(seed));
     read_codes(buf_str(&s.replies), &codes);
     BUG_ON(!str_eq(buf_str(&codes), buf_str(&m.codes)));
     BUG_ON(!str_eq(buf_str(&s.taken), buf_str(&m.taken)));
@@ -389,7 +554,8 @@ static size_t octets_answered(struct str in, bool content)
 /* The octets as they are: each line, and each content, has one reply, however they are split. */
 static void play_octets(struct str in, uint8_t seed)
 {
-    struct session whole = play(in, 0), split = play(in, seed);
+    bool secure = is_secure(seed);
+    struct session whole = play(in, 0, secure), split = play(in, seed & 0x3f, secure);
     struct buf codes = BUF_INIT(PLENTY);
     bool content = false, closed = false;
 
@@ -404,6 +570,8 @@ static void play_octets(struct str in, uint8_t seed)
         BUG_ON(!n && !closed);
         in = str_skip(in, n);
         content = str_starts(c, STR("354"));
+        if (str_starts(c, STR("220")))
+            in = str_skip(in, str_find(in, SHAKE[0]) + 1);
     }
     BUG_ON(!closed && octets_answered(in, content));
     buf_done(&codes);
