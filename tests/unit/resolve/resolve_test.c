@@ -289,7 +289,8 @@ static void a_message_may_have_a_target_of_its_own(void **state)
     assert_own(r, "mx:null.example", "a.example", IPC_PLAN_PERM,
                "5.1.10 null.example takes no mail: its MX says so (RFC 7505)");
     /* As a later version may know it, which wrote the envelope. */
-    assert_own(r, "hold", "a.example", IPC_PLAN_TEMP, "4.3.0 not a host: smtp://HOST, smtps://HOST, lmtp://HOST:PORT, mx or mx:DOMAIN");
+    assert_own(r, "hold", "a.example", IPC_PLAN_TEMP,
+               "4.3.0 not a host: smtp://HOST, smtps://HOST, lmtp://HOST:PORT, mx or mx:DOMAIN");
 }
 
 static void what_is_final_is_said_to_be(void **state) /* C139, C141, C144 */
