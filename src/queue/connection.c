@@ -166,6 +166,7 @@ static void open_failed(struct connection *c, const struct ipc_open_answer *a)
         .text = a->text,
         .host = a->host,
         .peer = a->peer,
+        .tls = a->tls,
         .site = str_from_c(site->name),
     };
     struct list failing;

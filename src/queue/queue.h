@@ -243,6 +243,7 @@ struct outcome {
     bool discarded;
     struct str host;
     struct str peer;
+    struct str tls; /* its version; empty: in clear */
     struct str site;
     int64_t queue_usec;     /* due to lease */
     int64_t connect_usec;

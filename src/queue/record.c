@@ -61,6 +61,8 @@ static void add_way(struct log_record *rec, const struct recipient *r, const str
         log_text(rec, LOG_HOST, o->host);
     if (o->peer.n)
         log_text(rec, LOG_PEER, o->peer);
+    if (o->tls.n)
+        log_text(rec, LOG_TLS, o->tls);
     if (o->stage != SMTP_STAGE_NONE)
         log_text(rec, LOG_STAGE, smtp_stage_name(o->stage));
     if (o->code)

@@ -102,6 +102,7 @@ static void take_results(struct transfer *t, const struct ipc_transferred *told)
         struct outcome o = outcome_of(&got);
         o.host = told->host;
         o.peer = told->peer;
+        o.tls = told->tls;
         o.site = str_from_c(site->name);
         o.queue_usec = t->queue_usec;
         o.connect_usec = (int64_t)told->connect_usec;
@@ -142,6 +143,7 @@ static void take_kept_results(struct queue *q, struct ipc_channel *from, const s
         struct outcome o = outcome_of(&got);
         o.host = told->host;
         o.peer = told->peer;
+        o.tls = told->tls;
         r->kept = false;
         any = true;
         if (got.result != IPC_AGAIN) {

@@ -119,6 +119,7 @@ void recipient_outcome(struct recipient *r, const struct outcome *told)
             .text = expired_text(r, told, &words),
             .host = told->host,
             .peer = told->peer,
+            .tls = told->tls,
             .site = told->site,
         };
         r->status = text_kept(r->status, o.status);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "io/fd.h"
+#include "send/authenticate.h"
 
 enum {
     PLAN_ARENA_MAX = 256 * 1024,
@@ -69,6 +70,8 @@ static int64_t patience(const struct connection *c, enum smtp_stage stage)
     case SMTP_STAGE_GREETING:
         return (int64_t)s->timeout_greeting.msec;
     case SMTP_STAGE_EHLO:
+    case SMTP_STAGE_TLS:
+    case SMTP_STAGE_AUTH:
         return (int64_t)s->timeout_ehlo.msec;
     case SMTP_STAGE_MAIL:
         return (int64_t)s->timeout_mail.msec;
@@ -151,6 +154,8 @@ static void connection_free(struct connection *c)
     io_task_done(&c->work);
     io_watch_done(&c->watch);
     io_timer_done(&c->timer);
+    authenticate_done(c);
+    secure_done(c);
     fd_close(&c->fd);
     smtp_client_done(c->smtp);
     arena_free(c->session);
@@ -174,6 +179,8 @@ void connection_ready(struct io_watch *w, unsigned what)
     connection_hand_note(c);
     if (c->state == CONNECTION_CONNECTING)
         reach_done(c);
+    else if (c->state == CONNECTION_SHAKING)
+        secure_go_on(c);
     else if (dialogue_speaks(c) && (what & IO_WRITE) && c->blocked)
         dialogue_writable(c);
     else if (dialogue_speaks(c) && (what & IO_READ))
@@ -191,6 +198,10 @@ static const char *late_words(enum smtp_stage stage)
         return "timed out waiting for the greeting";
     case SMTP_STAGE_EHLO:
         return "timed out waiting for the reply to EHLO";
+    case SMTP_STAGE_TLS:
+        return "timed out waiting for the reply to STARTTLS";
+    case SMTP_STAGE_AUTH:
+        return "timed out waiting for the reply to AUTH";
     case SMTP_STAGE_MAIL:
         return "timed out waiting for the reply to MAIL";
     case SMTP_STAGE_RCPT:
@@ -223,6 +234,8 @@ static void on_timer(struct io_timer *t)
         reach_refused(c, &(struct reach_answer){ .stage = SMTP_STAGE_CONNECT, .reason = LOG_REASON_TIMEOUT,
                                                  .enhanced = STR("4.4.1"),
                                                  .text = str_from_c(late_words(SMTP_STAGE_CONNECT)) });
+    else if (c->state == CONNECTION_SHAKING)
+        secure_timed_out(c);
     else if (dialogue_speaks(c))
         dialogue_break_off(c, LOG_REASON_TIMEOUT, late_words(smtp_client_stage(c->smtp)));
     hand_clear(c->send);
@@ -271,6 +284,7 @@ void connection_greet(struct connection *c)
 {
     unsigned flags = c->address->protocol == ROUTE_PLAN_LMTP ? SMTP_CLIENT_LMTP : 0;
 
+    flags |= secure_flags(c);
     c->session = arena_new(SESSION_ARENA_MAX);
     if (c->session)
         c->smtp = smtp_client_new(c->session, c->send->worker->config->session.hostname.text, flags);
@@ -297,7 +311,7 @@ static bool take_plan(struct connection *c, struct str octets)
     return true;
 }
 
-struct connection *connection_open(struct send *s, struct str plan, const struct config_sending *sending,
+struct connection *connection_open(struct send *s, struct str plan, const struct config_route *route,
                                    const struct connection_owner *owner, void *whose, struct err *err)
 {
     struct connection *c = calloc(1, sizeof(*c));
@@ -310,7 +324,8 @@ struct connection *connection_open(struct send *s, struct str plan, const struct
         .send = s,
         .owner = owner,
         .whose = whose,
-        .sending = sending,
+        .route = route,
+        .sending = route ? &route->sending : &s->worker->config->sending,
         .arena = arena_new(PLAN_ARENA_MAX),
         .only_521 = true,
         .fd = -1,
@@ -336,6 +351,17 @@ fail:
     arena_free(c->arena);
     free(c);
     return NULL;
+}
+
+/* Without memory for that they are the route's. */
+void connection_use_site(struct connection *c, const struct config_site *site)
+{
+    struct config_sending *own = ARENA_NEW(c->arena, struct config_sending);
+
+    if (!own)
+        return;
+    config_sending_merge(c->sending, &site->sending, own);
+    c->sending = own;
 }
 
 bool connection_takes(const struct connection *c)

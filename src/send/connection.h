@@ -12,13 +12,15 @@
 
 /*
  *     BEGINNING ──> CONNECTING ──> GREETING ──> OPEN ──> ENDED
- *         ^              │             │
- *         └── next host ─┴─────────────┘ no: failed()
+ *         ^              │          │   ^ │
+ *         │              │       SHAKING  │
+ *         └── next host ─┴────────┴───────┘ no: failed()
  */
 enum connection_state {
     CONNECTION_BEGINNING,  /* an address is tried at the end of this turn */
     CONNECTION_CONNECTING, /* the kernel is at it */
-    CONNECTION_GREETING,   /* up to the end of EHLO */
+    CONNECTION_GREETING,   /* up to the end of EHLO, or of the log-in */
+    CONNECTION_SHAKING,    /* hands: TLS, before the greeting or within */
     CONNECTION_OPEN,       /* transfers go */
     CONNECTION_ENDED,      /* gone at the end of this turn */
 };
@@ -57,6 +59,7 @@ struct connection {
     void *whose;             /* the owner's */
     uint64_t id;             /* the queue's name for it */
     uint32_t queue_instance; /* the queue that asked for it; 0: none did */
+    const struct config_route *route; /* NULL: none */
     const struct config_sending *sending;
     struct arena *arena; /* of the plan */
     struct route_plan plan;
@@ -71,6 +74,12 @@ struct connection {
     int64_t deadline_msec; /* what is waited for must have come by then; 0: nothing is */
     int64_t timer_msec;    /* when the timer fires, if it is pending */
     int fd;
+    struct tls_stream *tls; /* from the handshake on */
+    struct tls_owner tls_owner;
+    char tls_version[16];   /* empty: in clear */
+    struct login *login;    /* while one is under way */
+    bool clear_next;        /* the same address again, without TLS */
+    bool in_clear;          /* it is that one */
     struct arena *session; /* of the dialogue */
     struct smtp_client *smtp;
     struct list waiting;     /* transfers that the dialogue has no room for yet */
@@ -93,10 +102,10 @@ struct connection {
 };
 
 /*
- * Connect along PLAN (octets of route/plan.h). The connection goes by itself after failed() or closed(). NULL
- * with ERR when PLAN is none, or memory is out.
+ * Connect along PLAN (octets of route/plan.h), as ROUTE says, or the top where that is NULL. The connection goes by
+ * itself after failed() or closed(). NULL with ERR when PLAN is none, or memory is out.
  */
-struct connection *connection_open(struct send *s, struct str plan, const struct config_sending *sending,
+struct connection *connection_open(struct send *s, struct str plan, const struct config_route *route,
                                    const struct connection_owner *owner, void *whose, struct err *err);
 /* May transfers be given to it? */
 bool connection_takes(const struct connection *c);
@@ -111,8 +120,10 @@ void connection_cut(struct connection *c);
 /* Name and address of the host that is connected, or was tried last; empty before. */
 struct str connection_host(const struct connection *c);
 struct address_text connection_peer(const struct connection *c);
+/* Where it goes to a site of the configuration: what that says counts where the route says nothing. */
+void connection_use_site(struct connection *c, const struct config_site *site);
 
-/* ---- between its files: reach.c finds a host, dialogue.c speaks, connection.c keeps the time ---- */
+/* ---- between its files: reach.c finds a host, secure.c shakes hands, dialogue.c speaks, connection.c keeps the time ---- */
 
 /* Try addresses from the next one on, until the kernel is at one of them; or say that there is none. */
 void reach_next(struct connection *c);
@@ -127,8 +138,27 @@ struct reach_answer {
     struct str text;
 };
 void reach_refused(struct connection *c, const struct reach_answer *answer);
+/* The same address once more, in clear. */
+void reach_in_clear(struct connection *c);
 /* No address is tried any more. */
 void reach_give_up(struct connection *c, const char *text);
+
+/* enum smtp_client_flag: what the level of this route and site asks of the address in hand (FACE 1.7). */
+unsigned secure_flags(const struct connection *c);
+/* Shake hands; then the greeting, or the dialogue goes on. */
+void secure_begin(struct connection *c);
+void secure_go_on(struct connection *c);
+/* There will be no TLS with this address, as WHY says: once more in clear where that may be, else the next one. */
+void secure_failed(struct connection *c, const struct reach_answer *why);
+void secure_timed_out(struct connection *c);
+/* The peer took its offer of STARTTLS back, at a level where it may. */
+void secure_refused(const struct connection *c, const struct smtp_client_result *why);
+void secure_done(struct connection *c);
+/* recv(2) and send(2), through TLS where it stands. */
+ssize_t secure_read(struct connection *c, void *at, size_t room);
+ssize_t secure_write(struct connection *c, const void *at, size_t n);
+/* What to wait for when nothing more can be read, and perhaps nothing written. */
+unsigned secure_wants(const struct connection *c);
 
 /* Is there somebody to speak with? From the greeting on. */
 bool dialogue_speaks(const struct connection *c);
@@ -139,7 +169,7 @@ void dialogue_writable(struct connection *c);
 /* Nothing more is heard or said: the machine gives what it has inside a result. */
 void dialogue_break_off(struct connection *c, enum log_reason reason, const char *text);
 
-/* The socket is connected: hear the greeting. */
+/* The socket is connected, TLS stands if it comes first: hear the greeting. */
 void connection_greet(struct connection *c);
 /* The callback of c->watch. */
 void connection_ready(struct io_watch *w, unsigned what);

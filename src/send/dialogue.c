@@ -1,12 +1,25 @@
 /* send/dialogue.c -- octets both ways; the machine of smtp/client.h says what happens between. */
 #include <errno.h>
+#include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
 #include "core/check.h"
-#include "send/connection.h"
+#include "send/authenticate.h"
 
 enum { TURN_OCTETS = 4 << 20 /* of content in one turn: others are waiting */ };
+
+/* A peer that fails at STARTTLS has failed at TLS. */
+static void refused_by(struct connection *c, const struct reach_answer *a)
+{
+    struct reach_answer of_tls = *a;
+
+    of_tls.reason = LOG_REASON_TLS;
+    if (a->stage == SMTP_STAGE_TLS)
+        secure_failed(c, &of_tls);
+    else
+        reach_refused(c, a);
+}
 
 void dialogue_break_off(struct connection *c, enum log_reason reason, const char *text)
 {
@@ -16,8 +29,8 @@ void dialogue_break_off(struct connection *c, enum log_reason reason, const char
     size_t used;
 
     if (c->state != CONNECTION_OPEN) {
-        reach_refused(c, &(struct reach_answer){ .stage = smtp_client_stage(c->smtp), .reason = reason,
-                                                 .enhanced = STR("4.4.2"), .text = str_from_c(text) });
+        refused_by(c, &(struct reach_answer){ .stage = smtp_client_stage(c->smtp), .reason = reason,
+                                              .enhanced = STR("4.4.2"), .text = str_from_c(text) });
         return;
     }
     orderly = c->closing || smtp_client_idle(c->smtp);
@@ -39,8 +52,14 @@ static void watched(struct connection *c, bool by_us, struct str lines)
 {
     struct address_text peer = connection_peer(c);
     const struct live_who who = { .host = connection_host(c), .address = str_from_c(peer.c) };
+    struct buf masked = BUF_INIT(SEND_IN_MAX);
 
+    if (c->login) {
+        authenticate_mask(c, by_us, lines, &masked);
+        lines = buf_str(&masked);
+    }
     live_lines(&c->send->live, &c->dialogue, &who, by_us, lines);
+    buf_done(&masked);
 }
 
 /* Commands that are not told of yet, in the shared buffer. */
@@ -81,7 +100,7 @@ static size_t send_some(struct connection *c, struct str octets)
     size_t sent = 0;
 
     while (sent < octets.n) {
-        ssize_t n = send(c->fd, octets.p + sent, octets.n - sent, MSG_NOSIGNAL);
+        ssize_t n = secure_write(c, octets.p + sent, octets.n - sent);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -98,6 +117,13 @@ static size_t send_some(struct connection *c, struct str octets)
     return sent;
 }
 
+/* What a log-in said is not left lying about. */
+static void forget(const struct connection *c, struct buf *b)
+{
+    if (c->login && b->p)
+        explicit_bzero(b->p, b->n);
+}
+
 /* What is in the shared buffer goes to this peer, behind what it has not taken yet. */
 static void flush(struct connection *c)
 {
@@ -107,14 +133,19 @@ static void flush(struct connection *c)
     watched_commands(c);
     if (out->failed)
         c->broken = "out of memory";
-    if (!c->blocked && !c->broken && c->out.n)
-        buf_eat(&c->out, send_some(c, buf_str(&c->out)));
+    if (!c->blocked && !c->broken && c->out.n) {
+        size_t taken = send_some(c, buf_str(&c->out));
+        if (taken == c->out.n)
+            forget(c, &c->out);
+        buf_eat(&c->out, taken);
+    }
     if (!c->blocked && !c->broken)
         sent = send_some(c, buf_str(out));
     if (!c->broken && sent < out->n && !buf_add(&c->out, str_skip(buf_str(out), sent)))
         c->broken = "out of memory";
     if (!c->out.n)
         buf_done(&c->out);
+    forget(c, out);
     buf_clear(out);
     c->send->out_told = 0;
     buf_shrink(out, 4 * SEND_BLOCK);
@@ -175,7 +206,7 @@ static void content_go_on(struct connection *c)
 
     while (c->giving && !c->blocked && !c->broken) {
         watched_commands(c);
-        enum transfer_give given = transfer_give(t, c->smtp, out, SEND_BLOCK);
+        enum transfer_give given = transfer_give(t, c->smtp, out, SEND_BLOCK, !c->tls);
         watched_content(c);
         switch (given) {
         case TRANSFER_GIVE_END:
@@ -207,19 +238,30 @@ static void content_go_on(struct connection *c)
 
 /* ---- driving the dialogue ---- */
 
+static enum log_reason reason_of(const struct smtp_client_result *failure)
+{
+    if (failure->stage == SMTP_STAGE_AUTH)
+        return LOG_REASON_AUTH;
+    return failure->code ? LOG_REASON_REFUSED : LOG_REASON_PROTOCOL;
+}
+
 static void refused(struct connection *c, const struct smtp_client_result *failure)
 {
     struct reach_answer a = {
         .stage = failure->stage,
-        .reason = failure->code ? LOG_REASON_REFUSED : LOG_REASON_PROTOCOL,
+        .reason = reason_of(failure),
         .code = failure->code,
         .enhanced = failure->status,
-        .text = failure->text,
+        .text = authenticate_words(c, failure->text),
     };
+
+    /* It would be as wrong elsewhere, and perhaps lock the account. */
+    if (failure->stage == SMTP_STAGE_AUTH && failure->code / 100 == 5)
+        c->next = c->plan.n;
 
     /* The QUIT is said, and not waited for: the next host is (C155). */
     flush(c);
-    reach_refused(c, &a);
+    refused_by(c, &a);
 }
 
 static void over(struct connection *c, const struct smtp_client_result *failure, bool was_idle)
@@ -257,6 +299,21 @@ static bool on_event(struct connection *c, const struct smtp_client_event *ev, b
             c->giving = NULL;
         connection_made(c, transfer_of(ev->tx));
         return true;
+    case SMTP_CLIENT_TLS_REFUSED:
+        secure_refused(c, &ev->failure);
+        return true;
+    case SMTP_CLIENT_HANDSHAKE:
+        secure_begin(c);
+        return false;
+    case SMTP_CLIENT_LOGIN:
+        authenticate_begin(c, ev->octets);
+        return true;
+    case SMTP_CLIENT_CHALLENGE:
+        authenticate_step(c, ev->octets);
+        return true;
+    case SMTP_CLIENT_LOGGED_IN:
+        authenticate_check(c);
+        return true;
     case SMTP_CLIENT_REFUSED:
     case SMTP_CLIENT_CLOSE:
         if (c->state == CONNECTION_OPEN)
@@ -276,7 +333,7 @@ bool dialogue_speaks(const struct connection *c)
 /* Replies are read whether the peer takes what we say or not: neither waits for the other. */
 static void arm(struct connection *c)
 {
-    io_watch_arm(&c->watch, c->blocked ? IO_READ | IO_WRITE : IO_READ);
+    io_watch_arm(&c->watch, secure_wants(c));
 }
 
 /*
@@ -287,7 +344,7 @@ static void hear_out(struct connection *c)
 {
     struct buf in = c->in;
     char *room = buf_room(&in, SEND_READ_MAX);
-    ssize_t n = room ? recv(c->fd, room, SEND_READ_MAX, 0) : 0;
+    ssize_t n = room ? secure_read(c, room, SEND_READ_MAX) : 0;
     struct smtp_client_event ev = { .kind = SMTP_CLIENT_DONE };
     size_t used;
 
@@ -347,16 +404,25 @@ void dialogue_drive(struct connection *c, struct str fresh)
 
 /* ---- events of the connection ---- */
 
-void dialogue_readable(struct connection *c)
+/* False: there is nothing more to read now. */
+static bool read_once(struct connection *c)
 {
-    ssize_t n = recv(c->fd, c->send->read_room, SEND_READ_MAX, 0);
+    ssize_t n = secure_read(c, c->send->read_room, SEND_READ_MAX);
 
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-        return;
+        return false;
     if (n <= 0)
         dialogue_break_off(c, LOG_REASON_LOST, "the connection was lost");
     else
         dialogue_drive(c, str_of(c->send->read_room, (size_t)n));
+    /* What TLS has decrypted already, no descriptor tells of. */
+    return dialogue_speaks(c) && c->tls && tls_pending(c->tls);
+}
+
+void dialogue_readable(struct connection *c)
+{
+    while (read_once(c))
+        ;
 }
 
 void dialogue_writable(struct connection *c)

@@ -50,6 +50,7 @@ static void tell(const struct send *s, const struct transfer *t)
                                         .id = t->id,
                                         .in_doubt = t->tx.in_doubt,
                                         .host = t->host,
+                                        .tls = t->tls,
                                         .peer = t->peer,
                                         .connect_usec = (uint64_t)t->connect_usec,
                                         .send_usec = (uint64_t)t->send_usec,
@@ -140,6 +141,7 @@ static void opened(struct connection *c)
                                         .connection = c->id,
                                         .status = IPC_OK,
                                         .host = connection_host(c),
+                                        .tls = str_from_c(c->tls_version),
                                         .peer = str_from_c(peer.c),
                                         .connect_usec = (uint64_t)c->connect_usec,
                                     });
@@ -175,6 +177,7 @@ static void made(struct connection *c, struct transfer *t)
         transfer_set_all(t, SMTP_RESULT_AGAIN, STR("4.3.2"), STR("the server is stopping"));
     t->host = arena_str(t->arena, connection_host(c));
     t->peer = arena_str(t->arena, str_from_c(peer.c));
+    t->tls = arena_str(t->arena, str_from_c(c->tls_version));
     t->connect_usec = c->connect_usec;
     c->connect_usec = 0; /* the next one here did not wait for it */
     t->send_usec = io_clock_usec() - t->began_usec;
@@ -201,24 +204,12 @@ static const struct connection_owner queue_owner = {
     .closed = closed,
 };
 
-/* Waits are the site's where the route says nothing. Without memory for that they are the route's. */
-static void use_site(struct connection *c, const struct config_site *site)
-{
-    struct config_sending *own = ARENA_NEW(c->arena, struct config_sending);
-
-    if (!own)
-        return;
-    config_sending_merge(c->sending, &site->sending, own);
-    c->sending = own;
-}
-
 static void open_ask(struct send *s, struct ipc_channel *queue, const struct ipc_open_ask *ask)
 {
     const struct config *config = s->worker->config;
-    const struct config_sending *sending =
-        ask->route < config->n_routes ? &config->routes[ask->route].sending : &config->sending;
+    const struct config_route *route = ask->route < config->n_routes ? &config->routes[ask->route] : NULL;
     struct err err = { .text = "this process is ending" };
-    struct connection *c = s->retiring ? NULL : connection_open(s, ask->plan, sending, &queue_owner, s, &err);
+    struct connection *c = s->retiring ? NULL : connection_open(s, ask->plan, route, &queue_owner, s, &err);
 
     if (!c) {
         ipc_send_open_answer(queue, &(struct ipc_open_answer){
@@ -232,7 +223,7 @@ static void open_ask(struct send *s, struct ipc_channel *queue, const struct ipc
         return;
     }
     if (ask->site && ask->site <= config->n_sites)
-        use_site(c, &config->sites[ask->site - 1]);
+        connection_use_site(c, &config->sites[ask->site - 1]);
     c->id = ask->connection;
     c->queue_instance = queue->instance;
 }

@@ -10,10 +10,10 @@
 #include <string.h>
 
 #include "io/fd.h"
-#include "send/connection.h"
+#include "send/authenticate.h"
 
 /* How much a failure tells: of several the heaviest is reported, of equal ones the last. */
-enum { WEIGHT_OUT_OF_REACH = 1, WEIGHT_SHORTAGE, WEIGHT_CONNECT, WEIGHT_SILENCE, WEIGHT_REPLY };
+enum { WEIGHT_OUT_OF_REACH = 1, WEIGHT_SHORTAGE, WEIGHT_CONNECT, WEIGHT_SILENCE, WEIGHT_TRUST, WEIGHT_REPLY };
 
 enum { CODE_NEVER_TAKES_MAIL = 521 };
 
@@ -23,6 +23,8 @@ static unsigned weight_of(const struct reach_answer *a, int sys)
 {
     if (a->code)
         return WEIGHT_REPLY;
+    if (a->reason == LOG_REASON_TLS || a->reason == LOG_REASON_AUTH)
+        return WEIGHT_TRUST;
     if (a->stage != SMTP_STAGE_CONNECT)
         return WEIGHT_SILENCE;
     if (address_is_out_of_reach(sys))
@@ -111,6 +113,8 @@ static void address_failed(struct connection *c, int sys)
 static void drop_host(struct connection *c)
 {
     io_watch_done(&c->watch);
+    authenticate_done(c);
+    secure_done(c);
     fd_close(&c->fd);
     smtp_client_done(c->smtp);
     c->smtp = NULL;
@@ -131,11 +135,21 @@ void reach_refused(struct connection *c, const struct reach_answer *answer)
     io_task_post(&c->work);
 }
 
+void reach_in_clear(struct connection *c)
+{
+    c->next--;
+    c->clear_next = true;
+    drop_host(c);
+    io_task_post(&c->work);
+}
+
 void reach_next(struct connection *c)
 {
     struct err err = { 0 };
 
     while (c->next < c->plan.n) {
+        c->in_clear = c->clear_next;
+        c->clear_next = false;
         c->address = &c->plan.addresses[c->next++];
         int sys = address_connect(c->address, &c->fd);
         if (sys == 0 && !io_watch_init(&c->watch, c->send->worker->loop, c->fd, connection_ready, &err)) {
@@ -158,7 +172,10 @@ void reach_done(struct connection *c)
     int sys = address_connected(c->fd);
 
     if (sys == 0) {
-        connection_greet(c);
+        if (c->address->tls_at_once)
+            secure_begin(c);
+        else
+            connection_greet(c);
         return;
     }
     address_failed(c, sys);

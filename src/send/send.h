@@ -6,6 +6,8 @@
 #include "core/list.h"
 #include "ipc/worker.h"
 #include "log/live.h"
+#include "send/signer.h"
+#include "send/trust.h"
 
 enum {
     SEND_READ_MAX = 64 * 1024,   /* one read of a peer */
@@ -25,6 +27,9 @@ struct send {
     struct list transfers[SEND_TABLE]; /* by lease, until they are settled */
     char *read_room;                   /* SEND_READ_MAX: what the peer in hand says */
     struct buf out;                    /* what is said to it */
+    struct trust trust;
+    struct signer signer;
+    struct login_context *logins;
     struct live live;                  /* who watches dialogues */
     size_t out_told;                   /* of OUT, to them */
     size_t octets;                     /* of content in memory */

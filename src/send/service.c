@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "log/record.h"
 #include "send/connection.h"
+#include "send/login.h"
 #include "send/queue.h"
 #include "send/send.h"
 #include "send/verify.h"
@@ -36,27 +37,69 @@ static void watch(struct send *s, const struct ipc_watch *m)
         (void)live_add(&s->live, m->ticket, m->session, m->client, m->address);
 }
 
-static void message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
+/* Files come before START: the first thing we hear of makes us. NULL without memory. */
+static struct send *send_have(struct worker *w)
 {
     struct send *s = send_of(w);
 
-    if (m->type == IPC_VERIFY_ASK) {
+    if (s || !(s = calloc(1, sizeof(*s))))
+        return s;
+    *s = (struct send){ .worker = w, .read_room = malloc(SEND_READ_MAX), .out = BUF_INIT(SEND_OUT_MAX) };
+    s->lot = (uint64_t)io_clock_usec();
+    list_init(&s->connections);
+    list_init(&s->verifies);
+    for (size_t i = 0; i < SEND_TABLE; i++)
+        list_init(&s->transfers[i]);
+    signer_init(&s->signer, w);
+    trust_init(&s->trust);
+    w->state = s;
+    return s;
+}
+
+static void message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
+{
+    struct send *s = send_have(w);
+
+    if (!s)
+        return;
+    switch (m->type) {
+    case IPC_OPENED:
+        trust_opened(&s->trust, &m->opened, &m->fd);
+        break;
+    case IPC_CERTIFICATE:
+        trust_certificate(&s->trust, &m->certificate);
+        break;
+    case IPC_KEYS_TOLD:
+        trust_keys_told(&s->trust);
+        break;
+    case IPC_SIGN_ANSWER:
+        signer_answer(&s->signer, &m->sign_answer);
+        break;
+    case IPC_VERIFY_ASK:
         verify_ask(s, from, &m->verify_ask);
-        return;
-    }
-    if (m->type == IPC_WATCH) {
+        break;
+    case IPC_WATCH:
         watch(s, &m->watch);
-        return;
+        break;
+    default:
+        hand_note(s, m->type == IPC_TRANSFER ? m->transfer.id : 0);
+        queue_message(s, from, m);
+        hand_note(s, 0);
     }
-    hand_note(s, m->type == IPC_TRANSFER ? m->transfer.id : 0);
-    queue_message(s, from, m);
-    hand_note(s, 0);
 }
 
 static void peer_up(struct worker *w, struct ipc_channel *peer)
 {
     if (peer->peer == PROCESS_QUEUE)
         queue_comes(send_of(w), peer);
+    if (peer->peer == PROCESS_KEY)
+        signer_ask(&send_of(w)->signer);
+}
+
+static void credit(struct worker *w, struct ipc_channel *peer)
+{
+    if (peer->peer == PROCESS_KEY)
+        signer_ask(&send_of(w)->signer);
 }
 
 static void peer_down(struct worker *w, struct ipc_channel *peer)
@@ -65,6 +108,8 @@ static void peer_down(struct worker *w, struct ipc_channel *peer)
         queue_dies(send_of(w), peer);
     if (peer->peer == PROCESS_CONTROL)
         live_clear(&send_of(w)->live);
+    if (peer->peer == PROCESS_KEY)
+        signer_peer_gone(&send_of(w)->signer, peer);
 }
 
 /* ---- life ---- */
@@ -81,19 +126,15 @@ static void on_patience(struct io_timer *t)
 
 static bool start(struct worker *w, struct err *err)
 {
-    struct send *s = calloc(1, sizeof(*s));
+    struct send *s = send_have(w);
 
-    if (!s)
+    if (!s || !s->read_room)
         return err_temp(err, "out of memory");
-    *s = (struct send){ .worker = w, .read_room = malloc(SEND_READ_MAX), .out = BUF_INIT(SEND_OUT_MAX) };
-    s->lot = (uint64_t)io_clock_usec();
-    w->state = s;
-    list_init(&s->connections);
-    list_init(&s->verifies);
-    for (size_t i = 0; i < SEND_TABLE; i++)
-        list_init(&s->transfers[i]);
-    if (!s->read_room)
-        return err_temp(err, "out of memory");
+    s->logins = login_context_new(err);
+    if (!s->logins)
+        return false;
+    if (!tls_begin(&s->signer.base, err) || !trust_begin(&s->trust, w->config, err))
+        return false;
     return io_timer_init(&s->patience, w->loop, on_patience, err);
 }
 
@@ -156,6 +197,7 @@ const struct worker_service send_service = {
     .message = message,
     .peer_up = peer_up,
     .peer_down = peer_down,
+    .credit = credit,
     .retire = retire,
     .stop = stop,
     .status = status,

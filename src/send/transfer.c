@@ -197,13 +197,14 @@ static bool give_piece(struct transfer *t, struct smtp_client *smtp, struct buf 
     return taken > 0;
 }
 
-enum transfer_give transfer_give(struct transfer *t, struct smtp_client *smtp, struct buf *out, size_t block)
+enum transfer_give transfer_give(struct transfer *t, struct smtp_client *smtp, struct buf *out, size_t block,
+                                 bool file)
 {
     size_t before = out->n;
 
     while (t->given < t->octets + t->file_size) {
         size_t added = out->n - before;
-        if (t->given >= t->octets && !t->dots)
+        if (t->given >= t->octets && !t->dots && file)
             return TRANSFER_GIVE_FILE;
         if (added >= block)
             return TRANSFER_GIVE_MORE;

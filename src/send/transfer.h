@@ -36,6 +36,7 @@ struct transfer {
     bool finished;
     struct str results; /* as TRANSFERRED has them */
     struct str host;
+    struct str tls; /* version; empty: it went in clear */
     struct str peer;
     int64_t connect_usec;
     int64_t send_usec;
@@ -78,8 +79,9 @@ enum transfer_give {
     TRANSFER_GIVE_FAILED, /* the file cannot be read */
 };
 
-/* Add content to OUT, dots stuffed, up to about BLOCK octets. */
-enum transfer_give transfer_give(struct transfer *t, struct smtp_client *smtp, struct buf *out, size_t block);
+/* Add content to OUT, dots stuffed, up to about BLOCK octets. FILE: what has no dots may go by sendfile(2). */
+enum transfer_give transfer_give(struct transfer *t, struct smtp_client *smtp, struct buf *out, size_t block,
+                                 bool file);
 uint64_t transfer_file_offset(const struct transfer *t);
 /* Does the file end in CRLF? False also when it cannot be read. */
 bool transfer_file_ends_with_crlf(const struct transfer *t);

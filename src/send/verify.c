@@ -127,8 +127,7 @@ static void on_timer(struct io_timer *t)
 static const char *verify_begin(struct verify *v, const struct ipc_verify_ask *ask)
 {
     const struct config *config = v->send->worker->config;
-    const struct config_sending *sending =
-        ask->route < config->n_routes ? &config->routes[ask->route].sending : &config->sending;
+    const struct config_route *route = ask->route < config->n_routes ? &config->routes[ask->route] : NULL;
     struct err err = { 0 };
 
     if (v->send->retiring)
@@ -138,7 +137,7 @@ static const char *verify_begin(struct verify *v, const struct ipc_verify_ask *a
     v->transfer = transfer_new_probe(ask->address);
     if (!v->transfer || !io_timer_init(&v->timer, v->send->worker->loop, on_timer, &err))
         return "out of memory";
-    v->connection = connection_open(v->send, ask->plan, sending, &verify_owner, v, &err);
+    v->connection = connection_open(v->send, ask->plan, route, &verify_owner, v, &err);
     if (!v->connection)
         return "out of memory";
     /* Only the hosts of the route know their mailboxes: while none of them is there, everyone is taken. */

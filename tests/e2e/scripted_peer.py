@@ -210,11 +210,14 @@ class ScriptedPeer(Peer):
         with self.lock:
             self.messages.append((sender, list(recipients), content))
 
+    def conversation(self, client, script):
+        return Conversation(self, client, script)
+
     def talk(self, client):
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with self.lock:
             script = self.scripts.pop(0) if self.scripts else self.always
-            conversation = Conversation(self, client, script)
+            conversation = self.conversation(client, script)
             self.conversations.append(conversation)
         with client:
             try:

@@ -55,6 +55,13 @@ struct ipc_channel *worker_peer(struct worker *w, enum process_kind kind)
     return NULL;
 }
 
+struct ipc_channel *worker_peer_of(struct worker *w, enum process_kind kind, uint32_t generation)
+{
+    struct ipc_channel *c = worker_peer(w, kind);
+
+    return c && c->generation == generation ? c : NULL;
+}
+
 bool worker_row_add(struct buf *rows, const struct log_record *r)
 {
     return buf_add(rows, log_octets(r));

@@ -1,0 +1,338 @@
+/* send/login.c */
+#include "send/login.h"
+
+#include <gsasl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base64.h"
+#include "core/check.h"
+#include "core/num.h"
+#include "smtp/client.h"
+
+enum {
+    TEXT_MAX = SMTP_CLIENT_AUTH_MAX,
+    /* One HMAC each: more than these would hold up all other connections, and nobody needs them (RFC 7677 4: 4096). */
+    ITERATIONS_MAX = 200000,
+    BINDING_TEXT = 96,
+};
+
+struct login_context {
+    Gsasl *sasl;
+};
+
+enum family { SCRAM, PASSWORD, TOKEN };
+
+struct mechanism {
+    struct str name;
+    enum family family;
+    bool speaks_first;
+    bool binds;
+};
+
+/* The strongest first. */
+static const struct mechanism mechanisms[] = {
+    { STR_INIT("SCRAM-SHA-256-PLUS"), SCRAM, true, true },
+    { STR_INIT("SCRAM-SHA-256"), SCRAM, true, false },
+    { STR_INIT("PLAIN"), PASSWORD, true, false },
+    { STR_INIT("LOGIN"), PASSWORD, false, false },
+    { STR_INIT("OAUTHBEARER"), TOKEN, true, false },
+};
+
+struct login {
+    const struct mechanism *mechanism;
+    Gsasl_session *sasl; /* NULL: OAUTHBEARER */
+    struct buf secret;
+    struct buf said;
+    Gsasl_property binding_kind;
+    char binding[BINDING_TEXT]; /* base64; empty: none */
+    bool spoken; /* at least once */
+    bool whole;
+};
+
+/* ---- memory ---- */
+
+static void wipe(struct buf *b)
+{
+    if (b->p)
+        explicit_bzero(b->p, b->cap);
+    buf_done(b);
+}
+
+/* Its room does not move, so that nothing is left behind. */
+static bool hold(struct buf *b, size_t n)
+{
+    wipe(b);
+    *b = BUF_INIT(n + 1);
+    return buf_room(b, n + 1);
+}
+
+/* ---- the context ---- */
+
+/* GNU SASL asks for what was not set: of all it needs that is the binding. */
+static int on_asked(Gsasl *context, Gsasl_session *session, Gsasl_property property)
+{
+    struct login *l = gsasl_session_hook_get(session);
+
+    (void)context;
+    if (l && l->binding[0] && property == l->binding_kind)
+        return gsasl_property_set(session, property, l->binding);
+    return GSASL_NO_CALLBACK;
+}
+
+struct login_context *login_context_new(struct err *err)
+{
+    struct login_context *c = calloc(1, sizeof(*c));
+    int code = c ? gsasl_init(&c->sasl) : GSASL_MALLOC_ERROR;
+
+    if (code != GSASL_OK) {
+        free(c);
+        err_temp(err, "GNU SASL: %s", gsasl_strerror(code));
+        return NULL;
+    }
+    gsasl_callback_set(c->sasl, on_asked);
+    return c;
+}
+
+void login_context_free(struct login_context *c)
+{
+    if (!c)
+        return;
+    gsasl_done(c->sasl);
+    free(c);
+}
+
+/* ---- which ---- */
+
+static bool is_offered(struct str offered, struct str name)
+{
+    while (offered.p)
+        if (str_eq_nocase(str_cut(&offered, ' '), name))
+            return true;
+    return false;
+}
+
+static bool is_token(struct str secret)
+{
+    return str_starts_nocase(secret, STR("Bearer "));
+}
+
+static const struct mechanism *choose(struct str offered, const struct login_who *who)
+{
+    for (size_t i = 0; i < ARRAY_LEN(mechanisms); i++) {
+        const struct mechanism *m = &mechanisms[i];
+        if (is_offered(offered, m->name) && (!m->binds || who->exporter.n || who->unique.n) &&
+            (!is_token(who->secret) || m->family == TOKEN))
+            return m;
+    }
+    return NULL;
+}
+
+/* ---- OAUTHBEARER (RFC 7628 3.1) ---- */
+
+static bool is_token_text(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if ((unsigned char)s.p[i] <= ' ' || (unsigned char)s.p[i] > '~')
+            return false;
+    return s.n > 0;
+}
+
+/* RFC 5801 4: a saslname has no bare "," or "=". */
+static void add_saslname(struct buf *out, struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] == ',')
+            buf_add(out, STR("=2C"));
+        else if (name.p[i] == '=')
+            buf_add(out, STR("=3D"));
+        else
+            buf_add_char(out, name.p[i]);
+    }
+}
+
+static bool write_bearer(struct login *l, const struct login_who *who, struct err *err)
+{
+    struct str token = str_trim(is_token(who->secret) ? str_skip(who->secret, 7) : who->secret);
+
+    if (!is_token_text(token))
+        return err_perm(err, "the secret is no token for OAUTHBEARER");
+    if (!hold(&l->said, 3 * who->name.n + who->host.n + token.n + 64))
+        return err_temp(err, "out of memory");
+    buf_add(&l->said, STR("n,a="));
+    add_saslname(&l->said, who->name);
+    buf_printf(&l->said, ",\1host=%.*s\1port=%u\1auth=Bearer ", STR_ARG(who->host), who->port);
+    buf_add(&l->said, token);
+    buf_add(&l->said, STR("\1\1"));
+    if (l->said.failed || l->said.n > TEXT_MAX)
+        return err_perm(err, "the token is too long");
+    return true;
+}
+
+/* What it has to say stands there since the beginning; a challenge says why not (3.2.3): it is answered for the 535. */
+static bool step_bearer(struct login *l, struct str *response)
+{
+    *response = l->spoken ? STR("\1") : buf_str(&l->said);
+    l->spoken = true;
+    l->whole = true;
+    return true;
+}
+
+/* ---- the others ---- */
+
+static bool set(struct login *l, Gsasl_property property, struct str value, struct err *err)
+{
+    char *text = strndup(value.p ? value.p : "", value.n);
+    bool ok = text && !str_has(value, '\0') && gsasl_property_set(l->sasl, property, text) == GSASL_OK;
+
+    if (text)
+        explicit_bzero(text, value.n);
+    free(text);
+    return ok || err_perm(err, "name or secret cannot be used to log in");
+}
+
+/* Also for SCRAM without it: then the host is told that we could have (C120), and knows who took its offer away. */
+static bool set_binding(struct login *l, const struct login_who *who)
+{
+    struct buf text = BUF_INIT(BINDING_TEXT - 1);
+    bool ok = base64_add(&text, who->exporter.n ? who->exporter : who->unique);
+
+    l->binding_kind = who->exporter.n ? GSASL_CB_TLS_EXPORTER : GSASL_CB_TLS_UNIQUE;
+    snprintf(l->binding, sizeof(l->binding), "%.*s", STR_ARG(buf_str(&text)));
+    buf_done(&text);
+    return ok;
+}
+
+static bool begin_sasl(struct login *l, struct login_context *context, const struct login_who *who, struct err *err)
+{
+    char name[32];
+    int code;
+
+    snprintf(name, sizeof(name), "%.*s", STR_ARG(l->mechanism->name));
+    code = gsasl_client_start(context->sasl, name, &l->sasl);
+    if (code != GSASL_OK)
+        return err_temp(err, "GNU SASL: %s", gsasl_strerror(code));
+    gsasl_session_hook_set(l->sasl, l);
+    if (l->mechanism->family == SCRAM && (who->exporter.n || who->unique.n) && !set_binding(l, who))
+        return err_temp(err, "out of memory");
+    return set(l, GSASL_AUTHID, who->name, err) && set(l, GSASL_PASSWORD, who->secret, err);
+}
+
+static bool take_said(struct login *l, char *octets, size_t n, struct str *response, struct err *err)
+{
+    bool ok = n <= TEXT_MAX && hold(&l->said, n) && buf_add(&l->said, str_of(octets, n));
+
+    if (octets)
+        explicit_bzero(octets, n);
+    gsasl_free(octets);
+    *response = buf_str(&l->said);
+    return ok || err_temp(err, "the response cannot be kept");
+}
+
+/* The server's first message is "r=…,s=…,i=4096" (RFC 5802 7). */
+static bool is_bearable(const struct login *l, struct str challenge)
+{
+    uint64_t n;
+
+    if (l->mechanism->family != SCRAM)
+        return true;
+    while (challenge.p) {
+        struct str field = str_cut(&challenge, ',');
+        if (str_starts(field, STR("i=")) && (!num_parse_u64(str_skip(field, 2), UINT64_MAX, &n) || n > ITERATIONS_MAX))
+            return false;
+    }
+    return true;
+}
+
+bool login_step(struct login *l, struct str challenge, struct str *response, struct err *err)
+{
+    char *octets = NULL;
+    size_t n = 0;
+    int code;
+
+    if (!l->sasl)
+        return step_bearer(l, response);
+    if (!is_bearable(l, challenge))
+        return err_temp(err, "the host wants more than %d iterations of SCRAM", ITERATIONS_MAX);
+    l->spoken = true;
+    code = gsasl_step(l->sasl, challenge.p ? challenge.p : "", challenge.n, &octets, &n);
+    if (code != GSASL_OK && code != GSASL_NEEDS_MORE)
+        return err_temp(err, "%.*s: %s", STR_ARG(l->mechanism->name), gsasl_strerror(code));
+    /* PLAIN and LOGIN prove nothing of the host: that is TLS's. */
+    l->whole = code == GSASL_OK || l->mechanism->family == PASSWORD;
+    return take_said(l, octets, n, response, err);
+}
+
+/* ---- life ---- */
+
+struct login *login_new(struct login_context *context, struct str offered, const struct login_who *who,
+                        struct err *err)
+{
+    const struct mechanism *mechanism = choose(offered, who);
+    struct login *l = mechanism ? calloc(1, sizeof(*l)) : NULL;
+    bool ok;
+
+    if (!mechanism) {
+        err_perm(err, "none of the mechanisms that the host offers can be used: %.*s", STR_ARG(offered));
+        return NULL;
+    }
+    if (!l) {
+        err_temp(err, "out of memory");
+        return NULL;
+    }
+    l->mechanism = mechanism;
+    ok = hold(&l->secret, who->secret.n) && buf_add(&l->secret, who->secret);
+    if (!ok)
+        err_temp(err, "out of memory");
+    else if (mechanism->family == TOKEN)
+        ok = write_bearer(l, who, err);
+    else
+        ok = begin_sasl(l, context, who, err);
+    if (ok)
+        return l;
+    login_free(l);
+    return NULL;
+}
+
+void login_free(struct login *l)
+{
+    if (!l)
+        return;
+    if (l->sasl)
+        gsasl_finish(l->sasl);
+    wipe(&l->secret);
+    wipe(&l->said);
+    free(l);
+}
+
+struct str login_mechanism(const struct login *l)
+{
+    return l->mechanism->name;
+}
+
+bool login_speaks_first(const struct login *l)
+{
+    return l->mechanism->speaks_first;
+}
+
+bool login_is_whole(const struct login *l)
+{
+    return l->whole;
+}
+
+static bool has_base64(struct str text, struct str octets)
+{
+    struct buf words = BUF_INIT(2 * TEXT_MAX);
+    bool has = octets.n && base64_add(&words, octets) && str_contains(text, buf_str(&words));
+
+    wipe(&words);
+    return has;
+}
+
+bool login_is_betrayed(const struct login *l, struct str text)
+{
+    struct str secret = buf_str(&l->secret);
+
+    return str_contains(text, secret) || has_base64(text, secret) || has_base64(text, buf_str(&l->said));
+}

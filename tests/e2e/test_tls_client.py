@@ -1,0 +1,261 @@
+"""TLS towards other hosts: what each level takes, and what becomes of mail for hosts that lie (FACE 1.7; RFC 3207, 9525)."""
+import pathlib
+
+import pytest
+
+from harness import until
+from names import Names
+from pki import Authority
+from scripted_peer import DROP, OFFERS, STALL, Raw
+from tls_peer import TlsPeer, context_of
+
+LETTER = b"From: ada@example.test\r\nSubject: x\r\n\r\nhello\r\n"
+LARGE = LETTER + b"eighty octets a line, as many as fill what the kernels keep between two hosts.\r\n" * 32768
+DOTTED = LETTER + b".eighty octets a line, and a dot that is doubled before each on its way to them.\r\n" * 32768
+HOST = "mx.peer.test"
+
+
+class World:
+    """A CA, a name server that knows the peers, and a server with a route for each of them."""
+
+    def __init__(self, folder, make_server):
+        self.ca = Authority(folder)
+        self.other_ca = Authority(folder, "Another CA")
+        self.make_server = make_server
+        # The root's signatures are not to be had from a server of this machine.
+        self.anchor = folder / "anchor"
+        self.anchor.write_text("test.invalid. IN DS 12345 8 2 " + "00" * 32 + "\n")
+        self.names = Names({f"{HOST} A": ["127.0.0.1"], "two.peer.test A": ["127.0.0.1"]})
+        self.peers = []
+        self.routes = []
+        self.server = None
+
+    def close(self):
+        for peer in self.peers:
+            peer.close()
+        self.names.stop()
+
+    def peer(self, pair=None, *scripts, **options):
+        peer = TlsPeer(context_of(pair or self.ca.issue(HOST)), *scripts, **options)
+        self.peers.append(peer)
+        return peer
+
+    def route(self, domain, options, *peers, scheme="smtp", host=HOST):
+        targets = " ".join(f"{scheme}://{host}:{peer.port}" for peer in peers)
+        self.routes.append(f"route {domain} {targets} {{ {options} }}\n" if options else f"route {domain} {targets};\n")
+
+    def start(self, top=""):
+        self.server = self.make_server(
+            top=f"relay-from 127.0.0.1; resolver 127.0.0.1:{self.names.port}; trust-anchor {self.anchor}; {top}\n" + "".join(self.routes))
+        return self.server
+
+    def outcome(self, domain, octets=LETTER):
+        """Of a message to kim there: the record of its first attempt."""
+        to = f"kim@{domain}"
+        assert self.server.send(octets, to=to) == 250
+        return until(lambda: self.server.records("deliver", to=to) + self.server.records("defer", to=to) +
+                     self.server.records("fail", to=to), f"an outcome for {to}")[0]
+
+    def delivered(self, domain, octets=LETTER):
+        record = self.outcome(domain, octets)
+        assert record["event"] == "deliver", record
+        return record
+
+    def deferred(self, domain, words, status="4.7.5"):
+        record = self.outcome(domain)
+        assert (record["event"], record["reason"], record["stage"], record["status"]) == ("defer", "tls", "tls", status), record
+        assert words in record.get("error", record.get("reply", "")), record
+        return record
+
+
+@pytest.fixture
+def world(tmp_path, make_server):
+    folder = pathlib.Path("/tmp") / ("veredus-pki-" + tmp_path.name)
+    # The server's processes are other users, who cannot walk to pytest's folders.
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+    made = World(folder, make_server)
+    yield made
+    made.close()
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+
+
+def test_what_is_offered_is_used_whatever_the_certificate_is(world):
+    """C100: opportunistic by default; the log says so, and where it did not."""
+    safe = world.peer(world.ca.issue("elsewhere.test", days=-1, self_signed=True))
+    clear = world.peer(offers=OFFERS)
+    never = world.peer()
+    world.route("safe.test", "", safe)
+    world.route("clear.test", "tls-level may;", clear)
+    world.route("never.test", "tls-level none;", never)
+    server = world.start()
+    record = world.delivered("safe.test")
+    assert record["tls"] == "TLSv1.3"
+    shaken = server.records("tls", host=HOST)[0]
+    assert shaken["level"] == "debug" and shaken["peer"] == "127.0.0.1" and shaken["version"] == "TLSv1.3"
+    assert safe.tls_conversations() and safe.messages[0][2].endswith(LETTER)
+    assert "tls" not in world.delivered("clear.test")
+    assert "tls" not in world.delivered("never.test")
+    assert not never.said("STARTTLS")
+    assert not server.records("tls_fail")
+
+
+def test_C107_a_failed_handshake_is_repeated_in_clear_at_may_alone(world):
+    lies = {"garbage": {"handshake": Raw("250 not TLS\r\n" * 20)}, "closed": {"handshake": DROP},
+            "silent": {"handshake": STALL}, "lost": {"STARTTLS": DROP}, "nonsense": {"STARTTLS": Raw("\x16\x03\x01 hello\r\n")},
+            "later": {"STARTTLS": "454 4.7.0 no entropy"}, "never": {"STARTTLS": "502 5.5.1 what"}}
+    for name, lie in lies.items():
+        peer = world.peer(None, lie)
+        world.route(f"{name}.may.test", "timeout ehlo 2s;", peer)
+        world.route(f"{name}.must.test", "timeout ehlo 2s; tls-level encrypt;", world.peer(None, always=dict(lie)))
+    server = world.start()
+    for name in lies:
+        assert "tls" not in world.delivered(f"{name}.may.test"), name
+        record = world.outcome(f"{name}.must.test")
+        assert (record["event"], record["reason"], record["stage"]) == ("defer", "tls", "tls"), (name, record)
+        assert record["status"].startswith("4."), record
+    assert len(server.records("tls_fail", action="clear")) == len(lies)
+    # Refused in words, the session goes on; else a new one begins.
+    for peer, name in zip(world.peers[::2], lies):
+        assert len(peer.conversations) == (1 if name in ("later", "never") else 2), name
+
+
+def test_STARTTLS_that_was_taken_out_of_EHLO_defers_from_encrypt_on(world):
+    for level in ("encrypt", "verify", "secure", "fingerprint sha256:" + "00" * 32):
+        world.route(level.split()[0] + ".test", f"tls-level {level}; tls-ca {world.ca.path};", world.peer(offers=OFFERS))
+    world.start()
+    for level in ("encrypt", "verify", "secure", "fingerprint"):
+        world.deferred(f"{level}.test", "does not offer TLS", "4.7.4")
+    assert not any(peer.said("MAIL") for peer in world.peers)
+
+
+def test_C105_verify_wants_a_chain_and_a_name(world):
+    ca = f"tls-level verify; tls-ca {world.ca.path};"
+    good = world.peer()
+    wild = world.peer(world.ca.issue("*.peer.test"))
+    named = world.peer(world.ca.issue("store.peer.test"))
+    world.route("good.test", ca, good)
+    world.route("wild.test", ca, wild)
+    world.route("named.test", f"tls-level verify other.test store.peer.test; tls-ca {world.ca.path};", named)
+    world.route("secure.test", f"tls-level secure; tls-ca {world.ca.path};", world.peer())
+    lies = {
+        "name": (world.ca.issue("elsewhere.test"), "is for elsewhere.test, not for mx.peer.test"),
+        "wildest": (world.ca.issue("*.test"), "not for mx.peer.test"),
+        "none": (world.ca.issue(), "has no DNS name"),
+        "expired": (world.ca.issue(HOST, days=-1), "expired"),
+        "alone": (world.ca.issue(HOST, self_signed=True), "signed by itself"),
+        "stranger": (world.other_ca.issue(HOST), "no CA that is trusted"),
+    }
+    for name, (pair, _) in lies.items():
+        world.route(f"{name}.lie.test", ca, world.peer(pair))
+    world.route("system.lie.test", "tls-level verify;", world.peer())
+    world.route("literal.lie.test", ca, world.peer(), host="127.0.0.1")
+    server = world.start()
+    for domain in ("good.test", "wild.test", "named.test", "secure.test"):
+        assert world.delivered(domain)["tls"] == "TLSv1.3"
+    for name, (_, words) in lies.items():
+        world.deferred(f"{name}.lie.test", words)
+    world.deferred("system.lie.test", "no CA that is trusted")
+    world.deferred("literal.lie.test", "an address has no name")
+    assert len(server.records("tls_fail", peer="127.0.0.1")) == len(lies) + 2
+    assert not [peer for peer in world.peers if peer.messages and peer not in (good, wild, named)][1:]
+
+
+def test_a_name_with_NUL_in_it_is_nobodys(world):
+    pair = world.ca.issue(HOST + "\0.evil.test")
+    world.route("nul.test", f"tls-level verify; tls-ca {world.ca.path};", world.peer(pair))
+    world.start()
+    world.deferred("nul.test", "")
+
+
+def test_a_fingerprint_is_of_the_certificate_or_of_its_key(world):
+    pair = world.ca.issue("whoever.test", days=-1)
+    for domain, digest in (("whole", pair.fingerprint()), ("key", pair.key_fingerprint()), ("wrong", "11" * 32)):
+        world.route(f"{domain}.test", f"tls-level fingerprint sha256:{'00' * 32} sha256:{digest};", world.peer(pair))
+    world.start()
+    world.delivered("whole.test")
+    world.delivered("key.test")
+    world.deferred("wrong.test", "")
+
+
+def test_a_host_that_cannot_be_trusted_is_passed_over(world):
+    bad, good = world.peer(world.other_ca.issue(HOST)), world.peer()
+    world.route("pass.test", f"tls-level verify; tls-ca {world.ca.path};", bad, good)
+    world.start()
+    world.delivered("pass.test")
+    assert good.messages and not bad.messages
+
+
+def test_TLS_from_the_first_octet(world):
+    world.route("once.test", f"tls-level verify; tls-ca {world.ca.path};", world.peer(at_once=True), scheme="smtps")
+    world.route("any.test", "", world.peer(world.ca.issue("x.test", self_signed=True), at_once=True), scheme="smtps")
+    plain = world.peer(offers=OFFERS)
+    world.route("plain.test", "timeout ehlo 2s;", plain, scheme="smtps")
+    world.start()
+    assert world.delivered("once.test")["tls"] == "TLSv1.3"
+    assert world.delivered("any.test")["tls"] == "TLSv1.3"
+    world.deferred("plain.test", "")
+    assert not plain.said("EHLO")
+
+
+def test_C098_what_was_said_before_the_handshake_is_not_heard(world):
+    """Replies injected behind the 220 answer nothing, and offer nothing."""
+    lie = {"STARTTLS": Raw("220 go on\r\n250-evil\r\n250 XEVIL\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n")}
+    peer = world.peer(None, lie)
+    peer.conversation = lambda client, script: Injecting(peer, client, script)
+    world.route("inject.test", f"tls-level verify; tls-ca {world.ca.path};", peer)
+    world.start()
+    assert world.delivered("inject.test")["tls"] == "TLSv1.3"
+    assert peer.messages[0][2].endswith(LETTER)
+
+
+def Injecting(peer, client, script):
+    """Shakes hands behind whatever it said."""
+    conversation = TlsPeer.conversation(peer, client, script)
+    usual = conversation.on_starttls
+
+    def on_starttls(verb, line):
+        if conversation.script.get("STARTTLS"):
+            conversation.say(conversation.script.pop("STARTTLS"))
+            conversation.shake()
+        else:
+            usual(verb, line)
+    conversation.on_starttls = on_starttls
+    return conversation
+
+
+@pytest.mark.parametrize("octets", [LARGE, DOTTED], ids=["large", "dotted"])
+def test_content_arrives_through_TLS_as_it_is(world, octets):
+    peer = world.peer()
+    world.route("large.test", f"tls-level verify; tls-ca {world.ca.path};", peer)
+    world.start()
+    world.delivered("large.test", octets)
+    assert peer.messages[0][2].endswith(octets)
+
+
+def test_connections_are_reused_for_the_same_demands_alone(world):
+    """Two domains of one route share a connection; a route with another demand has its own."""
+    peer = world.peer()
+    world.route("one.test two.test", f"tls-level verify; tls-ca {world.ca.path}; connections 1;", peer)
+    world.route("three.test", "tls-level encrypt; connections 1;", peer)
+    world.start()
+    world.delivered("one.test")
+    world.delivered("two.test")
+    assert len(peer.conversations) == 1
+    world.delivered("three.test")
+    assert len(peer.conversations) == 2
+
+
+def test_tls_ca_is_read_again_when_it_changes(world):
+    """The next connection believes the new one; what cannot be read is not replaced by anybody else's CAs."""
+    folder = pathlib.Path(world.ca.path).parent
+    path = folder / "bundle.pem"
+    peer = world.peer()
+    world.route("ca.test", f"tls-level verify; tls-ca {path}; retry 1s; dead-host 1s;", peer)
+    server = world.start()
+    server.expect("config")
+    world.deferred("ca.test", "bundle.pem")
+    path.write_bytes(pathlib.Path(world.ca.path).read_bytes())
+    until(lambda: server.records("deliver", to="kim@ca.test"), "the delivery")
