@@ -154,10 +154,11 @@ size_t key_pair_names(const struct key_pair *p, struct str names[KEY_NAMES_MAX])
 
 enum key_age key_pair_age(const struct key_pair *p, int64_t wall_msec)
 {
-    /* A week, or the last third of one that does not live for three. */
-    const int64_t week = INT64_C(7) * 86400 * 1000, third = (p->until_msec - p->from_msec) / 3;
+    /* A fortnight, or the last third of one that does not live for three. */
+    const int64_t fortnight = INT64_C(14) * 86400 * 1000, third = (p->until_msec - p->from_msec) / 3;
 
     if (p->until_msec <= wall_msec)
         return KEY_AGE_EXPIRED;
-    return p->until_msec - wall_msec < (third < week ? third : week) ? KEY_AGE_EXPIRING : KEY_AGE_GOOD;
+    return p->until_msec - wall_msec < (third < fortnight ? third : fortnight) ? KEY_AGE_EXPIRING
+                                                                               : KEY_AGE_GOOD;
 }
