@@ -399,8 +399,8 @@ static bool act(struct session *s, const struct smtp_event *ev, struct buf *out)
         return true;
     }
     s->shaking |= ev->kind == SMTP_EVENT_STARTTLS;
-    if (ev->kind == SMTP_EVENT_STARTTLS || ev->kind == SMTP_EVENT_MORE || ev->kind == SMTP_EVENT_FLUSH || ev->kind == SMTP_EVENT_DELAY ||
-        ev->kind == SMTP_EVENT_CLOSE) {
+    if (ev->kind == SMTP_EVENT_STARTTLS || ev->kind == SMTP_EVENT_MORE || ev->kind == SMTP_EVENT_FLUSH ||
+        ev->kind == SMTP_EVENT_DELAY || ev->kind == SMTP_EVENT_CLOSE) {
         buf_add(&s->replies, buf_str(out));
         buf_clear(out);
     }
@@ -517,7 +517,10 @@ static void read_codes(struct str replies, struct buf *codes)
 /* Lines picked by octets, with a model that knows each answer. */
 static void play_lines(const uint8_t *data, size_t size, uint8_t seed)
 {
-    struct model m = { .secure = is_secure(seed), .codes = BUF_INIT(PLENTY), .taken = BUF_INIT(PLENTY), .content = BUF_INIT(PLENTY) };
+    struct model m = { .secure = is_secure(seed),
+                       .codes = BUF_INIT(PLENTY),
+                       .taken = BUF_INIT(PLENTY),
+                       .content = BUF_INIT(PLENTY) };
     struct buf in = BUF_INIT(PLENTY), codes = BUF_INIT(PLENTY);
 
     for (size_t i = 0; i < size; i++) {
