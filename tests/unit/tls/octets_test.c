@@ -106,6 +106,28 @@ static void what_is_left_is_pending(void **state)
     scene_done(&s);
 }
 
+/* A client may speak in the same segment in which its handshake ends: the descriptor does not tell of it again. */
+static void what_comes_with_the_last_flight_is_pending(void **state)
+{
+    struct scene s;
+    char got[64];
+
+    scene_start(&s);
+    pair_shake_unsigned(&s.p);
+    sign_all();
+    pair_move(&s.p);
+    assert_int_equal(tls_handshake(s.p.client.stream, &s.p.client.err), TLS_DONE);
+    s.p.client.state = TLS_DONE;
+    assert_int_equal(tls_write(s.p.client.stream, "EHLO a.example\r\n", 16), 16);
+    pair_move(&s.p);
+    assert_int_equal(tls_handshake(s.p.server.stream, &s.p.server.err), TLS_DONE);
+    assert_true(tls_pending(s.p.server.stream));
+    assert_int_equal(recv(s.p.server_fds[0], got, 1, 0), -1);
+    assert_int_equal(tls_read(s.p.server.stream, got, sizeof(got)), 16);
+    assert_false(tls_pending(s.p.server.stream));
+    scene_done(&s);
+}
+
 /* ---- the end ---- */
 
 static void an_orderly_end_is_told_from_a_cut(void **state)
@@ -349,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(octets_arrive_as_they_were_sent),
         cmocka_unit_test(what_is_left_is_pending),
+        cmocka_unit_test(what_comes_with_the_last_flight_is_pending),
         cmocka_unit_test(an_orderly_end_is_told_from_a_cut),
         cmocka_unit_test(a_failure_behind_octets_is_told_by_the_next_read),
         cmocka_unit_test(renegotiation_is_refused),
