@@ -72,6 +72,8 @@ static void put_state(const struct listing *l, const json_t *row, struct buf *ou
     if (str_eq(state, STR("deferred")) && next >= 0)
         buf_printf(out, ", next %s%s", next > l->now_msec ? "in " : "now",
                    next > l->now_msec ? text_age(next - l->now_msec).c : "");
+    if (row_has(row, "release"))
+        buf_add(out, STR(", as its sender asked"));
     if (str_eq(state, STR("held")) && row_has(row, "by"))
         buf_printf(out, " by %s", row_text_c(row, "by"));
 }

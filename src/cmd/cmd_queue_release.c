@@ -9,7 +9,7 @@ int cmd_queue_release(const struct cmd_call *call)
         .verb = "release",
         .one = "is released",
         .many = "are released",
-        .rest = "not held",
+        .rest = "neither held nor waiting for a release time",
     };
 
     return queue_act(call, &act);

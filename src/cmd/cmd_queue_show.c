@@ -47,6 +47,11 @@ static void print_message(const json_t *row, const struct text_screen *screen, s
     piece(out, screen, ", ", row_text(row, "account"));
     text_print(out, screen);
 
+    if (row_has(row, "release")) {
+        label(out, screen, "leaves");
+        buf_printf(out, "not before %s, as its sender asked", text_time(row_text_c(row, "release")).c);
+        text_print(out, screen);
+    }
     if (row_text(row, "state").n && str_eq(row_text(row, "state"), STR("held"))) {
         label(out, screen, "held");
         struct str by = row_text(row, "by"), why = by.n ? by : row_text(row, "reason");

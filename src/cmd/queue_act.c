@@ -13,6 +13,7 @@
 
 struct outcome {
     uint64_t count, done;
+    uint64_t early; /* left to their release times */
     bool told;
 };
 
@@ -31,6 +32,7 @@ static int ask(const struct cmd_call *call, json_t *request, struct outcome *o, 
         if (row_has(object, "count")) {
             o->count = row_number(object, "count");
             o->done = row_number(object, "done");
+            o->early = row_number(object, "early");
             o->told = true;
         }
         if (print && call->json)
@@ -75,13 +77,16 @@ static int confirm(const struct cmd_call *call, const struct queue_act *act, jso
 
 static void print(const struct queue_act *act, const struct outcome *o)
 {
-    uint64_t rest = o->count > o->done ? o->count - o->done : 0;
+    uint64_t done = o->done + o->early, rest = o->count > done ? o->count - done : 0;
 
     printf("%s message%s %s", text_count(o->done).c, o->done == 1 ? "" : "s",
            o->done == 1 ? act->one : act->many);
     if (rest)
         printf("; %s %s %s", text_count(rest).c, rest == 1 ? "was" : "were", act->rest);
     printf("\n");
+    if (o->early)
+        printf("%s wait%s for the time that was asked for in MAIL: veredus queue release lets %s go\n",
+               text_count(o->early).c, o->early == 1 ? "s" : "", o->early == 1 ? "it" : "them");
 }
 
 static int do_it(const struct cmd_call *call, const struct queue_act *act, json_t *request)

@@ -7,7 +7,7 @@
 #include "core/id.h"
 
 /* Options whose value goes to the server as it is. */
-static const char *const texts[] = { "--from", "--to", "--site", "--reason" };
+static const char *const texts[] = { "--from", "--to", "--account", "--site", "--reason" };
 
 static int take_state(struct select *s, const char *value)
 {
@@ -132,7 +132,7 @@ int select_read(struct select *s, const struct cmd_call *call, const char *comma
     for (int i = 1; i < call->argc && status == CMD_OK; i++)
         status = take(s, call, &i, options);
     if (status == CMD_OK && json_object_get(s->request, "all")) {
-        static const char *const others[] = { "ids", "from", "to", "site", "reason", "state", "older_msec" };
+        static const char *const others[] = { "ids", "from", "to", "account", "site", "reason", "state", "older_msec" };
         for (size_t i = 0; i < ARRAY_LEN(others); i++)
             if (json_object_get(s->request, others[i]))
                 return cmd_fail(CMD_USAGE, NULL, "%s: --all, and a choice beside it: which is meant?",

@@ -53,6 +53,7 @@ struct control_client {
     json_t *request;
     uint64_t after;                /* queue verbs: the last id so far */
     bool asking;                   /* queue list: a page is on its way; trace live: others were told */
+    uint64_t early;                /* queue flush: messages left to their release times so far */
     uint64_t count, done;          /* queue verbs: messages selected and changed so far; trace live: lines lost */
     struct buf hops;               /* explain: next hops whose plans are still to be asked for */
     uint32_t generation;           /* explain: of the configuration that these are of */

@@ -8,7 +8,7 @@ enum { QUEUE_PAGE = 200, IDS_MAX = CLIENT_REQUEST_MAX, SHAPE_ROWS_MAX = 10000 };
 
 static const char *const states[] = { "ready", "sending", "deferred", "held" };
 /* What chooses, beside ids and older_msec. */
-static const char *const patterns[] = { "from", "to", "site", "state", "reason" };
+static const char *const patterns[] = { "from", "to", "account", "site", "state", "reason" };
 
 static bool take_ids(const struct control_client *c, struct buf *ids)
 {
@@ -79,6 +79,7 @@ static void list_ask(struct control_client *c)
         .limit = QUEUE_PAGE,
         .from = request_text(c, "from"),
         .to = request_text(c, "to"),
+        .sent_by = request_text(c, "account"),
         .site = request_text(c, "site"),
         .state = request_text(c, "state"),
         .reason = request_text(c, "reason"),
@@ -158,6 +159,7 @@ static void shape_begin(struct control_client *c, json_t *request)
         .limit = limit > 0 && limit < SHAPE_ROWS_MAX ? (uint32_t)limit : SHAPE_ROWS_MAX,
         .from = request_text(c, "from"),
         .to = request_text(c, "to"),
+        .sent_by = request_text(c, "account"),
         .site = request_text(c, "site"),
         .state = request_text(c, "state"),
         .reason = request_text(c, "reason"),
@@ -293,6 +295,7 @@ static void act_ask(struct control_client *c)
         .limit = QUEUE_PAGE,
         .from = request_text(c, "from"),
         .to = request_text(c, "to"),
+        .sent_by = request_text(c, "account"),
         .site = request_text(c, "site"),
         .state = request_text(c, "state"),
         .reason = request_text(c, "reason"),
@@ -314,7 +317,7 @@ static void act_ask(struct control_client *c)
 static void act_begin(struct control_client *c, json_t *request)
 {
     (void)request;
-    c->after = c->count = c->done = 0;
+    c->after = c->count = c->done = c->early = 0;
     if (selects(c))
         act_ask(c);
     else
@@ -330,6 +333,7 @@ static void act_answer(struct control_client *c, struct ipc_channel *from, const
         return;
     c->count += a->count;
     c->done += a->done;
+    c->early += a->early;
     if (a->text.n)
         client_text(c, "text", a->text);
     if (a->last && a->last <= c->after) {
@@ -342,7 +346,10 @@ static void act_answer(struct control_client *c, struct ipc_channel *from, const
         return;
     }
     act_record(c);
-    client_object(c, json_pack("{s:I,s:I}", "count", (json_int_t)c->count, "done", (json_int_t)c->done));
+    json_t *told = json_pack("{s:I,s:I}", "count", (json_int_t)c->count, "done", (json_int_t)c->done);
+    if (c->early)
+        json_object_set_new(told, "early", json_integer((json_int_t)c->early));
+    client_object(c, told);
     client_end(c, COMMAND_OK);
 }
 

@@ -235,6 +235,11 @@ static void add_status(struct buf *out, const struct message_report *r, bool utf
     message_plain_add(out, r->hostname, NAME_MAX_OCTETS, true);
     buf_add_c(out, "\r\n");
     add_date(out, r, "Arrival-Date", r->arrival_msec);
+    if (r->release_request.n) {
+        buf_add_c(out, "Future-Release-Request: ");
+        message_plain_add(out, r->release_request, NAME_MAX_OCTETS, true);
+        buf_add_c(out, "\r\n");
+    }
     for (size_t i = 0; i < r->n_recipients; i++)
         add_recipient(out, r, &r->recipients[i], utf8);
 }

@@ -45,6 +45,7 @@ struct message_report {
     int64_t utc_msec;
     int zone_minutes;
     int64_t arrival_msec;     /* of the message; 0: unknown */
+    struct str release_request; /* what MAIL asked for (RFC 4865 5.1.2): "for;3600"; empty: nothing */
     uint64_t octets;          /* of the message, for people */
     struct str sender;        /* its reverse-path, as people read it */
     struct str subject;       /* its fields, as they stand: raw, unfolded, may be empty or hold octets above 127 */

@@ -23,9 +23,16 @@ static bool waits(const struct recipient *r)
     return r->progress == PROGRESS_WAITING && r->state == RECIPIENT_IDLE && !r->lease && !r->held;
 }
 
+int64_t recipient_due(const struct recipient *r)
+{
+    int64_t embargo = message_embargo(r->message), until = queue_now(r->message->queue) + embargo;
+
+    return embargo && r->due_msec < until ? until : r->due_msec;
+}
+
 static bool is_due(const struct recipient *r, int64_t now)
 {
-    return waits(r) && r->due_msec <= now;
+    return waits(r) && recipient_due(r) <= now;
 }
 
 int64_t message_due(const struct message *m, bool *tells)
@@ -35,9 +42,9 @@ int64_t message_due(const struct message *m, bool *tells)
 
     for (uint32_t i = 0; i < m->n_recipients; i++) {
         const struct recipient *r = &m->recipients[i];
-        if (!waits(r) || (due >= 0 && r->due_msec >= due))
+        if (!waits(r) || (due >= 0 && recipient_due(r) >= due))
             continue;
-        due = r->due_msec;
+        due = recipient_due(r);
         is_told = false;
     }
     if (tells)
@@ -91,6 +98,7 @@ static bool routing_ask(struct queue *q, struct ipc_channel *lookup, struct reci
                                         .domain = er->domain,
                                         .sender = er->has_sender ? er->sender : e->sender,
                                         .listener = e->listener,
+                                        .account = e->account,
                                         .released = r->message->released,
                                     }))
         return false;
@@ -348,7 +356,8 @@ void message_started(struct message *m)
     }
     start_due(m);
     schedule_content(m);
-    if (!m->active || report_wanted(m))
+    /* What changed while it was being read is written now. */
+    if (!m->active || m->dirty || report_wanted(m))
         message_settle(m);
     else
         message_wait(m);

@@ -48,6 +48,7 @@ static void ask_lookup(struct explaining *x, const struct envelope *e, bool rele
                                                   .domain = g->domain,
                                                   .sender = g->sender,
                                                   .listener = e->listener,
+                                                  .account = e->account,
                                                   .released = released,
                                               });
         x->pending += g->asked;
@@ -264,6 +265,7 @@ static void explain(struct explaining *x, const struct message *m, const struct 
 {
     x->slot = m->slot;
     x->age_msec = m->slot && m->slot->flags & REST_KNOWN ? rest_age(x->queue, m->slot) : message_age(m);
+    x->age_msec -= message_embargo_whole(m);
     x->warnable = m->warnable;
     x->report = m->report;
     show_row(&x->rows, m, e, true);

@@ -19,6 +19,7 @@ enum cause {
     CAUSE_OUTAGE,
     CAUSE_DEAD,
     CAUSE_PAUSED,
+    CAUSE_RELEASE, /* the time that its sender asked for (RFC 4865) */
     CAUSE_TIME,
     CAUSE_PROCESS,
     CAUSE_PLAN,

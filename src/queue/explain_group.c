@@ -70,6 +70,8 @@ static enum cause cause_of(const struct explaining *x, const struct recipient *r
         return CAUSE_REPORT;
     if (r->held || m->state == MESSAGE_HELD)
         return CAUSE_HELD;
+    if (message_embargo(m))
+        return CAUSE_RELEASE;
     enum cause cause = x->slot ? cause_asleep(x, r, hop) : cause_awake(x, r);
     /* What waits for its time would wait for that anyhow. */
     if (cause == CAUSE_HELD || cause == CAUSE_TIME || cause == CAUSE_SENDING)
@@ -147,6 +149,8 @@ static int64_t next_of(const struct explaining *x, const struct group *g, const 
 {
     int64_t now = queue_now(x->queue), due = -1;
 
+    if (g->cause == CAUSE_RELEASE)
+        return r->message->release_msec;
     if (g->cause == CAUSE_TIME)
         due = r->due_msec;
     else if (g->cause == CAUSE_DEAD || g->cause == CAUSE_PAUSED)

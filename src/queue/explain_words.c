@@ -11,6 +11,7 @@ static const struct {
     [CAUSE_DISK] = { "disk", "the disk" },         [CAUSE_OUTAGE] = { "dns", "the DNS" },
     [CAUSE_DEAD] = { "site", "its site" },         [CAUSE_PAUSED] = { "paused", "its site" },
     [CAUSE_TIME] = { "time", "its time" },         [CAUSE_RATE] = { "rate", "its turn" },
+    [CAUSE_RELEASE] = { "release", "its time" },
     [CAUSE_PROCESS] = { "process", "a process" },  [CAUSE_PLAN] = { "plan", "its plan" },
     [CAUSE_LOOKUP] = { "route", "its route" },     [CAUSE_READING] = { "reading", "being read" },
     [CAUSE_WINDOW] = { "window", "its turn" },     [CAUSE_TURN] = { "turn", "its turn" },
@@ -116,6 +117,9 @@ void explain_words(struct buf *out, const struct queue *q, const struct group *g
         break;
     case CAUSE_HELD:
         put_held(m, out);
+        break;
+    case CAUSE_RELEASE:
+        buf_add(out, STR("its sender asked that it leaves then, and not before; veredus queue release lets it go now"));
         break;
     case CAUSE_DISK:
         buf_add(out, STR("it refuses writes: nothing is sent before it takes them"));

@@ -31,13 +31,23 @@ static bool sender_matches(struct str pattern, struct str sender)
     return address_matches(pattern, str_head(sender, n), str_skip(sender, at ? n + 1 : n));
 }
 
+bool filter_account(struct str pattern, struct str account)
+{
+    size_t at = str_rfind(account, '@');
+
+    if (!pattern.n || !account.n)
+        return !pattern.n || str_eq(pattern, STR("<>"));
+    return address_matches(pattern, str_head(account, at), str_skip(account, at + 1)) ||
+           str_eq_nocase(pattern, str_head(account, at));
+}
+
 bool filter_envelope(const struct select_filter *f, const struct envelope *e)
 {
     bool any = !f->to.n;
 
     for (size_t i = 0; i < e->n_recipients && !any; i++)
         any = address_matches(f->to, e->recipients[i].local, e->recipients[i].domain);
-    return any && sender_matches(f->from, e->sender);
+    return any && sender_matches(f->from, e->sender) && filter_account(f->sent_by, e->account);
 }
 
 static bool reason_matches(struct str wanted, const struct message *m)
@@ -118,6 +128,10 @@ bool filter_rest(const struct queue *q, const struct select_filter *f, const str
         return true;
     if ((f->uid_plus && r->uid_plus != f->uid_plus) || rest_age(q, r) < f->older_msec)
         return false;
+    /* Who has an account is called by it. */
+    struct str who = names_text(&q->rests.names, r->who);
+    if (!filter_account(f->sent_by, str_has(who, '@') ? who : STR_NONE))
+        return false;
     if (!str_eq(f->from, STR("<>")) && !may_match(q, f->from, r->from, 0))
         return false;
     if (!(r->flags & REST_SEVERAL) && !may_match(q, f->to, r->to, r->domain))
@@ -127,5 +141,5 @@ bool filter_rest(const struct queue *q, const struct select_filter *f, const str
 
 bool filter_must_read(const struct select_filter *f, const struct rest *r)
 {
-    return f->from.n || f->to.n || f->site.n || f->reason.n || !(r->flags & REST_KNOWN);
+    return f->from.n || f->to.n || f->sent_by.n || f->site.n || f->reason.n || !(r->flags & REST_KNOWN);
 }

@@ -107,6 +107,24 @@ int64_t message_age(const struct message *m)
     return m->age_msec + queue_now(m->queue) - m->since_msec;
 }
 
+int64_t message_embargo_whole(const struct message *m)
+{
+    return m->release_msec > m->accepted_msec ? m->release_msec - m->accepted_msec : 0;
+}
+
+int64_t message_waited(const struct message *m)
+{
+    return message_age(m) - message_embargo_whole(m);
+}
+
+/* By the clock that its sender meant, which may leap: what waits for longer looks at it again in between. */
+int64_t message_embargo(const struct message *m)
+{
+    int64_t left = m->release_msec && !m->early ? m->release_msec - io_wall_msec() : 0;
+
+    return left < 0 ? 0 : left > WAIT_MAX_MSEC ? WAIT_MAX_MSEC : left;
+}
+
 size_t message_count(const struct message *m, enum progress_state progress)
 {
     size_t n = 0;
@@ -196,6 +214,7 @@ static void apply_one(struct recipient *r, const struct progress *p)
     r->site = p->site.n ? text_copy(p->site) : NULL;
     r->reason = reason_named(p->reason);
     r->message->released = r->message->released || p->released;
+    r->message->early = r->message->early || p->early;
     /* A clock that leapt back makes nobody wait for longer than any schedule has it. */
     r->due_msec = queue_now(r->message->queue) + (wait > WAIT_MAX_MSEC ? WAIT_MAX_MSEC : wait > 0 ? wait : 0);
 }
@@ -224,11 +243,13 @@ static bool is_ours(const struct queue *q, struct str address)
     return at && config_find_domain(q->worker->config, str_skip(address, (size_t)(at - address.p) + 1));
 }
 
-/* Who sends: the domain of the reverse-path; without one the client (DESIGN 6: fair). */
+/* Who sends: the account that logged in, else the domain of the reverse-path, else the client (DESIGN 6: fair). */
 static struct str sender_of(const struct envelope *e)
 {
     const char *at = e->sender.n ? memrchr(e->sender.p, '@', e->sender.n) : NULL;
 
+    if (e->account.n)
+        return e->account;
     return at ? str_skip(e->sender, (size_t)(at - e->sender.p) + 1) : e->client;
 }
 
@@ -264,6 +285,7 @@ bool message_recipients(struct message *m, const struct envelope *e, struct str 
     m->from = hash_of(e->sender);
     m->n_recipients = (uint32_t)e->n_recipients;
     m->uid_plus = e->uid_plus;
+    m->release_msec = e->release_msec;
     m->report = e->report != ENVELOPE_NO_REPORT;
     m->warnable = is_ours(m->queue, e->sender) && !e->report;
     return apply_progress(m, state, err);

@@ -137,6 +137,8 @@ struct message {
     bool recovered; /* from disk: may have been attempted before without a trace, until its first outcome */
     bool tried;     /* an attempt in this run has failed: from then on its age may end it */
     bool released;  /* routes that say hold are passed over */
+    int64_t release_msec; /* UTC before which it must not leave (RFC 4865); 0: none */
+    bool early;     /* by the administrator: that does not count */
     bool bouncing;  /* by the administrator: its recipients fail as soon as its content is there */
     bool removing;  /* by the administrator: ends when nothing is under way */
     bool releasing; /* the hold on disk is to be taken back */
@@ -298,6 +300,12 @@ void recipient_pin(struct recipient *r);
 void recipient_unpin(struct recipient *r);
 /* Milliseconds since it was accepted. */
 int64_t message_age(const struct message *m);
+/* The same since it might leave: what its sender's own wish took is no delay. Below 0: it may not leave yet. */
+int64_t message_waited(const struct message *m);
+/* Milliseconds until it may leave; 0: it may. */
+int64_t message_embargo(const struct message *m);
+/* How much of its age its release time takes. */
+int64_t message_embargo_whole(const struct message *m);
 /* It may have nothing to do: at the end of the turn it goes to rest, if that is so. */
 void message_tire(struct message *m);
 size_t message_count(const struct message *m, enum progress_state progress);
@@ -326,6 +334,8 @@ void message_ready(struct message *m);
 void attempts_pump(struct queue *q);
 /* Set its timer by what its recipients wait for; it may go to rest. */
 void message_wait(struct message *m);
+/* When that recipient, which is idle, is due (queue_now()). */
+int64_t recipient_due(const struct recipient *r);
 /* When somebody it waits for is due (queue_now()), -1: never. *TELLS (may be NULL): its sender is, about the delay. */
 int64_t message_due(const struct message *m, bool *tells);
 /* It was read back: what is due is attempted. */

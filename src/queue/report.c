@@ -42,7 +42,7 @@ static bool warning_is_due(const struct recipient *r)
     const struct config_times *w = &attempt_sending(r)->delay_warning;
 
     return r->message->warnable && r->progress == PROGRESS_WAITING && r->warned < w->n &&
-           message_age(r->message) >= (int64_t)w->items[r->warned];
+           message_waited(r->message) >= (int64_t)w->items[r->warned];
 }
 
 bool report_wanted(const struct message *m)
@@ -69,7 +69,7 @@ int64_t report_due(const struct message *m)
         const struct config_times *w = &attempt_sending(r)->delay_warning;
         if (r->progress != PROGRESS_WAITING || r->warned >= w->n)
             continue;
-        int64_t at = m->since_msec + (int64_t)w->items[r->warned] - m->age_msec;
+        int64_t at = m->since_msec + (int64_t)w->items[r->warned] - m->age_msec + message_embargo_whole(m);
         if (due < 0 || at < due)
             due = at;
     }
@@ -515,7 +515,7 @@ static void fill_recipient(struct message_report_recipient *out, const struct re
 {
     const struct envelope_recipient *er = &r->message->content->envelope.recipients[r->index];
     struct buf address = BUF_INIT(4096);
-    int64_t left = (int64_t)attempt_sending(r)->expire.msec - message_age(r->message);
+    int64_t left = (int64_t)attempt_sending(r)->expire.msec - message_waited(r->message);
 
     *out = (struct message_report_recipient){
         .address = arena_str(a, er->kind == ENVELOPE_ADDRESS ? recipient_address(er, &address) : er->original),
@@ -573,6 +573,7 @@ static bool write_text(struct message *m, const struct draft *d, struct queue_id
         .about = str_from_c(about.c),
         .utc_msec = io_wall_msec(),
         .arrival_msec = m->accepted_msec,
+        .release_request = c->envelope.release_request,
         .octets = c->envelope.size,
         .sender = c->envelope.sender,
         .subject = c->envelope.subject,

@@ -194,7 +194,7 @@ static int64_t fill(struct rest *r, const struct message *m)
     r->flags |= (uint16_t)(REST_KNOWN | (waiting > 1 ? REST_SEVERAL : 0) | (m->recovered ? REST_RECOVERED : 0) |
                            (m->tried ? REST_TRIED : 0) | (m->released ? REST_RELEASED : 0) |
                            (m->report ? REST_REPORT : 0) | (m->n_recipients ? 0 : REST_DAMAGED) |
-                           (tells ? REST_TELLS : 0));
+                           (tells ? REST_TELLS : 0) | (message_embargo(m) ? REST_EMBARGO : 0));
     if (m->state == MESSAGE_HELD) {
         r->flags |= REST_HELD;
         r->reason = (uint8_t)m->held;

@@ -35,6 +35,7 @@ enum rest_flag {
     REST_HEAD = 1 << 11,     /* of a line; no message */
     REST_NOW = 1 << 12,      /* woken out of turn: what its recipients wait for does not count */
     REST_TELLS = 1 << 13,    /* its time is that of telling its sender of the delay */
+    REST_EMBARGO = 1 << 14,  /* its time is that of its release, or on the way there (RFC 4865) */
 };
 
 struct rest {

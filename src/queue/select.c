@@ -25,6 +25,7 @@ struct selecting {
     size_t limit;
     uint64_t last;
     uint32_t count, done;
+    uint32_t early; /* that a flush left to their release times */
     size_t pending; /* messages whose change is on its way to the disk */
     bool walked;
     struct buf rows;
@@ -49,9 +50,10 @@ static void make_due(struct message *m)
     }
 }
 
+/* What its sender asked for is not broken by a word to hurry; to let it go is another one. */
 static bool flush(struct message *m)
 {
-    if (m->state != MESSAGE_LIVE || !message_count(m, PROGRESS_WAITING))
+    if (m->state != MESSAGE_LIVE || !message_count(m, PROGRESS_WAITING) || message_embargo(m))
         return false;
     make_due(m);
     message_ready(m);
@@ -83,10 +85,27 @@ static void let_go(struct message *m)
     m->dirty = true;
 }
 
-/* What could not be read has no recipients here: let go, it would be over. It may be removed. */
+/* Its release time counts no longer. */
+static bool release_early(struct message *m)
+{
+    if (m->state == MESSAGE_ENDING || !message_embargo(m))
+        return false;
+    m->early = true;
+    m->dirty = true;
+    message_settle(m);
+    message_ready(m);
+    return true;
+}
+
+/*
+ * What could not be read has no recipients here: let go, it would be over. It may be removed. What is held and has a
+ * release time, too, waits for that then: it is let go a second time.
+ */
 static bool release(struct message *m)
 {
-    if (m->held == LOG_REASON_NONE || !m->n_recipients)
+    if (m->held == LOG_REASON_NONE)
+        return release_early(m);
+    if (!m->n_recipients)
         return false;
     let_go(m);
     m->released = true;
@@ -144,7 +163,7 @@ static bool flush_rest(struct queue *q, struct rest *r)
 {
     struct site *site = r->flags & REST_LINED ? schedule_site_of(q, r) : NULL;
 
-    if (r->flags & REST_HELD)
+    if (r->flags & (REST_HELD | REST_EMBARGO))
         return false;
     if (site && site->dead_until_msec > queue_now(q)) {
         site->dead_until_msec = queue_now(q);
@@ -184,6 +203,7 @@ static void finish(struct selecting *s)
                                           .last = last,
                                           .count = s->count,
                                           .done = s->done,
+                                          .early = s->early,
                                       });
     else if (to)
         ipc_send_queue_list_answer(to, &(struct ipc_queue_list_answer){
@@ -208,12 +228,14 @@ static void take(struct selecting *s, struct message *m)
 {
     s->count++;
     uint64_t id = m->id.n;
+    s->early += !s->dry && s->verb == IPC_ACT_FLUSH && m->state != MESSAGE_HELD && message_embargo(m);
     if (s->dry || !act(s, m))
         return;
     s->done++;
     /* It may be gone already; what waits for the end of an attempt is not waited for. */
     m = message_find(s->queue, (struct queue_id){ id });
-    if (m && (m->writing || m->bouncing) && !m->acting) {
+    bool is_read_first = m && m->dirty && m->state == MESSAGE_READING;
+    if (m && (m->writing || m->bouncing || is_read_first) && !m->acting) {
         m->acting = s;
         s->pending++;
     }
@@ -241,13 +263,14 @@ static bool take_rest(struct selecting *s, uint64_t id)
         return true;
     }
     s->count += r != NULL;
+    s->early += r && !s->dry && r->flags & REST_EMBARGO;
     s->done += r && !s->dry && flush_rest(s->queue, r);
     return false;
 }
 
 static bool take_read(struct selecting *s, const struct message *m, const struct envelope *e)
 {
-    bool asks = s->filter.from.n || s->filter.to.n;
+    bool asks = s->filter.from.n || s->filter.to.n || s->filter.sent_by.n;
     struct message *awake = m ? message_find(s->queue, m->id) : NULL;
 
     if (!m || !filter_message(&s->filter, m) || (e ? !filter_envelope(&s->filter, e) : asks))
@@ -290,7 +313,7 @@ static bool has_room(const struct selecting *s)
 
 static void walk(struct selecting *s)
 {
-    bool reads = !s->acts || s->filter.from.n || s->filter.to.n;
+    bool reads = !s->acts || s->filter.from.n || s->filter.to.n || s->filter.sent_by.n;
 
     while (s->at < s->n_ids && has_room(s)) {
         s->last = s->ids[s->at++];
@@ -368,6 +391,7 @@ static struct selecting *selecting_new(struct queue *q, struct ipc_channel *from
     };
     s->filter.from = arena_str(a, filter->from);
     s->filter.to = arena_str(a, filter->to);
+    s->filter.sent_by = arena_str(a, filter->sent_by);
     s->filter.site = arena_str(a, filter->site);
     s->filter.state = arena_str(a, filter->state);
     s->filter.reason = arena_str(a, filter->reason);
@@ -382,6 +406,7 @@ void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_que
     struct select_filter f = {
         .from = ask->from,
         .to = ask->to,
+        .sent_by = ask->sent_by,
         .site = ask->site,
         .state = ask->state,
         .reason = ask->reason,
@@ -403,6 +428,7 @@ void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queu
     struct select_filter f = {
         .from = ask->from,
         .to = ask->to,
+        .sent_by = ask->sent_by,
         .site = ask->site,
         .state = ask->state,
         .reason = ask->reason,

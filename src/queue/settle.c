@@ -23,7 +23,7 @@ int64_t message_left(const struct message *m)
 {
     const struct recipient *r = show_speaker(m);
 
-    return r ? age_limit(r) - message_age(m) : INT64_MAX / 2;
+    return r ? age_limit(r) - message_waited(m) : INT64_MAX / 2;
 }
 
 static bool has_expired(const struct recipient *r)
@@ -36,7 +36,7 @@ static bool has_expired(const struct recipient *r)
      */
     if (m->recovered && !m->tried)
         return false;
-    return message_age(m) >= age_limit(r);
+    return message_waited(m) >= age_limit(r);
 }
 
 /* When it is tried again: by the schedule, and the last time at its deadline. */
@@ -45,7 +45,7 @@ static void set_next(struct recipient *r)
     struct message *m = r->message;
     const struct config_sending *s = attempt_sending(r);
     int64_t wait = route_retry_wait(s->retry.items, s->retry.n, r->attempts, m->id.n * 31 + r->attempts);
-    int64_t left = age_limit(r) - message_age(m);
+    int64_t left = age_limit(r) - message_waited(m);
 
     if (left > 0 && wait > left)
         wait = left;
@@ -59,7 +59,7 @@ static struct str expired_text(const struct recipient *r, const struct outcome *
         int64_t msec;
         const char *name;
     } units[] = { { 86400000, "days" }, { 3600000, "hours" }, { 60000, "minutes" }, { 1000, "seconds" } };
-    int64_t age = message_age(r->message);
+    int64_t age = message_waited(r->message);
     size_t i = 0;
 
     while (i + 1 < ARRAY_LEN(units) && age < 2 * units[i].msec)
@@ -216,8 +216,9 @@ static bool put_progress(struct message *m)
             .site = str_from_c(r->site),
             .reason = r->reason ? str_from_c(log_reason_text(r->reason)) : STR_NONE,
             .released = m->released,
+            .early = m->early,
         };
-        if ((r->attempts || r->deaths || r->warned || m->released || r->progress != PROGRESS_WAITING) &&
+        if ((r->attempts || r->deaths || r->warned || m->released || m->early || r->progress != PROGRESS_WAITING) &&
             !progress_encode(&m->state_octets, &p, 1))
             return false;
     }

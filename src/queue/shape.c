@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "queue/queue.h"
+#include "queue/filter.h"
 
 enum {
     SLICE_USEC = 8000,
@@ -36,7 +36,7 @@ struct target {
 };
 
 struct filter {
-    struct str from, to, site, state, reason;
+    struct str from, to, sent_by, site, state, reason;
     uint32_t from_hash, to_hash; /* of patterns that are addresses */
     int64_t older_msec;
 };
@@ -108,6 +108,12 @@ static struct str site_name(const struct queue *q, const struct subject *s)
     return s->domain.n ? s->domain : hop_domain(s->hop);
 }
 
+/* Of an account its domain stands for that of the sender. */
+static struct str who_domain(struct str who)
+{
+    return str_has(who, '@') ? str_skip(who, str_rfind(who, '@') + 1) : who;
+}
+
 static bool matches(const struct shaping *sh, const struct subject *s)
 {
     const struct filter *f = &sh->filter;
@@ -116,7 +122,8 @@ static bool matches(const struct shaping *sh, const struct subject *s)
         return false;
     if (f->reason.n && !str_eq(f->reason, str_from_c(log_reason_text(s->reason))))
         return false;
-    return s->age_msec >= f->older_msec && address_matches(f->from, f->from_hash, s->from, s->who, true) &&
+    return s->age_msec >= f->older_msec && address_matches(f->from, f->from_hash, s->from, who_domain(s->who), true) &&
+           filter_account(f->sent_by, str_has(s->who, '@') ? s->who : STR_NONE) &&
            address_matches(f->to, f->to_hash, s->to, s->domain, false) &&
            (!f->site.n || str_eq_nocase(f->site, site_name(sh->queue, s)));
 }
@@ -407,6 +414,7 @@ static void keep_filter(struct shaping *sh, const struct ipc_queue_shape_ask *as
     sh->filter = (struct filter){
         .from = arena_str(sh->arena, ask->from),
         .to = arena_str(sh->arena, ask->to),
+        .sent_by = arena_str(sh->arena, ask->sent_by),
         .site = arena_str(sh->arena, ask->site),
         .state = arena_str(sh->arena, ask->state),
         .reason = arena_str(sh->arena, ask->reason),

@@ -59,7 +59,7 @@ static const char *recipient_state_name(const struct message *m, const struct re
         return "held";
     if (r->state == RECIPIENT_LEASED)
         return "sending";
-    if (m->slot || (r->state == RECIPIENT_IDLE && r->due_msec > queue_now(m->queue)))
+    if (m->slot || (r->state == RECIPIENT_IDLE && recipient_due(r) > queue_now(m->queue)))
         return m->slot ? rest_state(m->queue, m->slot) : "deferred";
     return r->entry && r->entry->parked ? "deferred" : "ready";
 }
@@ -96,6 +96,8 @@ static int64_t next_of(const struct recipient *r)
         return 0;
     if (site && site_rest_until(site))
         return site_rest_until(site) == SITE_UNTIL_RESUMED ? 0 : io_wall_msec() + site_rest_until(site) - queue_now(q);
+    if (message_embargo(r->message))
+        return r->message->release_msec;
     return r->state == RECIPIENT_IDLE && r->due_msec > queue_now(q) ? io_wall_msec() + r->due_msec - queue_now(q) : 0;
 }
 
@@ -155,6 +157,8 @@ static void add_envelope(struct log_record *row, const struct message *m, const 
     else if (!e->report)
         log_address(row, LOG_CLIENT, e->client);
     log_text(row, LOG_SESSION, e->session);
+    if (e->account.n)
+        log_text(row, LOG_ACCOUNT, e->account);
     if (e->listener.n)
         log_text(row, LOG_LISTENER, e->listener);
     if (first && !alone)
@@ -203,6 +207,8 @@ void show_row(struct buf *rows, const struct message *m, const struct envelope *
         log_number(&row, LOG_SENDING, (int64_t)sending);
     if (m->state != MESSAGE_HELD && next_of_message(m))
         log_time(&row, LOG_NEXT, next_of_message(m));
+    if (message_embargo(m))
+        log_time(&row, LOG_RELEASE, m->release_msec);
     if (m->hold_reason)
         add_hold(&row, str_from_c(m->hold_reason));
     if (e)

@@ -417,7 +417,7 @@ static void expire_turn(struct turn *t, const struct outcome *why)
         const struct recipient *r = CONTAINER_OF(e->recipients.next, struct recipient, node);
         bool only = at->next == at->prev;
         next = at->next;
-        if (message_age(e->message) < (int64_t)attempt_sending(r)->expire.msec)
+        if (message_waited(e->message) < (int64_t)attempt_sending(r)->expire.msec)
             continue;
         entry_outcome(e, why);
         /* The line of a sender goes with its last entry. */

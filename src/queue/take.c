@@ -109,6 +109,24 @@ static void take_back(struct queue *q, struct message *m)
     /* It stays in the index as something being taken: nobody attempts it while this queue lives. */
 }
 
+/* A limit of its sender is exceeded: the hold is in the frame of the message (a crash leaves both or neither). */
+static bool must_hold(const struct message *m)
+{
+    return m->hold_reason != NULL;
+}
+
+static void begin(struct message *m)
+{
+    if (!must_hold(m)) {
+        message_ready(m);
+        return;
+    }
+    m->state = MESSAGE_HELD;
+    m->held = LOG_REASON_LIMIT;
+    record_hold(m, m->held, str_from_c(m->hold_reason));
+    message_tire(m);
+}
+
 static void on_durable(struct spool_commit *commit, const struct spool_result *result)
 {
     struct taking *t = CONTAINER_OF(commit, struct taking, commit);
@@ -129,7 +147,7 @@ static void on_durable(struct spool_commit *commit, const struct spool_result *r
         /* The body is in its file: it is opened when the message is read back for its attempt. */
         if (t->own_file)
             message_drop_content(t->message);
-        message_ready(t->message);
+        begin(t->message);
     } else {
         message_remove(q, t->message);
         message_free(t->message);
@@ -168,6 +186,9 @@ static struct message *message_of(struct queue *q, const struct ipc_commit_ask *
         err_perm(err, "recipients without numbers of their own");
         goto fail;
     }
+    struct str held = m->content->envelope.held;
+    if (held.n && !(m->hold_reason = text_copy(held)))
+        goto fail;
     if (message_insert(q, m))
         return m;
 fail:
@@ -191,7 +212,9 @@ static bool submit(struct queue *q, struct taking *t, const struct ipc_commit_as
     struct spool_submit how = { .urgency = SPOOL_URGENT };
 
     memcpy(sm.token.octet, ask->token.p, SPOOL_TOKEN_OCTETS);
-    if (batch && spool_batch_message(batch, &sm) && spool_submit(q->spool, batch, how, &t->commit, err))
+    if (batch && spool_batch_message(batch, &sm) &&
+        (!must_hold(t->message) || spool_batch_hold(batch, sm.id, c->envelope.held)) &&
+        spool_submit(q->spool, batch, how, &t->commit, err))
         return true;
     spool_batch_free(batch);
     return false;

@@ -490,6 +490,23 @@ static void a_report_that_does_not_fit_is_none(void **state)
     buf_done(&whole);
 }
 
+/* C240: what was asked for stands in the report about it, on a line of its own whatever it says. */
+static void a_report_says_what_release_time_was_asked_for(void **state)
+{
+    (void)state;
+    struct message_report_recipient r = { .address = STR("info@old.example"), .status = STR("5.1.1") };
+    struct message_report report = about(MESSAGE_REPORT_FAILED, &r, 1);
+    struct buf out = written(&report, false);
+
+    assert_false(str_contains(buf_str(&out), STR("Future-Release-Request")));
+    buf_done(&out);
+    report.release_request = STR("until;2025-11-20T07:31:00Z\r\nX: y");
+    out = written(&report, false);
+    assert_true(str_contains(buf_str(&out), STR("07:31:00 +0000\r\nFuture-Release-Request: until;2025-11-20T07:31:00Z")));
+    assert_false(str_contains(buf_str(&out), STR("\r\nX: y")));
+    buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -505,6 +522,7 @@ int main(void)
         cmocka_unit_test(lines_too_long_and_nul_are_not_returned),
         cmocka_unit_test(the_boundary_stands_nowhere_else),
         cmocka_unit_test(a_report_that_does_not_fit_is_none),
+        cmocka_unit_test(a_report_says_what_release_time_was_asked_for),
     };
 
     return cmocka_run_group_tests_name("message/report", tests, NULL, NULL);
