@@ -394,7 +394,8 @@ static void files_that_are_no_pair_are_refused_in_words(void **state)
     assert_int_equal(PEM_write_bio_PrivateKey(locked, mx.key, EVP_aes_128_cbc(), (const unsigned char *)"tea",
                                               3, NULL, NULL),
                      1);
-    give(STR("/out.key"), str_of(octets, (size_t)BIO_get_mem_data(locked, &octets)));
+    size_t n = (size_t)BIO_get_mem_data(locked, &octets);
+    give(STR("/out.key"), str_of(octets, n));
     settle();
     assert_true(logged("the key is encrypted"));
     buf_add(&b, buf_str(&mx.chain));
