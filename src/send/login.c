@@ -192,7 +192,10 @@ static bool set(struct login *l, Gsasl_property property, struct str value, stru
     return ok || err_perm(err, "name or secret cannot be used to log in");
 }
 
-/* Also for SCRAM without it: then the host is told that we could have (C120), and knows who took its offer away. */
+/*
+ * Not for SCRAM without PLUS: there GNU SASL 2.2.0 should say "y", that we could have, and fails or worse. "n" is as
+ * safe inside verified TLS.
+ */
 static bool set_binding(struct login *l, const struct login_who *who)
 {
     struct buf text = BUF_INIT(BINDING_TEXT - 1);
@@ -214,7 +217,7 @@ static bool begin_sasl(struct login *l, struct login_context *context, const str
     if (code != GSASL_OK)
         return err_temp(err, "GNU SASL: %s", gsasl_strerror(code));
     gsasl_session_hook_set(l->sasl, l);
-    if (l->mechanism->family == SCRAM && (who->exporter.n || who->unique.n) && !set_binding(l, who))
+    if (l->mechanism->binds && !set_binding(l, who))
         return err_temp(err, "out of memory");
     return set(l, GSASL_AUTHID, who->name, err) && set(l, GSASL_PASSWORD, who->secret, err);
 }
