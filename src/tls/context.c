@@ -141,25 +141,32 @@ static const char *own_words(int reason)
     }
 }
 
-const char *tls_what_failed(int sys)
+void tls_what_failed(int sys, struct err *words)
 {
     unsigned long code = ERR_peek_error();
     int reason = ERR_GET_REASON(code);
-    const char *words = NULL;
+    const char *own = NULL, *theirs;
 
     ERR_clear_error();
-    if (code == 0)
-        return sys ? strerror(sys) : "the peer closed the connection";
-    if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET)
-        return SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET);
+    if (code == 0) {
+        err_perm(words, "%s", sys ? strerror(sys) : "the peer closed the connection");
+        return;
+    }
+    if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET) {
+        /* An alert of the other side, which says nothing of what we found. */
+        err_perm(words, "the peer says: %s", SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
+        return;
+    }
     if (ERR_GET_LIB(code) == ERR_LIB_SSL)
-        words = own_words(reason);
-    if (!words)
-        words = ERR_reason_error_string(code);
-    return words ? words : "TLS failed";
+        own = own_words(reason);
+    theirs = ERR_reason_error_string(code);
+    err_perm(words, "%s", own ? own : theirs ? theirs : "TLS failed");
 }
 
 bool tls_failed(struct err *err, const char *what)
 {
-    return err_perm(err, "%s: %s", what, tls_what_failed(ENOMEM));
+    struct err words = { 0 };
+
+    tls_what_failed(ENOMEM, &words);
+    return err_perm(err, "%s: %s", what, words.text);
 }

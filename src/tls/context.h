@@ -14,8 +14,8 @@ MUST_USE bool tls_context_show(SSL_CTX *context, const struct tls_chain *c, stru
  * read. */
 X509_STORE *tls_store_new(struct str pem, struct err *err);
 
-/* What went wrong last; empties the queue. SYS: errno of the socket, 0: none. */
-const char *tls_what_failed(int sys);
+/* What went wrong last, as the text of WORDS; empties the queue. SYS: errno of the socket, 0: none. */
+void tls_what_failed(int sys, struct err *words);
 /* The same as ERR, behind WHAT. */
 bool tls_failed(struct err *err, const char *what);
 

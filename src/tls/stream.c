@@ -220,9 +220,11 @@ static enum tls_handshake handshake_done(struct tls_stream *t)
 
 static enum tls_handshake handshake_failed(struct tls_stream *t, struct err *err)
 {
+    struct err words = { 0 };
+
     /* Words that were found on the way say more than OpenSSL's last ones. */
-    tls_stream_fail(t, tls_what_failed(t->sys));
-    ERR_clear_error();
+    tls_what_failed(t->sys, &words);
+    tls_stream_fail(t, words.text);
     if (t->sys != 0)
         err_temp(err, "%s", tls_stream_failure(t));
     else
@@ -270,6 +272,8 @@ static ssize_t fail_with(int sys)
 /* Why a call moved nothing: 0 at the orderly end, -1 with errno. */
 static ssize_t stopped(struct tls_stream *t)
 {
+    struct err words = { 0 };
+
     switch (SSL_get_error(t->ssl, 0)) {
     case SSL_ERROR_ZERO_RETURN:
         return 0;
@@ -289,7 +293,8 @@ static ssize_t stopped(struct tls_stream *t)
         ERR_clear_error();
         return fail_with(ECONNRESET);
     }
-    tls_stream_fail(t, tls_what_failed(0));
+    tls_what_failed(0, &words);
+    tls_stream_fail(t, words.text);
     return fail_with(EPROTO);
 }
 

@@ -166,7 +166,7 @@ static void an_offer_without_smtp_is_refused(void **state)
     assert_int_equal(with_protocols(s, client, "\x02h2\x08http/1.1", 12, &p), TLS_FAILED);
     assert_true(str_contains(str_from_c(p.server.err.text), STR("ALPN")));
     assert_int_equal(p.client.state, TLS_FAILED);
-    assert_true(str_contains(str_from_c(p.client.err.text), STR("no application protocol")));
+    assert_true(str_contains(str_from_c(p.client.err.text), STR("the peer says: no application protocol")));
     pair_done(&p);
     tls_server_free(s);
     tls_client_free(client);
