@@ -12,16 +12,14 @@ static struct policy_party guesser(struct lookup_turn *t, struct str client, uin
     return party;
 }
 
-/* For client and log: it says nothing that a guesser does not know. */
-static struct str words(struct lookup_turn *t, const struct policy_party *party, const struct lookup_verdict *v)
+/* Whose guesses are too many: the client, or the account; the reply names it, and a guesser knows it. */
+static struct str whose(struct lookup_turn *t, const struct policy_party *party, const struct lookup_verdict *v)
 {
     struct ip_text client = ip_text(&party->client);
 
     if (!v->number)
         return STR_NONE;
-    if (v->key == CONFIG_LIMIT_ACCOUNT)
-        return arena_printf(t->scratch, "too many failed log-ins to %.*s", STR_ARG(party->account));
-    return arena_printf(t->scratch, "too many failed log-ins from %s", client.c);
+    return v->key == CONFIG_LIMIT_ACCOUNT ? party->account : arena_str(t->scratch, str_from_c(client.c));
 }
 
 void lookup_guess(struct lookup_turn *t, const struct ipc_guess_ask *ask, struct ipc_guess_answer *answer)
@@ -34,7 +32,7 @@ void lookup_guess(struct lookup_turn *t, const struct ipc_guess_ask *ask, struct
         .ticket = ask->ticket,
         .refused = !ok,
         .number = v.number,
-        .detail = words(t, &party, &v),
+        .detail = whose(t, &party, &v),
         .rule = v.rule,
     };
 }

@@ -40,12 +40,13 @@ static bool is_ours(const struct receive *r, const struct ipc_channel *from)
 
 /* ---- trouble ---- */
 
-static void tell(const struct config_listener *l, const char *state, struct str file, const char *error)
+/* KEPT: what was there still serves. */
+static void tell(const struct config_listener *l, bool kept, struct str file, const char *error)
 {
     struct log_record r;
 
-    log_start_level(&r, LOG_EVENT_CERTIFICATE, LOG_LEVEL_ERROR);
-    log_text_c(&r, LOG_STATE, state);
+    log_start_level(&r, LOG_EVENT_CERTIFICATE, kept ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR);
+    log_text_c(&r, LOG_STATE, kept ? "kept" : "missing");
     log_text(&r, LOG_LISTENER, l->name.text);
     if (file.n)
         log_text(&r, LOG_FILE, file);
@@ -113,7 +114,7 @@ static void renew(struct receive *r, size_t i, struct str ca)
 
     if (!fresh || !give_chains(r, l, fresh, &err) ||
         (o->ticket_keys.n && !tls_server_ticket_keys(fresh, buf_str(&o->ticket_keys), &err))) {
-        tell(l, o->tls ? "kept" : "missing", l->tls.client_ca.text, err.text);
+        tell(l, o->tls, l->tls.client_ca.text, err.text);
         tls_server_free(fresh);
         return;
     }
@@ -149,7 +150,7 @@ static void on_certificate(struct receive *r, const struct ipc_certificate *m)
         if (!r->offers[i].tls || !uses(&config->listeners[i], m->certificate))
             continue;
         if (!give_chains(r, &config->listeners[i], r->offers[i].tls, &err))
-            tell(&config->listeners[i], "kept", STR_NONE, err.text);
+            tell(&config->listeners[i], true, STR_NONE, err.text);
         tell_sessions(r, &r->offers[i]);
     }
 }
@@ -165,7 +166,7 @@ static void on_ticket_keys(struct receive *r, const struct ipc_ticket_keys *m)
         explicit_bzero(o->ticket_keys.p, o->ticket_keys.n);
     buf_clear(&o->ticket_keys);
     if (buf_add(&o->ticket_keys, m->keys) && o->tls && !tls_server_ticket_keys(o->tls, m->keys, &err))
-        tell(&r->worker->config->listeners[m->listener], "kept", STR_NONE, err.text);
+        tell(&r->worker->config->listeners[m->listener], true, STR_NONE, err.text);
 }
 
 static void keep_ca(struct receive *r, size_t i, struct str pem)
@@ -201,7 +202,7 @@ static void on_opened(struct receive *r, const struct ipc_message *m)
         if (err.kind == ERR_NONE)
             keep_ca(r, i, pem);
         else
-            tell(l, r->offers[i].tls ? "kept" : "missing", l->tls.client_ca.text, err.text);
+            tell(l, r->offers[i].tls, l->tls.client_ca.text, err.text);
     }
     arena_free(a);
 }

@@ -260,13 +260,13 @@ static void guesses_are_slowed_by_address_and_by_account(void **state)
     }
     assert_false(may_guess(1, 0, "", &a));
     assert_false(may_guess(1, 1, "new@example.org", &a));
-    assert_true(str_eq(a.detail, STR("too many failed log-ins from 198.51.100.1")));
+    assert_true(str_eq(a.detail, STR("198.51.100.1")));
     assert_int_equal(a.number, 10);
     assert_true(may_guess(2, 1, "anna@example.org", &a));
     for (int i = 0; i < 30; i++)
         guessed((unsigned char)(100 + i), "anna@example.org", false);
     assert_false(may_guess(2, 1, "anna@example.org", &a));
-    assert_true(str_eq(a.detail, STR("too many failed log-ins to anna@example.org")));
+    assert_true(str_eq(a.detail, STR("anna@example.org")));
     assert_true(may_guess(2, 1, "ben@example.org", &a));
     room.turn.now_msec += 60 * 1000;
     assert_true(may_guess(1, 1, "new@example.org", &a));
@@ -295,7 +295,7 @@ static void who_logged_in_is_not_shut_out_by_others(void **state)
         guessed(7, "anna@example.org", false);
     guessed(7, "anna@example.org", true);
     assert_false(may_guess(7, 1, "anna@example.org", &a));
-    assert_true(str_eq(a.detail, STR("too many failed log-ins from 198.51.100.7")));
+    assert_true(str_eq(a.detail, STR("198.51.100.7")));
     room_forget_records();
 }
 
