@@ -8,6 +8,10 @@
 #include "tests/unit/unit.h"
 #include "tls/tls.h"
 
+/*
+ * AddressSanitizer needs no flag here: it says once that it does not know the stacks of OpenSSL's jobs, and goes on.
+ */
+
 /* Everything that was to be signed, in its order; answered when the test says so. */
 struct asked {
     uint64_t ticket;
