@@ -72,6 +72,8 @@ SUBJECTS = {
     "sessions": None,
     "tls-sessions": None,
     "idle": None,
+    "others": None,
+    "history": None,
 }
 
 
