@@ -7,8 +7,8 @@ int cmd_queue_flush(const struct cmd_call *call)
     static const struct queue_act act = {
         .command = "queue flush",
         .verb = "try",
-        .one = "is tried now",
-        .many = "are tried now",
+        .one = "is due now",
+        .many = "are due now",
         .rest = "held, or on the way already",
     };
 

@@ -229,6 +229,7 @@ struct queue {
     bool unclean;       /* the former queue ended without a word */
     bool knows_peers;   /* all processes that were there before it are named */
     bool lost_attempts; /* some of them have ended, and told nobody what they had in hand */
+    unsigned doubted;   /* recipients that records said so of */
     int64_t started_wall_msec;
     uint64_t delivered, deferred_sum, failed_sum, taken, reports; /* for status */
 };
@@ -475,6 +476,8 @@ void record_hold(const struct message *m, enum log_reason reason, struct str err
 void record_report(const struct message *report, const struct message *about, const char *kind, const char *action,
                    size_t recipients, struct str to);
 void record_duplicate(const struct message *m, const struct recipient *r, const char *cause);
+/* The same of all that wait, MESSAGES at most. */
+void record_duplicates(size_t messages, const char *cause);
 /* An outcome could not be handed to the spool. */
 void record_unsettled(const struct message *m, const struct err *err);
 /* The spool stopped taking, or takes again; said once for each change. */

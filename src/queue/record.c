@@ -183,6 +183,17 @@ void record_duplicate(const struct message *m, const struct recipient *r, const 
     log_send(&rec);
 }
 
+void record_duplicates(size_t messages, const char *cause)
+{
+    struct log_record rec;
+
+    log_start(&rec, LOG_EVENT_DUPLICATE);
+    log_number(&rec, LOG_MESSAGES, (int64_t)messages);
+    log_text_c(&rec, LOG_CAUSE, cause);
+    log_text_c(&rec, LOG_NOTE, "any of so many that still wait; not said of each");
+    log_send(&rec);
+}
+
 void record_done(const struct message *m)
 {
     size_t delivered = message_count(m, PROGRESS_DELIVERED) + message_count(m, PROGRESS_EXPANDED);

@@ -144,13 +144,10 @@ static bool keep_plan(struct site *site, struct str octets)
 static const struct config_site *named_site(const struct hop *hop, const struct route_plan *plan)
 {
     struct str hosts[ROUTE_PLAN_ADDRESSES_MAX];
-    size_t n = 0;
 
     if (hop->named)
         return named_at(hop->queue, hop->named);
-    for (size_t i = 0; i < plan->n && n < ARRAY_LEN(hosts); i++)
-        if (!plan->addresses[i].path.n)
-            hosts[n++] = plan->addresses[i].host;
+    size_t n = route_plan_names(plan, hosts, ARRAY_LEN(hosts));
     return config_find_site(hop->queue->worker->config, str_from_c(hop->domain), hosts, n);
 }
 

@@ -5,7 +5,12 @@
 
 #include "core/num.h"
 
-enum { ADDRESSES_MAX = 3 << 20 };
+enum {
+    ADDRESSES_MAX = 3 << 20,
+    DOUBTS_MAX = 10000, /* records of what may come twice, one for each */
+};
+
+#define DOUBT "the server ended without notice; an attempt may have been under way"
 
 _Static_assert((int)SCHEDULE_TRANSFERS_MAX <= 1 << SCHEDULE_SLOT_BITS, "a place fits into its id");
 
@@ -105,6 +110,23 @@ static bool may_be_second(const struct queue *q, const struct recipient *r)
     return q->lost_attempts && r->next_msec <= q->started_wall_msec;
 }
 
+/*
+ * Of a million that were due the former server had a few in hand: who reads a record for each learns no more than from
+ * one for all that come behind the first ten thousand.
+ */
+static void say_second(const struct recipient *r)
+{
+    struct queue *q = r->message->queue;
+
+    if (q->doubted < DOUBTS_MAX)
+        record_duplicate(r->message, r, DOUBT);
+    else if (q->doubted == DOUBTS_MAX)
+        record_duplicates(queue_messages(q), DOUBT);
+    else
+        return;
+    q->doubted++;
+}
+
 static bool send_transfer(struct transfer *t, struct ipc_channel *send)
 {
     struct message *m = t->message;
@@ -183,7 +205,7 @@ static void mark_leased(struct transfer *t)
         r->carrier = t->connection->instance;
         recipient_pin(r);
         if (may_be_second(q, r))
-            record_duplicate(t->message, r, "the server ended without notice; an attempt may have been under way");
+            say_second(r);
     }
 }
 

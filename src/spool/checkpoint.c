@@ -104,50 +104,39 @@ static int moment_take(struct spool *spool, struct moment *m)
     return 0;
 }
 
-/* Commits go on between the pieces: what they change is said again by the replay. */
-static void put_entries(struct sink *sink, struct spool_checkpoint_head *head)
+/* One of the two tables of the index, and how a row of it is written. */
+struct table {
+    size_t (*slots)(const struct spool_index *index);
+    bool (*at)(const struct spool_index *index, size_t slot, struct spool_entry_row *row);
+    void (*put)(const struct spool_entry_row *row, unsigned char *to);
+    size_t octets;
+};
+
+static const struct table entries = { spool_index_slots, spool_index_at, spool_entry_row_put, SPOOL_ENTRY_ROW };
+static const struct table rare = { spool_index_rare_slots, spool_index_rare_at, spool_rare_row_put, SPOOL_RARE_ROW };
+
+/* Gives the number of rows. Commits go on between the pieces: what they change is said again by the replay. */
+static size_t put_table(struct sink *sink, const struct table *table)
 {
     struct spool *spool = sink->spool;
-    size_t slot = 0;
+    size_t slot = 0, rows = 0;
     bool more = true;
 
     while (more && !sink->e) {
         sink_flush(sink);
         pthread_mutex_lock(&spool->lock);
-        size_t end = spool_index_slots(spool->index);
+        size_t end = table->slots(spool->index);
         for (size_t n = 0; slot < end && n < SLOTS_AT_ONCE; n++, slot++) {
             struct spool_entry_row row;
-            if (!spool_index_at(spool->index, slot, &row))
+            if (!table->at(spool->index, slot, &row))
                 continue;
-            spool_entry_row_put(&row, sink_room(sink, SPOOL_ENTRY_ROW));
-            head->entries++;
+            table->put(&row, sink_room(sink, table->octets));
+            rows++;
         }
         more = slot < end;
         pthread_mutex_unlock(&spool->lock);
     }
-}
-
-/* After the entries: whose hold or edit came meanwhile has it said again by the replay as well. */
-static void put_rare(struct sink *sink, struct spool_checkpoint_head *head)
-{
-    struct spool *spool = sink->spool;
-    size_t slot = 0;
-    bool more = true;
-
-    while (more && !sink->e) {
-        sink_flush(sink);
-        pthread_mutex_lock(&spool->lock);
-        size_t end = spool_index_rare_slots(spool->index);
-        for (size_t n = 0; slot < end && n < SLOTS_AT_ONCE; n++, slot++) {
-            struct spool_entry_row row;
-            if (!spool_index_rare_at(spool->index, slot, &row))
-                continue;
-            spool_rare_row_put(&row, sink_room(sink, SPOOL_RARE_ROW));
-            head->rare++;
-        }
-        more = slot < end;
-        pthread_mutex_unlock(&spool->lock);
-    }
+    return rows;
 }
 
 /*
@@ -177,8 +166,9 @@ static int put_all(struct sink *sink, struct moment *m)
 
     for (uint32_t i = 0; i < m->head.segments; i++)
         spool_segment_row_put(&m->segments[i], sink_room(sink, SPOOL_SEGMENT_ROW));
-    put_entries(sink, &m->head);
-    put_rare(sink, &m->head);
+    m->head.entries = put_table(sink, &entries);
+    /* After the entries: whose hold or edit came meanwhile has it said again by the replay as well. */
+    m->head.rare = (uint32_t)put_table(sink, &rare);
     for (uint32_t i = 0; i < m->head.tokens; i++)
         spool_token_row_put(&m->tokens[i], sink_room(sink, SPOOL_TOKEN_ROW));
     sink_flush(sink);

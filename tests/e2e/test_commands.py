@@ -145,7 +145,7 @@ def test_what_is_held_stays_over_a_restart(several):
 def test_flush_tries_now(several):
     server, ids = several
     os.chmod(server.path("mail"), 0o755)
-    assert "3 messages are tried now" in veredus(server, "queue", "flush", "--from", "example.net", "-y")
+    assert "3 messages are due now" in veredus(server, "queue", "flush", "--from", "example.net", "-y")
     assert len(server.wait_mail("ada", 3)) == 3
     server.wait_queue_empty()
     assert server.wait_record("admin", action="flush")["count"] == 3
