@@ -182,6 +182,12 @@ const struct cmd_command cmd_commands[] = {
         .summary = "what was paused goes on",
     },
     {
+        .words = "tls check",
+        .run = cmd_tls_check,
+        .usage = "DOMAIN | HOST:PORT",
+        .summary = "what a delivery there would see of TLS, host by host; sends nothing",
+    },
+    {
         .words = "spool check",
         .run = cmd_spool_check,
         .summary = "is all there that was acknowledged, octet for octet",
@@ -237,7 +243,6 @@ const struct cmd_command cmd_commands[] = {
     LATER("bsmtp", "takes batch SMTP in"),
     LATER("send", "sends one message, shows the dialogue"),
     LATER("user", "accounts in the users file"),
-    LATER("tls check", "what a delivery there would see"),
     LATER("spf check", "the walk and the result"),
     LATER("dkim", "signing keys"),
     LATER("dmarc check", "verify a message"),

@@ -22,6 +22,7 @@ int cmd_queue_release(const struct cmd_call *call);
 int cmd_queue_remove(const struct cmd_call *call);
 int cmd_site_list(const struct cmd_call *call);
 int cmd_site_show(const struct cmd_call *call);
+int cmd_tls_check(const struct cmd_call *call);
 int cmd_site_pause(const struct cmd_call *call);
 int cmd_site_resume(const struct cmd_call *call);
 int cmd_spool_check(const struct cmd_call *call);

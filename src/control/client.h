@@ -56,7 +56,8 @@ struct control_client {
     uint64_t early;                /* queue flush: messages left to their release times so far */
     uint64_t count, done;          /* queue verbs: messages selected and changed so far; trace live: lines lost */
     struct buf hops;               /* explain: next hops whose plans are still to be asked for */
-    uint32_t generation;           /* explain: of the configuration that these are of */
+    uint32_t generation;           /* explain, tls check: of the configuration that these are of */
+    uint32_t route;                /* tls check: the one that is looked at */
     struct control_trace *trace;   /* trace: the search under way */
     struct client_transfer *transfer; /* spool read, spool import: over several requests (spool.c) */
     struct client_asked *asked;    /* status: who has not answered */

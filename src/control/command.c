@@ -201,7 +201,8 @@ static const struct command own[] = {
 static const struct command *command_find(const char *name)
 {
     static const struct command *const tables[] = { own,           command_queue, command_edit, command_explain,
-                                                    command_site,  command_trace, command_live, command_spool };
+                                                    command_site,  command_trace, command_live, command_spool,
+                                                    command_tls };
 
     for (size_t i = 0; name && i < ARRAY_LEN(tables); i++)
         for (const struct command *c = tables[i]; c->name; c++)
@@ -265,6 +266,8 @@ static uint64_t ticket_of(const struct ipc_message *m)
         return m->explain_answer.ticket;
     case IPC_PLAN_ANSWER:
         return m->plan_answer.ticket;
+    case IPC_TLS_CHECK_ANSWER:
+        return m->tls_check_answer.ticket;
     default:
         return 0;
     }

@@ -23,6 +23,7 @@ extern const struct command command_edit[];
 extern const struct command command_explain[];
 extern const struct command command_site[];
 extern const struct command command_spool[];
+extern const struct command command_tls[];
 
 /* The connection ends: what it had begun to send or to take is over. */
 void spool_transfer_forget(struct control_client *c);

@@ -80,6 +80,8 @@ struct connection {
     struct login *login;    /* while one is under way */
     bool clear_next;        /* the same address again, without TLS */
     bool in_clear;          /* it is that one */
+    bool looks;             /* it brings no mail: without a log-in */
+    char tls_trouble[200];  /* why the last address had no TLS; empty: it had, or none was wanted */
     struct arena *session; /* of the dialogue */
     struct smtp_client *smtp;
     struct list waiting;     /* transfers that the dialogue has no room for yet */
@@ -152,7 +154,7 @@ void secure_go_on(struct connection *c);
 void secure_failed(struct connection *c, const struct reach_answer *why);
 void secure_timed_out(struct connection *c);
 /* The peer took its offer of STARTTLS back, at a level where it may. */
-void secure_refused(const struct connection *c, const struct smtp_client_result *why);
+void secure_refused(struct connection *c, const struct smtp_client_result *why);
 void secure_done(struct connection *c);
 /* recv(2) and send(2), through TLS where it stands. */
 ssize_t secure_read(struct connection *c, void *at, size_t room);

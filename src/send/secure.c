@@ -40,7 +40,7 @@ unsigned secure_flags(const struct connection *c)
 {
     enum config_tls_level level = level_of(c);
 
-    unsigned login = c->sending->login ? SMTP_CLIENT_AUTH : 0;
+    unsigned login = c->sending->login && !c->looks ? SMTP_CLIENT_AUTH : 0;
 
     if (c->tls)
         return SMTP_CLIENT_TLS_ON | login;
@@ -100,10 +100,11 @@ static void record_done(const struct connection *c, const struct tls_facts *f)
     log_send(&r);
 }
 
-static void record_failed(const struct connection *c, unsigned code, struct str text, bool in_clear)
+static void note_failed(struct connection *c, unsigned code, struct str text, bool in_clear)
 {
     struct log_record r;
 
+    snprintf(c->tls_trouble, sizeof(c->tls_trouble), "%.*s", STR_ARG(text));
     begin_record(&r, c, LOG_EVENT_TLS_FAIL);
     if (code)
         log_number(&r, LOG_CODE, code);
@@ -119,7 +120,7 @@ void secure_failed(struct connection *c, const struct reach_answer *why)
 {
     bool in_clear = may_be_in_clear(c) && !c->in_clear;
 
-    record_failed(c, why->code, why->text, in_clear);
+    note_failed(c, why->code, why->text, in_clear);
     if (in_clear)
         reach_in_clear(c);
     else
@@ -139,9 +140,9 @@ void secure_timed_out(struct connection *c)
     failed(c, "timed out in the TLS handshake");
 }
 
-void secure_refused(const struct connection *c, const struct smtp_client_result *why)
+void secure_refused(struct connection *c, const struct smtp_client_result *why)
 {
-    record_failed(c, why->code, why->text, true);
+    note_failed(c, why->code, why->text, true);
 }
 
 static void succeeded(struct connection *c)

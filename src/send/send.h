@@ -35,6 +35,7 @@ struct send {
     size_t octets;                     /* of content in memory */
     size_t n_connections;
     size_t n_verifies;
+    size_t n_checks;
     size_t running; /* transfers without results */
     size_t kept;    /* with results, not settled */
     uint64_t lot;   /* for the order of hosts of equal preference */

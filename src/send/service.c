@@ -3,6 +3,7 @@
 
 #include "core/check.h"
 #include "log/record.h"
+#include "send/check.h"
 #include "send/connection.h"
 #include "send/login.h"
 #include "send/queue.h"
@@ -13,7 +14,7 @@ enum { HAND_ASKED = WORKER_HAND_SLOTS - 1 /* place in the hand page for what is 
 
 void send_exit_if_done(struct send *s)
 {
-    if (s->running || s->n_connections || s->n_verifies)
+    if (s->running || s->n_connections || s->n_verifies || s->n_checks)
         return;
     /* A server that stops waits for what was begun; one that goes on also wants to know it settled. */
     if (s->stopping || (s->retiring && s->kept == 0))
@@ -77,6 +78,9 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
         break;
     case IPC_VERIFY_ASK:
         verify_ask(s, from, &m->verify_ask);
+        break;
+    case IPC_TLS_CHECK_ASK:
+        check_ask(s, from, &m->tls_check_ask);
         break;
     case IPC_WATCH:
         watch(s, &m->watch);

@@ -1,9 +1,11 @@
 """TLS towards other hosts: what each level takes, and what becomes of mail for hosts that lie (FACE 1.7; RFC 3207, 9525)."""
+import json
 import pathlib
+import subprocess
 
 import pytest
 
-from harness import until
+from harness import PROGRAM, until
 from names import Names
 from pki import Authority
 from scripted_peer import DROP, OFFERS, STALL, Raw
@@ -259,3 +261,42 @@ def test_tls_ca_is_read_again_when_it_changes(world):
     world.deferred("ca.test", "bundle.pem")
     path.write_bytes(pathlib.Path(world.ca.path).read_bytes())
     until(lambda: server.records("deliver", to="kim@ca.test"), "the delivery")
+
+
+def check(server, *arguments):
+    done = subprocess.run([PROGRAM, "-c", server.path("veredus.conf"), "tls", "check", *arguments],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, timeout=60, check=False)
+    return done.returncode, done.stdout.decode()
+
+
+def test_tls_check_tells_what_a_delivery_would_see(world):
+    """FACE 2.3: host by host, nothing sent, 0 if all of them will do."""
+    verify = f"tls-level verify; tls-ca {world.ca.path};"
+    good, bad = world.peer(), world.peer(world.ca.issue("elsewhere.test"))
+    clear = world.peer(None, always={"STARTTLS": "454 4.7.0 no entropy"})
+    world.route("good.test", verify, good)
+    world.route("mixed.test", verify, bad, good)
+    world.route("clear.test", "", clear)
+    world.route("smart.test", f"login anna file:{world.anchor}; tls-ca {world.ca.path};", good)
+    server = world.start()
+    code, text = check(server, "good.test")
+    assert code == 0 and "good.test: a message would go to mx.peer.test, in TLS, and its certificate is what it should be" in text
+    assert "TLSv1.3, TLS_" in text and "mx.peer.test until 20" in text and "verdict   deliver\n" in text
+    code, text = check(server, "mixed.test")
+    assert code == 1 and "is for elsewhere.test, not for mx.peer.test" in text, text
+    assert "verdict   not this host; the next one, or later" in text and "1 of 2 addresses can be used" in text
+    code, text = check(server, "clear.test")
+    assert code == 0 and "no entropy" in text and "deliver, in clear" in text and "tls-level auto" in text, text
+    code, text = check(server, "--json", "mixed.test")
+    rows = [json.loads(line) for line in text.splitlines()]
+    assert code == 1 and [row["state"] for row in rows] == ["refused", "deliver"]
+    assert rows[1]["verified"] is True and rows[1]["version"] == "TLSv1.3" and rows[1]["tls_level"] == "verify"
+    # Without the log-in: nobody's password is tried out.
+    assert check(server, "smart.test")[0] == 0
+    code, text = check(server, f"{HOST}:{good.port}")
+    assert code == 0 and "in TLS, whatever its certificate is" in text, text
+    code, text = check(server, "example.test")
+    assert code == 1 and "goes to no other host" in text
+    assert check(server)[0] == 64 and check(server, "not a domain")[0] == 64
+    for peer in world.peers:
+        assert not (peer.said("MAIL") or peer.said("AUTH"))
