@@ -125,9 +125,9 @@ void submission_release(const struct session *s, struct submission_release *out)
     *out = (struct submission_release){ 0 };
     if (!p->has_hold)
         return;
-    if (p->hold_for_sec)
-        snprintf(out->request, sizeof(out->request), "for;%" PRIu64, p->hold_for_sec);
-    else
+    if (p->hold_until_msec)
         snprintf(out->request, sizeof(out->request), "until;%s", utc_text_seconds(p->hold_until_msec).c);
-    out->msec = p->hold_for_sec ? io_wall_msec() + (int64_t)p->hold_for_sec * 1000 : p->hold_until_msec;
+    else
+        snprintf(out->request, sizeof(out->request), "for;%" PRIu64, p->hold_for_sec);
+    out->msec = p->hold_until_msec ? p->hold_until_msec : io_wall_msec() + (int64_t)p->hold_for_sec * 1000;
 }

@@ -103,7 +103,7 @@ class Secure(Wire):
 
 
 class Records:
-    """TLS whose octets pass through the test's hands: SEND(octets) gives them to the socket, in what pieces it likes."""
+    """TLS whose octets pass through the test's hands: SEND(octets) gives them to the socket, in pieces it likes."""
 
     def __init__(self, plain, ctx, send=None, name="mail.example.test"):
         self.plain = plain

@@ -2,12 +2,11 @@
 import base64
 import os
 import signal
-import subprocess
 
 import pytest
 
 from harness import Wire, until
-from secure import Certificate, Ports, Secure, context, words
+from secure import Certificate, Ports, Secure, context, run, words
 
 MESSAGE = b"Subject: x\r\n\r\ny\r\n"
 PASSWORD = "correct horse"
@@ -23,13 +22,14 @@ def plain(account="ada@example.test", password=PASSWORD, who=""):
 
 @pytest.fixture(scope="module")
 def password_hash():
-    return subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, check=True).stdout.decode().strip()
+    return run("openssl", "passwd", "-6", PASSWORD).decode().strip()
 
 
 @pytest.fixture
 def server(make_server, tmp_path, password_hash):
     ports, certificate = Ports(), Certificate(tmp_path)
-    made = make_server(start=False, top=f"tls {{ {certificate.directive} }} listen 127.0.0.1:{ports.tls} submission tls;"
+    made = make_server(start=False, top=f"tls {{ {certificate.directive} }}"
+                                        f"listen 127.0.0.1:{ports.tls} submission tls;"
                                         f"listen 127.0.0.1:{ports.clear} submission;")
     made.ports = ports
     made.write("users", f"ada:{{SHA512-CRYPT}}{password_hash}\nbob\n")
@@ -250,7 +250,8 @@ def ticks(pid):
 
 def test_guessing_is_slowed_and_told_C114(make_server, tmp_path, password_hash):
     ports, certificate = Ports(), Certificate(tmp_path)
-    server = make_server(start=False, top=f"tls {{ {certificate.directive} }} listen 127.0.0.1:{ports.tls} submission tls "
+    server = make_server(start=False, top=f"tls {{ {certificate.directive} }}"
+                                          f"listen 127.0.0.1:{ports.tls} submission tls "
                                           "{ limit client auth-failures 3/10m; }")
     server.write("users", f"ada:{{SHA512-CRYPT}}{password_hash}\n")
     server.start()
@@ -276,7 +277,8 @@ def test_external_is_for_those_with_a_certificate_of_ours(make_server, tmp_path,
     ca = Certificate(tmp_path, "ca", hosts=["ca.example.test"], ca=True)
     ada = Certificate(tmp_path, "ada", hosts=[], addresses=["ada@example.test"], issuer=ca)
     eve = Certificate(tmp_path, "eve", hosts=[], addresses=["ada@example.test"])
-    server = make_server(start=False, top=f"tls {{ {certificate.directive} client-certificates ask; client-ca {ca.chain}; }}"
+    server = make_server(start=False, top=f"tls {{ {certificate.directive} client-certificates ask;"
+                                          f"client-ca {ca.chain}; }}"
                                           f"listen 127.0.0.1:{ports.tls} submission tls;")
     server.write("users", f"ada:{{SHA512-CRYPT}}{password_hash}\n")
     server.start()
