@@ -18,6 +18,8 @@ import tls
 # Entries of the backlog; a site of its own for each of so many domains.
 BACKLOG, DOMAINS = 1_000_000, 10_000
 IDLE_SESSIONS = 10_000
+# Seconds after which a process that has had much to do gives back what it kept for more.
+QUIET = 30
 
 
 class Load:
@@ -233,9 +235,13 @@ def backlog(opt):
         small = measure.resident(queue_pid(full))
         load = defer_many(full, opt, entries, domains)
         large = measure.resident(queue_pid(full))
-        result.update({"taken_a_second": load["rate"], "queue_mib": large[0] / 2**20,
-                       "an_entry": (large[0] - small[0]) / entries})
+        time.sleep(QUIET)
+        quiet = measure.resident(queue_pid(full))
+        result.update({"taken_a_second": load["rate"], "queue_mib": large[0] / 2**20, "queue_mib_quiet": quiet[0] / 2**20,
+                       "an_entry": (large[0] - small[0]) / entries,
+                       "an_entry_quiet": (quiet[0] - small[0]) / entries})
         print(f"  {entries:,} entries: queue {large[0] / 2**20:,.0f} MiB ({result['an_entry']:.0f} octets an entry), "
+              f"once it was quiet {quiet[0] / 2**20:,.0f} MiB ({result['an_entry_quiet']:.0f}), "
               f"taken at {load['rate']:,.0f}/s", flush=True)
         rows = alternate(empty, full, opt, opt.runs)
         result["rows"] = rows
@@ -263,7 +269,8 @@ def goal(words, value, most, form=".1f"):
 def show_backlog(result):
     if result["entries"] == BACKLOG:
         print(goal("queue, MiB of anonymous memory", result["queue_mib"], 256, ".0f"))
-    print(f"octets an entry: {result['an_entry']:.0f}, those of {result['domains']:,} domains among them")
+    print(f"octets an entry: {result['an_entry']:.0f}, once it was quiet {result['an_entry_quiet']:.0f}, those of "
+          f"{result['domains']:,} domains among them")
     print(f"new mail beside an empty queue: {result['rate_ratio']:.2f} of its rate, "
           f"{result['cpu_ratio']:.2f} of its CPU (goal: within 10 %)")
     for start in result.get("starts", []):
