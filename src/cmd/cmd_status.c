@@ -9,6 +9,7 @@
 #include "cmd/text.h"
 #include "io/loop.h"
 
+enum { NAMES_MAX = 4096 };
 enum { LABEL_WIDTH = 15, NAME_WIDTH = 10, PID_WIDTH = 9, UP_WIDTH = 8, RESTARTS_WIDTH = 10 };
 
 /* Fields of a process row that have a place of their own; the others are figures. */
@@ -84,6 +85,42 @@ static void judge_table(const json_t *table, json_t *complaints)
                                                        row_text_c(table, "table"), row_text_c(table, "state")));
 }
 
+/* The names that a certificate is for, else its file: "mail.example.org,mx.example.org". */
+static void put_certificate(struct buf *out, const json_t *certificate)
+{
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(json_object_get(certificate, "names"), i, name)
+        buf_printf(out, "%s%s", i ? "," : "", json_string_value(name));
+    if (!json_array_size(json_object_get(certificate, "names")))
+        buf_add_c(out, row_text_c(certificate, "file"));
+}
+
+static void judge_certificate(const json_t *certificate, json_t *complaints)
+{
+    static const struct {
+        const char *state;
+        const char *words;
+    } rows[] = {
+        { "missing", "cannot be had: no TLS with it" },
+        { "kept", "has changed and is of no use now: the one before stays" },
+        { "expired", "has ended" },
+        { "expiring", "ends soon" },
+    };
+    struct buf name = BUF_INIT(NAMES_MAX);
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (strcmp(row_text_c(certificate, "state"), rows[i].state) != 0)
+            continue;
+        put_certificate(&name, certificate);
+        json_array_append_new(complaints,
+                              json_sprintf("the certificate of %.*s %s: see veredus config check",
+                                           (int)name.n, name.p ? name.p : "", rows[i].words));
+    }
+    buf_done(&name);
+}
+
 /* While it is between two lives it has no row; all others can be missed for a moment. */
 static void judge_queue(const json_t *all, json_t *complaints)
 {
@@ -114,6 +151,8 @@ static void judge(const json_t *all, json_t *complaints)
     judge_queue(all, complaints);
     json_array_foreach(json_object_get(all, "table"), i, row)
         judge_table(row, complaints);
+    json_array_foreach(json_object_get(all, "certificate"), i, row)
+        judge_certificate(row, complaints);
     if (state.n && !str_eq(state, STR("ok")))
         json_array_append_new(complaints,
                               json_sprintf("the spool is %s%s%s", row_text_c(spool, "state"),
@@ -218,6 +257,23 @@ static void show_settings(const json_t *all, const struct text_screen *screen, s
     }
 }
 
+static void show_certificates(const json_t *all, const struct text_screen *screen, struct buf *out)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(json_object_get(all, "certificate"), i, row) {
+        struct buf name = BUF_INIT(NAMES_MAX);
+        label(out, screen, i ? "" : "certificates");
+        put_certificate(&name, row);
+        text_add(out, screen, buf_str(&name), 0);
+        if (row_has(row, "until"))
+            buf_printf(out, " until %s", text_time(row_text_c(row, "until")).c);
+        text_print(out, screen);
+        buf_done(&name);
+    }
+}
+
 static void show_spool(json_t *all, const struct text_screen *screen, struct buf *out)
 {
     json_t *spool = json_object_get(all, "spool");
@@ -295,6 +351,7 @@ static void show(json_t *all, const json_t *complaints)
 
     show_head(all, complaints, &screen, &out);
     show_settings(all, &screen, &out);
+    show_certificates(all, &screen, &out);
     show_spool(all, &screen, &out);
     show_lacks(all, &screen, &out);
     printf("\n");
