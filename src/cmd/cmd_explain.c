@@ -16,7 +16,7 @@
 enum { NAME_WIDTH = 11, VALUE_LEAST = 12, VALUE_MOST = 30, GAP = 2, MESSAGE_MAX = 256 << 20 };
 
 struct explanation {
-    const char *address, *client, *sender, *message; /* as called; NULL: not said */
+    const char *address, *client, *sender, *account, *message; /* as called; NULL: not said */
     json_t *verdict;
     json_t *decisions;
     json_t *hosts;
@@ -32,7 +32,10 @@ static int usage(const struct cmd_call *call, struct explanation *e)
     const struct {
         const char *option;
         const char **at;
-    } options[] = { { "--client", &e->client }, { "--sender", &e->sender }, { "--message", &e->message } };
+    } options[] = { { "--client", &e->client },
+                    { "--sender", &e->sender },
+                    { "--account", &e->account },
+                    { "--message", &e->message } };
 
     for (int i = 1; i < call->argc; i++) {
         const char *word = call->argv[i];
@@ -41,8 +44,6 @@ static int usage(const struct cmd_call *call, struct explanation *e)
             e->all = true;
             continue;
         }
-        if (strcmp(word, "--account") == 0)
-            return cmd_fail(CMD_USAGE, NULL, "--account: accounts are not built yet");
         for (size_t k = 0; k < ARRAY_LEN(options) && i + 1 < call->argc && !at; k++)
             if (strcmp(word, options[k].option) == 0) {
                 at = options[k].at;
@@ -70,7 +71,7 @@ static int check(const struct cmd_call *call, const struct explanation *e)
 {
     if (is_queue_id(e->address)) {
         const char *const others[] = { e->client ? "--client" : NULL, e->sender ? "--sender" : NULL,
-                                       e->message ? "--message" : NULL };
+                                       e->account ? "--account" : NULL, e->message ? "--message" : NULL };
         for (size_t i = 0; i < ARRAY_LEN(others); i++)
             if (others[i])
                 return cmd_usage(call, others[i]);
@@ -136,6 +137,8 @@ static json_t *request_of(const struct explanation *e)
         json_object_set_new(request, "client", json_string(e->client));
     if (request && e->sender)
         json_object_set_new(request, "sender", json_string(e->sender));
+    if (request && e->account)
+        json_object_set_new(request, "account", json_string(e->account));
     return request;
 }
 

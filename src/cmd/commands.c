@@ -139,10 +139,11 @@ const struct cmd_command cmd_commands[] = {
         .words = "explain",
         .run = cmd_explain,
         .values = " --client --sender --message --account ",
-        .usage = "ADDRESS [--client IP] [--sender A] [--message FILE] | ID [--all]",
+        .usage = "ADDRESS [--client IP] [--sender A] [--account NAME] [--message FILE] | ID [--all]",
         .summary = "every decision from RCPT to next hop; why a message waits; sends nothing",
         .details = "  --client IP    as if it came from there; else from a stranger\n"
                    "  --sender A     as if MAIL named that address; else the null reverse-path\n"
+                   "  --account NAME as if it had logged in\n"
                    "  --message FILE its size and form are judged, too\n"
                    "  ID             why that message has not gone, what comes next, and when\n"
                    "  --all          all of its recipients, however differently they wait\n",
@@ -230,6 +231,37 @@ const struct cmd_command cmd_commands[] = {
         .raw = true,
     },
     {
+        .words = "user list",
+        .run = cmd_user_list,
+        .summary = "accounts in the users files, and whether they can log in",
+    },
+    {
+        .words = "user add",
+        .run = cmd_user_add,
+        .usage = "NAME [--no-password]",
+        .summary = "a mailbox, and a password to log in with",
+        .details = "  --no-password  a mailbox that nobody logs in to\n",
+    },
+    {
+        .words = "user passwd",
+        .run = cmd_user_passwd,
+        .usage = "NAME",
+        .summary = "another password",
+    },
+    {
+        .words = "user disable",
+        .run = cmd_user_disable,
+        .usage = "NAME [--hold]",
+        .summary = "it cannot log in any more",
+        .details = "  --hold         what waits of its mail is held\n",
+    },
+    {
+        .words = "user remove",
+        .run = cmd_user_remove,
+        .usage = "NAME",
+        .summary = "out of the users file",
+    },
+    {
         .words = "version",
         .run = cmd_version,
         .summary = "the version of this program",
@@ -242,7 +274,6 @@ const struct cmd_command cmd_commands[] = {
     },
     LATER("bsmtp", "takes batch SMTP in"),
     LATER("send", "sends one message, shows the dialogue"),
-    LATER("user", "accounts in the users file"),
     LATER("spf check", "the walk and the result"),
     LATER("dkim", "signing keys"),
     LATER("dmarc check", "verify a message"),

@@ -14,12 +14,13 @@ enum select_option {
 };
 
 /* Options of SELECT that have a value, for cmd_command.values. */
-#define SELECT_VALUES " --from --to --site --tenant --state --older --reason --note "
+#define SELECT_VALUES " --from --to --account --site --tenant --state --older --reason --note "
 
 #define SELECT_HELP                                                                                         \
     "  ID...          by their ids\n"                                                                       \
     "  --from PATTERN of that sender: anna@example.org, example.org, .example.org, <>\n"                    \
     "  --to PATTERN   with such a recipient\n"                                                              \
+    "  --account NAME handed in by that account\n"                                                          \
     "  --site NAME    waiting for that destination\n"                                                       \
     "  --state STATE  ready, sending, deferred or held\n"                                                   \
     "  --older TIME   accepted longer ago: 2h, 5d\n"                                                        \

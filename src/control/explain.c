@@ -51,16 +51,33 @@ static uint64_t size_of(const struct control_client *c)
     return size > 0 ? (uint64_t)size : 0;
 }
 
+/* The first one is where strangers come, or log in; without any only sendmail(1) takes mail. */
+static uint32_t listener_of(const struct config *config, bool logs_in)
+{
+    for (size_t i = 0; i < config->n_listeners; i++)
+        if (!logs_in || config->listeners[i].session.auth.n)
+            return (uint32_t)i;
+    return IPC_NO_LISTENER;
+}
+
+/* A name without a domain is one of the origin, as at AUTH. */
+static struct str account_of(const struct control_client *c, struct arena *a)
+{
+    struct str said = request_text(c, "account"), origin = worker_of(c)->config->origin.text;
+
+    return !said.n || str_has(said, '@') ? said : arena_printf(a, "%.*s@%.*s", STR_ARG(said), STR_ARG(origin));
+}
+
 static void explain_ask(struct control_client *c, const struct smtp_path *to, const struct smtp_path *from,
-                        struct str client)
+                        struct str client, struct str account)
 {
     struct ipc_channel *lookup = worker_peer(worker_of(c), PROCESS_LOOKUP);
     struct buf sender = BUF_INIT(SMTP_PATH_MAX * 2);
     struct ipc_explain_ask ask = {
         .ticket = c->ticket,
         .client = client,
-        /* The first one is where strangers come; without any only sendmail(1) takes mail. */
-        .listener = worker_of(c)->config->n_listeners ? 0 : IPC_NO_LISTENER,
+        .listener = listener_of(worker_of(c)->config, account.n > 0),
+        .account = account,
         .local = to->local,
         .domain = to->domain,
         .size = size_of(c),
@@ -94,10 +111,12 @@ static void explain_begin(struct control_client *c, json_t *request)
     else if (!take_path(a, request_text(c, "sender"), true, &from))
         client_fail(c, COMMAND_USAGE, "the sender is not an address",
                     "--sender carol@example.net, or --sender '<>'");
+    else if (request_text(c, "account").n && listener_of(worker_of(c)->config, true) == IPC_NO_LISTENER)
+        client_fail(c, COMMAND_USAGE, "nobody can log in: no listener has accounts", "listen 587 submission;");
     else if (!take_client(request_text(c, "client"), octets, &client))
         client_fail(c, COMMAND_USAGE, "the client is not an IP address", "--client 203.0.113.7");
     else
-        explain_ask(c, &to, &from, client);
+        explain_ask(c, &to, &from, client, account_of(c, a));
     arena_free(a);
 }
 

@@ -67,7 +67,7 @@ def usage(folder):
                   ["queue", "--tenant", "x"], ["queue", "flush", "--all", "--note", "x"], ["queue", "hold", "--note", "x"],
                   ["queue", "remove", "-y"], ["queue", "remove", "--from"], ["queue", "remove", "--from", ""],
                   ["queue", "flush", "--all", "--bounce"], ["explain"], ["explain", "ada"], ["explain", "a@b", "c@d"],
-                  ["explain", "a@b", "--account", "x"], ["explain", "a@b", "--client"]):
+                  ["explain", "a@b", "--account"], ["explain", "a@b", "--client"]):
         seen = run(*words, cwd=folder, VEREDUS_CONFIG="veredus.conf")
         expect("64: " + " ".join(words), seen[0] == 64 and not seen[1] and seen[2], seen)
     for words in (["dkim", "new", "x"], ["top"]):
