@@ -3,6 +3,7 @@
 #define AUTH_AUTH_H
 
 #include "auth/files.h"
+#include "auth/issuers.h"
 #include "auth/mechanisms.h"
 #include "auth/sasl.h"
 #include "core/map.h"
@@ -17,6 +18,7 @@ struct auth {
     uint32_t generation;
     Gsasl *library;
     struct auth_files files;
+    struct auth_issuers issuers;
     struct auth_offers offers;
     struct list dovecots; /* struct auth_dovecot */
     struct map exchanges;  /* by who asked, and their ticket */

@@ -275,8 +275,7 @@ bool auth_find_keys(struct auth_sasl *s, struct auth_scram_keys *keys)
 
 /* ---- certificates ---- */
 
-/* Is the address that x->name has now the one that was asked for, and is nothing known against it? */
-static bool take_certified(struct auth_exchange *x, struct str wanted)
+bool auth_take_vouched(struct auth_exchange *x, struct str wanted)
 {
     const struct auth_account *account;
 
@@ -307,7 +306,7 @@ bool auth_find_certified(struct auth_exchange *x)
         struct str address = str_cut(&rest, '\0');
         if (!str_has(address, '@') || auth_name_read(x->arena, address, origin, &x->name) != AUTH_NAME_OK)
             continue;
-        if (take_certified(x, wanted.account))
+        if (auth_take_vouched(x, wanted.account))
             return true;
     }
     return false;

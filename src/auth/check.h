@@ -20,7 +20,18 @@ enum auth_verdict auth_check_pam(struct auth_exchange *x, const struct ipc_pam_a
 enum auth_verdict auth_check_dovecot(struct auth_exchange *x, const struct dovecot_line *line);
 /* Of struct auth_sasl: the keys of the account, or such that nobody can match and that look the same each time. */
 bool auth_find_keys(struct auth_sasl *s, struct auth_scram_keys *keys);
+/*
+ * Nobody's password is looked at: may x->name log in, so far as the users files know? WANTED: the account it has to be,
+ * empty for any. x->account is set.
+ */
+bool auth_take_vouched(struct auth_exchange *x, struct str wanted);
 /* EXTERNAL: which of the certificate's addresses it is. False: none, x->detail says why. */
 bool auth_find_certified(struct auth_exchange *x);
+
+/* The message of OAUTHBEARER or XOAUTH2: x->token, and as whom, if it is said, x->sasl.authzid. */
+enum auth_token { AUTH_TOKEN_TAKEN, AUTH_TOKEN_WRONG, AUTH_TOKEN_NO_MEMORY };
+enum auth_token auth_take_token(struct auth_exchange *x, struct str message);
+/* Is it a token of an issuer that the account's sources name? x->name and x->account are the token's. */
+enum auth_verdict auth_check_token(struct auth_exchange *x);
 
 #endif

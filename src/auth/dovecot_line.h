@@ -35,6 +35,7 @@ void dovecot_line_read(struct str line, struct dovecot_line *out);
  * AUTH for USER and PASSWORD by PLAIN (RFC 4616), within TLS, of a client at the address CLIENT (text; empty: none).
  * False: OUT is full, or has a part of it. OUT holds a password afterwards.
  */
-MUST_USE bool dovecot_line_ask(struct buf *out, uint32_t number, struct str user, struct str password, struct str client);
+MUST_USE bool dovecot_line_ask(struct buf *out, uint32_t number, struct str user, struct str password,
+                               struct str client);
 
 #endif

@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/bearer.h"
 #include "auth/check.h"
 #include "auth/waiting.h"
 #include "log/log.h"
 
-enum { NAME_ARENA_MAX = 16 * 1024 };
+enum { EXCHANGE_ARENA_MAX = 64 * 1024 };
 
 /* ---- answers ---- */
 
@@ -18,6 +19,8 @@ static void drop(struct auth_exchange *x)
     auth_waiting_end(x);
     auth_sasl_end(&x->sasl);
     io_timer_done(&x->patience);
+    if (x->token.n)
+        explicit_bzero((char *)(uintptr_t)x->token.p, x->token.n);
     arena_free(x->arena);
     explicit_bzero(x, sizeof(*x));
     free(x);
@@ -26,7 +29,9 @@ static void drop(struct auth_exchange *x)
 /* Whom they said to be, for the log. */
 static struct str said_name(const struct auth_exchange *x)
 {
-    return x->name.account.n ? x->name.account : str_from_c(x->sasl.name.c);
+    if (x->name.account.n)
+        return x->name.account;
+    return str_from_c(x->sasl.name.c[0] ? x->sasl.name.c : x->sasl.authzid.c);
 }
 
 static void send_answer(struct auth_exchange *x, struct ipc_login_answer *answer)
@@ -45,6 +50,11 @@ static void fail(struct auth_exchange *x, enum ipc_login status, enum log_reason
                        .account = said_name(x),
                        .detail = str_from_c(detail),
                    });
+}
+
+static void wrong(struct auth_exchange *x)
+{
+    fail(x, IPC_LOGIN_WRONG, LOG_REASON_SYNTAX, "not a message of this mechanism");
 }
 
 static void put_off(struct auth_exchange *x, const char *why)
@@ -171,7 +181,7 @@ static void advance(struct auth_exchange *x, struct str response)
         refuse(x, "wrong password, or one that nobody can have");
         break;
     case AUTH_SASL_WRONG:
-        fail(x, IPC_LOGIN_WRONG, LOG_REASON_SYNTAX, "not a message of this mechanism");
+        wrong(x);
         break;
     case AUTH_SASL_TEMP:
         put_off(x, x->detail);
@@ -180,9 +190,46 @@ static void advance(struct auth_exchange *x, struct str response)
     gsasl_free(out);
 }
 
+/* Whose account it is only the token says. */
+static void hear_token(struct auth_exchange *x, struct str response)
+{
+    if (!response.p) {
+        x->sasl.asked = true;
+        challenge(x, STR_NONE);
+        return;
+    }
+    switch (auth_take_token(x, response)) {
+    case AUTH_TOKEN_TAKEN:
+        ask_guess(x);
+        return;
+    case AUTH_TOKEN_WRONG:
+        wrong(x);
+        return;
+    case AUTH_TOKEN_NO_MEMORY:
+        put_off(x, "out of memory");
+        return;
+    }
+}
+
+/* The refusal goes out as a challenge first, so that clients may read it (RFC 7628 3.2.2, 3.2.3; C122). */
+static void conclude_token(struct auth_exchange *x, enum auth_verdict verdict)
+{
+    if (verdict != AUTH_VERDICT_NO) {
+        conclude(x, verdict);
+        return;
+    }
+    auth_tell_guessed(x, false);
+    x->stage = AUTH_STAGE_REFUSED;
+    challenge(x, bearer_refusal(x->sasl.mechanism == AUTH_XOAUTH2));
+}
+
 static void hear(struct auth_exchange *x, struct str response)
 {
-    if (x->stage == AUTH_STAGE_LAST && response.n)
+    if (x->stage == AUTH_STAGE_REFUSED)
+        fail(x, IPC_LOGIN_REFUSED, LOG_REASON_PASSWORD, x->detail);
+    else if (auth_mechanism_is_bearer(x->sasl.mechanism))
+        hear_token(x, response);
+    else if (x->stage == AUTH_STAGE_LAST && response.n)
         fail(x, IPC_LOGIN_WRONG, LOG_REASON_SYNTAX, "more than the mechanism has");
     else if (x->stage == AUTH_STAGE_LAST)
         succeed(x);
@@ -218,7 +265,7 @@ static struct auth_exchange *add(struct auth *auth, const struct auth_exchange_k
         return NULL;
     x->auth = auth;
     x->key = *key;
-    x->arena = arena_new(NAME_ARENA_MAX);
+    x->arena = arena_new(EXCHANGE_ARENA_MAX);
     if (x->arena && io_timer_init(&x->patience, auth->worker->loop, on_impatient, &err) &&
         map_insert(&auth->exchanges, &x->node, str_of((const char *)&x->key, sizeof(x->key))))
         return x;
@@ -252,6 +299,9 @@ static bool begin(struct auth_exchange *x, enum auth_mechanism m, const struct i
     x->names = arena_str(x->arena, ask->names);
     x->detail = "out of memory";
     x->sasl.keys = auth_find_keys;
+    x->sasl.mechanism = m;
+    if (auth_mechanism_is_bearer(m))
+        return true;
     return x->names.p && auth_sasl_begin(&x->sasl, x->auth->library, m, binds ? ask->exporter : STR_NONE,
                                          binds ? ask->unique : STR_NONE);
 }
@@ -339,6 +389,8 @@ void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer)
                            .detail = answer->detail,
                            .rule = answer->rule,
                        });
+    } else if (x->token.n) {
+        conclude_token(x, auth_check_token(x));
     } else if (x->n_proof) {
         advance(x, str_of(x->proof, x->n_proof));
     } else if (!acts_as_itself(x)) {

@@ -11,7 +11,8 @@ enum { AUTH_EXCHANGES_MAX = 1024, AUTH_PATIENCE_MSEC = 30000 };
 
 enum auth_stage {
     AUTH_STAGE_TALK,
-    AUTH_STAGE_LAST, /* all is said but the client's empty response to our last word */
+    AUTH_STAGE_LAST,    /* all is said but the client's empty response to our last word */
+    AUTH_STAGE_REFUSED, /* a token was: the client says something that nobody looks at (RFC 7628 3.2.3) */
 };
 
 /* Compared as octets. */
@@ -32,6 +33,7 @@ struct auth_exchange {
     char client[16];
     struct str names; /* in the client's certificate, each ends in NUL */
     struct auth_sasl sasl;
+    struct str token;       /* of OAUTHBEARER and XOAUTH2 */
     struct auth_name name;  /* when it was said; empty for what no account can be called */
     struct str account;     /* whose the log-in is, when it is known */
     const char *detail;     /* of the last failure, for the log */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "auth/issuers.h"
 #include "auth/sources.h"
 
 /* What is known of the accounts that may log in somewhere. */
@@ -34,7 +35,7 @@ static void view_source(struct accounts_view *v, const struct auth_files *files,
         view_file(v, files, source->where);
         return;
     case CONFIG_AUTH_OAUTH:
-        v->tokens = true;
+        v->tokens |= auth_issuer_is_usable(source->oauth);
         return;
     default:
         v->passwords = v->opaque = true;

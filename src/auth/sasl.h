@@ -22,6 +22,11 @@ enum { AUTH_NAME_SAID_MAX = 255, AUTH_BINDING_MAX = 64, AUTH_RESPONSE_MAX = 2048
 
 /* "SCRAM-SHA-256-PLUS". */
 struct str auth_mechanism_name(enum auth_mechanism m);
+/* Ours, for a token: nothing below knows them. */
+static inline bool auth_mechanism_is_bearer(enum auth_mechanism m)
+{
+    return m == AUTH_OAUTHBEARER || m == AUTH_XOAUTH2;
+}
 /* AUTH_MECHANISMS: unknown. */
 enum auth_mechanism auth_mechanism_find(struct str name);
 

@@ -76,7 +76,8 @@ struct auth *auth_new(struct worker *w, struct err *err)
     list_init(&auth->files.all);
     list_init(&auth->dovecots);
     auth->library = auth_sasl_library(err);
-    if (!auth->library || !auth_files_init(&auth->files, w->config, err) || !auth_dovecots_init(auth, err))
+    if (!auth->library || !auth_files_init(&auth->files, w->config, err) || !auth_dovecots_init(auth, err) ||
+        !auth_issuers_init(&auth->issuers, w->config, err))
         goto fail;
     if (make_offers(auth))
         return auth;
@@ -92,6 +93,7 @@ void auth_free(struct auth *auth)
         return;
     auth_exchanges_end(auth);
     auth_dovecots_done(auth);
+    auth_issuers_done(&auth->issuers);
     auth_files_done(&auth->files);
     free(auth->offers.items);
     if (auth->library)
@@ -128,7 +130,11 @@ static void on_sandbox(struct worker *w, struct sandbox *box)
 
 static void take_file(struct worker *w, struct auth *auth, const struct ipc_message *m)
 {
-    if (auth_files_give(&auth->files, m->opened.path, m->fd, m->opened.error) && w->started)
+    const struct ipc_opened *o = &m->opened;
+
+    if (!auth_files_give(&auth->files, o->path, m->fd, o->error))
+        (void)auth_issuers_give(&auth->issuers, o->path, m->fd, o->error);
+    else if (w->started)
         renew_offers(auth);
 }
 

@@ -177,8 +177,8 @@ bool auth_ask_dovecot(struct auth_exchange *x, struct str path)
         return false;
     x->dovecot = d;
     /* The name as it was said: Dovecot has rules of its own for names without domain. */
-    return sent(x, dovecot_ask(&d->link, (uint32_t)x->number, str_from_c(x->sasl.name.c), str_from_c(x->sasl.password.c),
-                               str_from_c(client.c), &x->detail));
+    return sent(x, dovecot_ask(&d->link, (uint32_t)x->number, str_from_c(x->sasl.name.c),
+                               str_from_c(x->sasl.password.c), str_from_c(client.c), &x->detail));
 }
 
 static bool add_dovecots(struct auth *auth, const struct config_auths *auths)
