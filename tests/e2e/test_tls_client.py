@@ -1,11 +1,14 @@
 """TLS towards other hosts: what each level takes, and what becomes of mail for hosts that lie (FACE 1.7; RFC 3207, 9525)."""
 import json
+import os
 import pathlib
+import signal
+import socket
 import subprocess
 
 import pytest
 
-from harness import PROGRAM, until
+from harness import PROGRAM, free_port, until
 from names import Names
 from pki import Authority
 from scripted_peer import DROP, OFFERS, STALL, Raw
@@ -47,8 +50,9 @@ class World:
         self.routes.append(f"route {domain} {targets} {{ {options} }}\n" if options else f"route {domain} {targets};\n")
 
     def start(self, top=""):
-        self.server = self.make_server(
-            top=f"relay-from 127.0.0.1; resolver 127.0.0.1:{self.names.port}; trust-anchor {self.anchor}; {top}\n" + "".join(self.routes))
+        top = (f"relay-from 127.0.0.1; resolver 127.0.0.1:{self.names.port}; trust-anchor {self.anchor}; {top}\n" +
+               "".join(self.routes))
+        self.server = self.make_server(top=top)
         return self.server
 
     def outcome(self, domain, octets=LETTER):
@@ -261,6 +265,70 @@ def test_tls_ca_is_read_again_when_it_changes(world):
     world.deferred("ca.test", "bundle.pem")
     path.write_bytes(pathlib.Path(world.ca.path).read_bytes())
     until(lambda: server.records("deliver", to="kim@ca.test"), "the delivery")
+
+
+def test_our_certificate_is_shown_where_the_route_says_so(world):
+    """The key is with another process, which signs; one that cannot be had keeps mail from going without it."""
+    ours = world.ca.issue("mail.example.test")
+    context = context_of(world.ca.issue(HOST), client_ca=world.ca.path)
+    shown, hidden, lost = (TlsPeer(context) for _ in range(3))
+    world.peers += [shown, hidden, lost]
+    demand = f"tls-level verify; tls-ca {world.ca.path};"
+    world.route("shown.test", f"{demand} client-certificate {ours.path};", shown)
+    world.route("hidden.test", demand, hidden)
+    world.route("lost.test", f"{demand} client-certificate {ours.path}.not;", lost)
+    server = world.start()
+    server.expect("certificate")
+    assert world.delivered("shown.test")["tls"] == "TLSv1.3"
+    seen = shown.tls_conversations()[0].client_certificate
+    assert ("DNS", "mail.example.test") in seen["subjectAltName"]
+    # With TLS 1.3 we may be refused after our handshake is done: the connection is lost then.
+    assert world.outcome("hidden.test")["event"] == "defer"
+    world.deferred("lost.test", "cannot be had")
+    assert not hidden.messages and not lost.messages
+
+
+def test_a_key_process_that_died_is_asked_again(world):
+    """A handshake that waits for a signature goes on with the successor's."""
+    ours = world.ca.issue("mail.example.test")
+    peer = TlsPeer(context_of(world.ca.issue(HOST), client_ca=world.ca.path))
+    world.peers.append(peer)
+    world.route("again.test", f"tls-level verify; tls-ca {world.ca.path}; client-certificate {ours.path}; retry 1s; "
+                              "dead-host 1s;", peer)
+    server = world.start()
+    server.expect("process")
+    before = server.workers()["key"][0]
+    os.kill(before, signal.SIGSTOP)
+    assert server.send(LETTER, to="kim@again.test") == 250
+    until(lambda: peer.conversations and "STARTTLS" in peer.conversations[0].lines, "the handshake")
+    os.kill(before, signal.SIGKILL)
+    until(lambda: server.records("deliver", to="kim@again.test"), "the delivery")
+    assert len(peer.messages) == 1
+
+
+def test_a_handshake_of_openssls_own_server(world, program):
+    """openssl s_server takes TLS from the first octet; what is behind it is no SMTP, and that is said."""
+    openssl = program("openssl")
+    pair = world.ca.issue(HOST)
+    port = free_port()
+    with subprocess.Popen([openssl, "s_server", "-accept", f"127.0.0.1:{port}", "-cert", pair.path, "-quiet", "-naccept", "4"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            until(lambda: is_open(port), "s_server")
+            process.stdin.write(b"220 peer.test\r\n250 peer.test\r\n")
+            process.stdin.flush()
+            world.routes.append(f"route ours.test smtps://{HOST}:{port} {{ tls-level verify; tls-ca {world.ca.path}; "
+                                "timeout greeting 2s; timeout ehlo 2s; }\n")
+            server = world.start()
+            world.outcome("ours.test")
+            assert server.records("tls", host=HOST)[0]["version"] == "TLSv1.3"
+        finally:
+            process.kill()
+
+
+def is_open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def check(server, *arguments):

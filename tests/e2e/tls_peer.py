@@ -28,6 +28,7 @@ class TlsConversation(Conversation):
 
     tls = False
     failed = None
+    client_certificate = None
 
     def shake(self):
         instead = self.scripted("handshake", "")
@@ -40,6 +41,7 @@ class TlsConversation(Conversation):
             self.failed = why
             raise Over from why
         self.tls = True
+        self.client_certificate = self.client.getpeercert()
         self.octets = b""
 
     def run(self):
