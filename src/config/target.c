@@ -124,11 +124,27 @@ static bool cut_words(struct config_reading *r, struct str text, struct config_w
     return *n > 1 || err_perm(err, "no target");
 }
 
+static bool no_host(struct err *err)
+{
+    return err_perm(err, "not a host: smtp://HOST, smtps://HOST, lmtp://HOST:PORT, mx or mx:DOMAIN");
+}
+
+/* What is none however it goes on: whether the rest of it is right is of no interest. */
+static bool is_elsewhere(struct str word)
+{
+    static const char *const kinds[] = { "maildir:", "mbox:", "pipe:", "lmtp:unix:", "hold", "discard", "fail", "defer" };
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (str_starts_nocase(word, str_from_c(kinds[i])))
+            return true;
+    return false;
+}
+
 static bool all_on_the_network(const struct config_target *items, size_t n, struct err *err)
 {
     for (size_t i = 0; i < n; i++)
         if (!config_target_is_remote(items[i].kind) || items[i].kind == CONFIG_TARGET_LMTP_UNIX)
-            return err_perm(err, "not a host: smtp://HOST, smtps://HOST, lmtp://HOST:PORT, mx or mx:DOMAIN");
+            return no_host(err);
     return true;
 }
 
@@ -147,6 +163,8 @@ bool config_targets_parse(struct str text, struct arena *a, const struct config_
         return err_perm(err, "the target is longer than %d octets", CONFIG_TARGETS_TEXT_MAX);
     if (!cut_words(&r, text, words, &s.n_words, err))
         return false;
+    if (is_elsewhere(words[1].text))
+        return no_host(err);
     struct config_args args = { .r = &r, .s = &s, .items = words + 1, .n = s.n_words - 1 };
     const struct config_word *first = config_args_need(&args);
     if (!first || !config_targets_read(&args, first, &value) || config_args_peek(&args))
