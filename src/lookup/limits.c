@@ -19,13 +19,15 @@ bool lookup_offers_vrfy(const struct lookup_turn *t, uint32_t listener)
     return lookup_session_of(t->lookup, listener)->vrfy.on;
 }
 
-static void record(const struct policy_party *party, const struct policy_excess *over)
+static void record(const struct lookup_turn *t, const struct policy_party *party, const struct policy_excess *over)
 {
     struct log_record r;
     const struct config_limit *limit = over->limit;
     struct ip_text client = ip_text(&party->client);
 
     log_start(&r, LOG_EVENT_LIMIT);
+    if (t->session)
+        log_session(&r, (struct session_id){ t->session });
     log_text_c(&r, LOG_CLIENT, party->client.family == IP_NONE ? "unix" : client.c);
     log_reason(&r, LOG_REASON_LIMIT);
     log_text(&r, LOG_KEY, config_limit_key_name(limit->key));
@@ -86,7 +88,7 @@ static bool allow(struct lookup_turn *t, const struct policy_party *party, enum 
     if (verdict == POLICY_ALLOWED)
         return true;
     if (!t->only_looks)
-        record(party, &over);
+        record(t, party, &over);
     if (verdict == POLICY_HELD)
         hold(t, over.limit, v);
     else

@@ -49,7 +49,8 @@ struct lookup_turn {
     struct buf *octets;
     int64_t now_msec;
     int64_t utc_msec;
-    bool only_looks; /* for explain: nothing is counted, remembered or logged */
+    uint64_t session; /* that is asked about, for the log; 0: none */
+    bool only_looks;  /* for explain: nothing is counted, remembered or logged */
 };
 
 void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,

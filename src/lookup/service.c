@@ -99,6 +99,7 @@ static void answer_connect(struct lookup_turn *t, struct ipc_channel *from, cons
     struct lookup_peer *p = peer_have(t->lookup, from);
     struct ipc_connect_answer answer;
 
+    t->session = ask->session;
     lookup_connect(t, ask, &answer);
     /* What cannot be noted here could not be given back later either. */
     if (!p || !lookup_sessions_add(&p->sessions, ask->client, ask->listener))
@@ -126,12 +127,14 @@ static void answer(struct lookup_turn *t, struct ipc_channel *from, const struct
         return;
     case IPC_MAIL_ASK: {
         struct ipc_mail_answer a;
+        t->session = m->mail_ask.session;
         lookup_mail(t, &m->mail_ask, &a);
         ipc_send_mail_answer(from, &a);
         return;
     }
     case IPC_RCPT_ASK: {
         struct ipc_rcpt_answer a;
+        t->session = m->rcpt_ask.session;
         lookup_rcpt(t, &m->rcpt_ask, &a);
         ipc_send_rcpt_answer(from, &a);
         return;
@@ -150,6 +153,7 @@ static void answer(struct lookup_turn *t, struct ipc_channel *from, const struct
         return;
     case IPC_VRFY_ASK: {
         struct ipc_vrfy_answer a;
+        t->session = m->vrfy_ask.session;
         lookup_vrfy(t, &m->vrfy_ask, &a);
         ipc_send_vrfy_answer(from, &a);
         return;

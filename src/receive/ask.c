@@ -51,6 +51,7 @@ static bool send_connect(struct session *s, struct ipc_channel *c)
 {
     bool sent = ipc_send_connect_ask(c, &(struct ipc_connect_ask){
                                             .ticket = ticket_of(s),
+                                            .session = s->id.n,
                                             .client = client_octets(s),
                                             .listener = s->listener->index,
                                         });
@@ -64,6 +65,7 @@ static bool send_mail(struct session *s, struct ipc_channel *c)
 {
     return ipc_send_mail_ask(c, &(struct ipc_mail_ask){
                                     .ticket = ticket_of(s),
+                                    .session = s->id.n,
                                     .client = client_octets(s),
                                     .listener = s->listener->index,
                                     .account = s->account,
@@ -79,6 +81,7 @@ static bool send_rcpt(struct session *s, struct ipc_channel *c)
 
     return ipc_send_rcpt_ask(c, &(struct ipc_rcpt_ask){
                                     .ticket = ticket_of(s),
+                                    .session = s->id.n,
                                     .client = client_octets(s),
                                     .listener = s->listener->index,
                                     .account = s->account,
@@ -94,6 +97,7 @@ static bool send_vrfy(struct session *s, struct ipc_channel *c)
 {
     return ipc_send_vrfy_ask(c, &(struct ipc_vrfy_ask){
                                     .ticket = ticket_of(s),
+                                    .session = s->id.n,
                                     .client = client_octets(s),
                                     .listener = s->listener->index,
                                     .local = s->path->local,

@@ -28,7 +28,7 @@ static void addresses_domains_and_all(void **state)
     struct route_senders s =
         parsed(STR("# who may\r\n\r\nAnna  news@Example.ORG\t@b\xc3\xbc" "cher.example\n\n"
                    "ben@example.org \"odd one\"@example.org one@example.org one@example.org\nboss@example.org *"),
-               1);
+               2);
 
     assert_int_equal(s.n, 4);
     assert_true(has(&s, "anna", "example.org", "NEWS", "example.org"));
