@@ -115,6 +115,7 @@ void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
     struct lookup_who who = { .client = ask->client, .listener = ask->listener };
     struct policy_party party = lookup_party(t, &who);
     struct lookup_verdict v = { 0 };
+    struct config_place place;
 
     bool ok = ask->again || (allow(t, &party, CONFIG_MEASURE_CONNECTIONS, 1, true, &v) &&
                              allow(t, &party, CONFIG_MEASURE_SESSIONS, 1, true, &v) &&
@@ -122,6 +123,7 @@ void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
     *answer = (struct ipc_connect_answer){
         .ticket = ask->ticket,
         .refused = !ok,
+        .relays = ok && lookup_relays(t->lookup, &who, &place) == LOOKUP_RELAY,
         .row = (uint16_t)v.row,
         .reason = (uint16_t)v.reason,
         .number = v.number,

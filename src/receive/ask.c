@@ -369,6 +369,7 @@ static void on_connect(struct session *s, const struct ipc_connect_answer *a)
 
     question_done(s);
     if (!a->refused) {
+        s->relays = a->relays;
         session_welcome(s);
         return;
     }

@@ -64,7 +64,7 @@ void session_goodbye(struct session *s, enum smtp_reply_name row, const struct s
     struct receive *r = s->receive;
 
     /* Nothing can be said in the middle of a handshake, nor before that of a listener with `tls`. */
-    if (s->handshake || !session_may_speak(s)) {
+    if (s->shakes || s->handshake || !session_may_speak(s)) {
         session_end(s, session_close_reason(row));
         return;
     }

@@ -86,18 +86,6 @@ void handshake_overdue(struct session *s)
     session_end(s, "timeout");
 }
 
-/* It relays for the client whose certificate or key this is, if the configuration names it (FACE 1.9, relay-from). */
-static bool is_named(const struct session *s)
-{
-    const struct config_session *session = &s->listener->config->session;
-    struct str whole = str_of((const char *)s->certificate, 32), key = str_of((const char *)s->certificate + 32, 32);
-
-    for (size_t i = 0; s->has_certificate && i < session->n_relay_certificates; i++)
-        if (str_eq(session->relay_certificates[i].text, whole) || str_eq(session->relay_certificates[i].text, key))
-            return true;
-    return false;
-}
-
 /* EXTERNAL is for those whose certificate has an address that its CA vouches for. */
 static bool is_vouched_for(struct session *s)
 {
@@ -123,7 +111,7 @@ static void done(struct session *s)
     record_tls(s, &f);
     smtp_server_tls_started(s->smtp, &s->secure);
     offer_mechanisms(s);
-    if (session_relays_here(s, is_named(s)))
+    if (session_relays_here(s))
         smtp_server_waive_auth(s->smtp);
     if (s->listener->config->tls_at_once)
         smtp_server_greet(s->smtp, &s->receive->out);

@@ -292,16 +292,31 @@ struct str session_certificate(const struct session *s)
     return str_of((const char *)s->certificate, s->has_certificate ? sizeof(s->certificate) : 0);
 }
 
-bool session_relays_here(const struct session *s, bool named)
+static bool is_named(const struct session *s)
+{
+    const struct config_session *session = &s->listener->config->session;
+    struct str whole = str_head(session_certificate(s), 32), key = str_skip(session_certificate(s), 32);
+
+    for (size_t i = 0; s->has_certificate && i < session->n_relay_certificates; i++)
+        if (str_eq(session->relay_certificates[i].text, whole) || str_eq(session->relay_certificates[i].text, key))
+            return true;
+    return false;
+}
+
+static bool same_place(struct config_place a, struct config_place b)
+{
+    return a.file == b.file && a.line == b.line && a.column == b.column;
+}
+
+bool session_relays_here(const struct session *s)
 {
     const struct config_session *mine = &s->listener->config->session;
     const struct config_session *top = &s->receive->worker->config->session;
-    struct config_place place;
 
     /* One that the block has from outside names whom the top trusts to send anywhere, not whom this door lets in. */
-    if (!s->listener->offer || memcmp(&mine->relay_from.place, &top->relay_from.place, sizeof(place)) == 0)
+    if (!s->listener->offer || same_place(mine->relay_from.place, top->relay_from.place))
         return false;
-    return named || (s->client_n && config_networks_have(&mine->relay_from, &s->client, &place));
+    return s->relays || is_named(s);
 }
 
 static void refuse(struct session *s, enum smtp_reply_name row, const struct smtp_slots *slots)
@@ -321,7 +336,7 @@ void session_welcome(struct session *s)
         handshake_begin(s);
         return;
     }
-    if (session_relays_here(s, false))
+    if (session_relays_here(s))
         smtp_server_waive_auth(s->smtp);
     smtp_server_greet(s->smtp, &s->receive->out);
     session_go_on(s);

@@ -113,6 +113,7 @@ struct session {
     struct receive_handshake *handshake; /* NULL: none goes on */
     struct smtp_server_tls secure;       /* what TLS it has; views into TLS */
     bool shakes;                         /* a handshake begins when the 220 has left */
+    bool relays;                         /* `relay-from` names its address */
     bool has_certificate;                /* the client showed one */
     bool vouched;                        /* which a CA of ours signed, with an address in it */
     unsigned char certificate[64];       /* its hash, and that of its key */
@@ -175,8 +176,8 @@ void session_reap(struct io_task *t);
 void session_go_on(struct session *s);
 /* The client may come in: greet it, or begin TLS first. */
 void session_welcome(struct session *s);
-/* `relay-from` of the listener's own block names it, by address, or because NAMED: its certificate. */
-bool session_relays_here(const struct session *s, bool named);
+/* `relay-from` of the listener's own block names it, by address or by certificate: it needs no AUTH (FACE 1.9). */
+bool session_relays_here(const struct session *s);
 /* Sessions with octets that no descriptor tells of. */
 void sessions_read_on(struct io_timer *t);
 /* Not yet, where TLS comes first. */

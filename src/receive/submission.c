@@ -15,12 +15,10 @@
 static bool completes(const struct session *s)
 {
     const struct config_listener *l = s->listener->config;
-    struct config_place place;
 
     if (!s->listener->offer || !l->session.complete_headers.on)
         return false;
-    return l->role == CONFIG_ROLE_SUBMISSION || s->account.n > 0 ||
-           (s->client_n && config_networks_have(&l->session.relay_from, &s->client, &place));
+    return l->role == CONFIG_ROLE_SUBMISSION || s->account.n > 0 || s->relays;
 }
 
 bool submission_begin(struct session *s)

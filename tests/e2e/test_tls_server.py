@@ -271,6 +271,15 @@ def test_a_key_process_that_stands_still_stops_nobody_else(server):
         assert result[0] == 220
 
 
+def test_a_new_receive_process_has_its_certificates(server):
+    server.expect("process")
+    before = worker(server, "receive")
+    os.kill(before, signal.SIGKILL)
+    until(lambda: server.workers().get("receive", [before]) != [before], "another receive process")
+    with Secure(server.port, starttls=True) as wire:
+        assert wire.ehlo() == 250
+
+
 def test_a_new_key_process_signs_what_the_dead_one_was_asked(server):
     server.expect("process")
     key = worker(server, "key")

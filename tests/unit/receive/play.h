@@ -56,6 +56,8 @@ struct play {
     bool expands;                     /* recipients are no mailboxes themselves */
     bool asks;                        /* only the next hop of route PLAY_ROUTE knows them */
     bool no_ids;
+    bool relays; /* relay-from names those who come */
+    bool held;   /* what comes is kept, for a limit's sake */
     struct asked asked[PLAY_ASKED];
     size_t n_asked;
     uint32_t instances;
@@ -180,6 +182,7 @@ static void note(struct ipc_channel *c, const struct ipc_message *m)
         assert_int_equal(m->commit_ask.token.n, sizeof(a->token));
         memcpy(a->token, m->commit_ask.token.p, sizeof(a->token));
         snprintf(a->body, sizeof(a->body), "%.*s", STR_ARG(m->commit_ask.body));
+        snprintf(a->text, sizeof(a->text), "%.*s", STR_ARG(m->commit_ask.head));
         assert_true(m->commit_ask.envelope.n <= sizeof(a->envelope));
         memcpy(a->envelope, m->commit_ask.envelope.p, m->commit_ask.envelope.n);
         a->envelope_n = m->commit_ask.envelope.n;
@@ -224,9 +227,16 @@ static bool answer_rcpt(uint64_t ticket, bool refused, uint16_t row)
 static void lookup_answers(const struct ipc_message *m)
 {
     if (m->type == IPC_CONNECT_ASK)
-        assert_true(ipc_send_connect_answer(play.lookup, &(struct ipc_connect_answer){ .ticket = m->connect_ask.ticket }));
+        assert_true(ipc_send_connect_answer(play.lookup, &(struct ipc_connect_answer){
+                                                             .ticket = m->connect_ask.ticket,
+                                                             .relays = play.relays,
+                                                         }));
     else if (m->type == IPC_MAIL_ASK)
-        assert_true(ipc_send_mail_answer(play.lookup, &(struct ipc_mail_answer){ .ticket = m->mail_ask.ticket }));
+        assert_true(ipc_send_mail_answer(play.lookup, &(struct ipc_mail_answer){
+                                                          .ticket = m->mail_ask.ticket,
+                                                          .held = play.held,
+                                                          .detail = STR("limit account messages 2/h"),
+                                                      }));
     else if (m->type == IPC_RCPT_ASK)
         assert_true(answer_rcpt(m->rcpt_ask.ticket, false, 0));
 }

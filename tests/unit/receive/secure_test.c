@@ -619,6 +619,125 @@ static void answers_about_nobody_are_passed_over(void **state)
     play_close();
 }
 
+/* ---- submission (RFC 6409) ---- */
+
+static struct envelope committed(struct arena *a)
+{
+    const struct asked *c = asked(IPC_COMMIT_ASK);
+    struct envelope e = { 0 };
+    struct err err = { 0 };
+
+    assert_true(envelope_decode(str_of(c->envelope, c->envelope_n), a, &e, &err));
+    return e;
+}
+
+static void stored(struct secure *s)
+{
+    assert_true(ipc_send_commit_answer(play.queue, &(struct ipc_commit_answer){
+                                                       .ticket = asked(IPC_COMMIT_ASK)->ticket,
+                                                       .status = IPC_STORED,
+                                                       .batch = 1,
+                                                   }));
+    secure_reads(s);
+}
+
+#define TRANSACTION "MAIL FROM:<anna@example.org>%s\r\nRCPT TO:<b@example.org>\r\nDATA\r\n"
+
+static void hands_in(struct secure *s, const char *parameters)
+{
+    char words[256];
+
+    snprintf(words, sizeof(words), TRANSACTION, parameters);
+    secure_says(s, words);
+    assert_non_null(strstr(s->got, "\r\n354 "));
+    secure_says(s, "Subject: x\r\nBcc: c@example.org\r\n\r\ny\r\n.\r\n");
+}
+
+static void what_is_handed_in_is_completed_and_says_by_whom_C127(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct secure s;
+
+    (void)state;
+    play_open_with(STARTTLS);
+    key_comes();
+    auths_come(1);
+    begins_auth(&s);
+    secure_says(&s, "AUTH PLAIN AGFubmEAc2VjcmV0\r\n");
+    auth_answers(asked(IPC_LOGIN_ASK), IPC_LOGIN_DONE, STR_NONE, STR("anna@example.org"));
+    hands_in(&s, " HOLDFOR=3600");
+    const struct asked c = *asked(IPC_COMMIT_ASK);
+    struct envelope e = committed(a);
+    assert_null(strstr(c.body, "Bcc"));
+    assert_non_null(strstr(c.body, "\r\nDate: "));
+    assert_non_null(strstr(c.body, "\r\nMessage-ID: <"));
+    assert_non_null(strstr(c.text, " with ESMTPSA "));
+    assert_non_null(strstr(c.text, "tls TLS_"));
+    /* What the envelope says of the content is of what is kept. */
+    assert_int_equal(e.size, c.size);
+    assert_int_equal(e.lines, 5);
+    assert_int_equal(e.header_octets, (uint64_t)(strstr(c.body, "\r\n\r\n") + 4 - c.body));
+    assert_true(e.longest_line > 30 && e.longest_line < 100);
+    assert_str_is(e.account, STR("anna@example.org"));
+    assert_str_is(e.release_request, STR("for;3600"));
+    assert_true(e.release_msec > io_wall_msec() + 3500 * 1000 && e.release_msec <= io_wall_msec() + 3600 * 1000);
+    assert_int_equal(e.held.n, 0);
+    stored(&s);
+    secure_hears(&s, "250 2.0.0 Ok: queued");
+    secure_close(&s);
+    play_close();
+    arena_free(a);
+}
+
+static void what_a_limit_holds_is_taken_and_said_to_be_held(void **state)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct secure s;
+
+    (void)state;
+    play_open_with(STARTTLS);
+    key_comes();
+    auths_come(1);
+    begins_auth(&s);
+    secure_says(&s, "AUTH PLAIN AGFubmEAc2VjcmV0\r\n");
+    auth_answers(asked(IPC_LOGIN_ASK), IPC_LOGIN_DONE, STR_NONE, STR("anna@example.org"));
+    play.held = true;
+    hands_in(&s, "");
+    assert_str_is(committed(a).held, STR("limit account messages 2/h"));
+    stored(&s);
+    secure_hears(&s, "250 2.0.0 Ok: queued as ");
+    assert_non_null(strstr(s.got, "held"));
+    secure_close(&s);
+    play_close();
+    arena_free(a);
+}
+
+/* Only where `relay-from` stands in the same block as what is required (FACE 1.9, require). */
+static void those_who_relay_here_need_no_AUTH_C123(void **state)
+{
+    static const struct {
+        const char *config;
+        const char *code;
+    } cases[] = {
+        { CONFIG "listen 127.0.0.1:587 submission { relay-from 192.0.2.0/24; }", "250" },
+        { CONFIG "relay-from 192.0.2.0/24; listen 127.0.0.1:587 submission;", "530" },
+    };
+    struct secure s;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        play_open_with(cases[i].config);
+        key_comes();
+        play.relays = true;
+        starts_tls(&s);
+        secure_says(&s, "EHLO c.example.net\r\n");
+        secure_says(&s, "MAIL FROM:<anna@example.org>\r\n");
+        secure_hears(&s, cases[i].code);
+        secure_close(&s);
+        play_close();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -640,6 +759,9 @@ int main(void)
         cmocka_unit_test(auth_hears_of_those_who_give_up_or_leave_C111),
         cmocka_unit_test(a_slow_password_keeps_no_RCPT_waiting),
         cmocka_unit_test(answers_about_nobody_are_passed_over),
+        cmocka_unit_test(what_is_handed_in_is_completed_and_says_by_whom_C127),
+        cmocka_unit_test(what_a_limit_holds_is_taken_and_said_to_be_held),
+        cmocka_unit_test(those_who_relay_here_need_no_AUTH_C123),
     };
     return cmocka_run_group_tests(tests, make_pki, drop_pki);
 }
