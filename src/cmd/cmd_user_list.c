@@ -30,8 +30,8 @@ static void print(const struct cmd_call *call, struct str text, const struct use
     const char *state = state_of(line, text, &scram);
 
     if (call->json) {
-        json_t *row = json_pack("{s:s%,s:s,s:b,s:s%}", "account", name.p, name.n, "state", state, "scram", scram, "file",
-                                path.p, path.n);
+        json_t *row = json_pack("{s:s%,s:s,s:b,s:s%}", "account", name.p, name.n, "state", state, "scram", scram,
+                                "file", path.p, path.n);
         char *written = row ? json_dumps(row, JSON_COMPACT) : NULL;
         printf("%s\n", written ? written : "{}");
         free(written);

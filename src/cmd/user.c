@@ -15,7 +15,8 @@ static int read_name(struct user *u, const char *said)
     struct arena *a = u->settings.arena;
 
     if (auth_prepare(said, &text) != AUTH_PREPARED ||
-        auth_name_read(a, arena_str(a, str_from_c(text.c)), u->settings.config->origin.text, &name) != AUTH_NAME_OK)
+        auth_name_read(a, arena_str(a, str_from_c(text.c)), u->settings.config->origin.text, &name) !=
+            AUTH_NAME_OK)
         return cmd_fail(CMD_USAGE, "anna@example.org", "'%s' can be no account", said);
     u->name = (struct users_name){ name.local, name.domain };
     u->account = name.account;

@@ -56,7 +56,7 @@ int user_ask_password(struct auth_text *password)
     else if (on_terminal && strcmp(first, second) != 0)
         status = cmd_fail(CMD_INPUT, NULL, "these are two different ones; nothing was changed");
     else if (auth_prepare(first, password) != AUTH_PREPARED)
-        status = cmd_fail(CMD_INPUT, NULL, "nobody can have that password: it is empty, or holds what SASLprep forbids");
+        status = cmd_fail(CMD_INPUT, NULL, "nobody can have that password: it is empty, or not allowed by SASLprep");
     explicit_bzero(first, sizeof(first));
     explicit_bzero(second, sizeof(second));
     return status;
