@@ -102,20 +102,23 @@ static bool add(struct auth_accounts *accounts, const struct route_users_name *w
     return true;
 }
 
-/* A method that this crypt(3) lacks would look like a wrong password for ever. */
-static const char *check_method(struct arena *a, struct auth_stored *stored)
+/* A method that this crypt(3) lacks would look like a wrong password for ever. False: no memory. */
+static bool check_method(struct arena *a, struct auth_stored *stored, const char **wrong)
 {
     char *hash;
     int known;
 
     if (stored->kind != AUTH_STORED_CRYPT)
-        return NULL;
+        return true;
     hash = arena_cstr(a, stored->hash);
-    known = hash ? crypt_checksalt(hash) : CRYPT_SALT_INVALID;
-    if (known != CRYPT_SALT_INVALID && known != CRYPT_SALT_METHOD_DISABLED)
-        return NULL;
-    stored->kind = AUTH_STORED_WRONG;
-    return "crypt(3) does not know this hash";
+    if (!hash)
+        return false;
+    known = crypt_checksalt(hash);
+    if (known == CRYPT_SALT_INVALID || known == CRYPT_SALT_METHOD_DISABLED) {
+        stored->kind = AUTH_STORED_WRONG;
+        *wrong = "crypt(3) does not know this hash";
+    }
+    return true;
 }
 
 /* The name is in A. False: no memory. */
@@ -137,8 +140,13 @@ static bool add_line(struct auth_accounts *accounts, struct arena *a, struct str
         break;
     }
     wrong = auth_stored_parse(rest, &stored);
-    if (!wrong)
-        wrong = check_method(a, &stored);
+    /* A hash longer than all of them is none. */
+    if (stored.hash.n > CRYPT_OUTPUT_SIZE) {
+        stored.kind = AUTH_STORED_WRONG;
+        wrong = "crypt(3) does not know this hash";
+    } else if (!check_method(a, &stored, &wrong)) {
+        return false;
+    }
     if (wrong)
         route_fault_add(&accounts->warnings, number, str_trim(name), wrong);
     /* The first line of a name counts. */
