@@ -4,7 +4,9 @@ import os
 import re
 import shutil
 import signal
+import smtplib
 import socket
+import ssl
 import subprocess
 import tempfile
 
@@ -112,6 +114,24 @@ def test_root_starts_it_from_a_clone_that_others_cannot_reach(folder):
 def test_without_a_terminal_there_are_no_colours_and_without_utf8_no_marks(folder):
     assert "\x1b" not in run("once", "--dir", folder + "/demo", LC_ALL="C.UTF-8", TERM="xterm")
     assert run("once", "--dir", folder + "/demo", LC_ALL="C").isascii()
+
+
+def test_ada_logs_in_by_both_ways_that_the_screen_shows(demo):
+    """With the password on the screen, and the certificate that the demonstration made: once, and not anew."""
+    starttls, name, password, implicit = re.search(r"log in\s+127\.0\.0\.1:(\d+)\s+STARTTLS; (\S+), password (\S+); "
+                                                   r"port (\d+): TLS at once", demo.text()).groups()
+    context = ssl.create_default_context(cafile=demo.folder + "/tls.pem")
+    for number, port in enumerate([starttls, implicit]):
+        if port == starttls:
+            client = smtplib.SMTP("localhost", int(port))
+            client.starttls(context=context)
+        else:
+            client = smtplib.SMTP_SSL("localhost", int(port), context=context)
+        with client:
+            client.login(name, password)
+            client.sendmail(name, ["bob@example.test"], b"From: ada\r\nSubject: number %d\r\n\r\nx\r\n" % number)
+        demo.wait_line(rf"number {number} .*in the mailbox")
+    assert os.stat(demo.folder + "/tls.pem").st_mode & 0o777 == 0o600
 
 
 def test_a_second_start_goes_on_and_fresh_begins_anew(folder):

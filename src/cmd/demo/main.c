@@ -46,7 +46,7 @@ static bool start(struct demo *demo, struct err *err)
         *err = (struct err){ 0 };
         if (demo_server_start(&demo->server, &demo->place, &demo->records, err))
             return true;
-        if (err->sys != EADDRINUSE || tries == STARTS_MAX || !demo_place_change_port(&demo->place, err))
+        if (err->sys != EADDRINUSE || tries == STARTS_MAX || !demo_place_change_ports(&demo->place, err))
             return false;
     }
 }

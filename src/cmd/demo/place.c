@@ -13,15 +13,13 @@
 #include <unistd.h>
 
 #include "cmd/bench/net.h"
+#include "cmd/demo/files.h"
 #include "cmd/demo/sweep.h"
 #include "core/buf.h"
 #include "io/fd.h"
 #include "ipc/process.h"
 
-enum { PORTS_TRIED = 100, CONFIG_MAX = 8192 };
-
-/* The first line of a configuration of ours: what tells our folders from others. */
-static const char mark[] = "# Written by veredus demo";
+enum { PORTS_TRIED = 100 };
 
 /* ---- choosing ---- */
 
@@ -132,10 +130,10 @@ static bool others_get_there(const char *dir, struct err *err)
 
 static bool has_mark(int folder)
 {
-    char front[sizeof(mark) - 1];
+    char front[sizeof(DEMO_FILES_MARK) - 1];
     int fd = openat(folder, "veredus.conf", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     bool ours = fd >= 0 && read(fd, front, sizeof(front)) == (ssize_t)sizeof(front) &&
-                memcmp(front, mark, sizeof(front)) == 0;
+                memcmp(front, DEMO_FILES_MARK, sizeof(front)) == 0;
 
     fd_close(&fd);
     return ours;
@@ -210,128 +208,36 @@ static bool port_is_free(const char *host, unsigned port)
     return free;
 }
 
-static bool choose_port(struct demo_place *place, struct err *err)
+/* The first free one from FIRST on. */
+static bool choose_port(struct demo_place *place, unsigned first, uint16_t *chosen, struct err *err)
 {
-    place->ipv6 = port_is_free("[::1]", 0);
-    for (unsigned port = DEMO_PORT_FIRST; port < DEMO_PORT_FIRST + PORTS_TRIED; port++) {
+    for (unsigned port = first; port < first + PORTS_TRIED; port++) {
         if (!port_is_free("127.0.0.1", port) || (place->ipv6 && !port_is_free("[::1]", port)))
             continue;
-        place->port = (uint16_t)port;
+        *chosen = (uint16_t)port;
         return true;
     }
-    return err_temp(err, "ports %d to %d of 127.0.0.1 are all taken", DEMO_PORT_FIRST,
-                    DEMO_PORT_FIRST + PORTS_TRIED - 1);
+    return err_temp(err, "ports %u to %u of 127.0.0.1 are all taken", first, first + PORTS_TRIED - 1);
 }
 
-/* ---- files ---- */
-
-static bool write_file(struct demo_place *place, const char *name, int how, struct str text, struct err *err)
+static bool choose_ports(struct demo_place *place, struct err *err)
 {
-    int fd = openat(place->fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | how, 0644);
-
-    if (fd < 0 && errno == EEXIST)
-        return true;
-    bool ok = fd >= 0 && write(fd, text.p, text.n) == (ssize_t)text.n;
-    int error = errno;
-    fd_close(&fd);
-    return ok || err_sys(err, error, "%s/%s", place->shown, name);
-}
-
-/* Those of an installation: one for each kind of process, and one for mailboxes. */
-static bool accounts_are_there(void)
-{
-    for (unsigned kind = 0; kind < PROCESS_KINDS; kind++)
-        if (process_account(kind) && !getpwnam(process_account(kind)))
-            return false;
-    return getpwnam("vmail") != NULL;
-}
-
-/* The first configuration that a newcomer reads: each line says what it is for. */
-static const char config_text[] = "%s, and written again each time it starts. Copy it to begin one of your own.\n"
-    "\n"
-    "hostname mail.example.test;                # our name, in greetings and in Received fields\n"
-    "%-42s # takes mail here; the port of real mail is 25\n"
-    "relay-from 127.0.0.1 ::1;                  # programs on this machine may send to anyone, nobody else may\n"
-    "\n"
-    "spool spool;                               # the queue: what was taken and is not delivered yet\n"
-    "state state;                               # what it remembers beside the queue\n"
-    "control control;                           # where veredus status, queue and the others ask\n"
-    "log file:log json debug;                   # one line for each event\n"
-    "%s"
-    "\n"
-    "%-42s # all other mail; without this line it goes to the hosts of its domains\n"
-    "route slow@elsewhere.test smtp://127.0.0.1:%u; # the nearest pattern decides; what is slow here delays no other\n"
-    "retry 2s 5s 10s;                           # waits before it is tried again; usually 1m 5m 15m 30m 1h 2h 4h\n"
-    "dead-host 2s;                              # how long to leave a host alone that is not there; usually 5m\n"
-    "expire 1h;                                 # when to give up and tell the sender; usually 5d\n"
-    "\n"
-    "domain example.test {                      # mail for this domain is ours\n"
-    "    users file:users;                      # its mailboxes, a name on each line\n"
-    "    aliases file:aliases;                  # other names that lead to them\n"
-    "    deliver maildir:mail/{domain}/{user};  # a Maildir for each, made with the first message\n"
-    "}\n";
-static const char run_as_nobody[] =
-    "run-as nobody;                             # all of it; installed, each process has an account of its own\n";
-
-static bool write_config(struct demo_place *place, struct err *err)
-{
-    struct buf text = BUF_INIT(CONFIG_MAX);
-    char listen[64], route[64];
-    bool nobody = geteuid() == 0 && !accounts_are_there();
-
-    if (place->ipv6)
-        snprintf(listen, sizeof(listen), "listen 127.0.0.1:%u [::1]:%u;", place->port, place->port);
-    else
-        snprintf(listen, sizeof(listen), "listen 127.0.0.1:%u;", place->port);
-    snprintf(route, sizeof(route), "route * smtp://127.0.0.1:%u;", place->elsewhere);
-    bool ok = buf_printf(&text, config_text, mark, listen, nobody ? run_as_nobody : "", route,
-                         place->elsewhere)
-                  ? write_file(place, "veredus.conf", O_TRUNC, buf_str(&text), err)
-                  : err_temp(err, "out of memory");
-    buf_done(&text);
-    return ok;
-}
-
-const struct passwd *demo_place_account(void)
-{
-    return getpwnam(accounts_are_there() ? "vmail" : "nobody");
-}
-
-/* One for mail: that of deliveries, that of all other hosts. */
-static bool make_mail_folder(struct demo_place *place, const char *name, struct err *err)
-{
-    const struct passwd *account;
-
-    if (mkdirat(place->fd, name, 0700) < 0 && errno != EEXIST)
-        return err_sys(err, errno, "cannot make %s/%s", place->shown, name);
-    if (geteuid() != 0)
-        return true;
-    account = demo_place_account();
-    if (!account)
-        return err_perm(err, "there is no account nobody on this machine");
-    return fchownat(place->fd, name, account->pw_uid, account->pw_gid, AT_SYMLINK_NOFOLLOW) == 0 ||
-           err_sys(err, errno, "cannot give %s/%s to %s", place->shown, name, account->pw_name);
-}
-
-/* What a newcomer may have added to users and aliases stays. */
-static bool write_files(struct demo_place *place, struct err *err)
-{
-    return write_config(place, err) && write_file(place, "users", O_EXCL, STR("ada\nbob\n"), err) &&
-           write_file(place, "aliases", O_EXCL, STR("# name: address, address\npostmaster: ada\n"), err) &&
-           write_file(place, "log", O_APPEND, STR_NONE, err) && make_mail_folder(place, "mail", err) &&
-           make_mail_folder(place, "elsewhere", err);
+    place->ipv6 = port_is_free("[::1]", 0);
+    return choose_port(place, DEMO_PORT_FIRST, &place->port, err) &&
+           choose_port(place, DEMO_PORT_LOGIN_FIRST, &place->port_login, err) &&
+           choose_port(place, DEMO_PORT_TLS_FIRST, &place->port_tls, err);
 }
 
 bool demo_place_open(struct demo_place *place, bool fresh, struct err *err)
 {
     return make_folders(place->dir, err) && (geteuid() != 0 || others_get_there(place->dir, err)) &&
-           lock(place, err) && (!fresh || remove_former(place, err)) && choose_port(place, err) &&
-           write_files(place, err);
+           lock(place, err) && (!fresh || remove_former(place, err)) && choose_ports(place, err) &&
+           demo_files_write(place, err);
 }
 
-bool demo_place_change_port(struct demo_place *place, struct err *err)
+bool demo_place_change_ports(struct demo_place *place, struct err *err)
 {
-    return choose_port(place, err) && write_config(place, err);
+    return choose_ports(place, err) && demo_files_write_config(place, err);
 }
 
 void demo_place_close(struct demo_place *place)

@@ -10,7 +10,10 @@
 #include "core/err.h"
 
 /* The control socket stands in the folder, and the kernel takes 107 octets of its path. */
-enum { DEMO_DIR_MAX = 100, DEMO_PATH_MAX = 512, DEMO_PORT_FIRST = 2525 };
+enum { DEMO_DIR_MAX = 100, DEMO_PATH_MAX = 512 };
+/* The first of each kind that is tried. */
+enum { DEMO_PORT_FIRST = 2525, DEMO_PORT_LOGIN_FIRST = 2587, DEMO_PORT_TLS_FIRST = 2465 };
+enum { DEMO_LISTENERS = 3 };
 
 struct demo_place {
     char dir[DEMO_DIR_MAX];   /* absolute */
@@ -18,6 +21,8 @@ struct demo_place {
     bool named;               /* by --dir: subcommands do not look there by themselves */
     bool ipv6;                /* this machine has ::1 */
     uint16_t port;
+    uint16_t port_login; /* STARTTLS and a log-in */
+    uint16_t port_tls;   /* TLS from the first octet, and a log-in */
     uint16_t elsewhere; /* the port of every other domain: set before demo_place_open() */
     int fd; /* the folder, locked: two demonstrations never share one. -1: not open */
 };
@@ -31,12 +36,12 @@ MUST_USE bool demo_place_choose(struct demo_place *place, const char *named, str
 MUST_USE bool demo_place_inside(struct demo_place *place, const struct demo_place *outer, const char *name,
                                 struct err *err);
 /*
- * Makes the folder or takes what an earlier demonstration left, chooses a free port, writes the configuration. FRESH:
+ * Makes the folder or takes what an earlier demonstration left, chooses free ports, makes a certificate, writes the configuration. FRESH:
  * what was left is removed first. A folder with something else in it is refused and not touched.
  */
 MUST_USE bool demo_place_open(struct demo_place *place, bool fresh, struct err *err);
-/* Another port, after somebody else has taken ours since it was chosen. */
-MUST_USE bool demo_place_change_port(struct demo_place *place, struct err *err);
+/* Other ports, after somebody else has taken one of ours since it was chosen. */
+MUST_USE bool demo_place_change_ports(struct demo_place *place, struct err *err);
 void demo_place_close(struct demo_place *place);
 
 /* The account that mail belongs to when root started us; NULL: this machine does not have it. */

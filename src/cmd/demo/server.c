@@ -100,10 +100,10 @@ static bool start_record(struct demo_server *s, const json_t *record, char troub
     if (!*ready)
         return true;
     s->queued = row_number(record, "queued");
-    if (json_array_size(json_object_get(record, "listeners")) > 0)
+    if (json_array_size(json_object_get(record, "listeners")) == DEMO_LISTENERS)
         return true;
     /* It starts without a port that it cannot have (FACE 1.12); for us there is nothing to see then. */
-    err_temp(err, "the server has no port: %s", trouble);
+    err_temp(err, "the server has not all of its ports: %s", trouble);
     err->sys = EADDRINUSE;
     return false;
 }

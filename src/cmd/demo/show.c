@@ -45,6 +45,8 @@ void demo_show_head(const struct demo_show *show, const struct demo_place *place
     printf("\n  %sveredus %s%s %s demo of example.test %s nothing leaves this machine\n\n",
            paint(show, TEXT_LOUD), VEREDUS_VERSION, paint(show, TEXT_PLAIN), show->dot, show->dot);
     printf("  send to     127.0.0.1:%u      as your application does: no password, no TLS\n", place->port);
+    printf("  log in      127.0.0.1:%u      STARTTLS; ada@example.test, password tea; port %u: TLS at once\n",
+           place->port_login, place->port_tls);
     printf("  mailbox     %s/mail/example.test/ada/new/\n", place->shown);
     printf("  elsewhere   %s/elsewhere/    every other domain ends up here, whatever you send\n\n", place->shown);
     printf("  First, one message from here to ada:\n");
