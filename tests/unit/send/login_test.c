@@ -1,4 +1,4 @@
-/* Log-ins at next hops: which mechanism, the octets of each, and what must not be said or kept (RFC 4616, 5802, 7628). */
+/* Log-ins at next hops: which mechanism, the octets of each, what must not be said (RFC 4616, 5802, 7628). */
 #include "tests/unit/unit.h"
 
 #include "core/base64.h"
