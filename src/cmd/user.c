@@ -13,16 +13,17 @@ static int read_name(struct user *u, const char *said)
     struct auth_text text;
     struct auth_name name;
     struct arena *a = u->settings.arena;
+    struct str origin = u->settings.config->origin.text;
 
     if (auth_prepare(said, &text) != AUTH_PREPARED ||
-        auth_name_read(a, arena_str(a, str_from_c(text.c)), u->settings.config->origin.text, &name) !=
-            AUTH_NAME_OK)
+        auth_name_read(a, arena_str(a, str_from_c(text.c)), origin, &name) != AUTH_NAME_OK)
         return cmd_fail(CMD_USAGE, "anna@example.org", "'%s' can be no account", said);
     u->name = (struct users_name){ name.local, name.domain };
     u->account = name.account;
     u->block = config_find_domain(u->settings.config, name.domain);
     if (!u->block)
-        return cmd_fail(CMD_FOUND, "name its domain: anna@example.org", "%.*s is not served here", STR_ARG(name.domain));
+        return cmd_fail(CMD_FOUND, "name its domain: anna@example.org", "%.*s is not served here",
+                        STR_ARG(name.domain));
     return CMD_OK;
 }
 
