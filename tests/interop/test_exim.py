@@ -16,7 +16,7 @@ log_file_path = {work}/spool/%slog
 pid_file_path = {work}/spool/pid
 daemon_smtp_ports = 25
 local_interfaces = {address}
-tls_advertise_hosts =
+{tls}
 keep_environment =
 acl_smtp_rcpt = all
 acl_smtp_data = all
@@ -48,7 +48,7 @@ kept:
 begin transports
 smtp:
   driver = smtp
-  hosts_avoid_tls = *
+  {tls_out}
   message_linelength_limit = 1000000
 mailbox:
   driver = appendfile
@@ -70,12 +70,16 @@ class Exim(root.Peer):
     packages = ["exim4-base", "exim4-daemon-light"]
     program = "usr/sbin/exim4"
     accounts = ["Debian-exim"]
+    tls = "tls_advertise_hosts ="
+    tls_out = "hosts_avoid_tls = *"
 
     def start(self):
         for number in range(200):
             self.folder(f"users/m{number}")
         self.folder("etc/exim4")
-        self.write("etc/exim4/exim4.conf", CONFIG.format(work=self.work, address=there(2), here=HERE))
+        self.write("etc/exim4/exim4.conf", CONFIG.format(work=self.work, address=there(2), here=HERE,
+                                                             tls=self.tls.format(work=self.work),
+                                                             tls_out=self.tls_out.format(work=self.work)))
         self.folder("spool", 64000)
         return self.launch(there(2), 25, "/usr/sbin/exim4", "-bdf")
 
