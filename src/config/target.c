@@ -132,7 +132,8 @@ static bool no_host(struct err *err)
 /* What is none however it goes on: whether the rest of it is right is of no interest. */
 static bool is_elsewhere(struct str word)
 {
-    static const char *const kinds[] = { "maildir:", "mbox:", "pipe:", "lmtp:unix:", "hold", "discard", "fail", "defer" };
+    static const char *const kinds[] = { "maildir:", "mbox:",   "pipe:", "lmtp:unix:",
+                                         "hold",     "discard", "fail",  "defer" };
 
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (str_starts_nocase(word, str_from_c(kinds[i])))

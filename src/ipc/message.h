@@ -60,7 +60,14 @@ enum ipc_site { IPC_SITE_DONE, IPC_SITE_UNKNOWN, IPC_SITE_LATER };
  * An exchange of AUTH: goes on; somebody is logged in; not with that (535); cannot be said now (454); guessed too often;
  * the client does not keep to the mechanism (501).
  */
-enum ipc_login { IPC_LOGIN_CONTINUE, IPC_LOGIN_DONE, IPC_LOGIN_REFUSED, IPC_LOGIN_TEMP, IPC_LOGIN_LIMITED, IPC_LOGIN_WRONG };
+enum ipc_login {
+    IPC_LOGIN_CONTINUE,
+    IPC_LOGIN_DONE,
+    IPC_LOGIN_REFUSED,
+    IPC_LOGIN_TEMP,
+    IPC_LOGIN_LIMITED,
+    IPC_LOGIN_WRONG,
+};
 
 /* What a TLS handshake signs (RFC 8446 4.4.3; RFC 5246 7.4.3, 7.4.8). */
 enum ipc_sign_form {

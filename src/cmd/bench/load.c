@@ -173,7 +173,8 @@ static void print_json(const struct bench_run *run, double seconds)
     const struct latency *l = &run->latency;
     const char *comma = "";
 
-    printf("{\"handshakes\":%llu,\"resumed\":%llu,\"acknowledged\":%llu,\"refused\":%llu,\"lost\":%llu,\"unconnected\":%llu,\"seconds\":%.3f,"
+    printf("{\"handshakes\":%llu,\"resumed\":%llu,\"acknowledged\":%llu,\"refused\":%llu,\"lost\":%llu,"
+           "\"unconnected\":%llu,\"seconds\":%.3f,"
            "\"rate\":%.1f,\"p50_ms\":%.3f,\"p99_ms\":%.3f,\"max_ms\":%.3f,\"cpu_seconds\":%.3f,\"codes\":{",
            run->secure ? secure_handshakes(run->secure) : 0, run->secure ? secure_resumed(run->secure) : 0,
            (unsigned long long)run->acknowledged, (unsigned long long)run->refused,

@@ -39,7 +39,9 @@ static bool set_name(X509 *cert)
 {
     X509_NAME *name = X509_get_subject_name(cert);
 
-    return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"veredus demo", -1, -1, 0) == 1 &&
+    static const unsigned char ours[] = "veredus demo";
+
+    return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, ours, -1, -1, 0) == 1 &&
            X509_set_issuer_name(cert, name) == 1;
 }
 

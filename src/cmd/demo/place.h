@@ -36,8 +36,8 @@ MUST_USE bool demo_place_choose(struct demo_place *place, const char *named, str
 MUST_USE bool demo_place_inside(struct demo_place *place, const struct demo_place *outer, const char *name,
                                 struct err *err);
 /*
- * Makes the folder or takes what an earlier demonstration left, chooses free ports, makes a certificate, writes the configuration. FRESH:
- * what was left is removed first. A folder with something else in it is refused and not touched.
+ * Makes the folder or takes what an earlier demonstration left, chooses free ports, makes a certificate, writes the
+ * configuration. FRESH: what was left is removed first. A folder with something else in it is refused and not touched.
  */
 MUST_USE bool demo_place_open(struct demo_place *place, bool fresh, struct err *err);
 /* Other ports, after somebody else has taken one of ours since it was chosen. */
