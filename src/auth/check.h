@@ -33,5 +33,7 @@ enum auth_token { AUTH_TOKEN_TAKEN, AUTH_TOKEN_WRONG, AUTH_TOKEN_NO_MEMORY };
 enum auth_token auth_take_token(struct auth_exchange *x, struct str message);
 /* Is it a token of an issuer that the account's sources name? x->name and x->account are the token's. */
 enum auth_verdict auth_check_token(struct auth_exchange *x);
+/* Goes on after WAIT: with what the issuer said of the token. When keys were waited for, auth_check_token() again does. */
+enum auth_verdict auth_check_introspected(struct auth_exchange *x, const struct ipc_fetch_answer *answer);
 
 #endif

@@ -3,6 +3,9 @@
 
 #include "auth/bearer.h"
 #include "auth/check.h"
+#include "auth/waiting.h"
+
+enum { HTTP_OK = 200, HTTP_UNAUTHORIZED = 401, HTTP_FORBIDDEN = 403 };
 
 /* "=2C" and "=3D" are a comma and an equals sign (RFC 5801 4). False: another "=". */
 static bool undo_saslname(struct str said, char *out)
@@ -83,43 +86,137 @@ static enum auth_verdict take_claim(struct auth_exchange *x, const struct config
     return auth_take_vouched(x, wanted.account) ? AUTH_VERDICT_YES : AUTH_VERDICT_NO;
 }
 
-static enum auth_verdict check_with(struct auth_exchange *x, const struct config_oauth *issuer)
+/* ---- one issuer ---- */
+
+static enum auth_verdict later(struct auth_exchange *x, const char *why)
 {
-    const struct token_keys *keys = x->auth->issuers.keys[issuer->index];
+    x->detail = why;
+    return AUTH_VERDICT_LATER;
+}
+
+static enum auth_verdict no(struct auth_exchange *x, const char *why)
+{
+    x->detail = why;
+    return AUTH_VERDICT_NO;
+}
+
+static int64_t now_sec(void)
+{
+    return io_wall_msec() / 1000;
+}
+
+static enum auth_verdict take_said(struct auth_exchange *x, const struct config_oauth *issuer,
+                                   const struct introspection *said)
+{
+    struct str account;
+
+    if (!said->good)
+        return no(x, said->why);
+    account = arena_str(x->arena, str_of(said->account, said->n_account));
+    return account.p ? take_claim(x, issuer, account) : later(x, "out of memory");
+}
+
+static enum auth_verdict introspect(struct auth_exchange *x, const struct auth_issuer *issuer)
+{
+    const struct introspection *said =
+        introspection_find(&x->auth->issuers.said, issuer->oauth, x->token, now_sec());
+
+    if (said)
+        return take_said(x, issuer->oauth, said);
+    return auth_ask_introspection(x, issuer) ? AUTH_VERDICT_WAIT : AUTH_VERDICT_LATER;
+}
+
+static enum auth_verdict check_signed(struct auth_exchange *x, const struct auth_issuer *issuer)
+{
     struct str claim;
 
-    x->detail = "the keys of an issuer cannot be had";
-    if (!keys)
-        return AUTH_VERDICT_LATER;
-    switch (token_check(x->token, keys, issuer, io_wall_msec() / 1000, x->arena, &claim, &x->detail)) {
+    switch (token_check(x->token, issuer->keys, issuer->oauth, now_sec(), x->arena, &claim, &x->detail)) {
     case TOKEN_GOOD:
-        return take_claim(x, issuer, claim);
+        return take_claim(x, issuer->oauth, claim);
     case TOKEN_NO_MEMORY:
-        x->detail = "out of memory";
-        return AUTH_VERDICT_LATER;
+        return later(x, "out of memory");
     case TOKEN_BAD:
         break;
     }
     return AUTH_VERDICT_NO;
 }
 
+/* By its keys, which may have to be fetched first: once for each log-in. */
+static enum auth_verdict check_with_keys(struct auth_exchange *x, struct auth_issuer *issuer, bool unknown)
+{
+    int64_t now = io_now_msec(x->auth->worker->loop);
+
+    if (!x->fetched && auth_issuer_wants_keys(issuer, unknown, now)) {
+        if (auth_ask_keys(x, issuer, unknown))
+            return AUTH_VERDICT_WAIT;
+        if (unknown)
+            return AUTH_VERDICT_LATER;
+    }
+    if (!issuer->keys)
+        return later(x, "the keys of an issuer cannot be had");
+    if (unknown && issuer->failing)
+        return later(x, "the key of the token is not known, and newer ones cannot be had");
+    return check_signed(x, issuer);
+}
+
+static enum auth_verdict check_with(struct auth_exchange *x, struct auth_issuer *issuer)
+{
+    enum token_look look;
+
+    if (!issuer->oauth->keys.n)
+        return introspect(x, issuer);
+    look = token_look(x->token, issuer->keys, issuer->oauth);
+    if (look == TOKEN_OPAQUE)
+        return issuer->oauth->introspection.n ? introspect(x, issuer) : no(x, "not a signed token");
+    if (look == TOKEN_FOREIGN)
+        return no(x, "the token is another issuer's");
+    return check_with_keys(x, issuer, look == TOKEN_UNKNOWN);
+}
+
+/* ---- all of them ---- */
+
+/* VERDICT is that of the issuer at hand: on with the next ones, unless it is enough. */
+static enum auth_verdict go_on(struct auth_exchange *x, enum auth_verdict verdict)
+{
+    struct auth_issuers *issuers = &x->auth->issuers;
+
+    while (verdict != AUTH_VERDICT_YES && verdict != AUTH_VERDICT_WAIT) {
+        if (verdict == AUTH_VERDICT_LATER)
+            x->later = x->detail;
+        x->fetched = false;
+        if (++x->at_issuer == issuers->config->n_oauths)
+            /* It may be a token of one that cannot be asked. */
+            return x->later ? later(x, x->later) : AUTH_VERDICT_NO;
+        verdict = check_with(x, &issuers->items[x->at_issuer]);
+    }
+    return verdict;
+}
+
 enum auth_verdict auth_check_token(struct auth_exchange *x)
 {
-    const struct config *config = x->auth->config;
-    const char *later = NULL;
+    struct auth_issuers *issuers = &x->auth->issuers;
 
-    x->detail = "no issuer of tokens is asked here";
-    for (size_t i = 0; i < config->n_oauths; i++) {
-        enum auth_verdict verdict = AUTH_VERDICT_NO;
-        if (auth_issuer_is_usable(&config->oauths[i]))
-            verdict = check_with(x, &config->oauths[i]);
-        if (verdict == AUTH_VERDICT_YES)
-            return verdict;
-        if (verdict == AUTH_VERDICT_LATER)
-            later = x->detail;
-    }
-    /* It may be one of those whose keys are not there. */
-    if (later)
-        x->detail = later;
-    return later ? AUTH_VERDICT_LATER : AUTH_VERDICT_NO;
+    if (!issuers->config->n_oauths)
+        return no(x, "no issuer of tokens is asked here");
+    return go_on(x, check_with(x, &issuers->items[x->at_issuer]));
+}
+
+static enum auth_verdict take_introspection(struct auth_exchange *x, const struct ipc_fetch_answer *answer)
+{
+    const struct config_oauth *issuer = x->auth->issuers.items[x->at_issuer].oauth;
+    struct introspection said;
+
+    if (!answer->code)
+        return later(x, "the issuer cannot be asked of the token");
+    if (answer->code == HTTP_UNAUTHORIZED || answer->code == HTTP_FORBIDDEN)
+        return later(x, "the issuer does not let us ask of tokens");
+    if (answer->code != HTTP_OK ||
+        !introspection_take(&x->auth->issuers.said, issuer, x->token, answer->body, now_sec(), &said))
+        return later(x, "the issuer's answer about the token makes no sense");
+    return take_said(x, issuer, &said);
+}
+
+enum auth_verdict auth_check_introspected(struct auth_exchange *x, const struct ipc_fetch_answer *answer)
+{
+    return go_on(x, take_introspection(x, answer));
 }

@@ -362,10 +362,26 @@ static struct auth_exchange *find_by_peer(struct auth *auth, const struct ipc_ch
     return NULL;
 }
 
+/* Their keys, for all that wait: now there, or not to be had. */
+static void keys_came(struct auth *auth, struct auth_issuer *issuer, const struct ipc_fetch_answer *answer)
+{
+    struct auth_exchange *x;
+
+    auth_issuer_take_keys(issuer, answer, io_now_msec(auth->worker->loop));
+    while ((x = auth_waiting_take_keys(auth, issuer)) != NULL) {
+        x->fetched = true;
+        conclude_token(x, auth_check_token(x));
+    }
+}
+
 void auth_peer_gone(struct auth *auth, const struct ipc_channel *peer)
 {
     struct auth_exchange *x;
 
+    if (peer->peer == PROCESS_RESOLVE && peer->generation == auth->generation)
+        for (size_t i = 0; i < auth->config->n_oauths; i++)
+            if (auth->issuers.items[i].ticket)
+                keys_came(auth, &auth->issuers.items[i], NULL);
     while ((x = find_by_peer(auth, peer)) != NULL) {
         if (x->key.peer == peer)
             drop(x);
@@ -407,6 +423,20 @@ void auth_pam_answered(struct auth *auth, const struct ipc_pam_answer *answer)
 
     if (x)
         conclude(x, auth_check_pam(x, answer));
+}
+
+void auth_fetched(struct auth *auth, const struct ipc_fetch_answer *answer)
+{
+    struct auth_exchange *x;
+
+    for (size_t i = 0; i < auth->config->n_oauths; i++)
+        if (auth->issuers.items[i].ticket == answer->ticket) {
+            keys_came(auth, &auth->issuers.items[i], answer);
+            return;
+        }
+    x = auth_waiting_take(auth, answer->ticket, PROCESS_RESOLVE);
+    if (x)
+        conclude_token(x, auth_check_introspected(x, answer));
 }
 
 void auth_dovecot_answered(struct dovecot *link, const struct dovecot_line *line)

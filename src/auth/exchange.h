@@ -34,6 +34,10 @@ struct auth_exchange {
     struct str names; /* in the client's certificate, each ends in NUL */
     struct auth_sasl sasl;
     struct str token;       /* of OAUTHBEARER and XOAUTH2 */
+    size_t at_issuer;       /* the one that the token is compared with */
+    bool fetched;           /* its keys were, for this log-in */
+    const char *later;      /* why an issuer before it could not say; NULL: all could */
+    struct auth_issuer *keys_of; /* they are waited for */
     struct auth_name name;  /* when it was said; empty for what no account can be called */
     struct str account;     /* whose the log-in is, when it is known */
     const char *detail;     /* of the last failure, for the log */
@@ -56,6 +60,7 @@ void auth_gone(struct auth *auth, struct ipc_channel *from, uint64_t ticket);
 void auth_peer_gone(struct auth *auth, const struct ipc_channel *peer);
 void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer);
 void auth_pam_answered(struct auth *auth, const struct ipc_pam_answer *answer);
+void auth_fetched(struct auth *auth, const struct ipc_fetch_answer *answer);
 /* Of struct dovecot. */
 void auth_dovecot_answered(struct dovecot *link, const struct dovecot_line *line);
 void auth_dovecot_lost(struct dovecot *link, const char *why);

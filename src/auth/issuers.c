@@ -2,9 +2,13 @@
 #include "auth/issuers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/base64.h"
 #include "io/fd.h"
 #include "log/log.h"
+
+enum { HTTP_OK = 200 };
 
 static void record(struct str table, enum log_level level, const char *state, const char *error)
 {
@@ -17,31 +21,36 @@ static void record(struct str table, enum log_level level, const char *state, co
     log_send(&r);
 }
 
-bool auth_issuer_is_usable(const struct config_oauth *issuer)
+static void wipe(struct buf *b)
 {
-    return str_starts(issuer->keys, STR("/")) && !issuer->introspection.n;
+    if (b->p)
+        explicit_bzero(b->p, b->cap);
+    buf_done(b);
 }
 
 bool auth_issuers_init(struct auth_issuers *issuers, const struct config *config, struct err *err)
 {
     issuers->config = config;
-    issuers->keys = calloc(config->n_oauths + 1, sizeof(struct token_keys *));
-    if (!issuers->keys)
+    issuers->items = calloc(config->n_oauths + 1, sizeof(*issuers->items));
+    if (!issuers->items)
         return err_temp(err, "out of memory");
     for (size_t i = 0; i < config->n_oauths; i++)
-        if (!auth_issuer_is_usable(&config->oauths[i]))
-            record(config->oauths[i].name, LOG_LEVEL_ERROR, "failing",
-                   "only keys in a file are asked yet: no token of this issuer is taken");
+        issuers->items[i] =
+            (struct auth_issuer){ .oauth = &config->oauths[i], .secret = BUF_INIT(AUTH_SECRET_MAX) };
     return true;
 }
 
 void auth_issuers_done(struct auth_issuers *issuers)
 {
-    for (size_t i = 0; issuers->keys && i < issuers->config->n_oauths; i++)
-        token_keys_free(issuers->keys[i]);
-    free(issuers->keys);
-    issuers->keys = NULL;
+    for (size_t i = 0; issuers->items && i < issuers->config->n_oauths; i++) {
+        token_keys_free(issuers->items[i].keys);
+        wipe(&issuers->items[i].secret);
+    }
+    free(issuers->items);
+    issuers->items = NULL;
 }
+
+/* ---- files ---- */
 
 static struct token_keys *read_keys(int fd, struct err *err)
 {
@@ -57,7 +66,25 @@ static struct token_keys *read_keys(int fd, struct err *err)
     return keys;
 }
 
-static void give(struct token_keys **current, struct str path, int fd, struct str error)
+/* The new KEYS, or (NULL) what ERR says of them: then those before stay. */
+static void replace_keys(struct auth_issuer *issuer, struct token_keys *keys, const struct err *err)
+{
+    struct str from = issuer->oauth->keys;
+    bool was_failing = issuer->failing;
+
+    issuer->failing = !keys;
+    if (keys) {
+        token_keys_free(issuer->keys);
+        issuer->keys = keys;
+    }
+    /* An issuer that is away is so for many log-ins: that is said once. A file is as wrong as it is each time. */
+    if (was_failing && auth_issuer_has_url(issuer) && !keys)
+        return;
+    if (!keys)
+        record(from, issuer->keys ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, issuer->keys ? "stale" : "failing", err->text);
+}
+
+static void give_keys(struct auth_issuer *issuer, int fd, struct str error)
 {
     struct err err = { 0 };
     struct token_keys *keys = NULL;
@@ -66,14 +93,36 @@ static void give(struct token_keys **current, struct str path, int fd, struct st
         err_temp(&err, "%.*s", STR_ARG(error));
     else
         keys = read_keys(fd, &err);
-    if (keys) {
-        token_keys_free(*current);
-        *current = keys;
-    } else if (*current) {
-        record(path, LOG_LEVEL_WARNING, "stale", err.text);
-    } else {
-        record(path, LOG_LEVEL_ERROR, "failing", err.text);
+    replace_keys(issuer, keys, &err);
+}
+
+static bool read_secret(struct auth_issuer *issuer, int fd, struct err *err)
+{
+    struct arena *a = arena_new(AUTH_SECRET_MAX + 1024);
+    struct str text = STR_NONE;
+    bool ok = a ? fd_read_all(fd, AUTH_SECRET_MAX, a, &text, err) : err_temp(err, "out of memory");
+
+    if (ok && !str_trim(text).n)
+        ok = err_perm(err, "the secret is empty");
+    if (ok) {
+        wipe(&issuer->secret);
+        ok = buf_add(&issuer->secret, str_trim(text)) || err_temp(err, "out of memory");
+        issuer->has_secret = ok;
     }
+    if (text.n)
+        explicit_bzero((char *)(uintptr_t)text.p, text.n);
+    arena_free(a);
+    return ok;
+}
+
+static void give_secret(struct auth_issuer *issuer, int fd, struct str error)
+{
+    struct err err = { 0 };
+    bool ok = fd < 0 ? err_temp(&err, "%.*s", STR_ARG(error)) : read_secret(issuer, fd, &err);
+
+    if (!ok)
+        record(issuer->oauth->secret.written, issuer->has_secret ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR,
+               issuer->has_secret ? "stale" : "failing", err.text);
 }
 
 bool auth_issuers_give(struct auth_issuers *issuers, struct str path, int fd, struct str error)
@@ -81,10 +130,86 @@ bool auth_issuers_give(struct auth_issuers *issuers, struct str path, int fd, st
     bool known = false;
 
     for (size_t i = 0; i < issuers->config->n_oauths; i++) {
-        if (!str_eq(issuers->config->oauths[i].keys, path))
-            continue;
-        give(&issuers->keys[i], path, fd, error);
-        known = true;
+        struct auth_issuer *issuer = &issuers->items[i];
+        bool keys = str_eq(issuer->oauth->keys, path), secret = str_eq(issuer->oauth->secret.written, path);
+        if (keys)
+            give_keys(issuer, fd, error);
+        if (secret)
+            give_secret(issuer, fd, error);
+        known |= keys || secret;
     }
     return known;
+}
+
+/* ---- URLs ---- */
+
+bool auth_issuer_has_url(const struct auth_issuer *issuer)
+{
+    return str_contains(issuer->oauth->keys, STR("://"));
+}
+
+bool auth_issuer_wants_keys(const struct auth_issuer *issuer, bool unknown, int64_t now_msec)
+{
+    if (!auth_issuer_has_url(issuer))
+        return false;
+    if (issuer->ticket || !issuer->was_asked)
+        return true;
+    if (!issuer->keys)
+        return now_msec - issuer->asked_msec >= AUTH_KEYS_RETRY_MSEC;
+    if (unknown && (!issuer->was_unknown || now_msec - issuer->unknown_msec >= AUTH_KEYS_AGAIN_MSEC))
+        return true;
+    return now_msec >= issuer->fresh_until_msec && now_msec - issuer->asked_msec >= AUTH_KEYS_AGAIN_MSEC;
+}
+
+void auth_issuer_asked(struct auth_issuer *issuer, bool unknown, uint64_t ticket, int64_t now_msec)
+{
+    /* The first time all keys are unknown. */
+    if (unknown && issuer->keys) {
+        issuer->was_unknown = true;
+        issuer->unknown_msec = now_msec;
+    }
+    issuer->was_asked = true;
+    issuer->asked_msec = now_msec;
+    issuer->ticket = ticket;
+}
+
+static int64_t keep_msec(uint64_t said)
+{
+    if (said == 0)
+        return AUTH_KEYS_KEEP_MSEC;
+    return said > AUTH_KEYS_KEEP_MAX_MSEC ? AUTH_KEYS_KEEP_MAX_MSEC : (int64_t)said;
+}
+
+void auth_issuer_take_keys(struct auth_issuer *issuer, const struct ipc_fetch_answer *answer, int64_t now_msec)
+{
+    struct err err = { 0 };
+    struct token_keys *keys = NULL;
+
+    issuer->ticket = 0;
+    if (!answer)
+        err_temp(&err, "nobody fetches them");
+    else if (!answer->code)
+        err_temp(&err, "%.*s", STR_ARG(answer->text));
+    else if (answer->code != HTTP_OK)
+        err_temp(&err, "the issuer answers %u", (unsigned)answer->code);
+    else if ((keys = token_keys_parse(answer->body, &err)))
+        issuer->fresh_until_msec = now_msec + keep_msec(answer->keep_msec);
+    replace_keys(issuer, keys, &err);
+}
+
+static bool add_basic(const struct auth_issuer *issuer, struct buf *pair, struct buf *out)
+{
+    return form_add(pair, issuer->oauth->client) && buf_add_char(pair, ':') && form_add(pair, buf_str(&issuer->secret)) &&
+           buf_add_c(out, "Basic ") && base64_add(out, buf_str(pair));
+}
+
+bool auth_issuer_authorize(const struct auth_issuer *issuer, struct buf *out)
+{
+    struct buf pair = BUF_INIT(4 * AUTH_SECRET_MAX);
+    bool ok = true;
+
+    if (issuer->oauth->client.n)
+        ok = issuer->has_secret && add_basic(issuer, &pair, out);
+    wipe(&pair);
+    return ok;
 }

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "auth/issuers.h"
 #include "auth/sources.h"
 
 /* What is known of the accounts that may log in somewhere. */
@@ -35,7 +34,8 @@ static void view_source(struct accounts_view *v, const struct auth_files *files,
         view_file(v, files, source->where);
         return;
     case CONFIG_AUTH_OAUTH:
-        v->tokens |= auth_issuer_is_usable(source->oauth);
+        /* Also while its keys cannot be had: who logs in is told to come again. */
+        v->tokens = true;
         return;
     default:
         v->passwords = v->opaque = true;

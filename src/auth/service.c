@@ -173,6 +173,9 @@ static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_me
     case IPC_PAM_ANSWER:
         auth_pam_answered(auth, &m->pam_answer);
         return;
+    case IPC_FETCH_ANSWER:
+        auth_fetched(auth, &m->fetch_answer);
+        return;
     default:
         return;
     }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/claims.h"
 #include "core/base64.h"
 
 enum { KID_MAX = 255, PART_MAX = 16 * 1024, RSA_BITS_MIN = 2048, EC_OCTETS = 32, ED_OCTETS = 32, SIGNATURE_MAX = 1024 };
@@ -26,6 +27,11 @@ struct key {
 struct token_keys {
     size_t n;
     struct key items[TOKEN_KEYS_MAX];
+};
+
+/* SAID: what is signed, header and claims with the dot between them. */
+struct parts {
+    struct str header, claims, said, signature;
 };
 
 static const struct algorithm {
@@ -280,45 +286,6 @@ out:
 
 /* ---- claims ---- */
 
-static bool is_ours(struct str audience, const struct config_oauth *issuer)
-{
-    for (size_t i = 0; i < issuer->n_audiences; i++)
-        if (str_eq(audience, issuer->audiences[i]))
-            return true;
-    return false;
-}
-
-static struct str text_of(const json_t *value)
-{
-    return str_of(json_string_value(value), json_string_length(value));
-}
-
-/* One, or several (RFC 7519 4.1.3). */
-static bool has_audience(const json_t *aud, const struct config_oauth *issuer)
-{
-    if (!issuer->n_audiences || (json_is_string(aud) && is_ours(text_of(aud), issuer)))
-        return true;
-    for (size_t i = 0; i < json_array_size(aud); i++)
-        if (is_ours(text_of(json_array_get(aud, i)), issuer))
-            return true;
-    return false;
-}
-
-static const char *check_claims(const json_t *claims, const struct config_oauth *issuer, int64_t now)
-{
-    const json_t *exp = json_object_get(claims, "exp"), *nbf = json_object_get(claims, "nbf");
-
-    if (!str_eq(text_of(json_object_get(claims, "iss")), issuer->issuer))
-        return "the token is another issuer's";
-    if (!has_audience(json_object_get(claims, "aud"), issuer))
-        return "the token is for another audience";
-    if (!json_is_number(exp) || json_number_value(exp) <= (double)(now - TOKEN_SKEW_SEC))
-        return "the token has expired";
-    if (nbf && (!json_is_number(nbf) || json_number_value(nbf) > (double)(now + TOKEN_SKEW_SEC)))
-        return "the token is not good yet";
-    return NULL;
-}
-
 static json_t *read_json(struct str text)
 {
     struct buf octets = BUF_INIT(PART_MAX);
@@ -333,35 +300,67 @@ static json_t *read_json(struct str text)
 static enum token_verdict take_account(const json_t *claims, const struct config_oauth *issuer, struct arena *a,
                                        struct str *account, const char **why)
 {
-    char *name = arena_cstr(a, issuer->login_claim);
-    struct str value = name ? text_of(json_object_get(claims, name)) : STR_NONE;
+    struct str value = claims_account(claims, issuer);
 
-    if (!name)
-        return TOKEN_NO_MEMORY;
     *why = "the token does not say whose account it is";
-    if (!value.n || str_has(value, '\0'))
+    if (!value.n)
         return TOKEN_BAD;
     *account = arena_str(a, value);
     return account->p ? TOKEN_GOOD : TOKEN_NO_MEMORY;
 }
 
+/* The three parts of a signed token; false: it has not three. */
+static bool cut(struct str token, struct parts *out)
+{
+    out->signature = token;
+    out->header = str_cut(&out->signature, '.');
+    out->claims = str_cut(&out->signature, '.');
+    out->said = str_head(token, out->header.n + 1 + out->claims.n);
+    return out->signature.n && !str_has(out->signature, '.');
+}
+
+static bool knows(const struct token_keys *keys, const char *kid)
+{
+    for (size_t i = 0; keys && i < keys->n; i++)
+        if (!kid[0] || !keys->items[i].kid[0] || strcmp(keys->items[i].kid, kid) == 0)
+            return true;
+    return false;
+}
+
+enum token_look token_look(struct str token, const struct token_keys *keys, const struct config_oauth *issuer)
+{
+    enum token_look look = TOKEN_OPAQUE;
+    json_t *header = NULL, *claims = NULL;
+    struct parts parts;
+
+    if (!cut(token, &parts))
+        return TOKEN_OPAQUE;
+    header = read_json(parts.header);
+    claims = header ? read_json(parts.claims) : NULL;
+    if (claims && !claims_name_issuer(claims, issuer))
+        look = TOKEN_FOREIGN;
+    else if (claims)
+        look = knows(keys, member(header, "kid")) ? TOKEN_KNOWN : TOKEN_UNKNOWN;
+    json_decref(header);
+    json_decref(claims);
+    return look;
+}
+
 enum token_verdict token_check(struct str token, const struct token_keys *keys, const struct config_oauth *issuer,
                                int64_t now, struct arena *a, struct str *account, const char **why)
 {
-    struct str rest = token;
-    struct str header_text = str_cut(&rest, '.'), claims_text = str_cut(&rest, '.');
-    struct str said = str_head(token, header_text.n + 1 + claims_text.n);
     enum token_verdict verdict = TOKEN_BAD;
     json_t *header, *claims = NULL;
+    struct parts parts;
 
     *why = "not a signed token";
-    if (!rest.n || str_has(rest, '.'))
+    if (!cut(token, &parts))
         return TOKEN_BAD;
-    header = read_json(header_text);
-    if (!header || !is_signed(header, said, rest, keys))
+    header = read_json(parts.header);
+    if (!header || !is_signed(header, parts.said, parts.signature, keys))
         goto out;
-    claims = read_json(claims_text);
-    *why = claims ? check_claims(claims, issuer, now) : "the token's claims are not JSON";
+    claims = read_json(parts.claims);
+    *why = claims ? claims_check(claims, issuer, CLAIMS_SIGNED, now) : "the token's claims are not JSON";
     if (!*why)
         verdict = take_account(claims, issuer, a, account, why);
 out:

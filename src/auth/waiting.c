@@ -2,9 +2,14 @@
 #include "auth/waiting.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "auth/bearer.h"
 #include "core/ip.h"
 #include "policy/limits.h"
+
+/* A token, each of its octets as three at worst. */
+enum { FORM_MAX = 3 * BEARER_MESSAGE_MAX + 64 };
 
 /* ---- numbers ---- */
 
@@ -48,6 +53,7 @@ void auth_waiting_end(struct auth_exchange *x)
     x->number = 0;
     x->asked = NULL;
     x->dovecot = NULL;
+    x->keys_of = NULL;
     io_timer_stop(&x->patience);
 }
 
@@ -76,6 +82,16 @@ struct auth_exchange *auth_waiting_take_any(struct auth *auth, const struct auth
     MAP_FOR (node, &auth->waiting) {
         struct auth_exchange *x = CONTAINER_OF(node, struct auth_exchange, by_number);
         if (x->dovecot == from)
+            return take(x);
+    }
+    return NULL;
+}
+
+struct auth_exchange *auth_waiting_take_keys(struct auth *auth, const struct auth_issuer *issuer)
+{
+    MAP_FOR (node, &auth->waiting) {
+        struct auth_exchange *x = CONTAINER_OF(node, struct auth_exchange, by_number);
+        if (x->keys_of == issuer)
             return take(x);
     }
     return NULL;
@@ -154,6 +170,53 @@ bool auth_ask_pam(struct auth_exchange *x, struct str service)
                                                     .password = str_from_c(x->sasl.password.c),
                                                     .client = str_from_c(client.c),
                                                 }));
+}
+
+/* ---- issuers, whom resolve asks ---- */
+
+bool auth_ask_keys(struct auth_exchange *x, struct auth_issuer *issuer, bool unknown)
+{
+    struct ipc_channel *resolve = begin_with(x, PROCESS_RESOLVE);
+    int64_t now = io_now_msec(x->auth->worker->loop);
+
+    if (!resolve)
+        return false;
+    x->keys_of = issuer;
+    if (issuer->ticket && now - issuer->asked_msec < AUTH_PATIENCE_MSEC)
+        return true;
+    if (!sent(x, ipc_send_fetch_ask(resolve, &(struct ipc_fetch_ask){ .ticket = x->number, .url = issuer->oauth->keys })))
+        return false;
+    auth_issuer_asked(issuer, unknown, x->number, now);
+    return true;
+}
+
+static void wipe(struct buf *b)
+{
+    if (b->p)
+        explicit_bzero(b->p, b->cap);
+    buf_done(b);
+}
+
+bool auth_ask_introspection(struct auth_exchange *x, const struct auth_issuer *issuer)
+{
+    struct buf form = BUF_INIT(FORM_MAX), authorization = BUF_INIT(FORM_MAX);
+    struct ipc_channel *resolve = NULL;
+    bool ok = false;
+
+    x->detail = "the secret for an issuer's introspection cannot be had";
+    if (auth_issuer_authorize(issuer, &authorization) && introspection_form(&form, x->token))
+        resolve = begin_with(x, PROCESS_RESOLVE);
+    if (resolve)
+        ok = sent(x, ipc_send_fetch_ask(resolve, &(struct ipc_fetch_ask){
+                                                     .ticket = x->number,
+                                                     .url = issuer->oauth->introspection,
+                                                     .authorization = buf_str(&authorization),
+                                                     .posts = true,
+                                                     .form = buf_str(&form),
+                                                 }));
+    wipe(&form);
+    wipe(&authorization);
+    return ok;
 }
 
 /* ---- Dovecot ---- */

@@ -19,6 +19,9 @@ struct auth_dovecot {
 MUST_USE bool auth_ask_guess(struct auth_exchange *x);
 MUST_USE bool auth_ask_pam(struct auth_exchange *x, struct str service);
 MUST_USE bool auth_ask_dovecot(struct auth_exchange *x, struct str path);
+/* Its keys, for this token; one question for all that wait. */
+MUST_USE bool auth_ask_keys(struct auth_exchange *x, struct auth_issuer *issuer, bool unknown);
+MUST_USE bool auth_ask_introspection(struct auth_exchange *x, const struct auth_issuer *issuer);
 /* How it went, for the limits; nobody answers. */
 void auth_tell_guessed(const struct auth_exchange *x, bool right);
 
@@ -27,6 +30,8 @@ struct auth_exchange *auth_waiting_take(struct auth *auth, uint64_t number, enum
 struct auth_exchange *auth_waiting_take_dovecot(struct auth *auth, uint64_t number, const struct auth_dovecot *from);
 /* Any that waits for DOVECOT; it waits no more. */
 struct auth_exchange *auth_waiting_take_any(struct auth *auth, const struct auth_dovecot *from);
+/* Any that waits for the keys of ISSUER; it waits no more. */
+struct auth_exchange *auth_waiting_take_keys(struct auth *auth, const struct auth_issuer *issuer);
 /* It waits for nobody any more. */
 void auth_waiting_end(struct auth_exchange *x);
 

@@ -39,6 +39,14 @@ struct room {
     enum ipc_result pam_status;
     const char *pam_text;
     char pam_user[ROOM_TEXT]; /* "service user password client" of the last question */
+    struct ipc_channel *resolve; /* NULL: there is none */
+    bool resolve_is_silent;
+    unsigned n_fetches;
+    uint64_t fetch_ticket;
+    uint16_t fetch_code;
+    uint64_t fetch_keep_msec;
+    const char *fetch_body;
+    char fetched[3 * ROOM_TEXT]; /* "url authorization form" of the last question */
     struct room_answer answer;
     uint64_t ticket;
 
@@ -122,6 +130,30 @@ static void room_answer_pam(struct ipc_channel *c, const struct ipc_pam_ask *ask
                            });
 }
 
+static inline void room_fetch_answer(void)
+{
+    ipc_send_fetch_answer(room.resolve, &(struct ipc_fetch_answer){
+                                            .ticket = room.fetch_ticket,
+                                            .code = room.fetch_code,
+                                            .keep_msec = room.fetch_keep_msec,
+                                            .body = str_from_c(room.fetch_code ? room.fetch_body : ""),
+                                            .text = str_from_c(room.fetch_code ? "" : "connection refused"),
+                                        });
+}
+
+static void room_take_fetch(const struct ipc_fetch_ask *ask)
+{
+    room.n_fetches++;
+    room.fetch_ticket = ask->ticket;
+    snprintf(room.fetched, sizeof(room.fetched), "%.*s %.*s %.*s", STR_ARG(ask->url), STR_ARG(ask->authorization),
+             STR_ARG(ask->form));
+    assert_int_equal(ask->posts, ask->form.n > 0);
+    if (!room.resolve_is_silent)
+        room_fetch_answer();
+    else
+        io_loop_stop(room.worker.loop);
+}
+
 static void room_heard(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
 {
     (void)h;
@@ -134,6 +166,9 @@ static void room_heard(struct ipc_handler *h, struct ipc_channel *c, struct ipc_
         return;
     case IPC_PAM_ASK:
         room_answer_pam(c, &m->pam_ask);
+        return;
+    case IPC_FETCH_ASK:
+        room_take_fetch(&m->fetch_ask);
         return;
     case IPC_GUESSED:
         assert_true(room.n_guessed < ROOM_GUESSES);
@@ -296,6 +331,7 @@ static inline void room_close(void)
         ipc_channel_free(room.worker.peers[i]);
     ipc_channel_free(room.lookup);
     ipc_channel_free(room.pam);
+    ipc_channel_free(room.resolve);
     ipc_channel_free(room.receive);
     io_loop_free(room.worker.loop);
     log_sink_set(NULL);

@@ -396,12 +396,246 @@ static void without_keys_nobody_can_say(void **state)
     assert_int_equal(bearer("", fresh_token("anna@example.org")), IPC_LOGIN_DONE);
 }
 
-static void keys_by_url_are_not_offered(void **state)
+/* ---- keys by URL ---- */
+
+#define JWKS_URL "https://id.example.org/jwks"
+
+static const char *keyed_token(const char *kid)
+{
+    return sign("ES256", issuer.ec, arena_printf(room.arena, "{\"alg\":\"ES256\",\"kid\":\"%s\"}", kid).p,
+                arena_printf(room.arena,
+                             "{\"iss\":\"https://id.example.org\",\"aud\":\"mail\",\"exp\":%lld,"
+                             "\"email\":\"anna@example.org\"}",
+                             (long long)time(NULL) + 60)
+                    .p);
+}
+
+static void start_with_url(void)
+{
+    issuer.oauth.keys = STR(JWKS_URL);
+    start(false);
+    room.resolve = room_peer(PROCESS_RESOLVE);
+    room.fetch_code = 200;
+    room.fetch_body = issuer.jwks;
+}
+
+/* A refused log-in, both steps. */
+static enum ipc_login refused(void)
+{
+    assert_int_equal(room.answer.status, IPC_LOGIN_CONTINUE);
+    return room_step(STR("\1"));
+}
+
+static struct auth_issuer *the_issuer(void)
+{
+    return &room_auth()->issuers.items[0];
+}
+
+static void keys_by_url_are_fetched_at_first_need_and_kept(void **state)
 {
     (void)state;
-    issuer.oauth.keys = STR("https://id.example.org/jwks");
-    start(true);
-    assert_string_equal(room.offers[0], "PLAIN LOGIN");
+    start_with_url();
+    assert_string_equal(room.offers[0], "PLAIN LOGIN OAUTHBEARER XOAUTH2");
+    assert_int_equal(room.n_fetches, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_DONE);
+    assert_int_equal(room.n_fetches, 1);
+    assert_string_equal(room.fetched, JWKS_URL "  ");
+}
+
+static void nobody_is_asked_for_what_claims_not_to_be_the_issuers(void **state)
+{
+    (void)state;
+    start_with_url();
+    bearer("", "abc");
+    assert_int_equal(refused(), IPC_LOGIN_REFUSED);
+    bearer("", token_of("ES256", issuer.ec, "{\"iss\":\"https://other.example\"}"));
+    assert_int_equal(refused(), IPC_LOGIN_REFUSED);
+    assert_int_equal(room.n_fetches, 0);
+}
+
+static void an_unknown_key_is_asked_for_once_a_minute(void **state)
+{
+    (void)state;
+    start_with_url();
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_DONE);
+    for (int i = 0; i < 3; i++) {
+        bearer("", keyed_token("new"));
+        assert_int_equal(refused(), IPC_LOGIN_REFUSED);
+    }
+    assert_int_equal(room.n_fetches, 2);
+    the_issuer()->unknown_msec -= AUTH_KEYS_AGAIN_MSEC;
+    room.fetch_body = "{\"keys\":[]}";
+    /* Those of the last good answer stay; of the unknown one nothing can be said. */
+    assert_int_equal(bearer("", keyed_token("new")), IPC_LOGIN_TEMP);
+    assert_int_equal(room.n_fetches, 3);
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_DONE);
+}
+
+static void keys_that_are_old_are_fetched_anew_and_used_until_then(void **state)
+{
+    (void)state;
+    start_with_url();
+    room.fetch_keep_msec = 1;
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_DONE);
+    the_issuer()->asked_msec -= AUTH_KEYS_AGAIN_MSEC;
+    the_issuer()->fresh_until_msec -= AUTH_KEYS_AGAIN_MSEC;
+    room.fetch_code = 0;
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_DONE);
+    assert_int_equal(room.n_fetches, 2);
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_DONE);
+    assert_int_equal(room.n_fetches, 2);
+    assert_string_equal(room_field(room.n_records - 1, LOG_STATE), "stale");
+}
+
+static void an_issuer_that_is_away_is_try_later(void **state)
+{
+    unsigned records;
+
+    (void)state;
+    start_with_url();
+    room.fetch_code = 0;
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_TEMP);
+    records = room.n_records;
+    assert_string_equal(room_field(records - 1, LOG_ERROR), "connection refused");
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_TEMP);
+    assert_int_equal(room.n_fetches, 1);
+    the_issuer()->asked_msec -= AUTH_KEYS_RETRY_MSEC;
+    room.fetch_code = 503;
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_TEMP);
+    assert_int_equal(room.n_fetches, 2);
+    assert_int_equal(room.n_records, records);
+    the_issuer()->asked_msec -= AUTH_KEYS_RETRY_MSEC;
+    room.fetch_code = 200;
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_DONE);
+}
+
+static void many_log_ins_wait_for_one_fetch(void **state)
+{
+    struct str message;
+
+    (void)state;
+    start_with_url();
+    message = arena_printf(room.arena, "n,,\1auth=Bearer %s\1\1", keyed_token("e"));
+    room.resolve_is_silent = true;
+    room_send_ask("OAUTHBEARER", true, message);
+    room_run(NULL);
+    /* The first asker does not wait for it any more. */
+    ipc_send_login_gone(room.receive, &(struct ipc_login_gone){ .ticket = room.ticket });
+    room_send_ask("OAUTHBEARER", true, message);
+    room_fetch_answer();
+    room_await(0);
+    assert_int_equal(room.answer.status, IPC_LOGIN_DONE);
+    assert_int_equal(room.n_fetches, 1);
+}
+
+static void who_would_fetch_may_be_gone(void **state)
+{
+    (void)state;
+    issuer.oauth.keys = STR(JWKS_URL);
+    start(false);
+    assert_int_equal(bearer("", keyed_token("e")), IPC_LOGIN_TEMP);
+    room.resolve = room_peer(PROCESS_RESOLVE);
+    room.resolve_is_silent = true;
+    room_send_ask("OAUTHBEARER", true, arena_printf(room.arena, "n,,\1auth=Bearer %s\1\1", keyed_token("e")));
+    room_run(NULL);
+    assert_int_equal(room.n_fetches, 1);
+    ipc_channel_free(room.resolve);
+    room.resolve = NULL;
+    room_await(1);
+    assert_int_equal(room.answer.status, IPC_LOGIN_TEMP);
+    assert_int_equal(the_issuer()->ticket, 0);
+}
+
+/* ---- introspection ---- */
+
+#define ASK_URL "https://id.example.org/ask"
+
+static void start_with_introspection(bool has_secret)
+{
+    issuer.oauth.keys = STR_NONE;
+    issuer.oauth.introspection = STR(ASK_URL);
+    issuer.oauth.client = STR("ver edus");
+    issuer.oauth.secret.written = STR("/secret");
+    start(false);
+    room_file("/secret", has_secret ? "a:b+c\n" : NULL);
+    room.resolve = room_peer(PROCESS_RESOLVE);
+    room.fetch_code = 200;
+    room.fetch_body = "{\"active\":true,\"aud\":\"mail\",\"email\":\"ANNA@example.org\"}";
+}
+
+static void the_issuer_is_asked_of_a_token_and_believed_for_a_minute(void **state)
+{
+    const char pair[] = "ver+edus:a%3Ab%2Bc";
+
+    (void)state;
+    start_with_introspection(true);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(bearer("", "abc+/=="), IPC_LOGIN_DONE);
+    assert_string_equal(room.answer.account, "Anna@example.org");
+    assert_int_equal(room.n_fetches, 1);
+    assert_string_equal(room.fetched, arena_printf(room.arena, ASK_URL " Basic %s token=abc%%2B%%2F%%3D%%3D"
+                                                                       "&token_type_hint=access_token",
+                                                   room_base64(pair, strlen(pair)))
+                                          .p);
+    for (size_t i = 0; i < INTROSPECTIONS_MAX; i++)
+        room_auth()->issuers.said.items[i].until -= INTROSPECTION_KEEP_SEC;
+    room.fetch_body = "{\"active\":false}";
+    bearer("", "abc+/==");
+    assert_int_equal(refused(), IPC_LOGIN_REFUSED);
+    assert_int_equal(room.n_fetches, 2);
+}
+
+static void what_an_issuer_says_of_a_token_is_looked_at(void **state)
+{
+    static const struct {
+        const char *body;
+        enum ipc_login status;
+        const char *why;
+    } cases[] = {
+        { "{\"active\":false}", IPC_LOGIN_REFUSED, "the issuer says that the token is not good" },
+        { "{\"active\":true,\"email\":\"anna@example.org\"}", IPC_LOGIN_REFUSED, "the token is for another audience" },
+        { "{\"active\":true,\"aud\":[\"web\"],\"email\":\"anna@example.org\"}", IPC_LOGIN_REFUSED,
+          "the token is for another audience" },
+        { "{\"active\":true,\"aud\":\"mail\",\"exp\":1000,\"email\":\"anna@example.org\"}", IPC_LOGIN_REFUSED,
+          "the token has expired" },
+        { "{\"active\":true,\"aud\":\"mail\",\"iss\":\"https://x\",\"email\":\"anna@example.org\"}", IPC_LOGIN_REFUSED,
+          "the token is another issuer's" },
+        { "{\"active\":true,\"aud\":\"mail\",\"sub\":\"anna@example.org\"}", IPC_LOGIN_REFUSED,
+          "the issuer does not say whose account it is" },
+        { "{\"active\":true,\"aud\":\"mail\",\"email\":\"ben@example.org\"}", IPC_LOGIN_REFUSED,
+          "the account is locked" },
+        { "{\"active\":\"true\"}", IPC_LOGIN_TEMP, "the issuer's answer about the token makes no sense" },
+        { "[]", IPC_LOGIN_TEMP, "the issuer's answer about the token makes no sense" },
+        { "", IPC_LOGIN_TEMP, "the issuer's answer about the token makes no sense" },
+    };
+
+    (void)state;
+    start_with_introspection(true);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        room.fetch_body = cases[i].body;
+        bearer("", arena_printf(room.arena, "token-%zu", i).p);
+        if (cases[i].status == IPC_LOGIN_REFUSED)
+            refused();
+        if (room.answer.status != cases[i].status || strcmp(room.answer.detail, cases[i].why) != 0)
+            fail_msg("case %zu: %d %s", i, (int)room.answer.status, room.answer.detail);
+    }
+}
+
+static void without_an_answer_or_a_secret_a_token_is_try_later(void **state)
+{
+    static const unsigned codes[] = { 0, 401, 403, 500 };
+
+    (void)state;
+    start_with_introspection(false);
+    assert_int_equal(bearer("", "abc"), IPC_LOGIN_TEMP);
+    assert_int_equal(room.n_fetches, 0);
+    room_file("/secret", "x");
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        room.fetch_code = (uint16_t)codes[i];
+        assert_int_equal(bearer("", "abc"), IPC_LOGIN_TEMP);
+    }
+    assert_int_equal(room.n_fetches, ARRAY_LEN(codes));
 }
 
 #define IN_ROOM(f) cmocka_unit_test_setup_teardown(f, open_room, close_room)
@@ -418,7 +652,16 @@ int main(void)
         IN_ROOM(c122_a_good_token_is_an_account),
         IN_ROOM(c122_a_refused_token_is_a_challenge_first),
         IN_ROOM(without_keys_nobody_can_say),
-        IN_ROOM(keys_by_url_are_not_offered),
+        IN_ROOM(keys_by_url_are_fetched_at_first_need_and_kept),
+        IN_ROOM(nobody_is_asked_for_what_claims_not_to_be_the_issuers),
+        IN_ROOM(an_unknown_key_is_asked_for_once_a_minute),
+        IN_ROOM(keys_that_are_old_are_fetched_anew_and_used_until_then),
+        IN_ROOM(an_issuer_that_is_away_is_try_later),
+        IN_ROOM(many_log_ins_wait_for_one_fetch),
+        IN_ROOM(who_would_fetch_may_be_gone),
+        IN_ROOM(the_issuer_is_asked_of_a_token_and_believed_for_a_minute),
+        IN_ROOM(what_an_issuer_says_of_a_token_is_looked_at),
+        IN_ROOM(without_an_answer_or_a_secret_a_token_is_try_later),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
