@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -103,6 +104,28 @@ static void keep_usual(struct buf *b, size_t had, size_t *usual)
         buf_done(b);
 }
 
+/* Passwords and tokens go through the channels of these, and stay in nobody's memory longer than they are needed. */
+static bool holds_secrets(const struct ipc_channel *c)
+{
+    return (1U << c->self | 1U << c->peer) & (SET_AUTH | SET_PAM);
+}
+
+/* Drops the first N octets. */
+static void eat(const struct ipc_channel *c, struct buf *b, size_t n)
+{
+    buf_eat(b, n);
+    /* The others moved to the front; behind them is what they were, or what was dropped. */
+    if (n && holds_secrets(c))
+        explicit_bzero(b->p + b->n, n);
+}
+
+static void empty(const struct ipc_channel *c, struct buf *b)
+{
+    if (b->p && holds_secrets(c))
+        explicit_bzero(b->p, b->cap);
+    buf_done(b);
+}
+
 /* Drops the sent octets in front, when that is cheap or they are many. */
 static void forget_sent(struct ipc_channel *c)
 {
@@ -111,7 +134,7 @@ static void forget_sent(struct ipc_channel *c)
     for (size_t i = 0; i < c->fds->n_out; i++)
         c->fds->out[i].at -= c->out_sent;
     size_t had = c->out.n;
-    buf_eat(&c->out, c->out_sent);
+    eat(c, &c->out, c->out_sent);
     c->out_sent = 0;
     keep_usual(&c->out, had, &c->out_usual);
 }
@@ -124,7 +147,7 @@ static void peer_deaf(struct ipc_channel *c)
 {
     c->deaf = true;
     fds_sent(c->fds, c->fds->n_out);
-    buf_done(&c->out);
+    empty(c, &c->out);
     c->out_sent = 0;
     io_watch_arm(&c->watch, IO_READ);
 }
@@ -294,7 +317,7 @@ static size_t dispatch_frames(struct ipc_channel *c)
         done += used;
         dispatch(c, &m, with_fd);
     }
-    buf_eat(&c->in, size_min(done, c->in.n));
+    eat(c, &c->in, size_min(done, c->in.n));
     return used;
 }
 
@@ -403,8 +426,8 @@ void ipc_channel_free(struct ipc_channel *c)
     fds_sent(c->fds, c->fds->n_out);
     for (int fd; take_in_fd(c->fds, &fd);)
         close(fd);
-    buf_done(&c->in);
-    buf_done(&c->out);
+    empty(c, &c->in);
+    empty(c, &c->out);
     fd_close(&c->fd);
     free(c->fds);
     free(c);

@@ -405,6 +405,41 @@ static void log_records_are_dropped_not_kept_for_a_control_that_does_not_read(vo
     close(fds[1]);
 }
 
+/* ---- secrets ---- */
+
+static void heard_by_auth(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
+{
+    (void)h;
+    (void)c;
+    assert_int_equal(m->type, IPC_LOGIN_STEP);
+    room.n_got++;
+}
+
+static void what_was_said_to_auth_is_not_kept(void **state)
+{
+    struct ipc_handler handler = { .message = heard_by_auth, .ended = ended };
+    struct ipc_channel *submit, *auth;
+    struct err err = { 0 };
+    int fds[2];
+
+    (void)state;
+    open_loop();
+    assert_true(fd_pair(fds, &err));
+    submit = channel(fds[0], PROCESS_SUBMIT, PROCESS_AUTH, &handler);
+    auth = channel(fds[1], PROCESS_AUTH, PROCESS_SUBMIT, &handler);
+    assert_true(ipc_send_login_step(submit, &(struct ipc_login_step){ .ticket = 1, .response = STR("opensesame") }));
+    assert_non_null(memmem(submit->out.p, submit->out.n, "opensesame", 10));
+    turns();
+    assert_int_equal(room.n_got, 1);
+    assert_int_equal(submit->out.n, 0);
+    assert_null(memmem(submit->out.p, submit->out.cap, "opensesame", 10));
+    assert_null(memmem(auth->in.p, auth->in.cap, "opensesame", 10));
+    ipc_channel_free(submit);
+    ipc_channel_free(auth);
+    io_timer_done(&room.turn);
+    io_loop_free(room.loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,6 +453,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_dies_is_reported_once_and_outside_our_calls),
         cmocka_unit_test(what_a_peer_said_before_it_died_is_heard),
         cmocka_unit_test(a_channel_may_be_freed_with_everything_under_way),
+        cmocka_unit_test(what_was_said_to_auth_is_not_kept),
         cmocka_unit_test(log_records_are_dropped_not_kept_for_a_control_that_does_not_read),
     };
 
