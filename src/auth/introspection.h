@@ -30,8 +30,8 @@ bool introspection_form(struct buf *out, struct str token);
 const struct introspection *introspection_find(const struct introspections *said, const struct config_oauth *issuer,
                                                struct str token, int64_t now);
 /*
- * Reads the answer's BODY (RFC 7662 2.2) as token_check() does a token, and remembers what it says. False: it is not such
- * an answer.
+ * Reads the answer's BODY (RFC 7662 2.2) as token_check() does a token, and remembers what it says. False: it is
+ * no such answer.
  */
 MUST_USE bool introspection_take(struct introspections *said, const struct config_oauth *issuer, struct str token,
                                  struct str body, int64_t now, struct introspection *out);

@@ -81,7 +81,8 @@ static void replace_keys(struct auth_issuer *issuer, struct token_keys *keys, co
     if (was_failing && auth_issuer_has_url(issuer) && !keys)
         return;
     if (!keys)
-        record(from, issuer->keys ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, issuer->keys ? "stale" : "failing", err->text);
+        record(from, issuer->keys ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, issuer->keys ? "stale" : "failing",
+               err->text);
 }
 
 static void give_keys(struct auth_issuer *issuer, int fd, struct str error)
@@ -199,8 +200,8 @@ void auth_issuer_take_keys(struct auth_issuer *issuer, const struct ipc_fetch_an
 
 static bool add_basic(const struct auth_issuer *issuer, struct buf *pair, struct buf *out)
 {
-    return form_add(pair, issuer->oauth->client) && buf_add_char(pair, ':') && form_add(pair, buf_str(&issuer->secret)) &&
-           buf_add_c(out, "Basic ") && base64_add(out, buf_str(pair));
+    return form_add(pair, issuer->oauth->client) && buf_add_char(pair, ':') &&
+           form_add(pair, buf_str(&issuer->secret)) && buf_add_c(out, "Basic ") && base64_add(out, buf_str(pair));
 }
 
 bool auth_issuer_authorize(const struct auth_issuer *issuer, struct buf *out)

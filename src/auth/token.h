@@ -16,8 +16,8 @@ struct token_keys *token_keys_parse(struct str text, struct err *err);
 void token_keys_free(struct token_keys *keys);
 
 /*
- * What TOKEN says of itself, nothing of it checked: is it signed at all, by ISSUER, with a key that KEYS (NULL: none) may
- * have?
+ * What TOKEN says of itself, nothing of it checked: is it signed at all, by ISSUER, with a key that KEYS (NULL:
+ * none) may have?
  */
 enum token_look { TOKEN_OPAQUE, TOKEN_FOREIGN, TOKEN_UNKNOWN, TOKEN_KNOWN };
 enum token_look token_look(struct str token, const struct token_keys *keys, const struct config_oauth *issuer);

@@ -184,7 +184,10 @@ bool auth_ask_keys(struct auth_exchange *x, struct auth_issuer *issuer, bool unk
     x->keys_of = issuer;
     if (issuer->ticket && now - issuer->asked_msec < AUTH_PATIENCE_MSEC)
         return true;
-    if (!sent(x, ipc_send_fetch_ask(resolve, &(struct ipc_fetch_ask){ .ticket = x->number, .url = issuer->oauth->keys })))
+    if (!sent(x, ipc_send_fetch_ask(resolve, &(struct ipc_fetch_ask){
+                                                 .ticket = x->number,
+                                                 .url = issuer->oauth->keys,
+                                             })))
         return false;
     auth_issuer_asked(issuer, unknown, x->number, now);
     return true;
