@@ -24,6 +24,8 @@ struct auth {
     struct map exchanges;  /* by who asked, and their ticket */
     struct map waiting;    /* of them, by the number under which somebody else was asked */
     uint64_t last_number;
+    bool pam_told; /* that PAM cannot say, and when */
+    int64_t pam_told_msec;
 };
 
 /* NULL with ERR. */

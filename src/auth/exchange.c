@@ -9,7 +9,7 @@
 #include "auth/waiting.h"
 #include "log/log.h"
 
-enum { EXCHANGE_ARENA_MAX = 64 * 1024 };
+enum { EXCHANGE_ARENA_MAX = 64 * 1024, PAM_TOLD_AGAIN_MSEC = 60 * 1000 };
 
 /* ---- answers ---- */
 
@@ -417,10 +417,29 @@ void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer)
     }
 }
 
+/* Why PAM cannot say, once a minute: the client hears 454 each time. */
+static void tell_pam(struct auth *auth, struct str error)
+{
+    int64_t now = io_now_msec(auth->worker->loop);
+    struct log_record r;
+
+    if (auth->pam_told && now - auth->pam_told_msec < PAM_TOLD_AGAIN_MSEC)
+        return;
+    auth->pam_told = true;
+    auth->pam_told_msec = now;
+    log_start_level(&r, LOG_EVENT_TABLE, LOG_LEVEL_ERROR);
+    log_text_c(&r, LOG_TABLE, "pam");
+    log_text_c(&r, LOG_STATE, "failing");
+    log_text(&r, LOG_ERROR, error);
+    log_send(&r);
+}
+
 void auth_pam_answered(struct auth *auth, const struct ipc_pam_answer *answer)
 {
     struct auth_exchange *x = auth_waiting_take(auth, answer->ticket, PROCESS_PAM);
 
+    if (answer->status == IPC_TEMP)
+        tell_pam(auth, answer->text);
     if (x)
         conclude(x, auth_check_pam(x, answer));
 }
