@@ -290,7 +290,8 @@ bool offer_is_ready(const struct receive *r, const struct receive_listener *l, c
         return false;
     if (!needs_tls(config) || can(l->offer))
         return true;
-    *why = "no certificate can be had, and without TLS no client is taken here; it opens when there is one";
+    *why = l->offer->tls ? "no certificate can be had; its clients are taken when there is one"
+                         : "its TLS cannot be set up; its clients are taken when it can";
     return false;
 }
 
