@@ -15,7 +15,8 @@ from scripted_peer import DROP, OFFERS, STALL, Raw
 from tls_peer import TlsPeer, context_of
 
 LETTER = b"From: ada@example.test\r\nSubject: x\r\n\r\nhello\r\n"
-LARGE = LETTER + b"eighty octets a line, as many as fill what the kernels keep between two hosts.\r\n" * 32768
+# More than one turn of the loop gives out (send/dialogue.c).
+LARGE = LETTER + b"eighty octets a line, as many as fill what the kernels keep between two hosts.\r\n" * 98304
 DOTTED = LETTER + b".eighty octets a line, and a dot that is doubled before each on its way to them.\r\n" * 32768
 HOST = "mx.peer.test"
 
