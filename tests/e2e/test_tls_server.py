@@ -322,6 +322,9 @@ def memory_of(pid):
             if not found or "[v" in line:
                 continue
             start, end = (int(x, 16) for x in found.groups())
+            # A sanitizer's shadow is as large as all there could be.
+            if end - start > 1 << 30:
+                continue
             try:
                 memory.seek(start)
                 yield memory.read(end - start)
