@@ -110,15 +110,22 @@ static void tell_certificate(const struct key *k, size_t i, struct ipc_channel *
                                });
 }
 
+/* Tickets of our users are not for those who speak with strangers: a hole there does not open what these have said. */
+static bool serves(const struct ipc_channel *peer, const struct config_listener *l)
+{
+    return peer->peer == (l->role == CONFIG_ROLE_SUBMISSION ? PROCESS_SUBMIT : PROCESS_RECEIVE);
+}
+
 static void tell_tickets(const struct key *k, struct ipc_channel *peer)
 {
-    if (!((1U << peer->peer) & SET_INTAKE))
-        return;
-    for (size_t i = 0; i < k->n_tickets; i++)
+    for (size_t i = 0; i < k->n_tickets; i++) {
+        if (!serves(peer, &k->worker->config->listeners[k->tickets[i].listener]))
+            continue;
         ipc_send_ticket_keys(peer, &(struct ipc_ticket_keys){
                                        .listener = k->tickets[i].listener,
                                        .keys = key_tickets_octets(&k->tickets[i]),
                                    });
+    }
 }
 
 void key_tell(struct key *k, struct ipc_channel *peer)

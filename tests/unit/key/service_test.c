@@ -311,6 +311,25 @@ static void each_side_is_told_its_chains(void **state)
     paper_done(&out);
 }
 
+/* Those who speak with strangers cannot read what our users' sessions were resumed with, nor the other way round. */
+static void tickets_are_for_those_who_serve_their_listener(void **state)
+{
+    struct peer submit = { 0 };
+
+    (void)state;
+    hall.listeners[1].role = CONFIG_ROLE_SUBMISSION;
+    start();
+    connect_peer(&submit, PROCESS_SUBMIT);
+    key_service.peer_up(&hall.worker, submit.at_service);
+    settle();
+    assert_int_equal(submit.heard.tickets, 1);
+    assert_int_equal(hall.receive.heard.told, 1);
+    assert_int_equal(hall.receive.heard.tickets, 0);
+    hall.listeners[1].role = CONFIG_ROLE_MX;
+    hall.worker.n_peers--;
+    disconnect_peer(&submit);
+}
+
 static void what_is_missing_is_said_and_mended_later(void **state)
 {
     struct paper mx = paper_make("EC:P-256", (struct pki_ask){ .names = "mx.example" });
@@ -543,6 +562,7 @@ static void keys_of_tickets_have_one_before_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_HALL(tickets_are_for_those_who_serve_their_listener),
         IN_HALL(each_side_is_told_its_chains),
         IN_HALL(what_is_missing_is_said_and_mended_later),
         IN_HALL(a_pair_that_does_not_fit_leaves_the_last_good_one),
