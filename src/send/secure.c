@@ -154,11 +154,14 @@ static void succeeded(struct connection *c)
     record_done(c, &facts);
     if (!c->smtp) {
         connection_greet(c);
-        return;
+    } else {
+        c->state = CONNECTION_GREETING;
+        smtp_client_secured(c->smtp);
+        dialogue_drive(c, STR_NONE);
     }
-    c->state = CONNECTION_GREETING;
-    smtp_client_secured(c->smtp);
-    dialogue_drive(c, STR_NONE);
+    /* Below TLS 1.3 a host may greet right behind its Finished: no descriptor tells of what came with that. */
+    if (dialogue_speaks(c) && tls_pending(c->tls))
+        dialogue_readable(c);
 }
 
 void secure_go_on(struct connection *c)
