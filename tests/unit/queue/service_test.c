@@ -1161,6 +1161,7 @@ static void what_is_above_a_limit_is_held_from_the_beginning(void **state)
     (void)comes(PROCESS_CONTROL);
     turns();
     assert_int_equal(message_of(id)->state, MESSAGE_HELD);
+    assert_int_equal(message_of(id)->held, LOG_REASON_LIMIT);
     assert_string_equal(message_of(id)->hold_reason, "limit account messages 3/h");
     assert_int_equal(seen_of(IPC_ROUTE_ASK), 0);
     assert_int_equal(act(IPC_ACT_RELEASE, id).number, 1);
