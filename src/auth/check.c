@@ -118,6 +118,9 @@ enum auth_verdict auth_check_next(struct auth_exchange *x)
 
     while (auth_sources_next(&x->sources, &source)) {
         const struct auth_account *account = NULL;
+        /* What can be no account is under no account's limit of guesses: nobody else is asked for it. */
+        if (!x->name.account.n && source.kind != CONFIG_AUTH_FILE)
+            continue;
         switch (source.kind) {
         case CONFIG_AUTH_PAM:
             return waits_if(auth_ask_pam(x, source.where));
