@@ -118,6 +118,9 @@ enum auth_verdict auth_check_next(struct auth_exchange *x)
 
     while (auth_sources_next(&x->sources, &source)) {
         const struct auth_account *account = NULL;
+        /* What can be no account is under no account's limit of guesses: nobody else is asked for it. */
+        if (!x->name.account.n && source.kind != CONFIG_AUTH_FILE)
+            continue;
         switch (source.kind) {
         case CONFIG_AUTH_PAM:
             return waits_if(auth_ask_pam(x, source.where));
@@ -293,6 +296,25 @@ bool auth_take_vouched(struct auth_exchange *x, struct str wanted)
     return true;
 }
 
+/*
+ * Whoever a CA vouches for is not yet an account of ours: one that signs for many makes no strangers users, and who was
+ * removed from the file is gone. Of those that only PAM or Dovecot knows the domain must be ours.
+ */
+static bool may_be_account(struct auth_exchange *x)
+{
+    struct auth_sources sources;
+    struct auth_source source;
+
+    x->detail = "the certificate is for no account";
+    auth_sources_begin(&sources, x->auth->config, x->listener, x->name.domain);
+    while (auth_sources_next(&sources, &source)) {
+        const struct auth_account *account = NULL;
+        if (source.kind == CONFIG_AUTH_FILE ? find_in_file(x, &source, &account) && account : source.bare)
+            return true;
+    }
+    return false;
+}
+
 bool auth_find_certified(struct auth_exchange *x)
 {
     struct str origin = x->auth->config->origin.text, rest = x->names;
@@ -306,7 +328,7 @@ bool auth_find_certified(struct auth_exchange *x)
         struct str address = str_cut(&rest, '\0');
         if (!str_has(address, '@') || auth_name_read(x->arena, address, origin, &x->name) != AUTH_NAME_OK)
             continue;
-        if (auth_take_vouched(x, wanted.account))
+        if (may_be_account(x) && auth_take_vouched(x, wanted.account))
             return true;
     }
     return false;

@@ -12,14 +12,16 @@ static int add(struct user *u, const struct cmd_call *call, bool logs_in)
     /* Where the block has other domains, too, it is a user of this one. */
     struct str name = u->block->n_names > 1 ? u->account : u->name.local;
     struct auth_text password = { { 0 } };
-    int status = logs_in ? user_ask_password(&password) : CMD_OK;
+    int status = logs_in ? user_ask_password(u->account, &password) : CMD_OK;
 
     if (status == CMD_OK && logs_in && !user_hash(&password, &hash, &scram))
         status = cmd_fail(CMD_LATER, NULL, "the password cannot be hashed: out of memory, or no randomness");
     if (status == CMD_OK) {
         out.failed = !users_add(&out, u->text, name, buf_str(&hash), buf_str(&scram));
-        status = user_save(u, call, &out, logs_in ? "can log in now" : "has a mailbox now, and no password");
+        status = user_save(u, call, &out, logs_in ? NULL : "has a mailbox now, and no password");
     }
+    if (status == CMD_OK && logs_in && !call->quiet && !call->json)
+        user_welcome(u, str_starts(buf_str(&hash), STR("{CRYPT}$y$")));
     explicit_bzero(&password, sizeof(password));
     buf_done(&out);
     buf_done(&hash);

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 
 #include "auth/stored.h"
-#include "cmd/settings.h"
 #include "cmd/subcommands.h"
-#include "cmd/users_edit.h"
+#include "cmd/user.h"
 #include "io/fd.h"
 
 static const char *state_of(const struct users_line *line, struct str text, bool *scram)
@@ -53,7 +52,7 @@ static int list(const struct cmd_call *call, struct str path)
         return cmd_fail(CMD_LATER, NULL, "out of memory");
     char *name = arena_cstr(a, path);
     if (!name || !file_read_all(name, USERS_EDIT_MAX, a, &text, &err))
-        status = cmd_fail(CMD_DENIED, NULL, "%s", err.text);
+        status = user_fail(&err);
     for (size_t at = 0; status == CMD_OK && users_next(text, &at, &line);)
         print(call, text, &line, path);
     arena_free(a);

@@ -10,7 +10,7 @@ static int change(struct user *u, const struct cmd_call *call)
 {
     struct buf out = BUF_INIT(USERS_EDIT_MAX), hash = BUF_INIT(FORM_MAX), scram = BUF_INIT(FORM_MAX);
     struct auth_text password = { { 0 } };
-    int status = user_ask_password(&password);
+    int status = user_ask_password(u->account, &password);
 
     if (status == CMD_OK && !user_hash(&password, &hash, &scram))
         status = cmd_fail(CMD_LATER, NULL, "the password cannot be hashed: out of memory, or no randomness");

@@ -1,6 +1,7 @@
 /* cmd/user.c */
 #include "cmd/user.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "auth/name.h"
@@ -27,6 +28,20 @@ static int read_name(struct user *u, const char *said)
     return CMD_OK;
 }
 
+int user_fail(const struct err *err)
+{
+    switch (err->sys) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return cmd_fail(CMD_DENIED, NULL, "%s", err->text);
+    case ENOENT:
+        return cmd_fail(CMD_INPUT, "an empty one, with mode 0600, is enough", "%s", err->text);
+    default:
+        return cmd_fail(err->kind == ERR_TEMP ? CMD_LATER : CMD_INPUT, NULL, "%s", err->text);
+    }
+}
+
 static void leave_file(struct user *u)
 {
     state_rewrite_done(&u->file);
@@ -47,7 +62,7 @@ static int open_file(struct user *u, const struct config_users *users)
     if (!u->arena)
         return cmd_fail(CMD_LATER, NULL, "out of memory");
     if (!state_rewrite_begin(&u->file, path, USERS_EDIT_MAX, u->arena, &u->text, &err))
-        return cmd_fail(err.kind == ERR_TEMP ? CMD_LATER : CMD_DENIED, NULL, "%s", err.text);
+        return user_fail(&err);
     u->found = users_find(u->text, &u->name, &u->line);
     return CMD_OK;
 }
@@ -99,8 +114,8 @@ int user_save(struct user *u, const struct cmd_call *call, const struct buf *out
     if (out->failed)
         return cmd_fail(CMD_LATER, NULL, "%.*s: out of memory, or larger than a users file may be", STR_ARG(u->path));
     if (!state_rewrite_finish(&u->file, buf_str(out), &err))
-        return cmd_fail(CMD_DENIED, NULL, "%s", err.text);
-    if (!call->quiet && !call->json)
+        return user_fail(&err);
+    if (done && !call->quiet && !call->json)
         printf("%.*s %s (%.*s)\n", STR_ARG(u->account), done, STR_ARG(u->path));
     return CMD_OK;
 }

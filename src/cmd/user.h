@@ -27,12 +27,16 @@ struct user {
 int user_open(struct user *u, const struct cmd_call *call, const char *name);
 /* As user_open(), and it must be there. */
 int user_have(struct user *u, const struct cmd_call *call, const char *name);
-/* The file holds OUT from now on; says what was DONE ("can log in"). */
+/* Says what became of a users file that cannot be had; returns the exit code for it. */
+int user_fail(const struct err *err);
+/* The file holds OUT from now on; says what was DONE ("can log in"; NULL: nothing is said). */
 int user_save(struct user *u, const struct cmd_call *call, const struct buf *out, const char *done);
+/* Says what its owner has to know. YESCRYPT: so its password is hashed. */
+void user_welcome(const struct user *u, bool yescrypt);
 void user_close(struct user *u);
 
-/* Asked twice on a terminal, the first line of standard input otherwise; prepared (RFC 4013). */
-int user_ask_password(struct auth_text *password);
+/* ACCOUNT's: asked twice on a terminal, the first line of standard input otherwise; prepared (RFC 4013). */
+int user_ask_password(struct str account, struct auth_text *password);
 /* {CRYPT}yescrypt, and ITERATIONS,SALT,STORED,SERVER (RFC 5802). False: no randomness, or no memory. */
 MUST_USE bool user_hash(const struct auth_text *password, struct buf *hash, struct buf *scram);
 

@@ -26,7 +26,7 @@ static bool read_line(char line[LINE_MAX_OCTETS])
     return whole;
 }
 
-static bool ask(const char *what, char line[LINE_MAX_OCTETS])
+static bool ask(const char *what, struct str account, char line[LINE_MAX_OCTETS])
 {
     struct termios before, silent;
     bool ok = tcgetattr(STDIN_FILENO, &before) == 0;
@@ -36,14 +36,14 @@ static bool ask(const char *what, char line[LINE_MAX_OCTETS])
     silent.c_lflag |= ECHONL;
     if (!ok || tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) < 0)
         return false;
-    fputs(what, stderr);
+    fprintf(stderr, "%s%.*s: ", what, STR_ARG(account));
     fflush(stderr);
     ok = read_line(line);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     return ok;
 }
 
-int user_ask_password(struct auth_text *password)
+int user_ask_password(struct str account, struct auth_text *password)
 {
     char first[LINE_MAX_OCTETS], second[LINE_MAX_OCTETS];
     bool on_terminal = isatty(STDIN_FILENO);
@@ -51,7 +51,7 @@ int user_ask_password(struct auth_text *password)
 
     /* No copy of it stays with stdio. */
     setvbuf(stdin, NULL, _IONBF, 0);
-    if (!(on_terminal ? ask("password: ", first) && ask("once more: ", second) : read_line(first)))
+    if (!(on_terminal ? ask("Password for ", account, first) && ask("Again", STR_NONE, second) : read_line(first)))
         status = cmd_fail(CMD_INPUT, NULL, "no password was given, or one of more than %d octets", AUTH_TEXT_MAX);
     else if (on_terminal && strcmp(first, second) != 0)
         status = cmd_fail(CMD_INPUT, NULL, "these are two different ones; nothing was changed");

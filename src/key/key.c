@@ -57,15 +57,21 @@ static bool take_certificates(struct key *k, const struct config *config)
     return true;
 }
 
+static enum process_kind server_of(const struct config_listener *l)
+{
+    return l->role == CONFIG_ROLE_SUBMISSION ? PROCESS_SUBMIT : PROCESS_RECEIVE;
+}
+
 /* Who shows it, which decides what it may sign. */
 static void take_uses(struct key *k, const struct config *config)
 {
     for (size_t i = 0; i < config->n_listeners; i++)
         for (size_t n = 0; n < config->listeners[i].tls.n_certificates; n++)
-            k->certificates[config->listeners[i].tls.certificates[n]->index].for_servers = true;
+            k->certificates[config->listeners[i].tls.certificates[n]->index].showers |=
+                1U << server_of(&config->listeners[i]);
     for (size_t i = 0; i < config->n_routes; i++)
         if (config->routes[i].client_certificate)
-            k->certificates[config->routes[i].client_certificate->index].for_clients = true;
+            k->certificates[config->routes[i].client_certificate->index].showers |= SET_SEND;
 }
 
 static bool take_tickets(struct key *k, const struct config *config, struct err *err)
@@ -89,7 +95,7 @@ static bool take_tickets(struct key *k, const struct config *config, struct err 
 /* Each side knows the chains that it shows. */
 static bool shows(const struct key_certificate *c, enum process_kind peer)
 {
-    return peer == PROCESS_SEND ? c->for_clients : c->for_servers;
+    return c->showers & 1U << peer;
 }
 
 static bool speaks_tls(const struct ipc_channel *peer)
@@ -110,15 +116,22 @@ static void tell_certificate(const struct key *k, size_t i, struct ipc_channel *
                                });
 }
 
+/* Tickets of our users are not for those who speak with strangers: a hole there does not open what these have said. */
+static bool serves(const struct ipc_channel *peer, const struct config_listener *l)
+{
+    return peer->peer == server_of(l);
+}
+
 static void tell_tickets(const struct key *k, struct ipc_channel *peer)
 {
-    if (!((1U << peer->peer) & SET_INTAKE))
-        return;
-    for (size_t i = 0; i < k->n_tickets; i++)
+    for (size_t i = 0; i < k->n_tickets; i++) {
+        if (!serves(peer, &k->worker->config->listeners[k->tickets[i].listener]))
+            continue;
         ipc_send_ticket_keys(peer, &(struct ipc_ticket_keys){
                                        .listener = k->tickets[i].listener,
                                        .keys = key_tickets_octets(&k->tickets[i]),
                                    });
+    }
 }
 
 void key_tell(struct key *k, struct ipc_channel *peer)

@@ -14,8 +14,7 @@ struct key_certificate {
     struct key_file *chain; /* of struct key's files; the same one where both are in one */
     struct key_file *key;
     bool changed;     /* one of them, since it was looked at */
-    bool for_servers; /* listeners show it */
-    bool for_clients; /* routes show it */
+    unsigned showers; /* kinds of process whose listeners or routes show it; enum process_set */
     enum key_state state;
     struct key_pair *pair;   /* the last that fitted; NULL: none yet */
     struct key_pair *former; /* signs for handshakes that began before; wiped a little later */

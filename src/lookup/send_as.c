@@ -50,6 +50,26 @@ static bool is_same_domain(struct claim *c, const struct config_domain *block, s
            is_user_of_all(c, block, c->account.local);
 }
 
+/* A user or an alias has that very name: what looks like a detail is none (route/find.c has the order). */
+static bool is_anothers(struct claim *c, const struct config_domain *block, struct str local, struct str domain)
+{
+    const struct route_view *view = &c->turn->lookup->view;
+    struct route_hit hit = { 0 };
+    struct str spelled;
+
+    for (size_t i = 0; i < block->n_users; i++) {
+        const struct config_users *users = &block->users[i];
+        const struct route_table *table = users_table(view, users);
+        bool lost = !table && (users->kind == CONFIG_USERS_SYSTEM || users->kind == CONFIG_USERS_FILE);
+        c->unsure |= lost;
+        if (lost || (table && route_names_find(&table->names, local, domain, &spelled)))
+            return true;
+    }
+    enum route_kind kind = route_find_alias(view, block, local, domain, &hit);
+    c->unsure |= kind == ROUTE_NO_TABLE;
+    return kind != ROUTE_UNKNOWN;
+}
+
 /* LOCAL@DOMAIN is the account's own address, perhaps with a detail. */
 static bool is_itself(struct claim *c, struct str local, struct str domain)
 {
@@ -59,8 +79,10 @@ static bool is_itself(struct claim *c, struct str local, struct str domain)
 
     if (!is_same_domain(c, block, domain))
         return false;
-    return str_eq_nocase(local, c->account.local) ||
-           (route_cut_detail(local, separators, &user, &detail) && str_eq_nocase(user, c->account.local));
+    if (str_eq_nocase(local, c->account.local))
+        return true;
+    return route_cut_detail(local, separators, &user, &detail) && str_eq_nocase(user, c->account.local) &&
+           !(block && is_anothers(c, block, local, domain));
 }
 
 /* Its mail comes to the account. A list is written to by many and belongs to none of them. */

@@ -7,7 +7,7 @@
 #include "queue/queue.h"
 #include "smtp/address.h"
 
-enum { WAIT_MAX_MSEC = 24 * 3600 * 1000 };
+enum { WAIT_MAX_MSEC = 24 * 3600 * 1000, REASON_OVER = 64 };
 enum { ENVELOPE_ARENA_MAX = 32 << 20, PROGRESS_ARENA_MAX = 32 << 20, STATE_MAX = 64 << 20 };
 
 char *text_copy(struct str s)
@@ -191,6 +191,32 @@ static enum log_reason reason_named(struct str name)
         if (str_eq(name, str_from_c(log_reason_text((enum log_reason)i))))
             return (enum log_reason)i;
     return LOG_REASON_NONE;
+}
+
+/* ---- what holds it, as on disk: "limit: limit account messages 3/h" ---- */
+
+char *message_hold_text(const struct message *m)
+{
+    const char *words = m->hold_reason ? m->hold_reason : "";
+    struct buf out = BUF_INIT(strlen(words) + REASON_OVER);
+
+    buf_printf(&out, "%s: %s", log_reason_text(m->held), words);
+    char *text = out.failed ? NULL : text_copy(buf_str(&out));
+    buf_done(&out);
+    return text;
+}
+
+bool message_take_hold(struct message *m, struct str text)
+{
+    struct str words = text;
+    enum log_reason reason = reason_named(str_cut(&words, ':'));
+
+    if (!text.n)
+        return true;
+    /* What does not begin with a reason was written by somebody else. */
+    m->held = reason ? reason : LOG_REASON_ADMIN;
+    m->hold_reason = text_copy(reason ? str_trim(words) : text);
+    return m->hold_reason;
 }
 
 /* Without memory for the words the state still counts. */

@@ -284,6 +284,10 @@ void message_free(struct message *m);
 MUST_USE bool message_recipients(struct message *m, const struct envelope *e, struct str state, struct err *err);
 /* Its sender or its recipients have other addresses: those of E. */
 void message_renamed(struct message *m, const struct envelope *e);
+/* Why M is held, as a hold record has it (docs/SPOOL.md 5); to be freed. NULL: no memory. */
+char *message_hold_text(const struct message *m);
+/* The same read back; empty: M is not held. False: no memory. */
+MUST_USE bool message_take_hold(struct message *m, struct str text);
 struct content *content_new(struct queue *q);
 /* Envelope, head and body in one piece of its own; NULL without memory. */
 struct content *content_copy(struct queue *q, struct str envelope, struct str head, struct str body);

@@ -313,7 +313,7 @@ static bool fill_batch(struct message *m, struct spool_batch *batch, bool rest)
         return true;
     m->state = MESSAGE_HELD;
     free(m->written_reason);
-    m->written_reason = text_copy(str_from_c(m->hold_reason));
+    m->written_reason = message_hold_text(m);
     return m->written_reason && spool_batch_hold(batch, m->id, str_from_c(m->written_reason));
 }
 

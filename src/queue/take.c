@@ -122,7 +122,8 @@ static void begin(struct message *m)
         return;
     }
     m->state = MESSAGE_HELD;
-    m->held = LOG_REASON_LIMIT;
+    free(m->written_reason);
+    m->written_reason = NULL;
     record_hold(m, m->held, str_from_c(m->hold_reason));
     message_tire(m);
 }
@@ -187,7 +188,8 @@ static struct message *message_of(struct queue *q, const struct ipc_commit_ask *
         goto fail;
     }
     struct str held = m->content->envelope.held;
-    if (held.n && !(m->hold_reason = text_copy(held)))
+    m->held = held.n ? LOG_REASON_LIMIT : LOG_REASON_NONE;
+    if (held.n && (!(m->hold_reason = text_copy(held)) || !(m->written_reason = message_hold_text(m))))
         goto fail;
     if (message_insert(q, m))
         return m;
@@ -213,7 +215,7 @@ static bool submit(struct queue *q, struct taking *t, const struct ipc_commit_as
 
     memcpy(sm.token.octet, ask->token.p, SPOOL_TOKEN_OCTETS);
     if (batch && spool_batch_message(batch, &sm) &&
-        (!must_hold(t->message) || spool_batch_hold(batch, sm.id, c->envelope.held)) &&
+        (!must_hold(t->message) || spool_batch_hold(batch, sm.id, str_from_c(t->message->written_reason))) &&
         spool_submit(q->spool, batch, how, &t->commit, err))
         return true;
     spool_batch_free(batch);

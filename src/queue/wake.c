@@ -51,7 +51,9 @@ static void take_slot(struct queue *q, struct message *m, const struct rest *r)
         due_again(m, r);
     if (r->flags & REST_HELD) {
         m->state = MESSAGE_HELD;
-        m->held = (enum log_reason)r->reason;
+        /* The start does not ask the disk why; only what is held in memory alone (run --hold) has nothing there. */
+        if (r->flags & REST_KNOWN || m->held == LOG_REASON_NONE)
+            m->held = (enum log_reason)r->reason;
     } else {
         m->state = MESSAGE_LIVE;
     }
@@ -62,13 +64,12 @@ static struct message *make(struct queue *q, const struct spool_read *read, cons
 {
     struct message *m = message_new(q, read->id, read->accepted_utc_msec);
 
-    if (m && message_recipients(m, e, read->state, err)) {
+    if (!m || !message_take_hold(m, read->hold_reason)) {
+        err_temp(err, "out of memory");
+    } else if (message_recipients(m, e, read->state, err)) {
         m->version = read->state_version;
-        m->hold_reason = read->hold_reason.n ? text_copy(read->hold_reason) : NULL;
         return m;
     }
-    if (!m)
-        err_temp(err, "out of memory");
     message_free(m);
     return NULL;
 }

@@ -195,6 +195,9 @@ static void on_opened(struct receive *r, const struct ipc_message *m)
         err_temp(&err, "%.*s", STR_ARG(m->opened.error));
     else if (!a || !fd_read_all(m->fd, CA_MAX, a, &pem, &err))
         err_wrap(&err, "it cannot be read");
+    else if (!pem.n)
+        /* Without CAs anybody's certificate would be taken: a file that is being written anew is none. */
+        err_perm(&err, "there is no certificate in it");
     for (size_t i = 0; i < config->n_listeners; i++) {
         const struct config_listener *l = &config->listeners[i];
         if (!reads(l, m->opened.path))
@@ -290,7 +293,8 @@ bool offer_is_ready(const struct receive *r, const struct receive_listener *l, c
         return false;
     if (!needs_tls(config) || can(l->offer))
         return true;
-    *why = "no certificate can be had, and without TLS no client is taken here; it opens when there is one";
+    *why = l->offer->tls ? "no certificate can be had; its clients are taken when there is one"
+                         : "its TLS cannot be set up; its clients are taken when it can";
     return false;
 }
 

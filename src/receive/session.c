@@ -11,7 +11,7 @@
 
 enum {
     SESSION_ARENA_MAX = 64 * 1024,
-    IN_MAX = RECEIVE_READ_MAX + 4096,
+    IN_MAX = RECEIVE_READ_MAX + SMTP_AUTH_LINE_MAX,
     PROGRESS_OCTETS = 256, /* of content, to move the deadline: a client that drips does not */
 };
 
@@ -125,10 +125,13 @@ static void drive(struct session *s, struct str in)
         if (secret)
             wipe(str_slice(in, done - used, done));
     }
-    s->progressed = done > 0;
+    s->progressed = done > 0 && !smtp_server_in_long_line(s->smtp);
     /* What came in clear behind STARTTLS was never said (RFC 3207 6, C098). */
     if (!s->finished && !s->shakes && done < in.n && !buf_add(&s->in, str_skip(in, done)))
         session_end(s, "memory");
+    /* The beginning of an AUTH, perhaps: it stands elsewhere now. */
+    if (s->tls)
+        wipe(str_skip(in, done));
     session_send(s);
 }
 
@@ -168,6 +171,20 @@ static void move_deadline(struct session *s)
     }
 }
 
+/* What was there and GOT as one; nothing of it is left where it stood. */
+static bool join(struct session *s, struct str got, struct buf *in)
+{
+    struct str before = buf_str(&s->in);
+
+    *in = BUF_INIT(IN_MAX);
+    bool ok = buf_room(in, before.n + got.n) && buf_add(in, before) && buf_add(in, got);
+    wipe(before);
+    buf_done(&s->in);
+    if (s->tls)
+        wipe(got);
+    return ok;
+}
+
 static void on_readable(struct session *s)
 {
     if (s->lingering) {
@@ -183,9 +200,8 @@ static void on_readable(struct session *s)
     if (!got.n)
         return;
     if (s->in.n) {
-        struct buf in = s->in;
-        s->in = BUF_INIT(IN_MAX);
-        if (buf_add(&in, got))
+        struct buf in;
+        if (join(s, got, &in))
             drive(s, buf_str(&in));
         else
             session_end(s, "memory");

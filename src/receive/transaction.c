@@ -19,7 +19,7 @@ enum {
 static struct str sender_text(struct arena *a, const struct smtp_path *path)
 {
     struct buf text = BUF_INIT(2048);
-    struct str s = STR("");
+    struct str s = STR_NONE; /* not "": that is the null reverse-path */
 
     if (smtp_path_write(&text, path))
         s = arena_str(a, buf_str(&text));

@@ -32,8 +32,8 @@ static void watched_content(struct session *s)
 void watched_octets(struct session *s, struct str octets, bool before)
 {
     if (!before) {
-        /* Also of an exchange that had begun before anybody watched. */
-        if (smtp_server_in_secret(s->smtp) && !str_starts_nocase(octets, STR("AUTH ")))
+        /* Also of an exchange that had begun before anybody watched; of AUTH itself the mechanism is shown. */
+        if (octets.n && smtp_server_in_secret(s->smtp) && !str_starts_nocase(octets, STR("AUTH ")))
             s->dialogue.hides = true;
         watched(s, true, octets);
         return;

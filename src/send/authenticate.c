@@ -26,7 +26,7 @@ static bool is_sure_of_peer(const struct connection *c)
 }
 
 /* C121: tls-exporter with TLS 1.3, tls-unique before. */
-static void bind(const struct connection *c, struct login_who *who, unsigned char room[UNIQUE_MAX])
+static void bind_channel(const struct connection *c, struct login_who *who, unsigned char room[UNIQUE_MAX])
 {
     size_t n = 0;
 
@@ -48,7 +48,7 @@ void authenticate_begin(struct connection *c, struct str offered)
     if (!is_sure_of_peer(c)) {
         err_perm(&err, "a password is sent inside verified TLS only");
     } else if (trust_secret(&c->send->trust, &c->route->login_secret, &who.secret, &err)) {
-        bind(c, &who, room);
+        bind_channel(c, &who, room);
         c->login = login_new(c->send->logins, offered, &who, &err);
     }
     if (!c->login)

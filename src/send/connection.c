@@ -353,13 +353,15 @@ fail:
     return NULL;
 }
 
-/* Without memory for that they are the route's. */
+/* Without memory for that it goes nowhere: what the route says may be less than the site demands (TLS). */
 void connection_use_site(struct connection *c, const struct config_site *site)
 {
     struct config_sending *own = ARENA_NEW(c->arena, struct config_sending);
 
-    if (!own)
+    if (!own) {
+        connection_cut(c);
         return;
+    }
     config_sending_merge(c->sending, &site->sending, own);
     c->sending = own;
 }

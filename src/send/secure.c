@@ -154,11 +154,14 @@ static void succeeded(struct connection *c)
     record_done(c, &facts);
     if (!c->smtp) {
         connection_greet(c);
-        return;
+    } else {
+        c->state = CONNECTION_GREETING;
+        smtp_client_secured(c->smtp);
+        dialogue_drive(c, STR_NONE);
     }
-    c->state = CONNECTION_GREETING;
-    smtp_client_secured(c->smtp);
-    dialogue_drive(c, STR_NONE);
+    /* Below TLS 1.3 a host may greet right behind its Finished: no descriptor tells of what came with that. */
+    if (dialogue_speaks(c) && tls_pending(c->tls))
+        dialogue_readable(c);
 }
 
 void secure_go_on(struct connection *c)
@@ -244,7 +247,6 @@ ssize_t secure_write(struct connection *c, const void *at, size_t n)
 
 unsigned secure_wants(const struct connection *c)
 {
-    if (!c->blocked)
-        return IO_READ;
-    return c->tls ? IO_READ | tls_wants(c->tls) : IO_READ | IO_WRITE;
+    /* Not tls_wants(): who gave way to others waits for nothing that TLS knows of. */
+    return c->blocked ? IO_READ | IO_WRITE : IO_READ;
 }

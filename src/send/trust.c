@@ -12,8 +12,9 @@
 enum {
     FILE_MAX = 4 << 20,         /* a bundle of CAs has some 200 KiB */
     CAS_ARENA_MAX = 2 * FILE_MAX,
-    NO_CERTIFICATE = SIZE_MAX,
 };
+
+#define NO_CERTIFICATE SIZE_MAX
 
 /* What main opened for us; OCTETS are the last that could be read. */
 struct file {

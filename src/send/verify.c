@@ -124,6 +124,17 @@ static void on_timer(struct io_timer *t)
     connection_cut(v->connection);
 }
 
+/* What the site demands of its hosts, TLS above all, holds for a question as for mail. */
+static void use_site(struct connection *c, const struct config *config, struct str address)
+{
+    struct str hosts[ROUTE_PLAN_ADDRESSES_MAX], domain = str_skip(address, str_rfind(address, '@') + 1);
+    size_t n = route_plan_names(&c->plan, hosts, ARRAY_LEN(hosts));
+    const struct config_site *site = config_find_site(config, domain, hosts, n);
+
+    if (site)
+        connection_use_site(c, site);
+}
+
 static const char *verify_begin(struct verify *v, const struct ipc_verify_ask *ask)
 {
     const struct config *config = v->send->worker->config;
@@ -140,6 +151,7 @@ static const char *verify_begin(struct verify *v, const struct ipc_verify_ask *a
     v->connection = connection_open(v->send, ask->plan, route, &verify_owner, v, &err);
     if (!v->connection)
         return "out of memory";
+    use_site(v->connection, config, ask->address);
     /* Only the hosts of the route know their mailboxes: while none of them is there, everyone is taken. */
     v->connection->plan.n = route_plan_before_fallback(&v->connection->plan);
     connection_give(v->connection, v->transfer);

@@ -372,6 +372,11 @@ bool smtp_server_in_content(const struct smtp_server *s)
     return s->phase == SMTP_PHASE_CONTENT;
 }
 
+bool smtp_server_in_long_line(const struct smtp_server *s)
+{
+    return s->scanner.dropped > 0;
+}
+
 uint32_t smtp_server_errors(const struct smtp_server *s)
 {
     return s->errors;

@@ -205,6 +205,8 @@ struct str smtp_server_client_name(const struct smtp_server *s);
 struct str smtp_server_protocol(const struct smtp_server *s);
 /* In content: between 354 and the final dot. What time-out applies is the owner's to know. */
 bool smtp_server_in_content(const struct smtp_server *s);
+/* In a line that is too long, whose octets are let go: they get the client nowhere. */
+bool smtp_server_in_long_line(const struct smtp_server *s);
 /* Sums for the log. */
 uint32_t smtp_server_errors(const struct smtp_server *s);
 uint32_t smtp_server_messages(const struct smtp_server *s);

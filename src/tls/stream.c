@@ -207,8 +207,6 @@ static int step(struct tls_stream *t)
 static enum tls_handshake handshake_done(struct tls_stream *t)
 {
     t->established = true;
-    /* What the peer said behind its Finished came with it. */
-    t->pending = SSL_has_pending(t->ssl);
     /* What the peer said right behind its last word of the handshake came with it. */
     t->pending = SSL_has_pending(t->ssl);
     SSL_clear_mode(t->ssl, SSL_MODE_ASYNC);

@@ -7,6 +7,7 @@ import pytest
 
 from harness import Wire, until
 from secure import Certificate, Ports, Secure, context, run, words
+from test_trace import watch  # noqa: F401
 
 MESSAGE = b"Subject: x\r\n\r\ny\r\n"
 PASSWORD = "correct horse"
@@ -270,6 +271,21 @@ def test_no_password_is_in_the_log(server, wire):
     assert wire.cmd("AUTH PLAIN " + plain()) == 235
     for word in ["xyzzy-plugh-17", plain(password="xyzzy-plugh-17"), PASSWORD]:
         assert word not in server.log_text()
+
+
+def test_those_who_watch_see_no_password(server, watch):  # noqa: F811
+    live = watch(server, "127.0.0.1")
+    with Secure(server.ports.tls) as wire:
+        wire.ehlo()
+        assert wire.cmd("AUTH LOGIN") == 334
+        assert wire.cmd(b64("ada@example.test")) == 334
+        assert wire.cmd(b64("wrong")) == 535
+        assert wire.cmd("AUTH PLAIN " + plain()) == 235
+        wire.cmd("NOOP end")
+        live.until_said("NOOP end")
+    said = live.said("client")
+    assert said == ["EHLO client.example.test", "AUTH LOGIN", "(hidden)", "(hidden)", "AUTH PLAIN …", "NOOP end"]
+    assert not any(word in row["text"] for row in live.rows for word in [b64("ada@example.test"), plain(), PASSWORD])
 
 
 def test_external_is_for_those_with_a_certificate_of_ours(make_server, tmp_path, password_hash):

@@ -4,6 +4,7 @@ import os
 import pathlib
 import signal
 import socket
+import ssl
 import subprocess
 
 import pytest
@@ -15,7 +16,8 @@ from scripted_peer import DROP, OFFERS, STALL, Raw
 from tls_peer import TlsPeer, context_of
 
 LETTER = b"From: ada@example.test\r\nSubject: x\r\n\r\nhello\r\n"
-LARGE = LETTER + b"eighty octets a line, as many as fill what the kernels keep between two hosts.\r\n" * 32768
+# More than one turn of the loop gives out (send/dialogue.c).
+LARGE = LETTER + b"eighty octets a line, as many as fill what the kernels keep between two hosts.\r\n" * 98304
 DOTTED = LETTER + b".eighty octets a line, and a dot that is doubled before each on its way to them.\r\n" * 32768
 HOST = "mx.peer.test"
 
@@ -204,6 +206,51 @@ def test_TLS_from_the_first_octet(world):
     assert world.delivered("any.test")["tls"] == "TLSv1.3"
     world.deferred("plain.test", "")
     assert not plain.said("EHLO")
+
+
+class InOneWrite:
+    """TLS in which the last word of the handshake waits for the first of what is said inside."""
+
+    def __init__(self, plain, context):
+        self.plain = plain
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self.going(self.tls.do_handshake)
+
+    def going(self, call, *arguments):
+        while True:
+            try:
+                return call(*arguments)
+            except ssl.SSLWantReadError:
+                self.plain.sendall(self.outgoing.read())
+                self.incoming.write(self.plain.recv(65536))
+
+    def recv(self, room):
+        return self.going(self.tls.read, room)
+
+    def sendall(self, octets):
+        self.tls.write(octets)
+        self.plain.sendall(self.outgoing.read())
+
+    def getpeercert(self):
+        return None
+
+    def close(self):
+        self.plain.close()
+
+    def shutdown(self, how):
+        self.plain.shutdown(how)
+
+
+def test_a_greeting_that_comes_with_the_end_of_the_handshake_is_heard(world):
+    """Below TLS 1.3 the server ends the handshake, and need not wait with what it says then."""
+    context = context_of(world.ca.issue(HOST), maximum=ssl.TLSVersion.TLSv1_2)
+    peer = TlsPeer(context, at_once=True)
+    context.wrap_socket = lambda plain, server_side: InOneWrite(plain, context)
+    world.peers.append(peer)
+    world.route("eager.test", f"tls-level verify; tls-ca {world.ca.path}; timeout greeting 3s;", peer, scheme="smtps")
+    world.start()
+    assert world.delivered("eager.test")["tls"] == "TLSv1.2"
 
 
 def test_C098_what_was_said_before_the_handshake_is_not_heard(world):

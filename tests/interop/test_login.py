@@ -77,8 +77,10 @@ class Dovecot:
 
     def __init__(self, folder, mechanisms):
         self.program = shutil.which("dovecot", path="/usr/sbin:/usr/bin:/sbin")
-        if not self.program or os.getuid() != 0:
-            raise postfix.Unavailable("dovecot is not installed, or we are not root")
+        if os.getuid() != 0:
+            raise postfix.Unavailable("dovecot needs root")
+        if not self.program:
+            raise postfix.Unavailable("dovecot is not installed")
         self.port = postfix.free_port()
         self.folder = folder
         for name in ["run", "state"]:

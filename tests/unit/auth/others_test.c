@@ -354,6 +354,18 @@ static void pam_is_asked_for_accounts_of_this_machine(void **state)
     assert_string_equal(room.pam_user, "mail anna@example.net secret 198.51.100.20");
 }
 
+/* No limit of guesses would be that of an account: PAM, which may read the name otherwise, is not asked. */
+static void what_can_be_no_account_is_nobody_elses_matter(void **state)
+{
+    (void)state;
+    start(1, 1);
+    room.pam = room_peer(PROCESS_PAM);
+    pam_answers(IPC_OK, "");
+    room.pam_user[0] = '\0';
+    assert_int_equal(room_plain("an na", "secret"), IPC_LOGIN_REFUSED);
+    assert_string_equal(room.pam_user, "");
+}
+
 static void what_pam_says_is_told_apart(void **state)
 {
     (void)state;
@@ -408,6 +420,7 @@ int main(void)
         IN_ROOM(what_is_given_up_is_not_answered_later),
         cmocka_unit_test(lines_are_read),
         IN_ROOM(pam_is_asked_for_accounts_of_this_machine),
+        IN_ROOM(what_can_be_no_account_is_nobody_elses_matter),
         IN_ROOM(what_pam_says_is_told_apart),
         IN_ROOM(the_first_that_knows_it_answers),
     };

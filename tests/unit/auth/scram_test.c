@@ -412,6 +412,11 @@ static void an_address_in_the_certificate_is_the_account(void **state)
     room.names = STR("carl@example.org\0");
     assert_int_equal(room_ask("EXTERNAL", STR("")), IPC_LOGIN_REFUSED);
     assert_string_equal(room.answer.detail, "the account is locked");
+    /* A CA that signs for many makes nobody a user: neither of no file of ours, nor elsewhere. */
+    room.names = STR("nobody@example.org\0anna@elsewhere.example\0");
+    assert_int_equal(room_ask("EXTERNAL", STR("")), IPC_LOGIN_REFUSED);
+    assert_int_equal(room_ask("EXTERNAL", STR("nobody@example.org")), IPC_LOGIN_REFUSED);
+    assert_string_equal(room.answer.detail, "the certificate is for no account");
 }
 
 #define IN_ROOM(f) cmocka_unit_test_setup_teardown(f, open_room, close_room)

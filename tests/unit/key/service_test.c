@@ -311,6 +311,26 @@ static void each_side_is_told_its_chains(void **state)
     paper_done(&out);
 }
 
+/* Those who speak with strangers cannot read what our users' sessions were resumed with, nor the other way round. */
+static void tickets_are_for_those_who_serve_their_listener(void **state)
+{
+    struct peer submit = { 0 };
+
+    (void)state;
+    hall.listeners[1].role = CONFIG_ROLE_SUBMISSION;
+    start();
+    connect_peer(&submit, PROCESS_SUBMIT);
+    key_service.peer_up(&hall.worker, submit.at_service);
+    settle();
+    /* Whoever is not receive is heard as send, which itself gets none. */
+    assert_int_equal(hall.send.heard.tickets, 1);
+    assert_int_equal(hall.receive.heard.told, 1);
+    assert_int_equal(hall.receive.heard.tickets, 0);
+    hall.listeners[1].role = CONFIG_ROLE_MX;
+    hall.worker.n_peers--;
+    disconnect_peer(&submit);
+}
+
 static void what_is_missing_is_said_and_mended_later(void **state)
 {
     struct paper mx = paper_make("EC:P-256", (struct pki_ask){ .names = "mx.example" });
@@ -499,6 +519,33 @@ static void servers_sign_as_servers_and_clients_as_clients(void **state)
     paper_done(&out);
 }
 
+/* Those who speak with strangers are nobody's submission server. */
+static void listeners_of_users_and_of_strangers_sign_apart(void **state)
+{
+    struct paper mail = paper_make("EC:P-256", (struct pki_ask){ .names = "mail.example" });
+    struct peer submit = { 0 };
+    struct ipc_channel *send;
+
+    (void)state;
+    hall.listeners[1].role = CONFIG_ROLE_SUBMISSION;
+    give_both(&mail);
+    start();
+    assert_int_equal(hall.receive.heard.certificates, 0);
+    assert_int_equal(ask(&hall.receive, &mail, IPC_SIGN_SERVER_13), IPC_PERM);
+    connect_peer(&submit, PROCESS_SUBMIT);
+    key_service.peer_up(&hall.worker, submit.at_service);
+    settle();
+    /* Whoever is not receive is heard as send. */
+    assert_int_equal(hall.send.heard.of[OF_LISTENER], 1);
+    send = hall.send.ours;
+    hall.send.ours = submit.ours;
+    assert_int_equal(ask(&hall.send, &mail, IPC_SIGN_SERVER_13), IPC_OK);
+    hall.send.ours = send;
+    hall.worker.n_peers--;
+    disconnect_peer(&submit);
+    paper_done(&mail);
+}
+
 static void a_handshake_under_way_is_signed_with_the_former_key(void **state)
 {
     struct paper first = paper_make("EC:P-256", (struct pki_ask){ .names = "mx.example" });
@@ -543,6 +590,7 @@ static void keys_of_tickets_have_one_before_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_HALL(tickets_are_for_those_who_serve_their_listener),
         IN_HALL(each_side_is_told_its_chains),
         IN_HALL(what_is_missing_is_said_and_mended_later),
         IN_HALL(a_pair_that_does_not_fit_leaves_the_last_good_one),
@@ -550,6 +598,7 @@ int main(void)
         IN_HALL(files_that_are_no_pair_are_refused_in_words),
         IN_HALL(expiry_is_a_warning_and_no_more),
         IN_HALL(servers_sign_as_servers_and_clients_as_clients),
+        IN_HALL(listeners_of_users_and_of_strangers_sign_apart),
         IN_HALL(a_handshake_under_way_is_signed_with_the_former_key),
         cmocka_unit_test(keys_of_tickets_have_one_before_them),
     };

@@ -26,8 +26,9 @@ static int open_room(void **state)
 {
     (void)state;
     room_open(config);
-    room_file("/users", "Anna\nben\nboss\nonly@example.org\n");
-    room_file("/aliases", "info: anna\nstaff: anna, ben\nowner-staff: boss\nteam: anna, ben\ndeep: info\nout: x@far.example\n");
+    room_file("/users", "Anna\nben\nboss\nonly@example.org\nanna+twin\n");
+    room_file("/aliases", "info: anna\nstaff: anna, ben\nowner-staff: boss\nteam: anna, ben\ndeep: info\nout: x@far.example\n"
+                          "anna+desk: ben\n");
     room_file("/senders", "# who may say what\nben news@example.org @ben.example\nboss *\n"
                           "only@example.org only@far.example\n");
     room_forget_records();
@@ -102,6 +103,12 @@ static void an_account_sends_as_what_is_its_own(void **state)
         { "Anna@example.org", "staff@example.org", false },
         { "Anna@example.org", "ben@example.org", false },
         { "Anna@example.org", "anna@far.example", false },
+        /* What has a name of its own is nobody's detail. */
+        { "Anna@example.org", "anna+twin@example.org", false },
+        { "Anna@example.org", "ANNA+Twin@example.com", false },
+        { "anna+twin@example.org", "anna+twin@example.org", true },
+        { "Anna@example.org", "anna+desk@example.org", false },
+        { "ben@example.org", "anna+desk@example.org", true },
         { "Anna@example.org", "nobody@example.org", false },
         { "Anna@example.org", "news@example.org", false },
         { "Anna@example.org", "annanews@example.org", false },

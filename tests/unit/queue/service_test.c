@@ -1161,6 +1161,7 @@ static void what_is_above_a_limit_is_held_from_the_beginning(void **state)
     (void)comes(PROCESS_CONTROL);
     turns();
     assert_int_equal(message_of(id)->state, MESSAGE_HELD);
+    assert_int_equal(message_of(id)->held, LOG_REASON_LIMIT);
     assert_string_equal(message_of(id)->hold_reason, "limit account messages 3/h");
     assert_int_equal(seen_of(IPC_ROUTE_ASK), 0);
     assert_int_equal(act(IPC_ACT_RELEASE, id).number, 1);
@@ -1169,6 +1170,31 @@ static void what_is_above_a_limit_is_held_from_the_beginning(void **state)
     wait_gone(id);
     assert_int_equal(queue()->content_memory, 0);
     close_play();
+}
+
+static void hold_is_read(struct str text, enum log_reason reason, const char *words)
+{
+    struct message m = { 0 };
+
+    assert_true(message_take_hold(&m, text));
+    assert_int_equal(m.held, reason);
+    if (words)
+        assert_string_equal(m.hold_reason, words);
+    else
+        assert_null(m.hold_reason);
+    free(m.hold_reason);
+}
+
+/* A hold record begins with the reason; one that does not (of a former version) is an administrator's. */
+static void why_a_message_is_held_is_read_from_its_hold_record(void **state)
+{
+    (void)state;
+    hold_is_read(STR("limit: limit account messages 3/h"), LOG_REASON_LIMIT, "limit account messages 3/h");
+    hold_is_read(STR("admin: by root: limit: see ticket 4411"), LOG_REASON_ADMIN, "by root: limit: see ticket 4411");
+    hold_is_read(STR("deaths: "), LOG_REASON_DEATHS, "");
+    hold_is_read(STR("by root: see ticket 4411"), LOG_REASON_ADMIN, "by root: see ticket 4411");
+    hold_is_read(STR("veredus.conf:7"), LOG_REASON_ADMIN, "veredus.conf:7");
+    hold_is_read(STR(""), LOG_REASON_NONE, NULL);
 }
 
 static const int64_t HOUR_MSEC = 3600 * 1000;
@@ -1308,6 +1334,7 @@ int main(void)
         cmocka_unit_test(contents_of_those_that_wait_for_their_time_are_let_go),
         cmocka_unit_test(nothing_reaches_a_spool_that_was_closed),
         cmocka_unit_test(what_is_above_a_limit_is_held_from_the_beginning),
+        cmocka_unit_test(why_a_message_is_held_is_read_from_its_hold_record),
         cmocka_unit_test(a_message_does_not_leave_before_its_release_time),
         cmocka_unit_test(a_message_leaves_at_its_release_time_and_expires_from_there),
         cmocka_unit_test(a_release_lifts_the_hold_and_then_the_release_time),

@@ -2,6 +2,7 @@
 #include "tests/unit/receive/play.h"
 
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
@@ -12,28 +13,41 @@
     "domain example.org { users file:/nowhere/users; deliver maildir:/nowhere/{user}; }"
 #define STARTTLS CONFIG "listen 127.0.0.1:587 submission;"
 #define STRANGERS CONFIG "listen 127.0.0.1:25;"
+#define ONLY_OURS                                                                                             \
+    CONFIG "listen 127.0.0.1:465 submission tls { tls { certificate /nowhere/mail.pem; client-ca /nowhere/ca.pem; "  \
+           "client-certificates require; } }"
 #define AT_ONCE CONFIG "listen 127.0.0.1:465 submission tls;"
 
 /* The certificate that key tells of, and the key it keeps. */
 static struct {
     EVP_PKEY *key;
     X509 *certificate;
+    X509 *stranger; /* of nobody's */
     SSL_CTX *ctx;
 } pki;
+
+static X509 *make_certificate(const char *of)
+{
+    X509 *x = X509_new();
+    X509_NAME *name = X509_get_subject_name(x);
+
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)of, -1, -1, 0);
+    X509_set_issuer_name(x, name);
+    X509_gmtime_adj(X509_getm_notBefore(x), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, pki.key);
+    assert_true(X509_sign(x, pki.key, EVP_sha256()) > 0);
+    return x;
+}
 
 static int make_pki(void **state)
 {
     (void)state;
     pki.key = EVP_EC_gen("P-256");
-    pki.certificate = X509_new();
+    pki.certificate = make_certificate("mail.example.org");
+    pki.stranger = make_certificate("stranger.example");
     pki.ctx = SSL_CTX_new(TLS_client_method());
-    X509_NAME *name = X509_get_subject_name(pki.certificate);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)"mail.example.org", -1, -1, 0);
-    X509_set_issuer_name(pki.certificate, name);
-    X509_gmtime_adj(X509_getm_notBefore(pki.certificate), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(pki.certificate), 3600);
-    X509_set_pubkey(pki.certificate, pki.key);
-    return X509_sign(pki.certificate, pki.key, EVP_sha256()) > 0 ? 0 : -1;
+    return 0;
 }
 
 static int drop_pki(void **state)
@@ -41,6 +55,7 @@ static int drop_pki(void **state)
     (void)state;
     SSL_CTX_free(pki.ctx);
     X509_free(pki.certificate);
+    X509_free(pki.stranger);
     EVP_PKEY_free(pki.key);
     return 0;
 }
@@ -391,6 +406,64 @@ static void a_listener_opens_when_its_certificate_is_there(void **state)
     play_close();
 }
 
+static void main_opens(const char *path, const char *text)
+{
+    struct err err = { 0 };
+    struct ipc_message m = {
+        .type = IPC_OPENED,
+        .fd = fd_sealed("file", str_from_c(text), &err),
+        .opened = { .path = str_from_c(path) },
+    };
+
+    assert_true(m.fd >= 0);
+    receive_service.message(&play.worker, NULL, &m);
+    close(m.fd);
+    go_on();
+}
+
+/* The CA that our client's certificate is of, which is itself. */
+static const char *ca_text(char *room, int n)
+{
+    BIO *out = BIO_new(BIO_s_mem());
+
+    assert_int_equal(PEM_write_bio_X509(out, pki.certificate), 1);
+    int got = BIO_read(out, room, n - 1);
+    assert_true(got > 0);
+    room[got] = '\0';
+    BIO_free(out);
+    return room;
+}
+
+static void a_file_of_CAs_that_is_being_written_lets_nobody_in(void **state)
+{
+    char room[4096];
+    struct secure s;
+
+    (void)state;
+    play_open_with(ONLY_OURS);
+    main_opens("/nowhere/ca.pem", "");
+    key_comes();
+    play.receive->told_again.fired(&play.receive->told_again);
+    struct receive_listener *l = &play.receive->listeners[0];
+    assert_false(l->open);
+    main_opens("/nowhere/ca.pem", ca_text(room, sizeof(room)));
+    assert_true(l->open);
+    /* Once more from its beginning: what was read before stays. */
+    main_opens("/nowhere/ca.pem", "");
+    assert_true(l->open);
+    secure_open(&s, client_comes());
+    assert_int_equal(SSL_use_certificate(s.ssl, pki.stranger), 1);
+    assert_int_equal(SSL_use_PrivateKey(s.ssl, pki.key), 1);
+    assert_false(shakes(&s));
+    key_answers(true);
+    (void)shakes(&s);
+    secure_reads(&s);
+    assert_string_equal(s.got, "");
+    assert_int_equal(play.receive->n_sessions, 0);
+    secure_close(&s);
+    play_close();
+}
+
 static void strangers_are_served_without_TLS_when_key_is_silent(void **state)
 {
     (void)state;
@@ -573,6 +646,30 @@ static void auth_hears_of_those_who_give_up_or_leave_C111(void **state)
     play_close();
 }
 
+/* A password in pieces: none of them stays where others' octets come to stand. */
+static void a_password_that_comes_in_pieces_is_wiped(void **state)
+{
+    static const char *const pieces[] = { "AUTH PLAIN AGFubmEAc2Vj", "cmV0LXdvcmRz", "\r\n" };
+    struct secure s;
+
+    (void)state;
+    play_open_with(STARTTLS);
+    key_comes();
+    auths_come(1);
+    struct client *c = starts_tls(&s);
+    secure_says(&s, "EHLO c.example.net\r\n");
+    for (size_t i = 0; i < ARRAY_LEN(pieces); i++) {
+        secure_says(&s, pieces[i]);
+        struct str room = str_of(play.receive->read_room, RECEIVE_READ_MAX);
+        assert_false(str_contains(room, STR("AGFubmEA")));
+        assert_false(str_contains(room, STR("cmV0LXdv")));
+    }
+    assert_memory_equal(asked(IPC_LOGIN_ASK)->body, "\0anna\0secret-words", 1);
+    assert_false(c->session->in.p != NULL);
+    secure_close(&s);
+    play_close();
+}
+
 static void a_slow_password_keeps_no_RCPT_waiting(void **state)
 {
     struct secure s, other;
@@ -751,12 +848,14 @@ int main(void)
         cmocka_unit_test(a_client_that_leaves_while_it_is_signed_for_is_forgotten),
         cmocka_unit_test(implicit_TLS_says_nothing_in_clear),
         cmocka_unit_test(a_listener_opens_when_its_certificate_is_there),
+        cmocka_unit_test(a_file_of_CAs_that_is_being_written_lets_nobody_in),
         cmocka_unit_test(strangers_are_served_without_TLS_when_key_is_silent),
         cmocka_unit_test(an_exchange_stays_with_its_process),
         cmocka_unit_test(what_auth_says_has_its_reply_C114),
         cmocka_unit_test(an_auth_process_that_dies_is_454_and_the_session_goes_on),
         cmocka_unit_test(without_auth_it_is_454_when_its_time_is_up),
         cmocka_unit_test(auth_hears_of_those_who_give_up_or_leave_C111),
+        cmocka_unit_test(a_password_that_comes_in_pieces_is_wiped),
         cmocka_unit_test(a_slow_password_keeps_no_RCPT_waiting),
         cmocka_unit_test(answers_about_nobody_are_passed_over),
         cmocka_unit_test(what_is_handed_in_is_completed_and_says_by_whom_C127),

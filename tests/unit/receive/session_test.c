@@ -607,9 +607,31 @@ static void a_retiring_process_serves_its_sessions_to_their_end(void **state)
     play_close();
 }
 
+/* FACE 1.8, timeout command: only what is done counts, and a line that is let go is never done. */
+static void a_line_that_is_too_long_wins_no_time(void **state)
+{
+    char words[4096];
+
+    (void)state;
+    play_open();
+    struct client *c = client_comes();
+    memset(words, 'x', sizeof(words) - 1);
+    words[sizeof(words) - 1] = '\0';
+    say(c, words);
+    c->session->deadline_msec = 4711;
+    say(c, "x");
+    say(c, "y");
+    assert_int_equal(c->session->deadline_msec, 4711);
+    say(c, "\r\n");
+    hear(c, "500");
+    assert_true(c->session->deadline_msec > 4711);
+    play_close();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_that_is_too_long_wins_no_time),
         cmocka_unit_test(a_message_is_answered_when_the_queue_has_it),
         cmocka_unit_test(what_the_spool_says_reaches_the_client),
         cmocka_unit_test(a_spool_without_ids_is_451_at_MAIL_and_asked_again_by_the_next),

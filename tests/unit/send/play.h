@@ -9,6 +9,7 @@
 #include "core/num.h"
 #include "ipc/channel.h"
 #include "send/connection.h"
+#include "send/login.h"
 
 enum { PLAY_SEEN = 64, PLAY_PEERS = 4, PLAY_TURNS = 40 };
 
@@ -407,6 +408,8 @@ static inline void play_close(void)
         while ((node = list_take(&play.send->transfers[i])))
             transfer_free(CONTAINER_OF(node, struct transfer, node));
     }
+    trust_done(&play.send->trust);
+    login_context_free(play.send->logins);
     buf_done(&play.send->out);
     free(play.send->read_room);
     free(play.send);

@@ -1,6 +1,8 @@
 /* The send service, beside a queue that the test plays over a real channel, and hosts on the loopback. */
 #include "tests/unit/send/play.h"
 
+#include "config/parse.h"
+
 static void host_begins(size_t i)
 {
     peer_begin(&play.peers[i], play.worker.loop);
@@ -734,6 +736,32 @@ static void an_address_is_asked_about_with_MAIL_and_RCPT_alone(void **state)
     }
 }
 
+/* In clear nobody is named to a host that is to be spoken to inside TLS alone. */
+static void what_a_site_demands_holds_for_questions_about_addresses(void **state)
+{
+    struct arena *a = arena_new(1 << 22);
+    struct config_bundle bundle;
+    struct str text = STR("site safe { hosts mx.example.net; tls-level encrypt; }");
+    struct config_source source = { .overrides = &text, .n_overrides = 1 };
+    struct config_diagnostics diag = { 0 };
+    const struct config_reader reader = { .facts = { .fqdn = STR("mail.example.org") } };
+    const struct config *config = NULL;
+
+    (void)state;
+    assert_true(config_bundle_record(&bundle, &source, &reader, a) && config_parse_bundle(&bundle, a, &config, &diag));
+    play_open();
+    play.config.sites = config->sites;
+    play.config.n_sites = config->n_sites;
+    play.config.site_names = config->site_names;
+    host_begins(0);
+    const struct seen *s = ask_verify(5, STR("anna@example.net"));
+    assert_int_equal(s->status, IPC_TEMP);
+    assert_false(s->flag);
+    assert_heard(0, "EHLO mail.example.org\r\n|QUIT\r\n|");
+    play_close();
+    arena_free(a);
+}
+
 static void questions_about_addresses_are_few_at_once_and_bounded_in_time(void **state)
 {
     (void)state;
@@ -783,6 +811,7 @@ int main(void)
         cmocka_unit_test(a_stop_waits_so_long_and_no_longer),
         cmocka_unit_test(status_says_what_it_does),
         cmocka_unit_test(an_address_is_asked_about_with_MAIL_and_RCPT_alone),
+        cmocka_unit_test(what_a_site_demands_holds_for_questions_about_addresses),
         cmocka_unit_test(questions_about_addresses_are_few_at_once_and_bounded_in_time),
     };
 
