@@ -58,7 +58,7 @@ enum auth_token auth_take_token(struct auth_exchange *x, struct str message)
     return x->token.p ? AUTH_TOKEN_TAKEN : AUTH_TOKEN_NO_MEMORY;
 }
 
-/* Does the listener take tokens of ISSUER for accounts of that domain? */
+/* Does the listener take tokens of ISSUER for accounts of that domain, which is ours? */
 static bool is_source(const struct auth_exchange *x, struct str domain, const struct config_oauth *issuer)
 {
     struct auth_sources sources;
@@ -66,7 +66,7 @@ static bool is_source(const struct auth_exchange *x, struct str domain, const st
 
     auth_sources_begin(&sources, x->auth->config, x->listener, domain);
     while (auth_sources_next(&sources, &source))
-        if (source.kind == CONFIG_AUTH_OAUTH && source.oauth == issuer)
+        if (source.kind == CONFIG_AUTH_OAUTH && source.oauth == issuer && source.bare)
             return true;
     return false;
 }

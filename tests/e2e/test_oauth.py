@@ -180,7 +180,8 @@ def test_a_refused_token_is_a_challenge_and_535_C122(server, issuer):
     with opened(server) as wire:
         for mechanism, said in [("OAUTHBEARER", "invalid_token"), ("XOAUTH2", "401")]:
             for claims in [{"aud": "web"}, {"exp": int(time.time()) - 3600}, {"iss": "http://127.0.0.1:1"},
-                           {"email": None}]:
+                           {"email": None},
+                           {"email": "eve@example.net"}]:
                 reply = bearer(wire, issuer.token(**claims), mechanism=mechanism)
                 assert refusal(wire, reply)["status"] == said, claims
         assert refusal(wire, bearer(wire, issuer.token(), "bob@example.test"))

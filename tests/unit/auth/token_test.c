@@ -378,6 +378,8 @@ static void c122_a_refused_token_is_a_challenge_first(void **state)
     assert_int_equal(room_step(STR("\1")), IPC_LOGIN_REFUSED);
     assert_int_equal(bearer("", fresh_token("ben@example.org")), IPC_LOGIN_CONTINUE);
     assert_int_equal(room_step(STR("\1")), IPC_LOGIN_REFUSED);
+    assert_int_equal(bearer("", fresh_token("anna@example.net")), IPC_LOGIN_CONTINUE);
+    assert_int_equal(room_step(STR("\1")), IPC_LOGIN_REFUSED);
     assert_int_equal(room_ask("XOAUTH2", STR("user=anna\1auth=Bearer abc\1\1")), IPC_LOGIN_CONTINUE);
     assert_int_equal(room_step(STR("")), IPC_LOGIN_REFUSED);
     assert_int_equal(bearer("a=an=na", "abc"), IPC_LOGIN_WRONG);
