@@ -2,8 +2,10 @@
 import base64
 import hashlib
 import hmac
+import json
 import os
 import subprocess
+import time
 
 ITERATIONS = 4096
 
@@ -55,3 +57,31 @@ class Authority:
         self.openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.path("ca.key"), "-CAcreateserial",
                      "-days", "30", "-extfile", extra, "-out", chain)
         return chain, key
+
+
+def url64(octets):
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+class Issuer:
+    """Signs tokens with an RSA key in FOLDER, and has written the other half to a JWKS file."""
+
+    name, audience = "https://issuer.example.test", "mail"
+
+    def __init__(self, folder):
+        self.key, self.keys = os.path.join(folder, "issuer.key"), os.path.join(folder, "jwks.json")
+        subprocess.run(["openssl", "genrsa", "-out", self.key, "2048"], check=True, capture_output=True)
+        modulus = subprocess.run(["openssl", "rsa", "-in", self.key, "-noout", "-modulus"], check=True,
+                                 capture_output=True).stdout.decode().strip().partition("=")[2]
+        with open(self.keys, "w", encoding="ascii") as out:
+            json.dump({"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "one",
+                                 "n": url64(bytes.fromhex(modulus)), "e": "AQAB"}]}, out)
+        os.chmod(self.keys, 0o644)
+
+    def token(self, email, seconds=3600):
+        """A JWT (RFC 7519) for EMAIL, good for so long."""
+        claims = {"iss": self.name, "aud": self.audience, "email": email, "exp": int(time.time()) + seconds}
+        parts = [url64(json.dumps(part).encode()) for part in [{"alg": "RS256", "kid": "one", "typ": "JWT"}, claims]]
+        signed = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.key], input=".".join(parts).encode(),
+                                check=True, capture_output=True).stdout
+        return ".".join([*parts, url64(signed)])

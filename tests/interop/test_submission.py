@@ -18,7 +18,7 @@ from harness import field, free_port, until  # noqa: E402
 USER, PASSWORD = "ada@example.test", "tea for two"
 SERVER = """\
 hostname mail.example.test;
-listen 127.0.0.1:{{port}};
+listen 127.0.0.1:{{port}} {{{{ auth none; }}}}
 listen 127.0.0.1:{starttls} submission;
 listen 127.0.0.1:{implicit} submission tls;
 tls {{{{ certificate {chain} {key}; }}}}
@@ -27,6 +27,8 @@ state {{folder}}/state;
 control {{folder}}/run/control;
 log stderr {{form}} debug;
 log file:{{folder}}/run/log kv info;
+oauth tokens {{{{ issuer https://issuer.example.test; keys {keys}; audience mail; }}}}
+auth users oauth:tokens;
 {{top}}
 domain example.test {{{{
     users file:users;
@@ -38,15 +40,13 @@ domain example.test {{{{
 TEXT = "It works.\n.\nGrüße\n"
 LETTER = f"From: {USER}\nTo: bob@example.test\nSubject: hello\nContent-Type: text/plain; charset=utf-8\n\n{TEXT}"
 
-# What a program calls each mechanism that it knows, and whether it can do TLS from the first octet.
-MECHANISMS = ["PLAIN", "LOGIN", "SCRAM-SHA-256"]
-
 
 class Place:
     """The server, its ports, and what its certificate was signed by."""
 
-    def __init__(self, server, authority, starttls, implicit):
+    def __init__(self, server, authority, issuer, starttls, implicit):
         self.server, self.ca, self.starttls, self.implicit = server, authority.ca, starttls, implicit
+        self.token = issuer.token(USER)
 
     def arrived(self, mechanism=None):
         """Exactly one message, from Ada, sent as somebody who logged in inside TLS."""
@@ -72,14 +72,20 @@ def authority(tmp_path_factory):
     return accounts.Authority(folder)
 
 
+@pytest.fixture(scope="module")
+def issuer(authority):
+    return accounts.Issuer(authority.folder)
+
+
 @pytest.fixture
-def place(make_server, authority):
+def place(make_server, authority, issuer):
     starttls, implicit = free_port(), free_port()
     chain, key = authority.certificate("localhost", "localhost", "IP:127.0.0.1")
-    server = make_server(start=False, config=SERVER.format(starttls=starttls, implicit=implicit, chain=chain, key=key))
+    server = make_server(start=False, config=SERVER.format(starttls=starttls, implicit=implicit, chain=chain, key=key,
+                                                          keys=issuer.keys))
     server.write("users", accounts.line("ada", PASSWORD) + accounts.line("bob", "other"))
     server.start()
-    return Place(server, authority, starttls, implicit)
+    return Place(server, authority, issuer, starttls, implicit)
 
 
 def run(*arguments, ok=True, **options):
@@ -138,47 +144,92 @@ def test_curl_in_clear_is_refused(place, program):
     place.refused()
 
 
+@pytest.mark.parametrize("how", ["starttls", "implicit"])
+def test_curl_with_a_token(place, program, how):
+    scheme = "smtp" if how == "starttls" else "smtps"
+    run(program("curl"), "-sS", "--crlf", "--ssl-reqd", "--cacert", place.ca,
+        f"{scheme}://localhost:{getattr(place, how)}", "--user", USER, "--oauth2-bearer", place.token, "--mail-from", USER,
+        "--mail-rcpt", "bob@example.test", "-T", "-", input=LETTER.encode())
+    place.arrived("OAUTHBEARER")
+
+
 # ---- msmtp ----
 
-@pytest.mark.parametrize("mechanism", ["plain", "login", "scram-sha-256"])
+def msmtp(place, program, port, mechanism, *tls, secret=PASSWORD, ok=True):
+    run(program("msmtp"), "-C", "/dev/null", "--host=localhost", f"--port={port}", f"--from={USER}", *tls,
+        f"--auth={mechanism}", f"--user={USER}", f"--passwordeval=echo {secret}", "bob@example.test",
+        input=LETTER.encode(), ok=ok)
+
+
+@pytest.mark.parametrize("mechanism", ["plain", "login", "scram-sha-256", "oauthbearer", "xoauth2"])
 @pytest.mark.parametrize("how", ["starttls", "implicit"])
 def test_msmtp(place, program, mechanism, how):
-    run(program("msmtp"), "-C", "/dev/null", "--host=localhost", f"--port={getattr(place, how)}", f"--from={USER}",
-        "--tls=on", f"--tls-starttls={'on' if how == 'starttls' else 'off'}", f"--tls-trust-file={place.ca}",
-        f"--auth={mechanism}", f"--user={USER}", f"--passwordeval=echo {PASSWORD}", "bob@example.test",
-        input=LETTER.encode())
+    secret = place.token if "oauth" in mechanism else PASSWORD
+    msmtp(place, program, getattr(place, how), mechanism, "--tls=on",
+          f"--tls-starttls={'on' if how == 'starttls' else 'off'}", f"--tls-trust-file={place.ca}", secret=secret)
     place.arrived(mechanism.upper())
+
+
+def test_msmtp_in_clear_is_refused(place, program):
+    msmtp(place, program, place.starttls, "plain", "--tls=off", ok=False)
+    place.refused()
 
 
 # ---- mail readers ----
 
-def test_s_nail(place, program):
-    """It reads the password from the URL, and takes PLAIN."""
-    user = USER.replace("@", "%40")
+def s_nail(place, program, how, mechanism, secret=PASSWORD, ok=True):
+    """It reads the password from the URL."""
+    scheme = "smtps" if how == "implicit" else "smtp"
+    port = place.implicit if how == "implicit" else place.starttls
     run(program("s-nail"), "-:/", "-S", "v15-compat", "-S", f"from={USER}", "-S", f"tls-ca-file={place.ca}", "-S",
-        "tls-ca-no-defaults", "-S", "smtp-use-starttls", "-S", "smtp-config=plain", "-S", "mime-encoding=8b", "-S",
-        f"mta=smtp://{user}:{PASSWORD.replace(' ', '%20')}@localhost:{place.starttls}", "-s", "hello",
-        "bob@example.test", input=TEXT.encode(), env={**os.environ, "HOME": place.server.folder, "TERM": "dumb"})
-    place.arrived("PLAIN")
+        "tls-ca-no-defaults", *(["-S", "smtp-use-starttls"] if how == "starttls" else []), "-S",
+        f"smtp-auth={mechanism}", "-S", "mime-encoding=8b", "-S",
+        f"mta={scheme}://{USER.replace('@', '%40')}:{secret.replace(' ', '%20')}@localhost:{port}", "-s", "hello",
+        "bob@example.test", input=TEXT.encode(), env={**os.environ, "HOME": place.server.folder, "TERM": "dumb"}, ok=ok)
 
 
+@pytest.mark.parametrize("mechanism", ["plain", "login", "oauthbearer"])
 @pytest.mark.parametrize("how", ["starttls", "implicit"])
-def test_mutt(place, program, how):
-    scheme = "smtp" if how == "starttls" else "smtps"
+def test_s_nail(place, program, mechanism, how):
+    s_nail(place, program, how, mechanism, place.token if "oauth" in mechanism else PASSWORD)
+    # In its version 14.9.24 XOAUTH2 has the name of the other.
+    place.arrived(None if "oauth" in mechanism else mechanism.upper())
+
+
+def test_s_nail_in_clear_is_refused(place, program):
+    s_nail(place, program, "clear", "plain", ok=False)
+    place.refused()
+
+
+def mutt(place, program, how, mechanism, ok=True):
+    scheme = "smtps" if how == "implicit" else "smtp"
+    port = place.implicit if how == "implicit" else place.starttls
     settings = place.server.write("muttrc", f"""\
-set smtp_url = "{scheme}://{USER}@localhost:{getattr(place, how)}"
+set smtp_url = "{scheme}://{USER}@localhost:{port}"
 set smtp_pass = "{PASSWORD}"
-set smtp_authenticators = "plain"
+set smtp_oauth_refresh_command = "echo {place.token}"
+set smtp_authenticators = "{mechanism}"
 set from = "{USER}"
-set ssl_starttls = yes
-set ssl_force_tls = yes
+set ssl_starttls = {"no" if how == "clear" else "yes"}
+set ssl_force_tls = {"no" if how == "clear" else "yes"}
 set certificate_file = "{place.ca}"
 set copy = no
 set use_envelope_from = yes
 """)
     run(program("mutt"), "-n", "-F", settings, "-s", "hello", "--", "bob@example.test", input=TEXT.encode(),
-        env={**os.environ, "HOME": place.server.folder, "TERM": "dumb"})
-    place.arrived("PLAIN")
+        env={**os.environ, "HOME": place.server.folder, "TERM": "dumb"}, ok=ok)
+
+
+@pytest.mark.parametrize("mechanism", ["plain", "oauthbearer", "xoauth2"])
+@pytest.mark.parametrize("how", ["starttls", "implicit"])
+def test_mutt(place, program, mechanism, how):
+    mutt(place, program, how, mechanism)
+    place.arrived(mechanism.upper())
+
+
+def test_mutt_in_clear_is_refused(place, program):
+    mutt(place, program, "clear", "plain", ok=False)
+    place.refused()
 
 
 # ---- libraries ----
@@ -207,25 +258,38 @@ def test_python(place, mechanism, how):
 NODEMAILER = """
 const mailer = require('nodemailer');
 const o = JSON.parse(process.argv[2]);
-const way = mailer.createTransport({host: 'localhost', port: o.port, secure: o.secure, requireTLS: !o.secure,
-    authMethod: o.method, auth: {user: o.user, pass: o.password}, tls: {ca: require('fs').readFileSync(o.ca)}});
+const auth = o.method == 'XOAUTH2' ? {type: 'OAuth2', user: o.user, accessToken: o.password}
+    : {user: o.user, pass: o.password};
+const way = mailer.createTransport({host: 'localhost', port: o.port, secure: o.how == 'implicit',
+    requireTLS: o.how == 'starttls', ignoreTLS: o.how == 'clear', authMethod: o.method, auth,
+    tls: {ca: require('fs').readFileSync(o.ca)}});
 way.sendMail({from: o.user, to: 'bob@example.test', subject: 'hello', text: o.text},
     (bad, done) => { console.log(bad || done.response); process.exit(bad ? 1 : 0); });
 """
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-@pytest.mark.parametrize("how", ["starttls", "implicit"])
-def test_nodemailer(place, program, mechanism, how):
+def nodemailer(place, program, how, mechanism, ok=True):
     node = program("node")
     path = "/usr/share/nodejs"
     if not os.path.isdir(path + "/nodemailer"):
         pytest.skip("nodemailer is not installed")
     script = place.server.write("send.js", NODEMAILER)
-    run(node, script, json.dumps({"port": getattr(place, how), "secure": how == "implicit", "method": mechanism,
-                                  "user": USER, "password": PASSWORD, "ca": place.ca, "text": TEXT}),
-        env={**os.environ, "NODE_PATH": path})
+    secret = place.token if mechanism == "XOAUTH2" else PASSWORD
+    run(node, script, json.dumps({"port": place.implicit if how == "implicit" else place.starttls, "how": how,
+                                  "method": mechanism, "user": USER, "password": secret, "ca": place.ca, "text": TEXT}),
+        env={**os.environ, "NODE_PATH": path}, ok=ok)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "XOAUTH2"])
+@pytest.mark.parametrize("how", ["starttls", "implicit"])
+def test_nodemailer(place, program, mechanism, how):
+    nodemailer(place, program, how, mechanism)
     place.arrived(mechanism)
+
+
+def test_nodemailer_in_clear_is_refused(place, program):
+    nodemailer(place, program, "clear", "PLAIN", ok=False)
+    place.refused()
 
 
 NET_SMTP = """
@@ -234,26 +298,37 @@ my ($port, $how, $ca, $user, $password, $mechanism) = @ARGV;
 my %tls = (SSL_ca_file => $ca);
 my $smtp = Net::SMTP->new('localhost', Port => $port, Timeout => 30, $how eq 'implicit' ? (SSL => 1, %tls) : ())
     or die "no connection: $@";
-$how eq 'implicit' or $smtp->starttls(%tls) or die 'no TLS: ', $smtp->message;
+$how ne 'starttls' or $smtp->starttls(%tls) or die 'no TLS: ', $smtp->message;
 require Authen::SASL;
 my $sasl = Authen::SASL->new(mechanism => $mechanism, callback => {user => $user, pass => $password});
 $smtp->auth($sasl) or die 'no log-in: ', $smtp->message;
 $smtp->mail($user) && $smtp->to('bob@example.test') && $smtp->data or die $smtp->message;
-local $/; $smtp->datasend(<STDIN>); $smtp->dataend or die $smtp->message;
+my $text = do { local $/; <STDIN> };
+$smtp->datasend($text); $smtp->dataend or die $smtp->message;
 $smtp->quit;
 """
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
-@pytest.mark.parametrize("how", ["starttls", "implicit"])
-def test_perl(place, program, mechanism, how):
+def net_smtp(place, program, how, mechanism, ok=True):
     perl = program("perl")
     if subprocess.run([perl, "-MNet::SMTP", "-MIO::Socket::SSL", "-MAuthen::SASL", "-e", "1"], capture_output=True,
                       check=False).returncode:
         pytest.skip("Net::SMTP has neither TLS nor SASL here")
     script = place.server.write("send.pl", NET_SMTP)
-    run(perl, script, str(getattr(place, how)), how, place.ca, USER, PASSWORD, mechanism, input=LETTER.encode())
+    port = place.implicit if how == "implicit" else place.starttls
+    run(perl, script, str(port), how, place.ca, USER, PASSWORD, mechanism, input=LETTER.encode(), ok=ok)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+@pytest.mark.parametrize("how", ["starttls", "implicit"])
+def test_perl(place, program, mechanism, how):
+    net_smtp(place, program, how, mechanism)
     place.arrived(mechanism)
+
+
+def test_perl_in_clear_is_refused(place, program):
+    net_smtp(place, program, "clear", "PLAIN", ok=False)
+    place.refused()
 
 
 # ---- openssl, and those who look at us from outside ----
