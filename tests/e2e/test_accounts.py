@@ -515,6 +515,7 @@ def test_explain_says_it_of_an_account_and_counts_nothing(submission):  # noqa: 
     assert "550 5.7.1" in said
     with logged_in(server) as wire:
         assert [wire.transaction(MESSAGE, sender=ADA, to=BOB).code for _ in range(3)] == [250, 250, 450]
+    server.wait_record("limit")
     assert len(server.records("limit")) == 1
 
 

@@ -55,7 +55,7 @@ class Place:
         trace = field(message, "Received")[0]
         assert "ESMTPSA" in trace or "UTF8SMTPSA" in trace, trace
         assert "127.0.0.1" not in trace.split("by ")[0], trace
-        record = self.server.records("auth")[-1]
+        record = self.server.wait_record("auth")
         assert record["account"] == USER
         if mechanism:
             assert record["mechanism"].removesuffix("-PLUS") == mechanism, record
@@ -121,7 +121,7 @@ def test_swaks_with_a_wrong_password_is_told_so(place, program):
                  ok=False)
     assert "535 5.7.8" in text
     place.refused()
-    record = place.server.records("auth_fail")[-1]
+    record = place.server.wait_record("auth_fail")
     assert record["reason"] == "password" and record["account"] == USER and record["mechanism"] == "PLAIN"
     assert "no" not in [str(value) for value in record.values()]
 
