@@ -131,7 +131,8 @@ def test_postfix_and_dovecot_take_our_log_in(make_server, smart):
         route smart.test smtp://127.0.0.1:{smart.port} {{ login anna file:{right}; {demand} }}
         route wrong.test smtp://127.0.0.1:{smart.port} {{ login anna file:{wrong}; {demand} }}
         route nobody.test smtp://127.0.0.1:{smart.port} {{ {demand} }}""")
-    sent = corpus.messages()
+    # What Postfix mends in the published ones is no matter of log-ins.
+    sent = corpus.own()
     corpus.send(server.port, sent, "smart.test")
     try:
         settled(server, len(sent))
