@@ -142,6 +142,7 @@ class PostfixMaildir:
 class Veredus:
     """A server of ours; what it does with mail is a matter of its configuration."""
     name = "veredus"
+    speaks_first = True  # not behind implicit TLS
 
     def start(self, **server):
         # Known to the harness when it is imported.
@@ -167,7 +168,7 @@ class Veredus:
     def answers(self):
         import harness
         try:
-            harness.Wire(self.server.port).close()
+            harness.Wire(self.server.port, greeting=self.speaks_first).close()
             return True
         except OSError:
             if self.server.process.poll() is not None:
@@ -182,6 +183,7 @@ class Veredus:
 class VeredusRelay(Veredus):
     def __init__(self, opt):
         self.sink = Sink(opt.build, *opt.sink)
+        self.speaks_first = not opt.listen
         more = "relay-from 127.0.0.1; auth none; require tls;" if opt.listen else ""
         config = VEREDUS_RELAY.replace("{listen_as}", opt.listen).replace("{listen_more}", more)
         self.start(config=config, domain=str(self.sink.port), top=opt.veredus)

@@ -290,9 +290,7 @@ def open_session(port):
     return one
 
 
-def open_tls_session(port):
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+def open_tls_session(port, context):
     one = open_session(port)
     one.sendall(b"STARTTLS\r\n")
     one.recv(512)
@@ -305,8 +303,10 @@ def open_tls_session(port):
 def tls_sessions(opt):
     certificate = tls.Certificate("p256")
     opt.veredus += tls.veredus_top({}, certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
-        return sessions(opt, open_tls_session)
+        return sessions(opt, lambda port: open_tls_session(port, context))
     finally:
         certificate.close()
 
