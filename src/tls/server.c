@@ -141,7 +141,7 @@ static int seal(const struct tls_server *s, SSL *ssl, unsigned char *name, unsig
     return ticket_cipher(cipher, mac, &s->keys[0], iv, true) ? 1 : -1;
 }
 
-static int open_ticket(const struct tls_server *s, const unsigned char *name, unsigned char *iv,
+static int open_ticket(const struct tls_server *s, SSL *ssl, const unsigned char *name, unsigned char *iv,
                        EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     for (size_t i = 0; i < s->n_keys; i++) {
@@ -149,8 +149,8 @@ static int open_ticket(const struct tls_server *s, const unsigned char *name, un
             continue;
         if (!ticket_cipher(cipher, mac, &s->keys[i], iv, false))
             return -1;
-        /* 2: good, and to be replaced by one with the newest key. */
-        return i == 0 ? 1 : 2;
+        /* 2: good, and to be replaced: by one with the newest key, or as a ticket is used once (RFC 8446 C.4). */
+        return i == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
     }
     return 0;
 }
@@ -161,7 +161,7 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     const struct tls_stream *t = SSL_get_app_data(ssl);
 
     return sealing ? seal(t->server, ssl, name, iv, cipher, mac)
-                   : open_ticket(t->server, name, iv, cipher, mac);
+                   : open_ticket(t->server, ssl, name, iv, cipher, mac);
 }
 
 /* ---- making one ---- */

@@ -102,7 +102,7 @@ class PostfixRelay:
         self.sink = Sink(opt.build, *opt.sink)
         try:
             self.server = postfix.Postfix(POSTFIX_RELAY.replace("{sink}", str(self.sink.port)) + opt.postfix,
-                                          master=opt.master)
+                                          master=opt.master, speaks_first=not opt.listen)
         except BaseException:
             self.sink.close()
             raise

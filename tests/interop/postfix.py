@@ -182,7 +182,8 @@ class Postfix:
     it is its folder. MASTER is added to master.cf.
     """
 
-    def __init__(self, more="", address="127.0.0.1", port=None, master=""):
+    def __init__(self, more="", address="127.0.0.1", port=None, master="", speaks_first=True):
+        self.speaks_first = speaks_first  # not behind implicit TLS
         if os.getuid() != 0:
             raise Unavailable("a Postfix server needs root")
         self.package = fetch()
@@ -227,7 +228,7 @@ class Postfix:
         while time.monotonic() < until:
             try:
                 with socket.create_connection((self.address, self.port), 2) as probe:
-                    if probe.recv(3) == b"220":
+                    if not self.speaks_first or probe.recv(3) == b"220":
                         return self
             except OSError:
                 time.sleep(0.05)

@@ -260,6 +260,35 @@ static void a_session_is_resumed_where_it_began_and_nowhere_else(void **state)
     identity_done(&id);
 }
 
+/* RFC 8446 C.4: a client that uses no ticket twice has the next one from the session that it resumed. */
+static void a_resumed_session_can_be_resumed_again(void **state)
+{
+    struct identity id;
+    struct tls_client *client = plain_client(NULL);
+    struct tls_server *s;
+    bool resumed;
+
+    identity_make(&id, "EC:P-256", (struct pki_ask){ .names = "mx.example" });
+    s = ticket_server(&id, "submission", 'k', 1);
+    SSL_SESSION *last = visit(s, client, TLS1_3_VERSION, NULL, &resumed);
+    for (int i = 0; i < 3; i++) {
+        unsigned char before[32];
+        size_t n = SSL_SESSION_get_master_key(last, before, sizeof(before));
+        SSL_SESSION *next = visit(s, client, TLS1_3_VERSION, last, &resumed);
+        unsigned char after[32];
+        assert_true(resumed);
+        assert_true(SSL_SESSION_has_ticket(next));
+        assert_int_equal(SSL_SESSION_get_master_key(next, after, sizeof(after)), n);
+        assert_memory_not_equal(before, after, n);
+        SSL_SESSION_free(last);
+        last = next;
+    }
+    SSL_SESSION_free(last);
+    tls_server_free(s);
+    tls_client_free(client);
+    identity_done(&id);
+}
+
 /* ---- clients' certificates ---- */
 
 struct gate {
@@ -443,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_chain_that_is_none_is_refused),
         cmocka_unit_test(an_offer_without_smtp_is_refused),
         cmocka_unit_test(a_session_is_resumed_where_it_began_and_nowhere_else),
+        cmocka_unit_test(a_resumed_session_can_be_resumed_again),
         cmocka_unit_test(a_client_certificate_vouches_as_far_as_its_ca_is_known),
         cmocka_unit_test(forms_tell_who_signs),
         cmocka_unit_test(sessions_with_certificates_are_not_resumed),
