@@ -102,6 +102,8 @@ static void done(struct session *s)
     struct tls_facts f;
 
     tls_stream_facts(s->tls, &f);
+    /* The last word of TLS 1.3 is the client's. */
+    stream_acknowledge(s);
     handshake_drop(s);
     s->secure = (struct smtp_server_tls){ true, str_from_c(f.version), str_from_c(f.cipher) };
     s->has_certificate = f.has_certificate;

@@ -196,6 +196,7 @@ static void on_readable(struct session *s)
         stream_rest(s);
         return;
     }
+    uint64_t said = s->octets_out;
     struct str got = stream_read(s);
     if (!got.n)
         return;
@@ -209,9 +210,12 @@ static void on_readable(struct session *s)
     } else {
         drive(s, got);
     }
-    if (!s->finished && !waits(s))
-        move_deadline(s);
-    if (s->tls && !s->finished && !waits(s))
+    if (s->finished || waits(s))
+        return;
+    move_deadline(s);
+    if (s->octets_out == said)
+        stream_acknowledge(s);
+    if (s->tls)
         stream_listen(s);
 }
 

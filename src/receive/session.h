@@ -195,6 +195,11 @@ void session_send(struct session *s);
 void stream_linger(struct session *s);
 /* Wake us when the client says something; what TLS has already is read soon. */
 void stream_listen(struct session *s);
+/*
+ * To what was read there is no reply yet: it is acknowledged now, not after the 40 ms for which the kernel waits for one.
+ * A client that writes content and final dot apart, and does not turn Nagle's algorithm off, waits for that each time.
+ */
+void stream_acknowledge(struct session *s);
 /* Wake us when it takes replies again, or not at all. */
 void stream_rest(struct session *s);
 

@@ -2,6 +2,8 @@
 #include "receive/session.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 enum { LINGER_MSEC = 2000, LINGER_OCTETS = 256 * 1024 };
@@ -51,6 +53,14 @@ void stream_listen(struct session *s)
     /* In the next turn: one client with much to say does not keep the others waiting. */
     list_append(&r->unread, &s->unread);
     io_timer_start(&r->unread_next, 0);
+}
+
+void stream_acknowledge(struct session *s)
+{
+    int on = 1;
+
+    if (s->client_n)
+        (void)setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 }
 
 void stream_rest(struct session *s)
