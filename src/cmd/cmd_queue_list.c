@@ -109,8 +109,12 @@ static void put_reason(const json_t *row, struct buf *out)
     if (reply.n && row_has(row, "status"))
         buf_printf(out, "%s ", row_text_c(row, "status"));
     buf_add(out, words);
-    if (attempts)
-        buf_printf(out, " (%" PRIu64 " attempt%s)", attempts, attempts == 1 ? "" : "s");
+    if (!attempts)
+        return;
+    buf_printf(out, " (%" PRIu64 " attempt%s", attempts, attempts == 1 ? "" : "s");
+    if (row_has(row, "on_reply"))
+        buf_printf(out, "; on-reply %s, %s", row_text_c(row, "on_reply"), row_text_c(row, "on_reply_rule"));
+    buf_add_char(out, ')');
 }
 
 static enum text_colour colour_of(struct str state)

@@ -91,6 +91,12 @@ static void print_recipient(const json_t *row, const struct text_screen *screen,
     piece(out, screen, "", row_text(row, "status"));
     piece(out, screen, row_has(row, "status") ? " " : "", words);
     text_print(out, screen);
+    if (!row_has(row, "on_reply"))
+        return;
+    label(out, screen, "");
+    piece(out, screen, "on-reply ", row_text(row, "on_reply"));
+    piece(out, screen, ": ", row_text(row, "on_reply_rule"));
+    text_print(out, screen);
 }
 
 static void print_content(struct str content, const struct text_screen *screen)

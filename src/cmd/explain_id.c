@@ -12,7 +12,7 @@
 #include "io/loop.h"
 
 enum { NAME_WIDTH = 11, VALUE_LEAST = 12, VALUE_MOST = 30, DAY_CHARS = 10 };
-enum { ADDRESSES = 3, GROUPS = 4, GROUPS_ALL = 1000 };
+enum { ADDRESSES = 3, GROUPS = 4, GROUPS_ALL = 1000, CODE_FAILED = 500 };
 
 struct view {
     struct text_screen screen;
@@ -87,7 +87,12 @@ static const char *whom(const json_t *group)
 
 static void put_time_words(const json_t *group, struct buf *out)
 {
-    if (row_has(group, "reply"))
+    bool refused = row_has(group, "reply") && row_number(group, "code") >= CODE_FAILED;
+
+    if (refused)
+        buf_printf(out, "%s refuses it for good, and on-reply of %s says to try again", whom(group),
+                   row_text_c(group, "on_reply_rule"));
+    else if (row_has(group, "reply"))
         buf_printf(out, "%s asks to come back later", whom(group));
     else if (row_has(group, "error"))
         buf_printf(out, "%s: %s", whom(group), row_text_c(group, "error"));
@@ -210,6 +215,21 @@ static void print_where(struct view *v, const json_t *group)
 
 /* ---- what was, and what comes ---- */
 
+/* What was said is not what is done: which line of the configuration decided. */
+static void print_on_reply(struct view *v, const json_t *group)
+{
+    struct str action = row_text(group, "on_reply");
+    struct buf *out = &v->words;
+
+    if (!action.n)
+        return;
+    buf_clear(out);
+    buf_add(out, row_text(group, "on_reply_rule"));
+    if (str_eq(action, STR("defer")))
+        buf_printf(out, ": a %" PRIu64 " like this is tried again", row_number(group, "code"));
+    print_line(v, "on-reply", action, buf_str(out));
+}
+
 static void print_last(struct view *v, const json_t *group)
 {
     uint64_t attempts = row_number(group, "attempts");
@@ -238,6 +258,7 @@ static void print_last(struct view *v, const json_t *group)
         buf_printf(out, "%s ", row_text_c(group, "status"));
     buf_add(out, row_text(group, spoke ? "reply" : "error"));
     print_line(v, alone ? "last try" : "", alone ? last : STR(""), str_trim(buf_str(out)).n ? buf_str(out) : STR(" "));
+    print_on_reply(v, group);
     if (attempts < 2)
         return;
     struct text_short count = text_count(attempts - 1);

@@ -222,6 +222,10 @@ static void put_outcome(struct writer *w, const json_t *row)
     if (row_has(row, "next"))
         add_piece(&w->text, "next ", str_from_c(text_time(row_text_c(row, "next")).c));
     add_piece(&w->text, "reported in ", row_text(row, "report"));
+    if (row_has(row, "on_reply")) {
+        add_piece(&w->text, "on-reply ", row_text(row, "on_reply"));
+        buf_printf(&w->text, " of %s", row_text_c(row, "on_reply_rule"));
+    }
     add_reply(&w->reply, row);
     put(w, story_time(row), story_is(row, "deliver") ? "deliver" : story_is(row, "defer") ? "defer" : "fail");
 }
@@ -255,6 +259,27 @@ static void put_expand(struct writer *w, const json_t *row)
     buf_add_c(&w->text, ": ");
     add_list(&w->text, json_object_get(row, "into"));
     put(w, story_time(row), "expand");
+}
+
+/* What somebody did, and how: "release by root: veredus queue release --site example.net". */
+static void put_admin(struct writer *w, const json_t *row)
+{
+    buf_add(&w->text, row_text(row, "action"));
+    if (row_has(row, "account"))
+        buf_printf(&w->text, " by %s", row_text_c(row, "account"));
+    if (row_has(row, "command"))
+        buf_printf(&w->text, ": veredus %s", row_text_c(row, "command"));
+    add_piece(&w->text, "", row_text(row, "note"));
+    put(w, story_time(row), "admin");
+}
+
+static void put_hold(struct writer *w, const json_t *row)
+{
+    struct str why = row_text(row, row_has(row, "rule") ? "rule" : "error");
+
+    buf_add(&w->text, row_text(row, "reason"));
+    add_piece(&w->text, "", why);
+    put(w, story_time(row), "hold");
 }
 
 static void put_done(struct writer *w, const json_t *row)
@@ -296,7 +321,7 @@ static void put_row(struct writer *w, const json_t *row)
     } ways[] = {
         { "accept", put_accept },         { "deliver", put_outcome }, { "defer", put_outcome }, { "fail", put_outcome },
         { "reject", put_reject },         { "expand", put_expand },   { "done", put_done },
-        { "disconnect", put_disconnect },
+        { "disconnect", put_disconnect }, { "admin", put_admin },    { "hold", put_hold },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {

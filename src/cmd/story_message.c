@@ -96,6 +96,8 @@ static void see_row(struct story_message *m, json_t *row, json_t *deferred)
         see_done(m, row);
     else if (story_is(row, "admin") && str_eq(row_text(row, "action"), STR("edit")))
         see_edit(row, deferred);
+    else if (story_is(row, "admin") && str_eq(row_text(row, "action"), STR("release")) && !strcmp(m->state, "held"))
+        m->state = "waiting";
     else if (story_is(row, "hold"))
         m->state = "held";
     else if (story_is(row, "discard"))

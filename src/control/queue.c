@@ -1,8 +1,11 @@
 /* control/queue.c -- queue list, shape, show, flush, hold, release, remove: by SELECT, page by page (FACE 2.2). */
 #include "control/commands.h"
+
+#include <inttypes.h>
+
 #include "core/num.h"
 
-enum { QUEUE_PAGE = 200, IDS_MAX = CLIENT_REQUEST_MAX, SHAPE_ROWS_MAX = 10000 };
+enum { WORDS_MAX = 4096, QUEUE_PAGE = 200, IDS_MAX = CLIENT_REQUEST_MAX, SHAPE_ROWS_MAX = 10000 };
 
 /* ---- SELECT ---- */
 
@@ -256,11 +259,46 @@ static bool is_dry(const struct control_client *c)
     return json_is_true(json_object_get(c->request, "dry"));
 }
 
+/* The one that was asked for by its id; false: others may have been, too. */
+static bool one_id(const struct control_client *c, struct queue_id *id)
+{
+    const json_t *ids = json_object_get(c->request, "ids");
+
+    return json_array_size(ids) == 1 && queue_id_parse(str_from_c(json_string_value(json_array_get(ids, 0))), id);
+}
+
+static void add_option(struct buf *out, const char *name, struct str value)
+{
+    bool quoted = str_find(value, ' ') < value.n;
+
+    if (value.n)
+        buf_printf(out, quoted ? " --%s \"%.*s\"" : " --%s %.*s", name, STR_ARG(value));
+}
+
+/* As somebody would type it: "queue release --from news@example.org". */
+static struct str act_words(const struct control_client *c, struct buf *out)
+{
+    size_t ids = json_array_size(json_object_get(c->request, "ids"));
+
+    buf_add_c(out, c->command->name);
+    if (act_of(c)->bounce)
+        buf_add_c(out, " --bounce");
+    for (size_t i = 0; i < ARRAY_LEN(patterns); i++)
+        add_option(out, patterns[i], request_text(c, patterns[i]));
+    if (select_older(c))
+        buf_printf(out, " --older %" PRIu64 "s", select_older(c) / 1000);
+    if (json_is_true(json_object_get(c->request, "all")))
+        buf_add_c(out, " --all");
+    if (ids)
+        buf_printf(out, " (%zu ids)", ids);
+    return buf_str(out);
+}
+
 /* What was done so far, by whom and why; also when the queue went away in the middle. */
 static void act_record(const struct control_client *c)
 {
-    const json_t *ids = json_object_get(c->request, "ids");
     struct str note = request_text(c, "note");
+    struct buf words = BUF_INIT(WORDS_MAX);
     struct log_record r;
     struct queue_id id;
 
@@ -269,12 +307,16 @@ static void act_record(const struct control_client *c)
     log_start(&r, LOG_EVENT_ADMIN);
     log_text_c(&r, LOG_ACCOUNT, c->who.account);
     log_text_c(&r, LOG_ACTION, act_of(c)->action);
-    if (json_array_size(ids) == 1 && queue_id_parse(str_from_c(json_string_value(json_array_get(ids, 0))), &id))
+    bool one = one_id(c, &id);
+    if (one)
         log_id(&r, id);
     log_number(&r, LOG_COUNT, (int64_t)c->done);
+    if (!one)
+        log_text(&r, LOG_COMMAND, act_words(c, &words));
     if (note.n)
         log_text(&r, LOG_NOTE, note);
     log_send(&r);
+    buf_done(&words);
 }
 
 static void act_failed(struct control_client *c, int exit_code, const char *error)
@@ -286,7 +328,8 @@ static void act_failed(struct control_client *c, int exit_code, const char *erro
 static void act_ask(struct control_client *c)
 {
     struct ipc_channel *queue = worker_peer(worker_of(c), PROCESS_QUEUE);
-    struct buf ids = BUF_INIT(IDS_MAX);
+    struct buf ids = BUF_INIT(IDS_MAX), words = BUF_INIT(WORDS_MAX);
+    struct queue_id one;
     struct ipc_queue_act_ask ask = {
         .ticket = c->ticket,
         .verb = (uint8_t)act_of(c)->verb,
@@ -302,6 +345,7 @@ static void act_ask(struct control_client *c)
         .older_msec = select_older(c),
         .account = str_from_c(c->who.account),
         .note = request_text(c, "note"),
+        .command = one_id(c, &one) ? STR_NONE : act_words(c, &words),
     };
 
     if (select_ids(c, &ids)) {
@@ -311,6 +355,7 @@ static void act_ask(struct control_client *c)
         else
             act_failed(c, COMMAND_NO_SERVER, "the queue process is away; it is being started again");
     }
+    buf_done(&words);
     buf_done(&ids);
 }
 

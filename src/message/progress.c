@@ -26,6 +26,7 @@ enum tag {
     TAG_REASON = 16,
     TAG_RELEASED = 17,
     TAG_EARLY = 18,
+    TAG_ON_REPLY = 19,
 };
 
 static void put_text(struct buf *out, unsigned tag, struct str s)
@@ -55,6 +56,7 @@ static void put_recipient(struct buf *out, const struct progress *p)
     put_text(out, TAG_REASON, p->reason);
     message_field_put_u64(out, TAG_RELEASED, p->released);
     message_field_put_u64(out, TAG_EARLY, p->early);
+    put_text(out, TAG_ON_REPLY, p->on_reply);
     message_field_end(out, at);
 }
 
@@ -140,6 +142,9 @@ static bool get_field(const struct message_field *f, struct progress *p, struct 
         return get_flag(f, &p->released, err);
     case TAG_EARLY:
         return get_flag(f, &p->early, err);
+    case TAG_ON_REPLY:
+        p->on_reply = f->octets;
+        return true;
     default:
         return message_field_pass(f, err);
     }

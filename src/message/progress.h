@@ -42,6 +42,7 @@ struct progress {
     struct str peer;    /* its address */
     struct str site;    /* that it waited for */
     struct str reason;  /* of the failure, as the log names it */
+    struct str on_reply; /* what the configuration made of that reply: "defer veredus.conf:12"; empty: nothing */
     bool released;      /* by the administrator: routes that say hold are passed over */
     bool early;         /* by the administrator: its release time (RFC 4865) does not count */
 };

@@ -174,6 +174,20 @@ static bool is_status(struct str s)
     return true;
 }
 
+/*
+ * In the class of its action (RFC 3464 2.3.4): where `on-reply` decided, the host's own code is of the other one, and
+ * stands with its words. Who ran out of time did so whatever was said last (RFC 3463 3.5, X.4.7).
+ */
+static void add_status_code(struct buf *out, const struct message_report_recipient *rcpt, bool delayed)
+{
+    if (!delayed && rcpt->expired) {
+        buf_add_c(out, "5.4.7");
+        return;
+    }
+    buf_add_char(out, delayed ? '4' : '5');
+    buf_add(out, is_status(rcpt->status) ? str_skip(rcpt->status, 1) : STR(".0.0"));
+}
+
 /* The words of a peer with the codes that stood before them. Ours are of no known type, and not those of a
  * remote MTA. */
 static void add_diagnostic(struct buf *out, const struct message_report_recipient *rcpt)
@@ -205,7 +219,7 @@ static void add_recipient(struct buf *out, const struct message_report *r,
     buf_add_c(out, "\r\nFinal-Recipient: ");
     add_address(out, rcpt->address, utf8);
     buf_printf(out, "\r\nAction: %s\r\nStatus: ", delayed ? "delayed" : "failed");
-    buf_add(out, is_status(rcpt->status) ? rcpt->status : delayed ? STR("4.0.0") : STR("5.0.0"));
+    add_status_code(out, rcpt, delayed);
     buf_add_c(out, "\r\n");
     if (rcpt->remote_mta.n) {
         buf_add_c(out, "Remote-MTA: dns; ");

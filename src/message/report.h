@@ -21,7 +21,7 @@ enum message_report_kind {
 struct message_report_recipient {
     struct str address;       /* Final-Recipient: as the envelope has it, case kept; may be UTF-8 (RFC 6533) */
     struct str original;      /* what RCPT said, when it differs: for people, not Original-Recipient (C176) */
-    struct str status;        /* "5.1.1" */
+    struct str status;        /* "5.1.1": of the last attempt, as the peer said it, whatever became of it */
     unsigned code;            /* the peer's reply code; 0: none */
     struct str reply;         /* the peer's words, or ours when FROM_PEER is false */
     bool from_peer;

@@ -66,8 +66,10 @@ void message_wait(struct message *m)
     else
         wheel_unset(&q->wheel, &m->due);
     /* It waits for minutes at least, and is on disk. */
-    if (!m->pins && list_empty(&m->entries))
+    if (!m->pins && list_empty(&m->entries)) {
         message_drop_content(m);
+        message_drop_envelope(m);
+    }
 }
 
 const struct config_sending *attempt_sending(const struct recipient *r)

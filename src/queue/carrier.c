@@ -359,7 +359,7 @@ void carrier_peer_gone(struct queue *q, struct ipc_channel *peer)
         /* Not begun: they wait for its successor. */
         carry_again(&rest);
     }
-    queue_leases_of(q, peer->instance, "the deliver process ended before it was done");
+    queue_leases_of(q, peer);
 }
 
 /* References to directives hold within one configuration: what waits is routed again under the new one. */

@@ -237,10 +237,10 @@ static void on_closed(struct queue *q, struct ipc_channel *from, const struct ip
     bool vain = c->used && !c->made;
     connection_free(c);
     if (closed->code)
-        (void)limits_reply(site,
-                           &(struct outcome){
-                               .result = IPC_TEMP, .code = closed->code, .from_peer = true, .text = closed->text },
-                           &(struct reply_status){ 0 });
+        (void)limits_reply(site, &(struct outcome){ .result = IPC_TEMP,
+                                                     .code = closed->code,
+                                                     .from_peer = true,
+                                                     .text = closed->text });
     site_post(site);
     /* A host that opens and takes nothing is as good as dead: it is not called again at once. Frees what is retired. */
     if (vain)
@@ -289,5 +289,6 @@ void connection_peer_gone(struct queue *q, struct ipc_channel *peer)
         connection_free(c);
         site_post(site);
     }
-    queue_leases_of(q, peer->instance, "the send process ended before it was done");
+    /* Those that it kept from a former queue. */
+    queue_leases_of(q, peer);
 }

@@ -146,6 +146,7 @@ static void add_last(const struct group *g, struct log_record *row)
         log_number(row, LOG_CODE, g->code);
     if (g->status.n)
         log_text(row, LOG_STATUS, g->status);
+    record_on_reply(row, g->on_reply);
     if (g->text.n)
         log_text(row, g->from_peer ? LOG_REPLY : LOG_ERROR, g->text);
 }

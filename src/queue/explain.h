@@ -45,7 +45,7 @@ struct group {
     uint32_t attempts, code, warned;
     bool from_peer;
     int64_t first_msec, last_msec, next_msec;
-    struct str status, text, host, peer;
+    struct str status, text, host, peer, on_reply;
     enum log_reason reason;
     /* what the site says of it */
     struct str site_name;

@@ -175,6 +175,7 @@ static void first_of_group(struct explaining *x, struct group *g, const struct r
     g->reason = r->reason;
     g->status = arena_str(x->arena, str_from_c(r->status));
     g->text = arena_str(x->arena, str_from_c(r->text));
+    g->on_reply = arena_str(x->arena, str_from_c(r->on_reply));
     g->host = arena_str(x->arena, str_from_c(r->host));
     g->peer = arena_str(x->arena, str_from_c(r->peer));
     look_at_site(x, g, r);

@@ -379,20 +379,7 @@ static void pause_by_rule(struct site_limits *l, const struct config_on_reply *r
     limits_pause(l, until, cause, reply);
 }
 
-/* A status of another class than the result has, "4.7.1" of what failed for good, gets the right one. */
-static void set_result(struct outcome *o, enum ipc_result result, struct reply_status *status)
-{
-    char class = result == IPC_PERM ? '5' : '4';
-
-    o->result = result;
-    if (!o->status.n || o->status.p[0] == class || o->status.n > sizeof(status->text))
-        return;
-    memcpy(status->text, o->status.p, o->status.n);
-    status->text[0] = class;
-    o->status.p = status->text;
-}
-
-const struct config_on_reply *limits_reply(struct site *site, struct outcome *o, struct reply_status *status)
+const struct config_on_reply *limits_reply(struct site *site, struct outcome *o)
 {
     struct site_limits *l = site->limits;
     const struct config_on_reply *rule;
@@ -408,15 +395,15 @@ const struct config_on_reply *limits_reply(struct site *site, struct outcome *o,
         slow(l, rule_text(l, rule, &cause), o->text);
         break;
     case CONFIG_REPLY_FAIL:
-        set_result(o, IPC_PERM, status);
+        o->result = IPC_PERM;
         break;
     case CONFIG_REPLY_PAUSE:
         pause_by_rule(l, rule, rule_text(l, rule, &cause), o->text);
-        set_result(o, IPC_TEMP, status);
+        o->result = IPC_TEMP;
         break;
     case CONFIG_REPLY_HOLD:
     case CONFIG_REPLY_DEFER:
-        set_result(o, IPC_TEMP, status);
+        o->result = IPC_TEMP;
         break;
     }
     buf_done(&cause);

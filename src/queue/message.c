@@ -74,6 +74,7 @@ static void recipient_done(struct recipient *r)
     names_drop(names, r->hop);
     free(r->status);
     free(r->text);
+    free(r->on_reply);
     free(r->host);
     free(r->peer);
     free(r->site);
@@ -96,6 +97,7 @@ void message_free(struct message *m)
         recipient_done(&m->recipients[i]);
     free(m->recipients);
     message_drop_content(m);
+    message_drop_envelope(m);
     free(m->hold_reason);
     free(m->written_reason);
     buf_done(&m->state_octets);
@@ -235,6 +237,7 @@ static void apply_one(struct recipient *r, const struct progress *p)
     r->next_msec = p->next_msec;
     r->status = text_copy(p->status);
     r->text = text_copy(p->text);
+    r->on_reply = p->on_reply.n ? text_copy(p->on_reply) : NULL;
     r->host = text_copy(p->host);
     r->peer = text_copy(p->peer);
     r->site = p->site.n ? text_copy(p->site) : NULL;
@@ -338,6 +341,7 @@ void message_renamed(struct message *m, const struct envelope *e)
     rename_one(names, &m->who, sender_of(e));
     m->from = hash_of(e->sender);
     m->warnable = is_ours(m->queue, e->sender) && !e->report;
+    message_drop_envelope(m);
 }
 
 struct content *content_new(struct queue *q)
@@ -413,4 +417,35 @@ bool content_decode(struct content *c, struct err *err)
     if (!c->arena)
         return err_temp(err, "out of memory");
     return envelope_decode(c->envelope_octets, c->arena, &c->envelope, err);
+}
+
+/* Kept until it rests: one message may have many records. */
+static struct content *read_envelope(struct message *m)
+{
+    struct content *c = content_new(m->queue);
+    struct err err = { 0 };
+
+    if (!c)
+        return NULL;
+    spool_read_now(m->queue->spool, m->id, SPOOL_READ_ENVELOPE, &c->read);
+    content_take_read(c);
+    if (c->read.status == SPOOL_READ_OK && content_decode(c, &err))
+        return c;
+    content_free(m->queue, c);
+    return NULL;
+}
+
+const struct envelope *message_envelope(struct message *m)
+{
+    if (message_has_content(m))
+        return &m->content->envelope;
+    if (!m->alone)
+        m->alone = read_envelope(m);
+    return m->alone ? &m->alone->envelope : NULL;
+}
+
+void message_drop_envelope(struct message *m)
+{
+    content_free(m->queue, m->alone);
+    m->alone = NULL;
 }

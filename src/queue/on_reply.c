@@ -49,3 +49,13 @@ const struct config_on_reply *on_reply_find(const struct config_on_replies *rule
     }
     return NULL;
 }
+
+const char *on_reply_action(const struct config_on_reply *rule)
+{
+    static const char *const words[] = {
+        [CONFIG_REPLY_DEFER] = "defer", [CONFIG_REPLY_FAIL] = "fail",   [CONFIG_REPLY_SLOW] = "slow",
+        [CONFIG_REPLY_HOLD] = "hold",   [CONFIG_REPLY_PAUSE] = "pause",
+    };
+
+    return words[rule->action];
+}

@@ -10,5 +10,7 @@
  */
 const struct config_on_reply *on_reply_find(const struct config_on_replies *rules, unsigned code,
                                             struct str status, struct str text);
+/* What RULE does, as the configuration says it: "defer". */
+const char *on_reply_action(const struct config_on_reply *rule);
 
 #endif

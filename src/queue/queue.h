@@ -84,8 +84,9 @@ struct recipient {
     int64_t first_msec;
     int64_t last_msec;
     int64_t next_msec;
-    char *status; /* owned; NULL: none */
+    char *status; /* owned; NULL: none. As the host said it, with CODE and TEXT */
     char *text;
+    char *on_reply; /* what the configuration made of that: "defer veredus.conf:12"; NULL: nothing */
     char *host;
     char *peer;
     int64_t due_msec; /* io_now_msec, of next_msec */
@@ -126,6 +127,7 @@ struct message {
     struct recipient *recipients;
     struct list entries;
     struct content *content;
+    struct content *alone; /* its envelope, read back for records while there is no content */
     char *hold_reason;
     char *written_reason; /* the one in what is being written: the spool borrows it until then */
     enum log_reason held; /* why it is held, or will be when nothing is under way */
@@ -229,7 +231,6 @@ struct queue {
     bool unclean;       /* the former queue ended without a word */
     bool knows_peers;   /* all processes that were there before it are named */
     bool lost_attempts; /* some of them have ended, and told nobody what they had in hand */
-    unsigned doubted;   /* recipients that records said so of */
     int64_t started_wall_msec;
     uint64_t delivered, deferred_sum, failed_sum, taken, reports; /* for status */
 };
@@ -248,6 +249,7 @@ struct outcome {
     struct str peer;
     struct str tls; /* its version; empty: in clear */
     struct str site;
+    struct str on_reply; /* as in struct recipient */
     int64_t queue_usec;     /* due to lease */
     int64_t connect_usec;
     int64_t send_usec;
@@ -296,6 +298,12 @@ MUST_USE bool content_decode(struct content *c, struct err *err);
 /* What was read is its own now; what was read beside stays with c->read. */
 void content_take_read(struct content *c);
 void message_drop_content(struct message *m);
+/*
+ * Its envelope, for what is said of it: where its content is not in memory it is read back at once, which blocks (a
+ * process that kept a lease over the end of a former queue had something to tell). NULL: it cannot be read.
+ */
+const struct envelope *message_envelope(struct message *m);
+void message_drop_envelope(struct message *m);
 /* Its content is in memory, and not just on its way there. */
 bool message_has_content(const struct message *m);
 /* Its content is needed, or no more: what nobody needs may be dropped when memory runs short. */
@@ -426,7 +434,7 @@ void queue_died(struct queue *q, const struct ipc_died *died);
 /* It waits for nothing any more: a former queue's lease of it is known. */
 void queue_withdraw(struct recipient *r);
 /* The leases of that process end without an outcome. */
-void queue_leases_of(struct queue *q, uint32_t instance, const char *text);
+void queue_leases_of(struct queue *q, const struct ipc_channel *gone);
 
 /* ---- select.c: what is asked for by SELECT ---- */
 void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_queue_list_ask *ask);
@@ -473,6 +481,8 @@ void explain_lookup_gone(struct queue *q);
 
 /* ---- record.c ---- */
 void record_address(struct log_record *r, enum log_field f, const struct envelope_recipient *er);
+/* "defer veredus.conf:12"; takes an empty one. */
+void record_on_reply(struct log_record *rec, struct str on_reply);
 void record_outcome(const struct recipient *r, const struct outcome *o, enum log_reason reason);
 enum log_reason record_reason(const struct outcome *o);
 void record_done(const struct message *m);
@@ -480,8 +490,8 @@ void record_hold(const struct message *m, enum log_reason reason, struct str err
 void record_report(const struct message *report, const struct message *about, const char *kind, const char *action,
                    size_t recipients, struct str to);
 void record_duplicate(const struct message *m, const struct recipient *r, const char *cause);
-/* The same of all that wait, MESSAGES at most. */
-void record_duplicates(size_t messages, const char *cause);
+/* ACCOUNT did that to the message, with many others: its story has it, too. */
+void record_act(struct queue_id id, enum ipc_act verb, struct str account, struct str command);
 /* An outcome could not be handed to the spool. */
 void record_unsettled(const struct message *m, const struct err *err);
 /* The spool stopped taking, or takes again; said once for each change. */

@@ -51,6 +51,16 @@ enum log_reason record_reason(const struct outcome *o)
     return reason_of_stage(o);
 }
 
+void record_on_reply(struct log_record *rec, struct str on_reply)
+{
+    struct str rule = on_reply, action = str_cut(&rule, ' ');
+
+    if (!on_reply.n)
+        return;
+    log_text(rec, LOG_ON_REPLY, action);
+    log_text(rec, LOG_ON_REPLY_RULE, rule);
+}
+
 static void add_way(struct log_record *rec, const struct recipient *r, const struct outcome *o)
 {
     if (r->rule)
@@ -68,6 +78,7 @@ static void add_way(struct log_record *rec, const struct recipient *r, const str
     if (o->code)
         log_number(rec, LOG_CODE, o->code);
     log_text(rec, LOG_STATUS, o->status);
+    record_on_reply(rec, o->on_reply);
 }
 
 static void add_times(struct log_record *rec, const struct recipient *r, const struct outcome *o)
@@ -85,12 +96,15 @@ static void add_times(struct log_record *rec, const struct recipient *r, const s
 
 static void add_addresses(struct log_record *rec, const struct recipient *r)
 {
-    const struct content *c = r->message->content;
+    const struct envelope *e = message_envelope(r->message);
 
-    if (!c || !c->arena)
+    if (!e) {
+        log_number(rec, LOG_NUMBER, r->number);
+        log_text_c(rec, LOG_NOTE, "the recipient of that number; its envelope cannot be read");
         return;
-    const struct envelope_recipient *er = &c->envelope.recipients[r->index];
-    log_text(rec, LOG_FROM, er->has_sender ? er->sender : c->envelope.sender);
+    }
+    const struct envelope_recipient *er = &e->recipients[r->index];
+    log_text(rec, LOG_FROM, er->has_sender ? er->sender : e->sender);
     if (er->kind == ENVELOPE_ADDRESS)
         record_address(rec, LOG_TO, er);
     else
@@ -129,7 +143,7 @@ static void record_discard(const struct recipient *r)
 void record_outcome(const struct recipient *r, const struct outcome *o, enum log_reason reason)
 {
     static const enum log_event events[] = { LOG_EVENT_DELIVER, LOG_EVENT_DEFER, LOG_EVENT_FAIL };
-    const struct content *c = r->message->content;
+    const struct envelope *e;
     struct log_record rec;
 
     if (o->discarded) {
@@ -138,6 +152,7 @@ void record_outcome(const struct recipient *r, const struct outcome *o, enum log
     }
     if (!log_wants(events[o->result]))
         return;
+    e = message_envelope(r->message);
     log_start(&rec, events[o->result]);
     log_id(&rec, r->message->id);
     if (o->result != IPC_OK)
@@ -145,8 +160,8 @@ void record_outcome(const struct recipient *r, const struct outcome *o, enum log
     log_number(&rec, LOG_ATTEMPT, r->attempts);
     add_way(&rec, r, o);
     add_times(&rec, r, o);
-    if (c && c->arena)
-        log_number(&rec, LOG_SIZE, (int64_t)c->envelope.size);
+    if (e)
+        log_number(&rec, LOG_SIZE, (int64_t)e->size);
     add_addresses(&rec, r);
     add_words(&rec, o);
     log_send(&rec);
@@ -183,17 +198,6 @@ void record_duplicate(const struct message *m, const struct recipient *r, const 
     log_send(&rec);
 }
 
-void record_duplicates(size_t messages, const char *cause)
-{
-    struct log_record rec;
-
-    log_start(&rec, LOG_EVENT_DUPLICATE);
-    log_number(&rec, LOG_MESSAGES, (int64_t)messages);
-    log_text_c(&rec, LOG_CAUSE, cause);
-    log_text_c(&rec, LOG_NOTE, "any of so many that still wait; not said of each");
-    log_send(&rec);
-}
-
 void record_done(const struct message *m)
 {
     size_t delivered = message_count(m, PROGRESS_DELIVERED) + message_count(m, PROGRESS_EXPANDED);
@@ -219,6 +223,24 @@ void record_hold(const struct message *m, enum log_reason reason, struct str err
     log_reason(&rec, reason);
     log_number(&rec, LOG_RECIPIENTS, m->n_recipients);
     log_text(&rec, reason == LOG_REASON_ROUTE ? LOG_RULE : LOG_ERROR, error);
+    log_send(&rec);
+}
+
+void record_act(struct queue_id id, enum ipc_act verb, struct str account, struct str command)
+{
+    static const char *const actions[] = {
+        [IPC_ACT_FLUSH] = "flush",   [IPC_ACT_HOLD] = "hold",     [IPC_ACT_RELEASE] = "release",
+        [IPC_ACT_REMOVE] = "remove", [IPC_ACT_BOUNCE] = "bounce",
+    };
+    struct log_record rec;
+
+    if (!log_wants(LOG_EVENT_ADMIN))
+        return;
+    log_start(&rec, LOG_EVENT_ADMIN);
+    log_text(&rec, LOG_ACCOUNT, account);
+    log_text_c(&rec, LOG_ACTION, actions[verb]);
+    log_id(&rec, id);
+    log_text(&rec, LOG_COMMAND, command);
     log_send(&rec);
 }
 

@@ -520,7 +520,7 @@ static void fill_recipient(struct message_report_recipient *out, const struct re
     *out = (struct message_report_recipient){
         .address = arena_str(a, er->kind == ENVELOPE_ADDRESS ? recipient_address(er, &address) : er->original),
         .original = er->original,
-        .status = str_from_c(r->status && r->status[0] ? r->status : "4.0.0"),
+        .status = str_from_c(r->status),
         .code = r->code,
         .reply = str_from_c(r->text),
         .from_peer = r->from_peer,
@@ -530,7 +530,7 @@ static void fill_recipient(struct message_report_recipient *out, const struct re
         .first_msec = r->first_msec ? r->first_msec : r->message->accepted_msec,
         .last_msec = r->last_msec,
         .retry_until_msec = r->progress == PROGRESS_WAITING ? io_wall_msec() + (left > 0 ? left : 0) : 0,
-        .expired = r->reason == LOG_REASON_EXPIRED || str_eq(str_from_c(r->status), STR("5.4.7")),
+        .expired = r->reason == LOG_REASON_EXPIRED,
     };
     if (str_eq(out->original, out->address))
         out->original = STR_NONE;

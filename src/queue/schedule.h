@@ -334,15 +334,11 @@ void limits_refused(struct site *site, const struct outcome *why);
 void limits_restart(struct site *site);
 void limits_say(struct site_limits *l, const char *state, const char *cause, int64_t until_msec, struct str reply);
 
-/* Where a status of another class is put. */
-struct reply_status {
-    char text[12];
-};
 /*
- * What `on-reply` makes of O, a reply of a host: its result and status may change, the site may be slowed or paused.
- * The rule that it met, NULL: none; limits_hold() is then for whoever knows the message.
+ * What `on-reply` makes of O, a reply of a host: its result may change, never what was said; the site may be slowed or
+ * paused. The rule that it met, NULL: none; limits_hold() is then for whoever knows the message.
  */
-const struct config_on_reply *limits_reply(struct site *site, struct outcome *o, struct reply_status *status);
+const struct config_on_reply *limits_reply(struct site *site, struct outcome *o);
 void limits_hold(struct site *site, struct message *m, const struct config_on_reply *rule, const struct outcome *o);
 
 /* ---- connection.c ---- */

@@ -19,6 +19,7 @@ struct selecting {
     enum ipc_act verb;
     bool dry;
     struct str note;
+    struct str account, command; /* who does it, and how that was typed; for records of single messages */
     struct select_filter filter;
     uint64_t *ids; /* candidates */
     size_t n_ids, at;
@@ -224,6 +225,13 @@ void select_settled(struct message *m)
         finish(s);
 }
 
+static void acted(struct selecting *s, uint64_t id)
+{
+    s->done++;
+    if (s->command.n)
+        record_act((struct queue_id){ id }, s->verb, s->account, s->command);
+}
+
 static void take(struct selecting *s, struct message *m)
 {
     s->count++;
@@ -231,7 +239,7 @@ static void take(struct selecting *s, struct message *m)
     s->early += !s->dry && s->verb == IPC_ACT_FLUSH && m->state != MESSAGE_HELD && message_embargo(m);
     if (s->dry || !act(s, m))
         return;
-    s->done++;
+    acted(s, id);
     /* It may be gone already; what waits for the end of an attempt is not waited for. */
     m = message_find(s->queue, (struct queue_id){ id });
     bool is_read_first = m && m->dirty && m->state == MESSAGE_READING;
@@ -264,7 +272,8 @@ static bool take_rest(struct selecting *s, uint64_t id)
     }
     s->count += r != NULL;
     s->early += r && !s->dry && r->flags & REST_EMBARGO;
-    s->done += r && !s->dry && flush_rest(s->queue, r);
+    if (r && !s->dry && flush_rest(s->queue, r))
+        acted(s, id);
     return false;
 }
 
@@ -445,6 +454,8 @@ void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queu
     }
     s->acts = true;
     s->verb = ask->verb <= IPC_ACT_BOUNCE ? (enum ipc_act)ask->verb : IPC_ACT_FLUSH;
+    s->account = arena_str(s->arena, ask->account);
+    s->command = arena_str(s->arena, ask->command);
     s->dry = ask->dry || ask->verb > IPC_ACT_BOUNCE;
     /* As show.c takes it apart again. */
     s->note = ask->note.n ? arena_printf(s->arena, "by %.*s: %.*s", STR_ARG(ask->account), STR_ARG(ask->note))

@@ -343,18 +343,23 @@ static bool finds_itself(const struct queue *q, const struct recipient *r)
            config->routes[r->route].targets[0].kind == CONFIG_TARGET_MAILDIR;
 }
 
-void queue_leases_of(struct queue *q, uint32_t instance, const char *text)
+void queue_leases_of(struct queue *q, const struct ipc_channel *gone)
 {
+    bool here = gone->peer == PROCESS_DELIVER;
+    struct str text = here ? STR("the deliver process ended before it was done")
+                           : STR("the send process ended before it was done");
+
     for (size_t i = 0; i < q->index_room; i++) {
         struct message *m = q->index[i];
         bool any = false;
         for (uint32_t k = 0; m && k < m->n_recipients; k++) {
             struct recipient *r = &m->recipients[k];
-            if (r->state != RECIPIENT_LEASED || r->carrier != instance)
+            if (r->state != RECIPIENT_LEASED || r->carrier != gone->instance)
                 continue;
-            recipient_interrupted(r, str_from_c(text), STR("local"));
+            recipient_interrupted(r, text, here ? STR("local") : STR_NONE);
             if (!finds_itself(q, r))
-                record_duplicate(m, r, text);
+                record_duplicate(m, r, here ? "the deliver process ended with it in hand"
+                                            : "the send process ended with it in hand");
             any = true;
         }
         if (any)

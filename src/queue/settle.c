@@ -64,8 +64,10 @@ static struct str expired_text(const struct recipient *r, const struct outcome *
 
     while (i + 1 < ARRAY_LEN(units) && age < 2 * units[i].msec)
         i++;
-    buf_printf(out, "not delivered for %d %s; last: %.*s", (int)(age / units[i].msec), units[i].name,
-               STR_ARG(o->text));
+    buf_printf(out, "not delivered for %d %s; last: ", (int)(age / units[i].msec), units[i].name);
+    if (o->from_peer && o->code)
+        buf_printf(out, "%u %.*s ", o->code, STR_ARG(o->status));
+    buf_add(out, o->text);
     return buf_str(out);
 }
 
@@ -92,6 +94,7 @@ static void keep_outcome(struct recipient *r, const struct outcome *o)
         return;
     r->status = text_kept(r->status, o->status);
     r->text = text_kept(r->text, o->text);
+    r->on_reply = text_kept(r->on_reply, o->on_reply);
     r->host = text_kept(r->host, o->host);
     r->peer = text_kept(r->peer, o->peer);
     r->site = text_kept(r->site, o->site);
@@ -113,8 +116,6 @@ void recipient_outcome(struct recipient *r, const struct outcome *told)
             .result = IPC_PERM,
             .reason = LOG_REASON_EXPIRED,
             .stage = told->stage,
-            .code = told->code,
-            .from_peer = told->from_peer,
             .status = STR("5.4.7"),
             .text = expired_text(r, told, &words),
             .host = told->host,
@@ -122,7 +123,6 @@ void recipient_outcome(struct recipient *r, const struct outcome *told)
             .tls = told->tls,
             .site = told->site,
         };
-        r->status = text_kept(r->status, o.status);
     }
     r->reason = o.reason;
     r->progress = o.result == IPC_OK ? PROGRESS_DELIVERED : o.result == IPC_PERM ? PROGRESS_FAILED : PROGRESS_WAITING;
@@ -211,6 +211,7 @@ static bool put_progress(struct message *m)
             .from_peer = r->from_peer,
             .status = str_from_c(r->status),
             .text = str_from_c(r->text),
+            .on_reply = str_from_c(r->on_reply),
             .host = str_from_c(r->host),
             .peer = str_from_c(r->peer),
             .site = str_from_c(r->site),

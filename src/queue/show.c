@@ -128,6 +128,8 @@ static void add_last(struct log_record *row, const struct recipient *r)
         log_number(row, LOG_CODE, r->code);
     if (r->attempts && r->status && r->status[0])
         log_text_c(row, LOG_STATUS, r->status);
+    if (r->attempts)
+        record_on_reply(row, str_from_c(r->on_reply));
     if (r->attempts && r->text && r->text[0])
         log_text_c(row, r->from_peer ? LOG_REPLY : LOG_ERROR, r->text);
     else if (site && limits_are_paused(site->limits) && site->limits->cause)

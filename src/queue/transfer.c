@@ -4,13 +4,9 @@
 #include <stdlib.h>
 
 #include "core/num.h"
+#include "queue/on_reply.h"
 
-enum {
-    ADDRESSES_MAX = 3 << 20,
-    DOUBTS_MAX = 10000, /* records of what may come twice, one for each */
-};
-
-#define DOUBT "the server ended without notice; an attempt may have been under way"
+enum { ADDRESSES_MAX = 3 << 20 };
 
 _Static_assert((int)SCHEDULE_TRANSFERS_MAX <= 1 << SCHEDULE_SLOT_BITS, "a place fits into its id");
 
@@ -110,23 +106,6 @@ static bool may_be_second(const struct queue *q, const struct recipient *r)
     return q->lost_attempts && r->next_msec <= q->started_wall_msec;
 }
 
-/*
- * Of a million that were due the former server had a few in hand: who reads a record for each learns no more than from
- * one for all that come behind the first ten thousand.
- */
-static void say_second(const struct recipient *r)
-{
-    struct queue *q = r->message->queue;
-
-    if (q->doubted < DOUBTS_MAX)
-        record_duplicate(r->message, r, DOUBT);
-    else if (q->doubted == DOUBTS_MAX)
-        record_duplicates(queue_messages(q), DOUBT);
-    else
-        return;
-    q->doubted++;
-}
-
 static bool send_transfer(struct transfer *t, struct ipc_channel *send)
 {
     struct message *m = t->message;
@@ -205,7 +184,7 @@ static void mark_leased(struct transfer *t)
         r->carrier = t->connection->instance;
         recipient_pin(r);
         if (may_be_second(q, r))
-            say_second(r);
+            record_duplicate(r->message, r, "the server ended without notice; an attempt may have been under way");
     }
 }
 
@@ -237,11 +216,15 @@ size_t connection_lease(struct connection *c, struct entry *e, size_t max)
 
 void transfer_outcome(struct site *site, struct recipient *r, struct outcome *o)
 {
-    struct reply_status status;
-    const struct config_on_reply *rule = limits_reply(site, o, &status);
+    const struct config_on_reply *rule = limits_reply(site, o);
     struct message *m = r->message;
+    struct buf words = BUF_INIT(CONFIG_PLACE_TEXT_MAX + 16);
 
+    if (rule && buf_printf(&words, "%s %s", on_reply_action(rule),
+                           config_rule(m->queue->worker->config, rule->place).c))
+        o->on_reply = buf_str(&words);
     recipient_outcome(r, o);
+    buf_done(&words);
     if (rule && rule->action == CONFIG_REPLY_HOLD && o->result == IPC_TEMP)
         limits_hold(site, m, rule, o);
 }

@@ -18,6 +18,7 @@ import pytest
 
 from faults import Stopped
 from harness import PROGRAM, Failed, Wire, field, until
+from peer import Peer
 from scripted_peer import DROP, STALL, ScriptedPeer
 
 SECONDS = float(os.environ.get("VEREDUS_KILL_SECONDS", "8"))
@@ -197,10 +198,10 @@ def release_suspects(server):
 
 
 def doubts(server):
-    """How often the log said that an address elsewhere may have it twice; a queue that read nothing back has the id alone."""
-    whose = {record["id"]: record["to"] for record in server.records()
-             if "id" in record and record.get("to", "").endswith(".example")}
-    return collections.Counter(whose.get(record["id"]) for record in server.records("duplicate"))
+    """How often the log said that an address elsewhere may have it twice: each record says of which message, to whom and why."""
+    records = server.records("duplicate")
+    assert not [record for record in records if not (record.get("id") and record.get("to") and record.get("cause"))]
+    return collections.Counter(record["to"] for record in records)
 
 
 def check_end(server, hosts, load, told=True):
@@ -295,3 +296,64 @@ def test_c056_who_writes_the_log_is_killed_and_stopped(under_load):
     """Records are lost, mail is not (ADR 0018); so the log says nothing of what came twice."""
     acts = kills("control", "queue", "send") + stops("control", "queue")
     assert sum(under_load(acts, told=False).values()) > 3
+
+
+# ---- what may be there twice ----
+
+@pytest.fixture
+def in_hand(make_server):
+    """A server, a host that has the content of a message and says nothing yet, what lets it speak, and the message's id."""
+    speak, has_it = threading.Event(), threading.Event()
+
+    def answer(verb, line):
+        if verb == ".":
+            has_it.set()
+            speak.wait(60)
+
+    peer = Peer(answer)
+    server = make_server(top=f"relay-from 127.0.0.1; route there.example smtp://127.0.0.1:{peer.port};")
+    server.expect("*")
+    name = server.send(b"Subject: one\r\n\r\nx\r\n", sender="carol@example.test", to="kim@there.example").id
+    assert has_it.wait(30)
+    yield server, speak, name
+    speak.set()
+    peer.close()
+
+
+def has_successor(server, name):
+    """The queue that has it in hand is killed; the next one is told of it."""
+    assert kill_one(server, random, "queue")
+    until(lambda: '"state":"sending"' in veredus(server, "queue", "list", "--json", name), "its lease")
+
+
+def test_who_may_have_it_twice_is_named_by_a_queue_that_never_read_it(in_hand):
+    server, speak, name = in_hand
+    has_successor(server, name)
+    assert kill_one(server, random, "send")
+    record = server.wait_record("duplicate", id=name)
+    assert (record["from"], record["to"]) == ("carol@example.test", "kim@there.example")
+    assert record["cause"] == "the send process ended with it in hand"
+    assert "site" not in record
+    record = server.wait_record("defer", id=name, reason="lost")
+    assert record["to"] == "kim@there.example" and record["size"]
+    speak.set()
+    server.wait_record("done", id=name)
+
+
+def test_an_outcome_that_was_kept_says_whose_it_is(in_hand):
+    server, speak, name = in_hand
+    has_successor(server, name)
+    speak.set()
+    record = server.wait_record("deliver", id=name)
+    assert (record["from"], record["to"]) == ("carol@example.test", "kim@there.example") and record["size"]
+    assert not server.records("duplicate")
+
+
+def test_after_the_end_of_all_the_one_that_was_in_hand_is_named(in_hand):
+    server, speak, name = in_hand
+    server.kill()
+    speak.set()
+    server.start()
+    record = server.wait_record("duplicate", id=name)
+    assert record["to"] == "kim@there.example" and "ended without notice" in record["cause"]
+    server.wait_record("done", id=name)

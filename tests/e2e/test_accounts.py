@@ -194,7 +194,7 @@ def test_what_a_disabled_account_sent_is_held_until_it_is_released(submission): 
         record = server.wait_record("hold", id=name)
         assert record["reason"] == "admin" and "its account was disabled" in record["error"]
         assert listed(server, name)["state"] == "held"
-    assert server.wait_record("admin", action="hold")["count"] == 2
+    assert server.wait_record("admin", action="hold", count=2)["command"] == f"queue hold --account {ADA}"
     assert listed(server, other)["state"] != "held"
     os.chmod(server.path("mail"), 0o755)
     server.stop()
@@ -207,6 +207,12 @@ def test_what_a_disabled_account_sent_is_held_until_it_is_released(submission): 
     assert server.mail("bob") == []
     veredus(server, "queue", "release", "--account", ADA, "-y")
     server.wait_mail("bob", 2)
+    for name in ids:
+        server.wait_record("admin", action="release", id=name)
+        story = veredus(server, "trace", name)
+        assert f"hold by root: veredus queue hold --account {ADA}" in story
+        assert "its account was disabled" in story
+        assert f"release by root: veredus queue release --account {ADA}" in story
 
 
 @pytest.mark.parametrize("arguments,status,said", [

@@ -78,12 +78,44 @@ def test_on_reply_defers_fails_and_holds(make_server, make_peer):
                       f'on-reply 554 "suspicious" hold; route far.test smtp://127.0.0.1:{peer.port};')
     bob, carol, dora = (out(server, f"{name}@far.test") for name in replies)
     record = server.wait_record("defer", id=bob)
-    assert record["code"] == 550 and record["status"] == "4.7.1"
+    assert (record["code"], record["status"], record["reply"]) == (550, "5.7.1", "5.7.1 come back later")
+    assert record["on_reply"] == "defer" and re.fullmatch(r"veredus.conf:\d+", record["on_reply_rule"])
     record = server.wait_record("fail", id=carol)
-    assert record["code"] == 450 and record["status"] == "5.2.0"
+    assert (record["code"], record["status"], record["on_reply"]) == (450, "4.2.0", "fail")
     record = server.wait_record("hold", id=dora)
     assert record["reason"] == "policy" and re.search(r"Suspicious \(on-reply of veredus.conf:\d+\)", record["error"])
     assert "held" in veredus(server, "queue", "list", dora)
+
+
+def test_what_a_host_says_stands_beside_what_is_done_about_it(make_server, make_peer):
+    """RFC 3464 2.3.4: Status is of the class of the action; Diagnostic-Code is what the host said."""
+    peer = make_peer(lambda verb, line: "550 5.7.1 not from you, mail.test" if verb == "RCPT" else None)
+    server = relaying(make_server, 'on-reply 5.7.1 "not from you" defer; retry 1s; delay-warning 2s; expire 5s; '
+                      f"route far.test smtp://127.0.0.1:{peer.port};")
+    name = out(server, "bob@far.test")
+    record = server.wait_record("defer", id=name)
+    rule = record["on_reply_rule"]
+    said = "550 5.7.1 not from you, mail.test"
+    text = veredus(server, "explain", name)
+    assert f"refuses it for good, and on-reply of {rule} says to try again" in text and said in text
+    assert re.search(rf"^  on-reply +defer +{rule}: a 550 like this is tried again$", text, re.M)
+    row = json.loads(veredus(server, "explain", name, "--json"))["groups"][0]
+    assert (row["code"], row["status"], row["on_reply"], row["on_reply_rule"]) == (550, "5.7.1", "defer", rule)
+    assert re.search(rf"{said} \(\d+ attempts?; on-reply defer, {rule}\)", veredus(server, "queue"))
+    assert said in veredus(server, "queue", "show", name) and f"on-reply defer: {rule}" in veredus(server, "queue", "show", name)
+    server.stop()
+    server.start()
+    row = json.loads(veredus(server, "queue", "list", "--json"))
+    assert (row["code"], row["status"], row["on_reply_rule"]) == (550, "5.7.1", rule)
+    delayed, failed = server.wait_mail("ada", 2)
+    assert delayed.index(b"Action: delayed") < delayed.index(b"Status: 4.7.1")
+    assert failed.index(b"Action: failed") < failed.index(b"Status: 5.4.7")
+    for report in [delayed, failed]:
+        assert f"Diagnostic-Code: smtp; {said}".encode() in report
+    record = server.wait_record("fail", id=name)
+    assert record["reason"] == "expired" and record["status"] == "5.4.7" and "code" not in record
+    assert record["error"].endswith(f"; last: {said}")
+    assert f"on-reply defer of {rule}" in veredus(server, "trace", name)
 
 
 def test_on_reply_pauses_and_nobody_else_is_charged(make_server, make_peer):

@@ -161,7 +161,31 @@ def test_an_operator_is_part_of_the_story(server):
                               capture_output=True, stdin=subprocess.DEVNULL)
         assert held.returncode == 0, held
         until_traced(server, name, "admin")
-        assert "action hold" in trace(server, name)
+        assert "hold by root" in trace(server, name)
+    finally:
+        os.chmod(server.path("mail"), 0o755)
+
+
+def test_what_was_done_to_many_is_part_of_the_story_of_each(server):
+    os.chmod(server.path("mail"), 0o500)
+    try:
+        names = [server.send(LETTER).id for _ in range(3)]
+        for name in names:
+            server.wait_record("defer", id=name)
+        for words in [["hold", "--from", "carol@example.net", "--note", "a wave"], ["release", *names[:2]],
+                      ["flush", "--state", "deferred"], ["remove", "--all"]]:
+            done = subprocess.run([PROGRAM, "queue", *words, "-y", "-c", server.path("veredus.conf")], check=False,
+                                  capture_output=True, stdin=subprocess.DEVNULL)
+            assert done.returncode == 0, done
+        server.wait_record("admin", action="remove", id=names[2])
+        until_traced(server, names[0], "done")
+        first, last = trace(server, names[0]), trace(server, names[2])
+        assert "hold by root: veredus queue hold --from carol@example.net" in first and "a wave" in first
+        assert "release by root: veredus queue release (2 ids)" in first and "release by" not in last
+        assert "flush by root: veredus queue flush --state deferred" in first and "flush by" not in last
+        assert "remove by root: veredus queue remove --all" in first and "remove by root" in last
+        # Beside those of each message there is one of the whole command.
+        assert [r["count"] for r in server.records("admin", action="hold") if "id" not in r] == [3]
     finally:
         os.chmod(server.path("mail"), 0o755)
 

@@ -158,7 +158,7 @@ static void a_failure_from_its_first_line_to_its_last(void **state)
                   "\r\n"
                   "Final-Recipient: rfc822; info@old.example\r\n"
                   "Action: failed\r\n"
-                  "Status: 4.4.1\r\n"
+                  "Status: 5.4.7\r\n"
                   "Remote-MTA: dns; mx.old.example\r\n"
                   "Last-Attempt-Date: Sat, 22 Nov 2025 09:41:00 +0000\r\n"
                   "\r\n"
