@@ -6,10 +6,13 @@
 
 #include "auth/bearer.h"
 #include "auth/check.h"
+#include "auth/ended.h"
 #include "auth/waiting.h"
 #include "log/log.h"
 
 enum { EXCHANGE_ARENA_MAX = 64 * 1024, PAM_TOLD_AGAIN_MSEC = 60 * 1000 };
+
+static const char outdated[] = "the account was changed meanwhile";
 
 /* ---- answers ---- */
 
@@ -339,6 +342,8 @@ void auth_step(struct auth *auth, struct ipc_channel *from, const struct ipc_log
 
     if (!x || x->number)
         answer_without(from, step->ticket, IPC_LOGIN_WRONG, "no exchange waits for that");
+    else if (x->outdated && x->stage != AUTH_STAGE_REFUSED)
+        put_off(x, outdated);
     else
         hear(x, step->response.n ? step->response : STR(""));
 }
@@ -474,6 +479,29 @@ void auth_dovecot_lost(struct dovecot *link, const char *why)
 
     while ((x = auth_waiting_take_any(d->auth, d)) != NULL)
         put_off(x, why);
+}
+
+/* One that waits for somebody else has a question of its client's to answer. */
+static struct auth_exchange *find_outdated(struct auth *auth)
+{
+    MAP_FOR (node, &auth->exchanges) {
+        struct auth_exchange *x = CONTAINER_OF(node, struct auth_exchange, node);
+        if (x->outdated && x->number)
+            return x;
+    }
+    return NULL;
+}
+
+void auth_exchanges_outdate(struct auth *auth, const struct auth_files_change *change)
+{
+    struct auth_exchange *x;
+
+    MAP_FOR (node, &auth->exchanges) {
+        x = CONTAINER_OF(node, struct auth_exchange, node);
+        x->outdated |= x->name.local.n && auth_ended(change, x->name.local, x->name.domain) != LOG_REASON_NONE;
+    }
+    while ((x = find_outdated(auth)) != NULL)
+        put_off(x, outdated);
 }
 
 void auth_exchanges_end(struct auth *auth)

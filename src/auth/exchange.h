@@ -42,6 +42,7 @@ struct auth_exchange {
     struct str account;     /* whose the log-in is, when it is known */
     const char *detail;     /* of the last failure, for the log */
     struct auth_sources sources;
+    bool outdated;          /* the account was changed under way */
     bool asked_others;      /* PAM or Dovecot did not know the password */
     bool hashed;            /* a hash was computed for the password */
     size_t n_proof;
@@ -64,6 +65,8 @@ void auth_fetched(struct auth *auth, const struct ipc_fetch_answer *answer);
 /* Of struct dovecot. */
 void auth_dovecot_answered(struct dovecot *link, const struct dovecot_line *line);
 void auth_dovecot_lost(struct dovecot *link, const char *why);
+/* Those whose account CHANGE changed end with TEMP: their keys, or who answered for it, may be the former ones. */
+void auth_exchanges_outdate(struct auth *auth, const struct auth_files_change *change);
 /* All of them, unanswered. */
 void auth_exchanges_end(struct auth *auth);
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "auth/sources.h"
 #include "ipc/worker.h"
 #include "log/log.h"
 
@@ -14,6 +15,8 @@ struct auth_file {
     struct str path; /* the configuration's */
     enum file_state state;
     struct auth_accounts *current;
+    struct str *domains; /* of struct auth_files_change */
+    size_t n_domains;
 };
 
 static const char *const state_names[FILE_STATES] = {
@@ -65,6 +68,48 @@ static bool add_users(struct auth_files *files, const struct config_domain *doma
     return ok;
 }
 
+/* ---- where a bare name counts ---- */
+
+static bool domain_add(struct auth_file *f, struct str domain)
+{
+    struct str *grown;
+
+    if (f->n_domains && str_eq(f->domains[f->n_domains - 1], domain))
+        return true;
+    grown = realloc(f->domains, (f->n_domains + 1) * sizeof(*grown));
+    if (!grown)
+        return false;
+    f->domains = grown;
+    f->domains[f->n_domains++] = domain;
+    return true;
+}
+
+/* In each file that a listener asks for names of DOMAIN. */
+static bool count_domain(struct auth_files *files, const struct config *config, struct str domain)
+{
+    bool ok = true;
+
+    for (uint32_t i = 0; i < config->n_listeners; i++) {
+        struct auth_sources sources;
+        struct auth_source source;
+        auth_sources_begin(&sources, config, i, domain);
+        while (ok && auth_sources_next(&sources, &source))
+            if (source.kind == CONFIG_AUTH_FILE && source.bare)
+                ok = domain_add(file_find(files, source.where), domain);
+    }
+    return ok;
+}
+
+static bool count_domains(struct auth_files *files, const struct config *config)
+{
+    bool ok = config_find_domain(config, config->origin.text) || count_domain(files, config, config->origin.text);
+
+    for (size_t i = 0; i < config->n_domains; i++)
+        for (size_t k = 0; ok && k < config->domains[i].n_names; k++)
+            ok = count_domain(files, config, config->domains[i].names[k].text);
+    return ok;
+}
+
 /* ---- what the log hears ---- */
 
 static void record(const struct auth_file *f, enum log_level level, uint32_t line, const char *text)
@@ -88,16 +133,27 @@ static void record_lines(const struct auth_file *f, const struct route_faults *f
 
 /* ---- versions ---- */
 
-static void take_version(struct auth_file *f, struct auth_accounts *version)
+static void take_version(struct auth_files *files, struct auth_file *f, struct auth_accounts *version)
 {
-    auth_accounts_free(f->current);
+    struct auth_accounts *before = f->current;
+
     f->current = version;
     f->state = version->faults.total ? FILE_FAULTY : FILE_ANSWERS;
     /* Of bad names lookup speaks already, which reads the same file. */
     record_lines(f, &version->warnings);
+    if (before && files->changed)
+        files->changed(files, &(struct auth_files_change){
+                                  .path = f->path,
+                                  .before = before,
+                                  .after = version,
+                                  .domains = f->domains,
+                                  .n_domains = f->n_domains,
+                              });
+    auth_accounts_free(before);
 }
 
-static void judge_version(struct auth_file *f, struct auth_accounts *version, const struct err *err)
+static void judge_version(struct auth_files *files, struct auth_file *f, struct auth_accounts *version,
+                          const struct err *err)
 {
     if (!version) {
         f->state = f->current ? FILE_STALE : FILE_FAILING;
@@ -107,7 +163,7 @@ static void judge_version(struct auth_file *f, struct auth_accounts *version, co
         record_lines(f, &version->faults);
         auth_accounts_free(version);
     } else {
-        take_version(f, version);
+        take_version(files, f, version);
     }
 }
 
@@ -120,7 +176,7 @@ bool auth_files_init(struct auth_files *files, const struct config *config, stru
         ok = ok && add_auths(files, &config->listeners[i].session.auth);
     for (size_t i = 0; i < config->n_domains; i++)
         ok = ok && add_auths(files, &config->domains[i].auth) && add_users(files, &config->domains[i]);
-    if (ok)
+    if (ok && count_domains(files, config))
         return true;
     auth_files_done(files);
     return err_temp(err, "out of memory");
@@ -133,6 +189,7 @@ void auth_files_done(struct auth_files *files)
     while ((node = list_take(&files->all)) != NULL) {
         struct auth_file *f = CONTAINER_OF(node, struct auth_file, node);
         auth_accounts_free(f->current);
+        free(f->domains);
         free(f);
     }
 }
@@ -149,7 +206,7 @@ bool auth_files_give(struct auth_files *files, struct str path, int fd, struct s
         err_temp(&err, "%.*s", STR_ARG(error));
     else
         version = auth_accounts_read(fd, &err);
-    judge_version(f, version, &err);
+    judge_version(files, f, version, &err);
     return true;
 }
 

@@ -9,8 +9,19 @@
 
 enum { AUTH_FAULTS_LOGGED = 10 };
 
+/* AFTER takes the place of BEFORE as the file PATH. */
+struct auth_files_change {
+    struct str path;
+    const struct auth_accounts *before;
+    const struct auth_accounts *after;
+    const struct str *domains; /* those in which a bare name of this file counts */
+    size_t n_domains;
+};
+
 struct auth_files {
     struct list all;
+    /* After each change, while BEFORE is still there; the owner's to set, may be NULL. */
+    void (*changed)(struct auth_files *files, const struct auth_files_change *change);
 };
 
 /* The files that CONFIG names, none of them there yet. */

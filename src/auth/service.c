@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/ended.h"
 #include "auth/exchange.h"
 #include "auth/waiting.h"
 
@@ -79,6 +80,7 @@ struct auth *auth_new(struct worker *w, struct err *err)
     if (!auth->library || !auth_files_init(&auth->files, w->config, err) || !auth_dovecots_init(auth, err) ||
         !auth_issuers_init(&auth->issuers, w->config, err))
         goto fail;
+    auth->files.changed = auth_files_changed;
     if (make_offers(auth))
         return auth;
     err_temp(err, "out of memory");

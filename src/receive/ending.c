@@ -15,6 +15,7 @@ void session_reap(struct io_task *t)
 
     io_task_done(&s->reaper);
     list_remove(&s->unread);
+    list_remove(&s->account_node);
     tls_stream_free(s->tls);
     io_watch_done(&s->watch);
     io_timer_done(&s->timer);

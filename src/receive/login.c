@@ -206,10 +206,13 @@ static void refuse(struct session *s, const struct ipc_login_answer *a)
 static bool take_account(struct session *s, struct str account)
 {
     s->account = arena_str(s->arena, account);
-    if (s->account.n)
-        return true;
-    s->account = STR_NONE;
-    return false;
+    if (!s->account.n) {
+        s->account = STR_NONE;
+        return false;
+    }
+    s->account_from = s->login->instance;
+    list_append(&s->receive->accounts, &s->account_node);
+    return true;
 }
 
 void login_answered(struct session *s, const struct ipc_login_answer *a)
@@ -227,4 +230,49 @@ void login_answered(struct session *s, const struct ipc_login_answer *a)
         refuse(s, a);
     }
     login_drop(s);
+}
+
+/* ---- its end ---- */
+
+/*
+ * Of the two auth processes that say it the one that let the client in counts: what it said before was said by the former
+ * file, what it says later by the new one. Only where that one is gone, or has another configuration, the others do.
+ */
+static bool counts(const struct session *s, const struct ipc_channel *from)
+{
+    struct worker *w = s->receive->worker;
+
+    return from->generation != w->generation || from->instance == s->account_from ||
+           !by_instance(w, s->account_from);
+}
+
+bool login_leaves(struct session *s)
+{
+    bool is_stored = s->question == QUESTION_COMMIT || s->question == QUESTION_TOKEN;
+
+    if (s->account_ended == LOG_REASON_NONE || s->finished || s->closing)
+        return false;
+    /* Whether the message that was given whole is taken is answered first; one that is not whole is refused at its end. */
+    if (is_stored || smtp_server_in_content(s->smtp))
+        return false;
+    session_send(s);
+    if (!s->finished)
+        session_goodbye(s, SMTP_REPLY_LOGIN_ENDED, NULL);
+    return true;
+}
+
+void login_ended(struct receive *r, const struct ipc_channel *from, const struct ipc_login_ended *m)
+{
+    enum log_reason reason = m->reason < LOG_REASONS ? (enum log_reason)m->reason : LOG_REASON_NONE;
+
+    LIST_FOR (node, &r->accounts) {
+        struct session *s = CONTAINER_OF(node, struct session, account_node);
+        if (s->finished || s->closing || s->account_ended != LOG_REASON_NONE || reason == LOG_REASON_NONE)
+            continue;
+        if (!str_eq_nocase(s->account, m->account) || !counts(s, from))
+            continue;
+        s->account_ended = reason;
+        record_auth_end(s);
+        (void)login_leaves(s);
+    }
 }

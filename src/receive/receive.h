@@ -74,6 +74,7 @@ struct receive {
     uint64_t session_next;
     uint32_t last_serial; /* of questions */
     uint32_t last_auth;   /* instance that the last log-in was given to: they take turns */
+    struct list accounts; /* sessions that are logged in */
     struct list unread;   /* sessions with octets that TLS has and no descriptor tells of */
     struct io_timer unread_next;
     char lots[RECEIVE_LOTS]; /* random octets for tokens, drawn many at a time */

@@ -199,6 +199,17 @@ void record_auth_fail(struct session *s, const char *mechanism, enum log_reason 
     log_send(&r);
 }
 
+void record_auth_end(struct session *s)
+{
+    struct log_record r;
+
+    begin(&r, LOG_EVENT_AUTH_END, s);
+    log_reason(&r, s->account_ended);
+    log_text(&r, LOG_LISTENER, s->listener->config->name.text);
+    log_text(&r, LOG_ACCOUNT, s->account);
+    log_send(&r);
+}
+
 /* The limit's own words name the client, or the account. */
 void record_auth_limit(struct session *s, const struct ipc_login_answer *a)
 {

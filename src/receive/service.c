@@ -62,6 +62,7 @@ static bool make(struct worker *w, struct err *err)
     };
     list_init(&r->drops);
     list_init(&r->unread);
+    list_init(&r->accounts);
     if (!r->read_room || !offers_make(r, err)) {
         free(r->read_room);
         free(r);
@@ -108,6 +109,8 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
         drop_take(r, m);
     else if (m->type == IPC_WATCH)
         watch(r, &m->watch);
+    else if (m->type == IPC_LOGIN_ENDED)
+        login_ended(r, from, &m->login_ended);
     else if (!offers_message(r, from, m))
         question_message(r, m);
 }

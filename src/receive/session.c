@@ -116,7 +116,7 @@ static void drive(struct session *s, struct str in)
     size_t done = 0, used;
     bool go_on = true, secret;
 
-    while (go_on && !s->finished) {
+    while (go_on && !s->finished && !login_leaves(s)) {
         feed(s, str_skip(in, done), &used, &ev);
         secret = smtp_server_in_secret(s->smtp);
         done += used;
@@ -424,6 +424,7 @@ void session_begin(struct receive *r, struct receive_listener *l, int fd, const 
     if (client->token)
         memcpy(s->token, client->token, sizeof(s->token));
     list_init(&s->unread);
+    list_init(&s->account_node);
     client_to_octets(s);
     s->arena = arena_new(SESSION_ARENA_MAX);
     s->smtp = s->arena ? smtp_server_new(s->arena, &l->smtp) : NULL;

@@ -119,6 +119,9 @@ struct session {
     unsigned char certificate[64];       /* its hash, and that of its key */
     struct receive_login *login;         /* NULL: no AUTH under way */
     struct str account;                  /* who logged in, canonical; empty: nobody */
+    uint32_t account_from;               /* instance of the auth process that said so */
+    struct list account_node;            /* of receive.accounts */
+    enum log_reason account_ended;       /* NONE: the log-in holds */
     struct list unread;                  /* of receive.unread */
     struct transaction *tx;
     const struct smtp_path *path; /* of RCPT or VRFY, while that question is open */
@@ -232,6 +235,10 @@ void login_answered(struct session *s, const struct ipc_login_answer *a);
 struct session *login_by_ticket(struct receive *r, uint64_t ticket);
 /* Nobody can say now: 454. */
 void login_unanswered(struct session *s);
+/* FROM says that an account was changed: those who logged in as it leave, as soon as their message is in or refused. */
+void login_ended(struct receive *r, const struct ipc_channel *from, const struct ipc_login_ended *m);
+/* Its log-in is over, and nothing of a message is under way: 421. False: it goes on. */
+bool login_leaves(struct session *s);
 
 /* ---- time (deadline.c) ---- */
 
@@ -361,6 +368,8 @@ void record_auth(struct session *s, const char *mechanism);
 /* ACCOUNT: as it was said. */
 void record_auth_fail(struct session *s, const char *mechanism, enum log_reason reason, struct str account);
 void record_auth_limit(struct session *s, const struct ipc_login_answer *a);
+/* Why its log-in is over. */
+void record_auth_end(struct session *s);
 /* How lookup changed a recipient: enum route_by, and the place that says so. */
 struct receive_expansion {
     uint8_t by;

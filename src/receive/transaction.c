@@ -234,6 +234,10 @@ void transaction_end_of_data(struct session *s, const struct smtp_content_facts 
     submission_facts(s, kept);
     if (facts->size > smtp_server_transaction(s->smtp)->params.size)
         s->undeclared_octets += facts->size - smtp_server_transaction(s->smtp)->params.size;
+    if (s->account_ended != LOG_REASON_NONE) {
+        refuse_content(s, SMTP_REPLY_LOGIN_ENDED, LOG_REASON_AUTH, CONFIG_PLACE_DEFAULT, 0);
+        return;
+    }
     if (judged(s))
         return;
     if (!all_plain(s->tx))

@@ -57,6 +57,9 @@ struct room {
     unsigned n_guessed;
     char guessed[ROOM_GUESSES][128]; /* "anna@example.org right" */
 
+    unsigned n_ended;
+    char ended[ROOM_GUESSES][128]; /* "anna@example.org locked" */
+
     unsigned n_offers;
     char offers[2][ROOM_TEXT]; /* of each listener, the last told */
 
@@ -176,6 +179,11 @@ static void room_heard(struct ipc_handler *h, struct ipc_channel *c, struct ipc_
                  m->guessed.right ? "right" : "wrong");
         if (room.until && strcmp(room.until, "guessed") == 0)
             io_loop_stop(room.worker.loop);
+        return;
+    case IPC_LOGIN_ENDED:
+        assert_true(room.n_ended < ROOM_GUESSES);
+        snprintf(room.ended[room.n_ended++], sizeof(room.ended[0]), "%.*s %s", STR_ARG(m->login_ended.account),
+                 log_reason_text((enum log_reason)m->login_ended.reason));
         return;
     case IPC_MECHANISMS:
         assert_true(m->mechanisms.listener < 2);

@@ -359,16 +359,43 @@ static void what_is_no_message_of_scram_is_wrong(void **state)
     assert_int_equal(room_ask("SCRAM-SHA-256", STR("n,,n=a\x07nna,r=abcdefgh")), IPC_LOGIN_REFUSED);
 }
 
-static void a_file_that_changes_under_way_changes_nothing_of_it(void **state)
+/* Her own line as it was, BEN's another. */
+static const char *with_anna(const char *bens)
+{
+    return arena_printf(room.arena, "Anna@example.org:{SCRAM-SHA-256}%s\nben:{SCRAM-SHA-256}%s\n",
+                        room_keys("secret", 4096), room_keys(bens, 4096))
+        .p;
+}
+
+static void another_accounts_new_keys_leave_an_exchange_alone(void **state)
 {
     char *final;
 
     (void)state;
+    room_file("/users", with_anna("x"));
     client_begin("SCRAM-SHA-256", "anna", "secret");
     final = final_of("SCRAM-SHA-256");
-    room_file("/users", arena_printf(room.arena, "ben:{SCRAM-SHA-256}%s\n", room_keys("x", 4096)).p);
+    room_file("/users", with_anna("y"));
     assert_int_equal(room_step(str_from_c(final)), IPC_LOGIN_CONTINUE);
     assert_done(room_step(STR("")), "Anna@example.org");
+}
+
+/* Keys that were given out before are worth nothing when the file has others. */
+static void an_exchange_does_not_outlive_its_keys(void **state)
+{
+    char *final;
+
+    (void)state;
+    for (int proven = 0; proven < 2; proven++) {
+        room_file("/users", with_anna("x"));
+        client_begin("SCRAM-SHA-256", "anna", "secret");
+        final = final_of("SCRAM-SHA-256");
+        if (proven)
+            assert_int_equal(room_step(str_from_c(final)), IPC_LOGIN_CONTINUE);
+        room_file("/users", arena_printf(room.arena, "ben:{SCRAM-SHA-256}%s\n", room_keys("x", 4096)).p);
+        assert_int_equal(room_step(proven ? STR("") : str_from_c(final)), IPC_LOGIN_TEMP);
+        assert_string_equal(room.answer.detail, "the account was changed meanwhile");
+    }
 }
 
 /* ---- certificates ---- */
@@ -438,7 +465,8 @@ int main(void)
         IN_ROOM(c120_a_wrong_c_is_refused),
         IN_ROOM(c120_flag_y_is_a_downgrade_where_plus_is_offered),
         IN_ROOM(what_is_no_message_of_scram_is_wrong),
-        IN_ROOM(a_file_that_changes_under_way_changes_nothing_of_it),
+        IN_ROOM(another_accounts_new_keys_leave_an_exchange_alone),
+        IN_ROOM(an_exchange_does_not_outlive_its_keys),
         IN_ROOM(external_is_offered_where_a_ca_vouches),
         IN_ROOM(an_address_in_the_certificate_is_the_account),
     };

@@ -809,6 +809,124 @@ static void what_a_limit_holds_is_taken_and_said_to_be_held(void **state)
     arena_free(a);
 }
 
+/* ---- log-ins that end ---- */
+
+static void logs_in(struct secure *s, const char *who)
+{
+    secure_says(s, "AUTH PLAIN AGFubmEAc2VjcmV0\r\n");
+    auth_answers(asked(IPC_LOGIN_ASK), IPC_LOGIN_DONE, STR_NONE, str_from_c(who));
+    secure_reads(s);
+    secure_hears(s, "235");
+}
+
+static void submission_opens(struct secure *s)
+{
+    play_open_with(STARTTLS);
+    key_comes();
+    auths_come(2);
+    begins_auth(s);
+    logs_in(s, "Anna@example.org");
+}
+
+static void log_in_ends(size_t auth, const char *who)
+{
+    assert_true(ipc_send_login_ended(play.auth[auth], &(struct ipc_login_ended){
+                                                          .account = str_from_c(who),
+                                                          .reason = LOG_REASON_LOCKED,
+                                                      }));
+    go_on();
+}
+
+static void submission_closes(struct secure *s)
+{
+    secure_close(s);
+    play_close();
+}
+
+/* Which of the two let the last one in. */
+static size_t who_knows(void)
+{
+    return asked(IPC_LOGIN_ASK)->peer == play.auth[0] ? 0 : 1;
+}
+
+static void a_log_in_that_ends_is_421_between_commands(void **state)
+{
+    static const char *const before[] = { "NOOP\r\n", "MAIL FROM:<anna@example.org>\r\nRCPT TO:<b@example.org>\r\n",
+                                          "MAIL FROM:<anna@exa" };
+    struct secure s;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(before); i++) {
+        submission_opens(&s);
+        secure_says(&s, before[i]);
+        s.got[0] = '\0';
+        log_in_ends(who_knows(), "anna@example.org");
+        secure_reads(&s);
+        assert_non_null(strstr(s.got, "421 4.7.0 your account was changed"));
+        assert_true(s.closed);
+        assert_int_equal(asked_of(IPC_COMMIT_ASK), 0);
+        submission_closes(&s);
+    }
+}
+
+static void nobody_else_is_sent_away(void **state)
+{
+    struct secure s;
+
+    (void)state;
+    submission_opens(&s);
+    log_in_ends(who_knows(), "ann@example.org");
+    log_in_ends(who_knows(), "anna@example.net");
+    /* The other one lags behind: this log-in was by the new file. */
+    log_in_ends(!who_knows(), "anna@example.org");
+    secure_says(&s, "NOOP\r\n");
+    secure_hears(&s, "250");
+    /* Nobody else can say it when the one that let her in is gone. */
+    size_t knew = who_knows();
+    peer_dies(&play.auth[knew]);
+    log_in_ends(!knew, "anna@example.org");
+    secure_reads(&s);
+    assert_true(s.closed);
+    submission_closes(&s);
+}
+
+static void a_message_under_way_is_refused_at_its_end(void **state)
+{
+    struct secure s;
+
+    (void)state;
+    submission_opens(&s);
+    secure_says(&s, "MAIL FROM:<anna@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n");
+    assert_non_null(strstr(s.got, "\r\n354 "));
+    log_in_ends(who_knows(), "anna@example.org");
+    secure_says(&s, "Subject: x\r\n\r\ny\r\n");
+    assert_int_equal(s.got[0], '\0');
+    secure_says(&s, ".\r\nNOOP\r\n");
+    secure_hears(&s, "421 4.7.0 ");
+    assert_null(strstr(s.got, "250"));
+    assert_true(s.closed);
+    assert_int_equal(asked_of(IPC_COMMIT_ASK), 0);
+    submission_closes(&s);
+}
+
+static void what_was_given_whole_is_taken_first(void **state)
+{
+    struct secure s;
+
+    (void)state;
+    submission_opens(&s);
+    hands_in(&s, "");
+    log_in_ends(who_knows(), "anna@example.org");
+    secure_reads(&s);
+    assert_false(s.closed);
+    s.got[0] = '\0';
+    stored(&s);
+    secure_hears(&s, "250 2.0.0 Ok: queued");
+    assert_non_null(strstr(s.got, "\r\n421 4.7.0 "));
+    assert_true(s.closed);
+    submission_closes(&s);
+}
+
 /* Only where `relay-from` stands in the same block as what is required (FACE 1.9, require). */
 static void those_who_relay_here_need_no_AUTH_C123(void **state)
 {
@@ -860,6 +978,10 @@ int main(void)
         cmocka_unit_test(answers_about_nobody_are_passed_over),
         cmocka_unit_test(what_is_handed_in_is_completed_and_says_by_whom_C127),
         cmocka_unit_test(what_a_limit_holds_is_taken_and_said_to_be_held),
+        cmocka_unit_test(a_log_in_that_ends_is_421_between_commands),
+        cmocka_unit_test(nobody_else_is_sent_away),
+        cmocka_unit_test(a_message_under_way_is_refused_at_its_end),
+        cmocka_unit_test(what_was_given_whole_is_taken_first),
         cmocka_unit_test(those_who_relay_here_need_no_AUTH_C123),
     };
     return cmocka_run_group_tests(tests, make_pki, drop_pki);
