@@ -4,6 +4,7 @@
 #include <openssl/bio.h>
 #include <sys/socket.h>
 
+#include "core/check.h"
 #include "tls/stream.h"
 
 /* OpenSSL keeps the description of a kind of BIO for the whole process. */
@@ -24,11 +25,18 @@ static int socket_read(BIO *b, char *at, int room)
         t->at_end = true;
         return 0;
     }
+    /* What is left is in the socket, which tells of it: others come first. */
+    if (t->turn == 0) {
+        BIO_set_retry_read(b);
+        return -1;
+    }
     do
-        n = recv(t->fd, at, (size_t)room, 0);
+        n = recv(t->fd, at, size_min((size_t)room, t->turn), 0);
     while (n < 0 && errno == EINTR);
-    if (n > 0)
+    if (n > 0) {
+        t->turn -= (size_t)n;
         return (int)n;
+    }
     if (n == 0)
         t->at_end = true;
     else if (try_again(errno))

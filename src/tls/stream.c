@@ -11,7 +11,7 @@
 #include "ipc/message.h"
 #include "tls/context.h"
 
-enum { TEXTS_MAX = 64 * 1024, RECORD = 16 * 1024 };
+enum { TEXTS_MAX = 64 * 1024, RECORD = 16 * 1024, TURN = RECORD + 2048, IDLE_MAX = 32 };
 
 /* Whoever signs is one for the process, and so is the count of what was given to be signed. */
 static struct {
@@ -49,11 +49,34 @@ static struct tls_stream *stream_new(int fd, struct tls_owner *owner, struct err
     return t;
 }
 
+void tls_stream_fail(struct tls_stream *t, const char *text)
+{
+    if (!t->failure)
+        t->failure = strdup(text);
+}
+
+/*
+ * Messages of a handshake that is over. To say that its keys change costs a peer less than to hear it (RFC 8446 4.6.3): who
+ * says nothing else is not listened to any longer.
+ */
+static void on_message(int sends, int version, int type, const void *octets, size_t n, SSL *ssl, void *stream)
+{
+    struct tls_stream *t = stream;
+
+    if (sends || type != SSL3_RT_HANDSHAKE || !t->established || ++t->idle <= IDLE_MAX)
+        return;
+    tls_stream_fail(t, "it says again and again that its keys change, and nothing else");
+    t->muted = true;
+}
+
 /* Its SSL is there, or ERR says why not. */
 static struct tls_stream *stream_attach(struct tls_stream *t, struct err *err)
 {
-    if (t->ssl && SSL_set_app_data(t->ssl, t) == 1 && tls_socket_attach(t))
+    if (t->ssl && SSL_set_app_data(t->ssl, t) == 1 && tls_socket_attach(t)) {
+        SSL_set_msg_callback(t->ssl, on_message);
+        SSL_set_msg_callback_arg(t->ssl, t);
         return t;
+    }
     if (t->ssl)
         err_temp(err, "no memory for TLS");
     tls_stream_free(t);
@@ -184,10 +207,14 @@ void tls_signed(uint64_t ticket, struct str signature)
 
 /* ---- the handshake ---- */
 
-void tls_stream_fail(struct tls_stream *t, const char *text)
+/*
+ * OpenSSL goes on reading while records come that carry nothing: new keys, refused renegotiations, tickets. Whoever sends
+ * them without end must not keep the loop: a call takes one record more than what it brings to the caller, and no more.
+ */
+static void begin_turn(struct tls_stream *t)
 {
-    if (!t->failure)
-        t->failure = strdup(text);
+    t->turn = TURN;
+    t->wants = 0;
 }
 
 static int step(struct tls_stream *t)
@@ -196,7 +223,7 @@ static int step(struct tls_stream *t)
 
     ERR_clear_error();
     t->sys = 0;
-    t->wants = 0;
+    begin_turn(t);
     tls_provider_leave_at(&t->job);
     result = SSL_do_handshake(t->ssl);
     tls_provider_leave_at(NULL);
@@ -287,7 +314,7 @@ static ssize_t stopped(struct tls_stream *t)
     default:
         break;
     }
-    if (t->at_end && ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+    if (t->at_end && !t->failure && ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
         ERR_clear_error();
         return fail_with(ECONNRESET);
     }
@@ -307,13 +334,15 @@ ssize_t tls_read(struct tls_stream *t, void *at, size_t room)
     size_t got = 0, n = RECORD;
 
     t->pending = false;
-    t->wants = 0;
+    begin_turn(t);
     while (got < room && (got == 0 || more_at_hand(t, n))) {
         ssize_t why;
         ERR_clear_error();
         t->sys = 0;
         if (SSL_read_ex(t->ssl, (char *)at + got, room - got, &n) == 1) {
             got += n;
+            t->turn += n;
+            t->idle = 0;
             continue;
         }
         why = stopped(t);
@@ -331,7 +360,7 @@ ssize_t tls_write(struct tls_stream *t, const void *at, size_t n)
 {
     size_t sent = 0, now;
 
-    t->wants = 0;
+    begin_turn(t);
     while (sent < n) {
         ERR_clear_error();
         t->sys = 0;

@@ -17,6 +17,8 @@ struct tls_stream {
     int fd;
     int sys;        /* errno of the socket's last failure */
     unsigned wants; /* IO_READ | IO_WRITE */
+    size_t turn;    /* octets that the call in hand may still take from the socket */
+    unsigned idle;  /* messages of TLS itself since the peer last said something */
     bool at_end;    /* the peer says no more */
     bool muted;     /* nothing goes to the socket or comes from it */
     bool pending;   /* OpenSSL has more than was asked for */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <openssl/rand.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -125,6 +126,72 @@ static void what_comes_with_the_last_flight_is_pending(void **state)
     assert_int_equal(recv(s.p.server_fds[0], got, 1, 0), -1);
     assert_int_equal(tls_read(s.p.server.stream, got, sizeof(got)), 16);
     assert_false(tls_pending(s.p.server.stream));
+    scene_done(&s);
+}
+
+static int waiting_at(const struct pair *p)
+{
+    int n = 0;
+
+    assert_int_equal(ioctl(p->server_fds[0], FIONREAD, &n), 0);
+    return n;
+}
+
+static void change_keys(struct scene *s, size_t times)
+{
+    for (size_t i = 0; i < times; i++) {
+        assert_int_equal(SSL_key_update(s->p.client.stream->ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        assert_int_equal(SSL_do_handshake(s->p.client.stream->ssl), 1);
+    }
+}
+
+/* To hear that keys change costs more than to say it (RFC 8446 4.6.3): a read takes little that brings it nothing. */
+static void records_that_carry_nothing_keep_nobody_else_waiting(void **state)
+{
+    enum { ROUNDS = 150, CHANGES = 30, A_TURN = 20000 };
+    struct scene s;
+    char got[64];
+    size_t n = 0;
+
+    scene_shake(&s);
+    for (size_t i = 0; i < ROUNDS; i++) {
+        change_keys(&s, CHANGES);
+        assert_int_equal(tls_write(s.p.client.stream, "x", 1), 1);
+        /* Some in one, for the sockets' sake. */
+        if (i % 5 == 4)
+            pair_move(&s.p);
+    }
+    assert_true(waiting_at(&s.p) > 4 * A_TURN);
+    while (n < ROUNDS) {
+        int before = waiting_at(&s.p);
+        ssize_t r = tls_read(s.p.server.stream, got, sizeof(got));
+        assert_true(r > 0);
+        assert_true(before - waiting_at(&s.p) < A_TURN);
+        /* Either the descriptor tells of the rest, or this does. */
+        assert_true(waiting_at(&s.p) > 0 || tls_pending(s.p.server.stream) || n + (size_t)r == ROUNDS);
+        n += (size_t)r;
+    }
+    assert_int_equal(n, ROUNDS);
+    scene_done(&s);
+}
+
+static void who_says_nothing_but_that_keys_change_is_not_listened_to(void **state)
+{
+    struct scene s;
+    char got[64];
+
+    scene_shake(&s);
+    for (size_t i = 0; i < 3; i++) {
+        change_keys(&s, 32);
+        assert_int_equal(tls_write(s.p.client.stream, "NOOP\r\n", 6), 6);
+        pair_move(&s.p);
+        assert_int_equal(tls_read(s.p.server.stream, got, sizeof(got)), 6);
+    }
+    change_keys(&s, 33);
+    pair_move(&s.p);
+    assert_int_equal(tls_read(s.p.server.stream, got, sizeof(got)), -1);
+    assert_int_equal(errno, EPROTO);
+    assert_non_null(strstr(tls_stream_failure(s.p.server.stream), "its keys change"));
     scene_done(&s);
 }
 
@@ -372,6 +439,8 @@ int main(void)
         cmocka_unit_test(octets_arrive_as_they_were_sent),
         cmocka_unit_test(what_is_left_is_pending),
         cmocka_unit_test(what_comes_with_the_last_flight_is_pending),
+        cmocka_unit_test(records_that_carry_nothing_keep_nobody_else_waiting),
+        cmocka_unit_test(who_says_nothing_but_that_keys_change_is_not_listened_to),
         cmocka_unit_test(an_orderly_end_is_told_from_a_cut),
         cmocka_unit_test(a_failure_behind_octets_is_told_by_the_next_read),
         cmocka_unit_test(renegotiation_is_refused),
