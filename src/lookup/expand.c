@@ -1,6 +1,7 @@
 /* lookup/expand.c -- what recipients become after the last octet, and where addresses go at each attempt. */
 #include "core/num.h"
 #include "lookup/verdict.h"
+#include "smtp/address.h"
 
 /* ---- EXPAND ---- */
 
@@ -130,6 +131,61 @@ static void route_failed(struct lookup_turn *t, const struct route_hit *hit, str
     }
 }
 
+/* What RCPT gave, as it is looked for; a name without domain is <Postmaster>. */
+static enum route_status read_original(struct lookup_turn *t, struct str original, struct smtp_path *path)
+{
+    *path = (struct smtp_path){ .local = original };
+    if (!str_has(original, '@'))
+        return ROUTE_OK;
+    switch (smtp_mailbox_parse(t->scratch, original, path)) {
+    case SMTP_PATH_OK:
+        return ROUTE_OK;
+    case SMTP_PATH_NO_MEMORY:
+        return ROUTE_HAS_NO_MEMORY;
+    default:
+        return ROUTE_IS_UNKNOWN;
+    }
+}
+
+/* A process that was taken over can commit any command: only those are run to which an alias leads at this moment. */
+static enum route_status leads_there(struct lookup_turn *t, const struct ipc_route_ask *ask)
+{
+    struct route_results results = { .arena = t->scratch };
+    struct route_failure why = { 0 };
+    struct smtp_path path;
+    enum route_status status = read_original(t, ask->original, &path);
+
+    if (status == ROUTE_OK)
+        status = route_expand(&t->lookup->view, path.local, path.domain, 0, &results, &why);
+    if (status != ROUTE_OK)
+        return status;
+    for (size_t i = 0; i < results.n; i++)
+        if (results.items[i].kind == (enum envelope_kind)ask->kind && str_eq(results.items[i].local, ask->local) &&
+            str_eq(results.items[i].domain, ask->domain))
+            return ROUTE_OK;
+    return ROUTE_IS_UNKNOWN;
+}
+
+static void route_command(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer)
+{
+    switch (leads_there(t, ask)) {
+    case ROUTE_OK:
+        answer->status = IPC_OK;
+        break;
+    case ROUTE_HAS_NO_TABLE:
+    case ROUTE_HAS_NO_MEMORY:
+    case ROUTE_IS_BROKEN:
+        answer->status = IPC_TEMP;
+        answer->code = STR("4.3.0");
+        answer->text = STR("its alias cannot be looked up now");
+        break;
+    default:
+        answer->status = IPC_PERM;
+        answer->code = STR("5.7.1");
+        answer->text = STR("no alias leads to that command or file any more");
+    }
+}
+
 /* One elsewhere is known by its local part alone. */
 static void route_found(struct lookup_turn *t, const struct ipc_route_ask *ask, const struct route_hit *hit,
                         const struct config_route *route, struct ipc_route_answer *answer)
@@ -158,6 +214,10 @@ void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct
         .domain_index = hit.block ? (uint32_t)hit.block->index : IPC_NO_DOMAIN,
         .domain = hit.domain,
     };
+    if (ask->kind != ENVELOPE_ADDRESS) {
+        route_command(t, ask, answer);
+        return;
+    }
     if (hit.kind == ROUTE_MAILBOX || hit.kind == ROUTE_FOREIGN)
         route = route_of(view, &hit, q);
     if (route)

@@ -96,8 +96,10 @@ static bool routing_ask(struct queue *q, struct ipc_channel *lookup, struct reci
         return false;
     if (!ipc_send_route_ask(lookup, &(struct ipc_route_ask){
                                         .ticket = (uint64_t)++q->routing_serial[slot] << 32 | slot,
+                                        .kind = (uint8_t)er->kind,
                                         .local = er->local,
                                         .domain = er->domain,
+                                        .original = er->original,
                                         .sender = er->has_sender ? er->sender : e->sender,
                                         .listener = e->listener,
                                         .account = e->account,
@@ -263,10 +265,21 @@ static void go(struct recipient *r)
     }
 }
 
+static void not_routed(struct recipient *r, const struct ipc_route_answer *a)
+{
+    attempt_outcome(r, &(struct outcome){
+                           .result = a->status == IPC_PERM ? IPC_PERM : IPC_TEMP,
+                           .status = a->code,
+                           .text = a->text,
+                       });
+}
+
 /* A command or file of an alias goes to a deliver process whatever the route of its domain is. */
 static void go_from_alias(struct recipient *r, const struct ipc_route_answer *a)
 {
-    if (a->domain_index == IPC_NO_DOMAIN)
+    if (a->status != IPC_OK)
+        not_routed(r, a);
+    else if (a->domain_index == IPC_NO_DOMAIN)
         attempt_fails(r, IPC_PERM, LOG_REASON_NO_DOMAIN, "5.1.2", STR("its domain is not served here any more"));
     else
         carrier_add(r);
@@ -295,11 +308,7 @@ void attempt_route(struct queue *q, const struct ipc_route_answer *a)
     else if (er->kind != ENVELOPE_ADDRESS)
         go_from_alias(r, a);
     else if (a->status != IPC_OK)
-        attempt_outcome(r, &(struct outcome){
-                               .result = a->status == IPC_PERM ? IPC_PERM : IPC_TEMP,
-                               .status = a->code,
-                               .text = a->text,
-                           });
+        not_routed(r, a);
     else if (a->route >= q->worker->config->n_routes)
         attempt_fails(r, IPC_TEMP, LOG_REASON_LOOKUP, "4.3.5", STR("the configuration has changed"));
     else

@@ -166,8 +166,23 @@ static bool numbers_rise(const struct message *m)
     return m->n_recipients > 0;
 }
 
+/*
+ * What stands in an envelope that others than those who take mail write: reports are ours, next hops an administrator's,
+ * and who called sendmail(1) is known to submit alone.
+ */
+static bool may_say(const struct envelope *e, enum process_kind who)
+{
+    if (e->report != ENVELOPE_NO_REPORT || (e->uid_plus && who != PROCESS_SUBMIT))
+        return false;
+    for (size_t i = 0; i < e->n_recipients; i++)
+        if (e->recipients[i].route.n)
+            return false;
+    return true;
+}
+
 /* A receive process may have been taken over: what it says is looked at before it reaches the disk. */
-static struct message *message_of(struct queue *q, const struct ipc_commit_ask *ask, struct err *err)
+static struct message *message_of(struct queue *q, enum process_kind who, const struct ipc_commit_ask *ask,
+                                  struct err *err)
 {
     struct message *m;
 
@@ -183,8 +198,8 @@ static struct message *message_of(struct queue *q, const struct ipc_commit_ask *
     if (!m->content || !content_decode(m->content, err) ||
         !message_recipients(m, &m->content->envelope, STR_NONE, err))
         goto fail;
-    if (!numbers_rise(m)) {
-        err_perm(err, "recipients without numbers of their own");
+    if (!numbers_rise(m) || !may_say(&m->content->envelope, who)) {
+        err_perm(err, "an envelope that cannot be");
         goto fail;
     }
     struct str held = m->content->envelope.held;
@@ -245,7 +260,7 @@ static void on_commit_ask(struct queue *q, struct ipc_channel *from, const struc
 
     expect(q, from, ask->expected);
     if (lent && !q->stopping && !is_short && q->commit_memory < QUEUE_COMMITS_MAX)
-        m = message_of(q, ask, &err);
+        m = message_of(q, from->peer, ask, &err);
     if (m)
         t = calloc(1, sizeof(*t));
     if (!t)

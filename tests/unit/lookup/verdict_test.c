@@ -1,5 +1,6 @@
 /* What lookup says to clients, senders, recipients and addresses. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/num.h"
 #include "message/envelope.h"
@@ -462,6 +463,79 @@ static void routes_are_mailboxes_of_a_block(void **state)
     assert_str_is(a.code, STR("4.3.0"));
 }
 
+/* ---- commands of aliases ---- */
+
+static int open_room_with_commands(void **state)
+{
+    char path[] = "/tmp/veredus-aliases-XXXXXX";
+    static const char text[] = "run: |/bin/run, list\nlist: \"|/bin/run 'A b'\", /var/box\npostmaster: |/bin/master\n";
+    int fd = mkstemp(path);
+
+    (void)state;
+    room_open("hostname mail.example.org; origin example.org; public-address 192.0.2.1; listen 25;\n"
+              "domain example.org { users file:/users; aliases file:/aliases; alias-commands on; "
+              "deliver maildir:/m/{user}; }\n"
+              "domain example.net { users file:/users; aliases file:/aliases; deliver maildir:/m/{user}; }\n");
+    room.lookup->view.owner = geteuid();
+    room_file("/users", "anna\n");
+    assert_true(fd >= 0 && write(fd, text, sizeof(text) - 1) == sizeof(text) - 1 && unlink(path) == 0);
+    lookup_tables_give(&room.lookup->tables, STR("/aliases"), fd, STR_NONE, true);
+    room_forget_records();
+    return 0;
+}
+
+static struct ipc_route_answer route_command(enum envelope_kind kind, const char *what, const char *domain,
+                                             const char *original)
+{
+    struct ipc_route_answer a;
+
+    lookup_route(&room.turn,
+                 &(struct ipc_route_ask){ .kind = (uint8_t)kind,
+                                          .local = str_from_c(what),
+                                          .domain = str_from_c(domain),
+                                          .original = str_from_c(original) },
+                 &a);
+    return a;
+}
+
+/* What was committed may have been made up: an alias must lead there, from the address that was given, at this moment. */
+static void commands_are_those_that_an_alias_leads_to(void **state)
+{
+    static const struct {
+        enum envelope_kind kind;
+        const char *what, *domain, *original;
+        enum ipc_result result;
+    } rows[] = {
+        { ENVELOPE_COMMAND, "/bin/run", "example.org", "run@example.org", IPC_OK },
+        { ENVELOPE_COMMAND, "/bin/run", "example.org", "Run@example.org", IPC_OK },
+        { ENVELOPE_COMMAND, "/bin/run 'A b'", "example.org", "run@example.org", IPC_OK },
+        { ENVELOPE_FILE, "/var/box", "example.org", "list@example.org", IPC_OK },
+        { ENVELOPE_COMMAND, "/bin/master", "example.org", "postmaster", IPC_OK },
+        { ENVELOPE_COMMAND, "/bin/evil", "example.org", "run@example.org", IPC_PERM },
+        { ENVELOPE_COMMAND, "/bin/run", "example.org", "anna@example.org", IPC_PERM },
+        { ENVELOPE_COMMAND, "/bin/run", "example.org", "nobody@example.org", IPC_PERM },
+        { ENVELOPE_COMMAND, "/bin/run", "example.org", "nobody@far.example", IPC_PERM },
+        { ENVELOPE_COMMAND, "/bin/run", "example.net", "run@example.org", IPC_PERM },
+        { ENVELOPE_COMMAND, "/bin/run", "example.net", "run@example.net", IPC_PERM },
+        { ENVELOPE_COMMAND, "/bin/Run", "example.org", "run@example.org", IPC_PERM },
+        { ENVELOPE_COMMAND, "/var/box", "example.org", "list@example.org", IPC_PERM },
+        { ENVELOPE_FILE, "/bin/run", "example.org", "run@example.org", IPC_PERM },
+        { ENVELOPE_FILE, "/etc/passwd", "example.org", "", IPC_PERM },
+        { ENVELOPE_COMMAND, "/bin/run", "example.org", "run@@example.org", IPC_PERM },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct ipc_route_answer a = route_command(rows[i].kind, rows[i].what, rows[i].domain, rows[i].original);
+        if (a.status != rows[i].result)
+            fail_msg("%zu: %s: %u", i, rows[i].what, a.status);
+        if (a.status == IPC_OK)
+            assert_int_equal(a.domain_index, 0);
+    }
+    lookup_tables_give(&room.lookup->tables, STR("/aliases"), -1, STR("gone"), true);
+    assert_int_equal(route_command(ENVELOPE_COMMAND, "/bin/run", "example.org", "run@example.org").status, IPC_OK);
+}
+
 #define IN_ROOM(test) cmocka_unit_test_setup_teardown(test, open_room, close_room)
 
 int main(void)
@@ -480,6 +554,7 @@ int main(void)
         IN_ROOM(recipients_are_expanded_together),
         IN_ROOM(what_may_be_well_later_refuses_the_message),
         IN_ROOM(routes_are_mailboxes_of_a_block),
+        cmocka_unit_test_setup_teardown(commands_are_those_that_an_alias_leads_to, open_room_with_commands, close_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

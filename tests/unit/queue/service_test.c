@@ -234,6 +234,7 @@ static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc
         break;
     case IPC_ROUTE_ASK:
         s->ticket = m->route_ask.ticket;
+        s->status = m->route_ask.kind;
         snprintf(s->text, sizeof(s->text), "%.*s%s%.*s", STR_ARG(m->route_ask.local),
                  m->route_ask.account.n ? " by " : "", STR_ARG(m->route_ask.account));
         if (!play.lookup_silent)
@@ -1066,6 +1067,68 @@ static void commits_that_cannot_be_harm_nothing(void **state)
     close_play();
 }
 
+/* Reports are written here, next hops of a message's own come from an administrator, users of sendmail from submit. */
+static void envelopes_say_only_what_their_writer_may(void **state)
+{
+    const struct envelope_recipient own_route = { 1, STR_INIT("anna"), STR_INIT("example.org"), STR_INIT("x@example.org"),
+                                                  .route = STR_INIT("smtp://127.0.0.1") };
+    const struct envelope_recipient plain = { 1, STR_INIT("anna"), STR_INIT("example.org"), STR_INIT("x@example.org") };
+    const struct {
+        struct envelope e;
+        enum ipc_storage by_receive, by_submit;
+    } rows[] = {
+        { { .recipients = &own_route, .n_recipients = 1 }, IPC_STORAGE_FAILED, IPC_STORAGE_FAILED },
+        { { .recipients = &plain, .n_recipients = 1, .report = ENVELOPE_REPORT }, IPC_STORAGE_FAILED, IPC_STORAGE_FAILED },
+        { { .recipients = &plain, .n_recipients = 1, .uid_plus = 1001 }, IPC_STORAGE_FAILED, IPC_STORED },
+        { { .recipients = &plain, .n_recipients = 1 }, IPC_STORED, IPC_STORED },
+    };
+
+    (void)state;
+    open_play();
+    struct end *submit = comes(PROCESS_SUBMIT);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct buf octets = BUF_INIT(10000);
+        size_t n = seen_of(IPC_COMMIT_ANSWER);
+        assert_true(envelope_encode(&octets, &rows[i].e));
+        struct ipc_commit_ask ask = commit_of(fresh_id(), buf_str(&octets));
+        assert_int_equal(commit(&ask), rows[i].by_receive);
+        ask = commit_of(fresh_id(), buf_str(&octets));
+        assert_true(ipc_send_commit_ask(submit->channel, &ask));
+        assert_int_equal(wait_for(IPC_COMMIT_ANSWER, n + 2).status, rows[i].by_submit);
+        buf_done(&octets);
+    }
+    close_play();
+}
+
+/* Commands come from aliases alone: whatever was committed, lookup is asked whether one leads there. */
+static void a_command_that_no_alias_names_is_not_run(void **state)
+{
+    const struct envelope_recipient command = { 1, STR_INIT("/bin/evil"), STR_INIT("example.org"), STR_INIT("x@example.org"),
+                                                .kind = ENVELOPE_COMMAND };
+    struct buf octets = BUF_INIT(10000);
+
+    (void)state;
+    open_play();
+    assert_true(envelope_encode(&octets, &(struct envelope){ .recipients = &command, .n_recipients = 1 }));
+    play.route = IPC_PERM;
+    struct ipc_commit_ask ask = commit_of(fresh_id(), buf_str(&octets));
+    assert_int_equal(commit(&ask), IPC_STORED);
+    struct seen asked = wait_for(IPC_ROUTE_ASK, 1);
+    assert_int_equal(asked.status, ENVELOPE_COMMAND);
+    assert_string_equal(asked.text, "/bin/evil");
+    wait_gone(ask.id);
+    assert_int_equal(seen_of(IPC_DELIVER_ASK), 0);
+
+    play.route = IPC_OK;
+    ask = commit_of(fresh_id(), buf_str(&octets));
+    assert_int_equal(commit(&ask), IPC_STORED);
+    /* Beside the report about the other one. */
+    for (size_t n = 1; wait_for(IPC_LEASE, n).id != ask.id; n++)
+        ;
+    buf_done(&octets);
+    close_play();
+}
+
 static void outcomes_that_cannot_be_change_nothing(void **state)
 {
     (void)state;
@@ -1330,6 +1393,8 @@ int main(void)
         cmocka_unit_test(own_files_are_lent_returned_and_taken),
         cmocka_unit_test(files_of_a_receive_that_dies_come_back),
         cmocka_unit_test(commits_that_cannot_be_harm_nothing),
+        cmocka_unit_test(envelopes_say_only_what_their_writer_may),
+        cmocka_unit_test(a_command_that_no_alias_names_is_not_run),
         cmocka_unit_test(outcomes_that_cannot_be_change_nothing),
         cmocka_unit_test(contents_of_those_that_wait_for_their_time_are_let_go),
         cmocka_unit_test(nothing_reaches_a_spool_that_was_closed),
