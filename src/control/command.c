@@ -95,6 +95,9 @@ static void status_forget(struct control_client *c, const struct ipc_channel *pe
 
 static void status_answer(struct control_client *c, struct ipc_channel *from, const struct ipc_message *m)
 {
+    /* Any process knows this ticket, and others say other things under one. */
+    if (m->type != IPC_COMMAND_ANSWER && m->type != IPC_STATUS_ANSWER)
+        return;
     struct str rows = m->type == IPC_COMMAND_ANSWER ? m->command_answer.records : m->status_answer.records;
 
     status_forget(c, from);
