@@ -99,6 +99,18 @@ bool fd_pair(int fds[2], struct err *err)
     return true;
 }
 
+/* What the C library's headers of Debian 12 and 13 do not know. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
+#endif
+
+void fd_refuse_passed(int sock)
+{
+    int off = 0;
+
+    (void)setsockopt(sock, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+}
+
 ssize_t fd_send(int sock, struct str octets, const int *fds, size_t n_fds)
 {
     struct iovec iov = { .iov_base = (void *)(uintptr_t)octets.p, .iov_len = octets.n };
@@ -120,8 +132,9 @@ ssize_t fd_send(int sock, struct str octets, const int *fds, size_t n_fds)
         c->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
         memcpy(CMSG_DATA(c), fds, n_fds * sizeof(int));
     }
+    /* Whoever passes none may not call sendmsg(2) at all (ipc/sandbox_calls.h). */
     do
-        r = sendmsg(sock, &msg, MSG_NOSIGNAL);
+        r = n_fds ? sendmsg(sock, &msg, MSG_NOSIGNAL) : send(sock, octets.p, octets.n, MSG_NOSIGNAL);
     while (r < 0 && errno == EINTR);
     return r;
 }

@@ -23,6 +23,11 @@ int fd_sealed(const char *name, struct str octets, struct err *err);
 
 /* A pair of connected, non-blocking, close-on-exec unix stream sockets. */
 MUST_USE bool fd_pair(int fds[2], struct err *err);
+/*
+ * Nobody can pass descriptors to the unix socket SOCK, nor to those accepted on it; older kernels than Linux 6.16 do not know
+ * how. For the last holder of a passed socket waits at its close for as long as SO_LINGER says, which its sender chose.
+ */
+void fd_refuse_passed(int sock);
 
 enum { FD_PASS_MAX = 64 };
 

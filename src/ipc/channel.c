@@ -326,9 +326,10 @@ static void store_fds(struct ipc_channel *c, const int *fds, size_t n)
     struct ipc_fd_queue *q = c->fds;
 
     for (size_t i = 0; i < n; i++) {
-        if (q->n_in == FDS_MAX) {
+        /* They would fill our table, and to close one that somebody else prepared may take long. */
+        if (q->n_in == FDS_MAX || !ipc_gives_fds(c->peer, c->self)) {
             close(fds[i]);
-            nonsense(c, "too many descriptors");
+            nonsense(c, "descriptors that belong to no message");
         } else {
             q->in[(q->first_in + q->n_in++) % FDS_MAX] = fds[i];
         }

@@ -2,9 +2,11 @@
 #include "ipc/identity.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +42,24 @@ bool identity_find(struct str name, bool named, struct identity *id, struct err 
         return err_perm(err, "the home folder of %s has too long a name", c_name);
     *id = got;
     return true;
+}
+
+int identity_open(const struct identity *id, const char *path)
+{
+    gid_t groups[IDENTITY_GROUPS_MAX], gid = getegid();
+    int n = getgroups(IDENTITY_GROUPS_MAX, groups), fd = -1, sys;
+
+    if (n < 0)
+        return -1;
+    /* Capabilities go with the user, so it is the last to go and the first to come back. */
+    if (setgroups(id->n_groups, id->groups) == 0 && setegid(id->gid) == 0 && seteuid(id->uid) == 0)
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    sys = errno;
+    /* Nothing may go on as somebody else. */
+    if (seteuid(0) < 0 || setegid(gid) < 0 || setgroups((size_t)n, groups) < 0)
+        abort();
+    errno = sys;
+    return fd;
 }
 
 bool identity_take(const struct identity *id)

@@ -29,6 +29,12 @@ struct identity {
 MUST_USE bool identity_find(struct str name, bool named, struct identity *id, struct err *err);
 
 /*
+ * open(2) for reading with the rights of ID, and with no others: for a name that a process of ID made up. We are root, and are
+ * it again behind this. -1 with errno.
+ */
+MUST_USE int identity_open(const struct identity *id, const char *path);
+
+/*
  * Become ID for good: groups, gid, uid, all three of each, and check that there is no way back. For a child between
  * fork and exec: calls nothing that allocates or locks.
  */

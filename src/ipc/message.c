@@ -64,6 +64,14 @@ bool ipc_type_takes_fd(enum ipc_type type)
     return types[type].takes_fd;
 }
 
+bool ipc_gives_fds(enum process_kind from, enum process_kind to)
+{
+    for (unsigned type = 0; type < IPC_TYPES; type++)
+        if (types[type].takes_fd && ipc_type_allowed((enum ipc_type)type, from, to))
+            return true;
+    return false;
+}
+
 static void put_field(struct buf *out, enum field_kind kind, const void *at)
 {
     char b[8];

@@ -128,6 +128,8 @@ const char *ipc_type_name(enum ipc_type type);
 enum ipc_class ipc_type_class(enum ipc_type type);
 bool ipc_type_allowed(enum ipc_type type, enum process_kind from, enum process_kind to);
 bool ipc_type_takes_fd(enum ipc_type type);
+/* Is there a message from one to the other that may carry a descriptor? */
+bool ipc_gives_fds(enum process_kind from, enum process_kind to);
 
 /* Appends BODY (the struct of TYPE) as a frame; false and OUT as it was when it would be too large. */
 MUST_USE bool ipc_encode(struct buf *out, enum ipc_type type, const void *body, bool with_fd);

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ipc/message.h"
+
 /* What becomes of a call that no rule names. */
 #define OTHERS SCMP_ACT_ERRNO(EPERM)
 
@@ -45,9 +47,8 @@ static const int for_everybody[] = {
     SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(eventfd2), SCMP_SYS(timerfd_create), SCMP_SYS(timerfd_settime),
     SCMP_SYS(signalfd4),
     /* sockets that exist */
-    SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg), SCMP_SYS(sendto), SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg),
-    SCMP_SYS(recvfrom), SCMP_SYS(shutdown), SCMP_SYS(getsockopt), SCMP_SYS(setsockopt), SCMP_SYS(getsockname),
-    SCMP_SYS(getpeername),
+    SCMP_SYS(recvmsg), SCMP_SYS(recvmmsg), SCMP_SYS(recvfrom), SCMP_SYS(shutdown), SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt), SCMP_SYS(getsockname), SCMP_SYS(getpeername),
 };
 
 /* Which folders is landlock's matter. */
@@ -139,6 +140,29 @@ static void add_threads(struct filter *f, bool allowed)
     }
 }
 
+static bool gives_fds(enum process_kind kind)
+{
+    for (unsigned to = 0; to < PROCESS_KINDS; to++)
+        if (ipc_gives_fds(kind, (enum process_kind)to))
+            return true;
+    return false;
+}
+
+/*
+ * Sending to whom one is connected with. A call with an address connects, too (MSG_FASTOPEN, even on a socket that listened
+ * before), and what sendmsg(2) carries no filter sees: descriptors among it, which can hold up whoever gets them.
+ */
+static void add_sending(struct filter *f, const struct sandbox *box)
+{
+    if (box->network)
+        rule(f, SCMP_ACT_ALLOW, SCMP_SYS(sendto));
+    else
+        rule_if(f, SCMP_ACT_ALLOW, SCMP_SYS(sendto), SCMP_A4(SCMP_CMP_EQ, 0));
+    /* libunbound has it for TCP. */
+    if (gives_fds(box->kind) || (box->network && box->kind == PROCESS_RESOLVE))
+        rule(f, SCMP_ACT_ALLOW, SCMP_SYS(sendmsg));
+}
+
 static void add_network(struct filter *f, const struct sandbox *box)
 {
     bool allowed = box->network, connects = box->network || box->unix_sockets;
@@ -184,6 +208,7 @@ bool sandbox_calls_limit(const struct sandbox *box, bool *enforced, struct err *
     rules(&f, kill_action(), deadly, ARRAY_LEN(deadly));
     add_narrow(&f);
     add_threads(&f, box->threads);
+    add_sending(&f, box);
     add_network(&f, box);
     add_files(&f, box);
     if (box->kind == PROCESS_RECEIVE || box->kind == PROCESS_CONTROL || box->kind == PROCESS_SUBMIT)

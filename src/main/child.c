@@ -188,6 +188,7 @@ struct main_child *child_start(struct main_server *s, enum process_kind kind, ui
     }
     fd_close(&fds[1]);
     fd_close(&hand);
+    fd_refuse_passed(fds[0]);
     list_append(&s->children, &c->node);
     c->channel = ipc_channel_new(s->loop, fds[0], PROCESS_MAIN, kind, &s->handler, err);
     fds[0] = -1;

@@ -122,6 +122,7 @@ static int unix_listen(struct str path, unsigned mode, struct str group, bool gr
     }
     if (stale_socket(&sa, n))
         unlink(sa.sun_path);
+    fd_refuse_passed(fd);
     if (bind(fd, (struct sockaddr *)&sa, n) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
         err_sys(err, errno, "%s: cannot listen", sa.sun_path);
         close(fd);

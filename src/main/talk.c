@@ -41,6 +41,10 @@ static void pair(struct main_child *a, struct main_child *b)
         log_process(a->kind, a->pid, err.text, 0);
         return;
     }
+    if (!ipc_gives_fds(b->kind, a->kind))
+        fd_refuse_passed(fds[0]);
+    if (!ipc_gives_fds(a->kind, b->kind))
+        fd_refuse_passed(fds[1]);
     send_peer(a, b, fds[0]);
     send_peer(b, a, fds[1]);
     fd_close(&fds[0]);

@@ -297,6 +297,30 @@ static void a_descriptor_that_did_not_come_closes(void **state)
     buf_done(&out);
 }
 
+/* Without a frame that has one: kept until the channel ends, they would fill the table of whoever is sent them. */
+static void descriptors_of_who_has_none_to_give_close(void **state)
+{
+    struct ipc_settled body = { .lease = 1 };
+    struct buf out = BUF_INIT(1000);
+    int fd = open_half(), passed[FD_PASS_MAX], next = dup(fd);
+
+    (void)state;
+    for (size_t i = 0; i < FD_PASS_MAX; i++)
+        passed[i] = fd;
+    assert_true(ipc_encode(&out, IPC_SETTLED, &body, false));
+    /* The first octets of a frame: the rest never comes. */
+    assert_int_equal(fd_send(fd, str_head(buf_str(&out), 4), passed, FD_PASS_MAX), 4);
+    turns();
+    assert_int_equal(room.ended, 1);
+    assert_non_null(strstr(room.queue->why, "descriptors"));
+    close(next);
+    assert_int_equal(dup(fd), next);
+    close(next);
+    close_room();
+    close(fd);
+    buf_done(&out);
+}
+
 static void questions_without_end_close_their_asker(void **state)
 {
     struct err err = { 0 };
@@ -449,6 +473,7 @@ int main(void)
         cmocka_unit_test(questions_beyond_the_credits_wait_for_answers),
         cmocka_unit_test(nonsense_of_a_peer_closes_that_peer),
         cmocka_unit_test(a_descriptor_that_did_not_come_closes),
+        cmocka_unit_test(descriptors_of_who_has_none_to_give_close),
         cmocka_unit_test(questions_without_end_close_their_asker),
         cmocka_unit_test(a_peer_that_dies_is_reported_once_and_outside_our_calls),
         cmocka_unit_test(what_a_peer_said_before_it_died_is_heard),

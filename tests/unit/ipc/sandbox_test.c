@@ -32,6 +32,8 @@ struct scene {
     int own_fd;
     int other_fd;
     int socket; /* made before */
+    int listening;
+    int wire[2];
     int lmtp;   /* listens as "lmtp" in the other's folder */
     int pipe[2];
 };
@@ -131,6 +133,49 @@ static bool connects(const struct scene *s)
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(1), .sin_addr = { htonl(INADDR_LOOPBACK) } };
 
     return connect(s->socket, (struct sockaddr *)&a, sizeof(a)) == 0 || errno == ECONNREFUSED;
+}
+
+/* No connect(2), and a connection all the same (RFC 7413); a kernel that has it not is no refusal of the sandbox. */
+static bool connects_by_sending(const struct scene *s)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(1), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+
+    return sendto(s->socket, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof(a)) == 1 || errno != EPERM;
+}
+
+/* What listens is given to receive; it must not become what calls out. */
+static bool connects_what_listened(const struct scene *s)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(1), .sin_addr = { htonl(INADDR_LOOPBACK) } };
+
+    return shutdown(s->listening, SHUT_RD) == 0 &&
+           (sendto(s->listening, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&a, sizeof(a)) == 1 ||
+            errno != EPERM);
+}
+
+static bool says_something(const struct scene *s)
+{
+    char c = 0;
+
+    return send(s->wire[0], "x", 1, MSG_NOSIGNAL) == 1 && recv(s->wire[1], &c, 1, 0) == 1 && c == 'x';
+}
+
+/* Whoever gets a socket that lingers waits for it at its close. */
+static bool passes_a_descriptor(const struct scene *s)
+{
+    struct iovec octet = { .iov_base = (char[]){ "x" }, .iov_len = 1 };
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = { 0 };
+    struct msghdr msg = {
+        .msg_iov = &octet, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof(control.space)
+    };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+    *c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+    memcpy(CMSG_DATA(c), &s->socket, sizeof(int));
+    return sendmsg(s->wire[0], &msg, MSG_NOSIGNAL) == 1;
 }
 
 static bool binds(const struct scene *s)
@@ -275,6 +320,10 @@ static const struct try tries[] = {
     TRY(makes_a_unix_socket, SET_SEND, false),
     TRY(connects_to_a_unix_socket, SET_SEND, false),
     TRY(connects, SET_RESOLVE | SET_SEND, false),
+    TRY(connects_by_sending, SET_RESOLVE | SET_SEND, false),
+    TRY(connects_what_listened, SET_RESOLVE | SET_SEND, false),
+    TRY(says_something, WORKERS, false),
+    TRY(passes_a_descriptor, SET_QUEUE | SET_RESOLVE, false),
     TRY(binds, SET_RESOLVE, false),
     TRY(listens, 0, false),
     TRY(runs_a_program, 0, false),
@@ -287,7 +336,7 @@ static const struct try tries[] = {
     TRY(makes_memory_executable, 0, false),
     TRY(gets_a_new_namespace, 0, false),
     TRY(makes_itself_dumpable, 0, false),
-    TRY(accepts, SET_RECEIVE | SET_CONTROL, false),
+    TRY(accepts, SET_INTAKE | SET_CONTROL, false),
     TRY(uses_descriptors_and_memory, WORKERS, false),
     TRY(starts_a_thread, WRITERS, false),
     TRY(aborts, WORKERS, false),
@@ -353,6 +402,9 @@ static void scene_make(struct scene *s)
     assert_int_equal(chmod(a.sun_path, 0666), 0);
     assert_int_equal(listen(s->lmtp, 1), 0);
     assert_int_equal(pipe(s->pipe), 0);
+    s->listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(listen(s->listening, 1), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s->wire), 0);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -369,6 +421,9 @@ static void scene_drop(struct scene *s)
     close(s->other_fd);
     close(s->socket);
     close(s->lmtp);
+    close(s->listening);
+    close(s->wire[0]);
+    close(s->wire[1]);
     close(s->pipe[0]);
     close(s->pipe[1]);
     assert_int_equal(nftw(s->own, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
@@ -424,6 +479,24 @@ static void receive_opens_nothing_by_name_and_makes_no_sockets(void **state)
 {
     (void)state;
     check_both(PROCESS_RECEIVE);
+}
+
+static void submit_opens_nothing_by_name_and_makes_no_sockets(void **state)
+{
+    (void)state;
+    check_both(PROCESS_SUBMIT);
+}
+
+static void auth_opens_nothing_by_name_and_has_no_network(void **state)
+{
+    (void)state;
+    check_both(PROCESS_AUTH);
+}
+
+static void key_opens_nothing_by_name_and_has_no_network(void **state)
+{
+    (void)state;
+    check_both(PROCESS_KEY);
 }
 
 static void queue_touches_the_spool_and_no_network(void **state)
@@ -487,6 +560,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(receive_opens_nothing_by_name_and_makes_no_sockets),
+        cmocka_unit_test(submit_opens_nothing_by_name_and_makes_no_sockets),
+        cmocka_unit_test(auth_opens_nothing_by_name_and_has_no_network),
+        cmocka_unit_test(key_opens_nothing_by_name_and_has_no_network),
         cmocka_unit_test(queue_touches_the_spool_and_no_network),
         cmocka_unit_test(resolve_has_the_network_and_no_files),
         cmocka_unit_test(send_has_the_network_and_unix_sockets_and_no_files),
