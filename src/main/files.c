@@ -170,24 +170,30 @@ static unsigned readers_of(enum config_need_kind kind)
     }
 }
 
-void files_watch(struct main_server *s)
+/* Also what a lookup chose, which must take no place from what the configuration names. */
+static void forget_unread(struct main_files *t)
 {
-    const struct config *config = main_config(s);
-    struct main_files *t = s->files;
     size_t kept = 0;
 
-    for (size_t i = 0; i < t->n; i++) {
-        t->files[i].readers = 0;
-        t->files[i].wanted = false;
-    }
-    for (size_t i = 0; i < config->n_needs; i++)
-        file_name(t, config->needs[i].what, readers_of(config->needs[i].kind));
-    if (uses_system(config))
-        file_name(t, STR("/etc/passwd"), SET_LOOKUP);
     for (size_t i = 0; i < t->n; i++)
         if (t->files[i].readers)
             t->files[kept++] = t->files[i];
     t->n = kept;
+}
+
+void files_watch(struct main_server *s)
+{
+    const struct config *config = main_config(s);
+    struct main_files *t = s->files;
+
+    forget_unread(t);
+    for (size_t i = 0; i < t->n; i++)
+        t->files[i].readers = 0;
+    for (size_t i = 0; i < config->n_needs; i++)
+        file_name(t, config->needs[i].what, readers_of(config->needs[i].kind));
+    if (uses_system(config))
+        file_name(t, STR("/etc/passwd"), SET_LOOKUP);
+    forget_unread(t);
 }
 
 /* A file that a lesser process names is opened only if everyone, or that process itself, may read it. */
@@ -227,15 +233,29 @@ static int open_file(const struct named_file *f, struct err *err)
     return fd;
 }
 
+/*
+ * A file that lookup chose. Root could walk where it cannot, have a device do something by being opened, and read of other
+ * processes what /proc shows to root alone: so it is opened with lookup's own rights.
+ */
+static int open_wanted(const struct main_child *lookup, const struct named_file *f, struct err *err)
+{
+    int fd = lookup->server->root ? identity_open(&lookup->identity, f->path)
+                                  : open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+    if (fd < 0 && errno != EACCES)
+        err_perm(err, "%s", strerror(errno));
+    else if (fd < 0 || !readable_by(lookup, fd))
+        err_perm(err, "an included file must be readable by everyone, and its folders, too");
+    if (err->kind != ERR_NONE)
+        fd_close(&fd);
+    return fd;
+}
+
 static void send_one(struct main_child *reader, const struct named_file *f)
 {
     struct err err = { 0 };
-    int fd = open_file(f, &err);
+    int fd = f->readers ? open_file(f, &err) : open_wanted(reader, f, &err);
 
-    if (fd >= 0 && !f->readers && !readable_by(reader, fd)) {
-        fd_close(&fd);
-        err_perm(&err, "an included file must be readable by everyone");
-    }
     ipc_send_opened(reader->channel,
                     &(struct ipc_opened){
                         .path = str_from_c(f->name),

@@ -144,6 +144,27 @@ def test_an_included_file_that_changes_has_other_members_without_reload(team):
     server.wait_mail("bob", 2)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="whoever is not root opens with no other rights anyway")
+def test_a_path_that_lookup_names_is_not_opened_by_root_s_rights(make_server):
+    """A lookup that was taken over could name any path: folders that it cannot enter, what /proc shows to root."""
+    server = make_server(start=False)
+    folder = server.path("closed")
+    os.mkdir(folder, 0o700)
+    path = server.write("closed/team", "ada\n")
+    os.chmod(path, 0o644)
+    maps = f"/proc/{os.getpid()}/maps"
+    server.write_aliases({"team": ":include:" + path, "maps": ":include:" + maps})
+    server.expect("table")
+    server.start()
+    for name in [path, maps]:
+        record = server.wait_record("table", table=name, level="error")
+        assert "readable by everyone" in record["error"]
+    assert rcpt(server, "team@example.test") == 451
+    os.chmod(folder, 0o755)
+    os.utime(path)
+    until(lambda: rcpt(server, "team@example.test") == 250, "the file in an open folder")
+
+
 def test_an_included_file_that_is_not_for_everyone_is_451_and_named(make_server):
     server = make_server(start=False)
     path = server.write("team", "ada\n")
