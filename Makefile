@@ -65,12 +65,12 @@ lint:
 
 bench:
 	@MAKE_TARGET=bench tools/deps bench
-	@tools/build -d build-release -s=--buildtype=release -s=-Db_lto=true
+	@tools/build -d build-release -s=--buildtype=release -s=-Db_lto=true programs
 	@tests/bench/bench --build build-release $(BENCH)
 
 install:
 	@MAKE_TARGET=install tools/deps build
-	@tools/build -d build-install -s=--buildtype=release -s=-Db_lto=true -s=--prefix=$(PREFIX)
+	@tools/build -d build-install -s=--buildtype=release -s=-Db_lto=true -s=--prefix=$(PREFIX) programs
 	@meson install -C build-install --no-rebuild
 
 clean:
