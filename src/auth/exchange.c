@@ -18,6 +18,9 @@ static const char outdated[] = "the account was changed meanwhile";
 
 static void drop(struct auth_exchange *x)
 {
+    /* Whoever goes without a verdict leaves its place among those who try: here, so that it is on every way out. */
+    if (x->guess)
+        auth_tell_guessed(x, IPC_GUESS_NOT_MADE);
     map_remove(&x->auth->exchanges, &x->node);
     auth_waiting_end(x);
     auth_sasl_end(&x->sasl);
@@ -91,7 +94,7 @@ static void ask_guess(struct auth_exchange *x)
 
 static void refuse(struct auth_exchange *x, const char *detail)
 {
-    auth_tell_guessed(x, false);
+    auth_tell_guessed(x, IPC_GUESS_WRONG);
     fail(x, IPC_LOGIN_REFUSED, LOG_REASON_PASSWORD, detail);
 }
 
@@ -111,7 +114,7 @@ static void conclude(struct auth_exchange *x, enum auth_verdict verdict)
 {
     switch (verdict) {
     case AUTH_VERDICT_YES:
-        auth_tell_guessed(x, true);
+        auth_tell_guessed(x, IPC_GUESS_RIGHT);
         succeed(x);
         return;
     case AUTH_VERDICT_NO:
@@ -146,7 +149,7 @@ static void on_proven(struct auth_exchange *x, struct str last)
         refuse(x, "another authzid");
         return;
     }
-    auth_tell_guessed(x, true);
+    auth_tell_guessed(x, IPC_GUESS_RIGHT);
     x->stage = AUTH_STAGE_LAST;
     challenge(x, last);
 }
@@ -157,7 +160,7 @@ static void on_identity(struct auth_exchange *x)
         fail(x, IPC_LOGIN_REFUSED, LOG_REASON_AUTH, x->detail);
         return;
     }
-    auth_tell_guessed(x, true);
+    auth_tell_guessed(x, IPC_GUESS_RIGHT);
     succeed(x);
 }
 
@@ -221,7 +224,7 @@ static void conclude_token(struct auth_exchange *x, enum auth_verdict verdict)
         conclude(x, verdict);
         return;
     }
-    auth_tell_guessed(x, false);
+    auth_tell_guessed(x, IPC_GUESS_WRONG);
     x->stage = AUTH_STAGE_REFUSED;
     challenge(x, bearer_refusal(x->sasl.mechanism == AUTH_XOAUTH2));
 }
@@ -401,7 +404,9 @@ void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer)
 
     if (!x)
         return;
-    if (answer->refused) {
+    if (answer->result != IPC_GUESS_ALLOWED)
+        x->guess = 0;
+    if (answer->result == IPC_GUESS_LIMITED) {
         send_answer(x, &(struct ipc_login_answer){
                            .status = IPC_LOGIN_LIMITED,
                            .reason = LOG_REASON_LIMIT,
@@ -410,6 +415,8 @@ void auth_guess(struct auth *auth, const struct ipc_guess_answer *answer)
                            .detail = answer->detail,
                            .rule = answer->rule,
                        });
+    } else if (answer->result != IPC_GUESS_ALLOWED) {
+        put_off(x, "too many try at once");
     } else if (x->token.n) {
         conclude_token(x, auth_check_token(x));
     } else if (x->n_proof) {

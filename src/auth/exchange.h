@@ -47,6 +47,7 @@ struct auth_exchange {
     bool hashed;            /* a hash was computed for the password */
     size_t n_proof;
     char proof[AUTH_RESPONSE_MAX]; /* of SCRAM, while lookup is asked */
+    uint64_t guess;                /* the question of lookup's that has no end yet; 0: there is none */
     uint64_t number;               /* under which somebody is asked; 0: nobody is */
     struct ipc_channel *asked;     /* who: a process */
     struct auth_dovecot *dovecot;  /* or this */

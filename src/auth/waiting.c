@@ -134,25 +134,30 @@ bool auth_ask_guess(struct auth_exchange *x)
 {
     struct ipc_channel *lookup = begin_with(x, PROCESS_LOOKUP);
 
-    return lookup && sent(x, ipc_send_guess_ask(lookup, &(struct ipc_guess_ask){
-                                                            .ticket = x->number,
-                                                            .client = client_of(x),
-                                                            .listener = x->listener,
-                                                            .account = x->name.account,
-                                                        }));
+    if (!lookup || !sent(x, ipc_send_guess_ask(lookup, &(struct ipc_guess_ask){
+                                                           .ticket = x->number,
+                                                           .client = client_of(x),
+                                                           .listener = x->listener,
+                                                           .account = x->name.account,
+                                                       })))
+        return false;
+    x->guess = x->number;
+    return true;
 }
 
-void auth_tell_guessed(const struct auth_exchange *x, bool right)
+void auth_tell_guessed(struct auth_exchange *x, enum ipc_guess_end end)
 {
     struct ipc_channel *lookup = worker_peer_of(x->auth->worker, PROCESS_LOOKUP, x->auth->generation);
 
     if (lookup)
         ipc_send_guessed(lookup, &(struct ipc_guessed){
+                                     .ticket = x->guess,
                                      .client = client_of(x),
                                      .listener = x->listener,
                                      .account = x->name.account,
-                                     .right = right,
+                                     .end = end,
                                  });
+    x->guess = 0;
 }
 
 bool auth_ask_pam(struct auth_exchange *x, struct str service)

@@ -22,8 +22,8 @@ MUST_USE bool auth_ask_dovecot(struct auth_exchange *x, struct str path);
 /* Its keys, for this token; one question for all that wait. */
 MUST_USE bool auth_ask_keys(struct auth_exchange *x, struct auth_issuer *issuer, bool unknown);
 MUST_USE bool auth_ask_introspection(struct auth_exchange *x, const struct auth_issuer *issuer);
-/* How it went, for the limits; nobody answers. */
-void auth_tell_guessed(const struct auth_exchange *x, bool right);
+/* How it went, for the limits: the end of x->guess, if there is one. Nobody answers. */
+void auth_tell_guessed(struct auth_exchange *x, enum ipc_guess_end end);
 
 /* Who waits for an answer of that number from such a process (or from DOVECOT); it waits no more. NULL: nobody. */
 struct auth_exchange *auth_waiting_take(struct auth *auth, uint64_t number, enum process_kind from);

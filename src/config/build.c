@@ -37,18 +37,31 @@ static size_t count_limits(const struct config_block *block)
     return n;
 }
 
-/* Puts the limits of BLOCK and of the blocks in it in their order into one array, for their indexes. */
-static void collect_limits(struct config_builder *b, struct config_block *block, bool built_in)
+/* What its block is called, so that another configuration knows the limit again: by its name and what tells it apart. */
+static struct str block_name(const struct config_builder *b, const struct config_statement *s)
+{
+    struct str name = config_statement_name(s);
+
+    return s->n_words > 1
+               ? arena_printf(b->r->arena, "%.*s %.*s", STR_ARG(name), STR_ARG(s->words[1].text))
+               : name;
+}
+
+/* Puts the limits of BLOCK, called NAME, and of the blocks in it in their order into one array, for their indexes. */
+static bool collect_limits(struct config_builder *b, struct config_block *block, struct str name, bool built_in)
 {
     for (struct config_statement *s = block->first; s; s = s->next) {
-        if (s->block)
-            collect_limits(b, s->block, built_in);
+        struct str inner = s->block ? block_name(b, s) : STR_NONE;
+        if (s->block && (!inner.p || !collect_limits(b, s->block, inner, built_in)))
+            return false;
         if (!is_limit(s))
             continue;
         s->value.limit.index = b->c->n_limits;
+        s->value.limit.block = name;
         s->value.limit.built_in = built_in;
         b->limits[b->c->n_limits++] = s->value.limit;
     }
+    return true;
 }
 
 static bool all_limits(struct config_builder *b)
@@ -59,9 +72,9 @@ static bool all_limits(struct config_builder *b)
     if (!b->limits)
         return config_exhausted(b->r);
     b->c->limits = b->limits;
-    collect_limits(b, b->tree->defaults, true);
-    collect_limits(b, b->tree->written, false);
-    return true;
+    return (collect_limits(b, b->tree->defaults, STR_NONE, true) &&
+            collect_limits(b, b->tree->written, STR_NONE, false)) ||
+           config_exhausted(b->r);
 }
 
 /* What BLOCK says replaces what stands outside; `none` takes it away. */

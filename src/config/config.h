@@ -40,7 +40,8 @@ enum config_limit_action {
 };
 
 struct config_limit {
-    size_t index; /* in config->limits: names its counters */
+    size_t index;     /* in config->limits */
+    struct str block; /* where it stands: "listen 127.0.0.1:25"; empty at the top */
     enum config_limit_key key;
     enum config_limit_measure measure;
     enum config_limit_action action;

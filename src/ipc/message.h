@@ -36,6 +36,8 @@ enum { IPC_AGAIN = IPC_PERM + 1 };
 #define IPC_NO_ROUTE UINT32_MAX /* a target of its own stands beside it */
 /* In OPENED: no file of the configuration, but lookup's own in the folder `state`, open for writing. */
 #define IPC_FILE_LOGINS "state:logins"
+/* Nor this one: how much of each rate is used (struct policy_rates), memory that all lookup processes write to. */
+#define IPC_FILE_RATES "memory:rates"
 #define IPC_NO_LISTENER UINT32_MAX /* sendmail(1) */
 /* Content has octets above 127; an address or the header is not ASCII; the header is not; lines begin with dots. */
 enum ipc_transfer_flag {
@@ -68,6 +70,11 @@ enum ipc_login {
     IPC_LOGIN_LIMITED,
     IPC_LOGIN_WRONG,
 };
+
+/* May a password be tried: yes; no, too many were wrong; that cannot be said now. */
+enum ipc_guess { IPC_GUESS_ALLOWED, IPC_GUESS_LIMITED, IPC_GUESS_LATER };
+/* How that ended: it was right; wrong; nobody knows, since nobody looked or who asked is gone. */
+enum ipc_guess_end { IPC_GUESS_RIGHT, IPC_GUESS_WRONG, IPC_GUESS_NOT_MADE };
 
 /* What a TLS handshake signs (RFC 8446 4.4.3; RFC 5246 7.4.3, 7.4.8). */
 enum ipc_sign_form {

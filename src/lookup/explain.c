@@ -365,7 +365,7 @@ static size_t add_uses(struct explainer *e, const struct config_limits *limits, 
     size_t end, kept = n;
 
     party.limits = limits;
-    end = n + policy_limits_uses(e->turn->lookup->counters, &party, e->turn->now_msec, uses + n, USES_MAX - n);
+    end = n + policy_limits_uses(&e->turn->lookup->counters, &party, e->turn->now_msec, uses + n, USES_MAX - n);
     for (size_t i = n; i < end; i++)
         if (has_log_in || uses[i].limit->measure != CONFIG_MEASURE_AUTH_FAILURES)
             uses[kept++] = uses[i];

@@ -83,7 +83,7 @@ static bool allow(struct lookup_turn *t, const struct policy_party *party, enum 
 {
     struct policy_excess over;
     enum policy_verdict verdict =
-        policy_limits_judge(t->lookup->counters, party, measure, n, t->now_msec, &over);
+        policy_limits_judge(&t->lookup->counters, party, measure, n, t->now_msec, &over);
 
     if (verdict == POLICY_ALLOWED)
         return true;
@@ -106,7 +106,15 @@ void lookup_take(struct lookup_turn *t, const struct policy_party *party, enum c
                  uint64_t n)
 {
     if (!t->only_looks)
-        policy_limits_take(t->lookup->counters, party, measure, n, t->now_msec);
+        policy_limits_take(&t->lookup->counters, party, measure, n, t->now_msec);
+}
+
+void lookup_refuse(struct lookup_turn *t, const struct policy_party *party, const struct policy_excess *over,
+                   struct lookup_verdict *v)
+{
+    if (!t->only_looks)
+        record(t, party, over);
+    refuse(t, over, false, v);
 }
 
 void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
@@ -130,7 +138,8 @@ void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
         .rule = v.rule,
     };
     /* One that is refused is open too until its DISCONNECT. */
-    lookup_take(t, &party, CONFIG_MEASURE_CONNECTIONS, 1);
+    if (!t->only_looks)
+        policy_limits_open(&t->lookup->counters, &party, CONFIG_MEASURE_CONNECTIONS);
     if (ok && !ask->again)
         lookup_take(t, &party, CONFIG_MEASURE_SESSIONS, 1);
 }
@@ -139,8 +148,11 @@ void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
 void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener)
 {
     struct policy_party party = lookup_party(t, &(struct lookup_who){ .client = client, .listener = listener });
+    struct list woken;
 
-    policy_limits_release(t->lookup->counters, &party, t->now_msec);
+    /* Nobody waits for a connection to be closed. */
+    list_init(&woken);
+    policy_limits_close(&t->lookup->counters, &party, CONFIG_MEASURE_CONNECTIONS, &woken);
 }
 
 void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notice)

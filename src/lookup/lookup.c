@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "lookup/rates.h"
+
 enum { ARENA_MAX = 256 << 20 };
 
 static bool ip_of(const struct sockaddr *sa, struct ip *out)
@@ -40,15 +42,19 @@ static void find_own(struct lookup *l)
 
 static bool make_state(struct lookup *l, struct err *err)
 {
-    uint64_t seeds[3];
+    uint64_t seeds[4];
 
     if (getrandom(seeds, sizeof(seeds), 0) != sizeof(seeds))
         return err_sys(err, errno, "getrandom");
     lookup_verified_init(&l->verified, seeds[2], LOOKUP_VERIFIED_MAX);
+    lookup_guesses_init(&l->guesses, seeds[3]);
+    l->counters.rates = lookup_rates_new(err);
+    if (!l->counters.rates)
+        return false;
     l->arena = arena_new(ARENA_MAX);
     if (l->arena)
-        l->counters = policy_counters_new(l->arena, seeds);
-    if (l->counters)
+        l->counters.open = policy_open_new(l->arena, seeds);
+    if (l->counters.open)
         l->view.routes = route_index_new(l->arena, l->config);
     return l->view.routes || err_temp(err, "out of memory");
 }
@@ -72,9 +78,20 @@ struct lookup *lookup_new(struct io_loop *loop, const struct config *config, uin
         find_own(l);
         return l;
     }
+    lookup_rates_free(l->counters.rates);
     arena_free(l->arena);
     free(l);
     return NULL;
+}
+
+void lookup_share_rates(struct lookup *l, int fd)
+{
+    struct policy_rates *shared = lookup_rates_map(fd);
+
+    if (!shared)
+        return;
+    lookup_rates_free(l->counters.rates);
+    l->counters.rates = shared;
 }
 
 void lookup_free(struct lookup *l)
@@ -84,6 +101,8 @@ void lookup_free(struct lookup *l)
     lookup_tables_done(&l->tables);
     lookup_verified_done(&l->verified);
     lookup_logins_done(&l->logins);
+    lookup_guesses_done(&l->guesses);
+    lookup_rates_free(l->counters.rates);
     buf_done(&l->octets);
     arena_free(l->arena);
     free(l);

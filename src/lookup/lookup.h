@@ -6,6 +6,7 @@
 #include "core/list.h"
 #include "ipc/message.h"
 #include "ipc/worker.h"
+#include "lookup/guesses.h"
 #include "lookup/logins.h"
 #include "lookup/sessions.h"
 #include "lookup/tables.h"
@@ -21,8 +22,9 @@ enum { LOOKUP_OWN_MAX = 256, LOOKUP_ANSWER_MAX = IPC_FRAME_MAX - 64 * 1024 };
 struct lookup {
     const struct config *config;
     uint32_t generation;
-    struct arena *arena; /* counters and the index of routes */
-    struct policy_counters *counters;
+    struct arena *arena; /* what is open, and the index of routes */
+    struct policy_counters counters;
+    struct lookup_guesses guesses;
     struct lookup_tables tables;
     struct lookup_verified verified;
     struct lookup_logins logins;
@@ -38,6 +40,11 @@ struct lookup *lookup_new(struct io_loop *loop, const struct config *config, uin
                           void (*want)(struct lookup_tables *t, struct str path), struct err *err);
 /* Takes NULL. */
 void lookup_free(struct lookup *l);
+/*
+ * Rates are counted at FD from now on (stays the caller's), where those before us counted and those after us will. What is
+ * no such memory is left alone: we count for ourselves.
+ */
+void lookup_share_rates(struct lookup *l, int fd);
 
 /*
  * The answers. Texts of an answer borrow from the question, the tables and SCRATCH; they are good until the
@@ -62,8 +69,18 @@ void lookup_mail(struct lookup_turn *t, const struct ipc_mail_ask *ask, struct i
 void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer);
 /* What a next hop said about an address of a domain with `users ask`. */
 void lookup_hear_verified(struct lookup_turn *t, const struct ipc_verified *notice);
-void lookup_guess(struct lookup_turn *t, const struct ipc_guess_ask *ask, struct ipc_guess_answer *answer);
-void lookup_guessed(struct lookup_turn *t, const struct ipc_guessed *notice);
+
+/*
+ * A guess of auth process FROM. False: it waits; lookup_guess_next() has its answer one day. What was allowed is under
+ * way until lookup_guessed() hears of its end, or its process is gone.
+ */
+bool lookup_guess(struct lookup_turn *t, struct ipc_channel *from, const struct ipc_guess_ask *ask,
+                  struct ipc_guess_answer *answer);
+void lookup_guessed(struct lookup_turn *t, struct ipc_channel *from, const struct ipc_guessed *notice);
+void lookup_guesses_gone(struct lookup *l, const struct ipc_channel *from);
+/* An answer that somebody waited for, and who; NULL: there is none now. */
+struct ipc_channel *lookup_guess_next(struct lookup_turn *t, struct ipc_guess_answer *answer);
+
 void lookup_vrfy(struct lookup_turn *t, const struct ipc_vrfy_ask *ask, struct ipc_vrfy_answer *answer);
 void lookup_expand(struct lookup_turn *t, const struct ipc_expand_ask *ask, struct ipc_expand_answer *answer);
 void lookup_route(struct lookup_turn *t, const struct ipc_route_ask *ask, struct ipc_route_answer *answer);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "io/fd.h"
 #include "log/log.h"
 
 enum { SCRATCH_MAX = 64 << 20, OCTETS_KEEP = 64 * 1024 };
@@ -141,12 +142,12 @@ static void answer(struct lookup_turn *t, struct ipc_channel *from, const struct
     }
     case IPC_GUESS_ASK: {
         struct ipc_guess_answer a;
-        lookup_guess(t, &m->guess_ask, &a);
-        ipc_send_guess_answer(from, &a);
+        if (lookup_guess(t, from, &m->guess_ask, &a))
+            ipc_send_guess_answer(from, &a);
         return;
     }
     case IPC_GUESSED:
-        lookup_guessed(t, &m->guessed);
+        lookup_guessed(t, from, &m->guessed);
         return;
     case IPC_VERIFIED:
         lookup_hear_verified(t, &m->verified);
@@ -182,6 +183,16 @@ static void answer(struct lookup_turn *t, struct ipc_channel *from, const struct
     }
 }
 
+/* Those whose wait for other guesses is over. */
+static void answer_guesses(struct lookup_turn *t)
+{
+    struct ipc_guess_answer a;
+    struct ipc_channel *asker;
+
+    while ((asker = lookup_guess_next(t, &a)) != NULL)
+        ipc_send_guess_answer(asker, &a);
+}
+
 static struct lookup_turn turn_of(struct lookup *l, struct arena *scratch)
 {
     return (struct lookup_turn){
@@ -198,10 +209,14 @@ static void take_file(struct worker *w, struct lookup *l, struct ipc_message *m)
     int fd = m->fd;
 
     m->fd = -1;
-    if (str_eq(m->opened.path, STR(IPC_FILE_LOGINS)))
+    if (str_eq(m->opened.path, STR(IPC_FILE_LOGINS))) {
         lookup_logins_give(&l->logins, fd);
-    else
+    } else if (str_eq(m->opened.path, STR(IPC_FILE_RATES))) {
+        lookup_share_rates(l, fd);
+        fd_close(&fd);
+    } else {
         lookup_tables_give(&l->tables, m->opened.path, fd, m->opened.error, !w->started);
+    }
 }
 
 static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
@@ -222,23 +237,37 @@ static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_me
         return;
     struct lookup_turn t = turn_of(l, scratch);
     answer(&t, from, m);
+    answer_guesses(&t);
     buf_shrink(&l->octets, OCTETS_KEEP);
     arena_free(scratch);
+}
+
+static void close_sessions(struct lookup_turn *t, struct lookup_peer *p)
+{
+    release_all(t, &p->sessions);
+    lookup_sessions_done(&p->sessions);
+    list_remove(&p->node);
+    free(p);
 }
 
 static void on_peer_down(struct worker *w, struct ipc_channel *channel)
 {
     struct lookup *l = w->state;
     struct lookup_peer *p = l ? peer_of(l, channel) : NULL;
+    struct arena *scratch;
     struct lookup_turn t;
 
-    if (!p)
+    if (!l)
         return;
-    t = turn_of(l, NULL);
-    release_all(&t, &p->sessions);
-    lookup_sessions_done(&p->sessions);
-    list_remove(&p->node);
-    free(p);
+    scratch = arena_new(SCRATCH_MAX);
+    t = turn_of(l, scratch);
+    if (p)
+        close_sessions(&t, p);
+    lookup_guesses_gone(l, channel);
+    /* Without memory they wait for the next message. */
+    if (scratch)
+        answer_guesses(&t);
+    arena_free(scratch);
 }
 
 static void on_status(struct worker *w, struct buf *records)

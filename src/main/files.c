@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/check.h"
 #include "io/fd.h"
 #include "main/server.h"
+#include "policy/rates.h"
 
 enum {
     FILES_MAX = 1024,
@@ -45,6 +48,7 @@ struct main_files {
     int inotify;
     struct io_watch watch;
     struct io_timer settle;
+    int rates; /* struct policy_rates: it is there as long as we are */
 };
 
 static struct version version_of(const char *path)
@@ -301,10 +305,39 @@ static void send_logins(struct main_server *s, struct main_child *lookup)
     fd_close(&fd);
 }
 
+/*
+ * How much of each rate is used, for the lookup processes of all configurations: a limit is no more generous because a
+ * certificate was renewed or a process died. Nobody can make it shorter, so that reading it never fails.
+ */
+static int make_rates(struct err *err)
+{
+    int fd = memfd_create("veredus-rates", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    struct policy_rates_head head;
+    uint64_t seeds[2];
+
+    if (fd < 0 || getrandom(seeds, sizeof(seeds), 0) != sizeof(seeds))
+        goto fail;
+    head = policy_rates_head(seeds);
+    if (ftruncate(fd, sizeof(struct policy_rates)) == 0 && pwrite(fd, &head, sizeof(head), 0) == sizeof(head) &&
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        return fd;
+fail:
+    err_sys(err, errno, "memory for rates");
+    fd_close(&fd);
+    return -1;
+}
+
+static void send_rates(struct main_server *s, struct main_child *lookup)
+{
+    ipc_send_opened(lookup->channel, &(struct ipc_opened){ .path = STR(IPC_FILE_RATES) }, s->files->rates);
+}
+
 void files_send(struct main_server *s, struct main_child *reader)
 {
-    if (reader->kind == PROCESS_LOOKUP)
+    if (reader->kind == PROCESS_LOOKUP) {
+        send_rates(s, reader);
         send_logins(s, reader);
+    }
     for (size_t i = 0; i < s->files->n; i++)
         if (!s->files->files[i].wanted && reads(reader, &s->files->files[i]))
             send_one(reader, &s->files->files[i]);
@@ -351,7 +384,10 @@ bool files_start(struct main_server *s, struct err *err)
     if (!t)
         return err_temp(err, "out of memory");
     *t = (struct main_files){ .server = s, .inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK) };
+    t->rates = make_rates(err);
     s->files = t;
+    if (t->rates < 0)
+        return false;
     t->files = calloc(FILES_MAX, sizeof(*t->files));
     if (!t->files)
         return err_temp(err, "out of memory");
@@ -376,6 +412,7 @@ void files_done(struct main_server *s)
     if (t->watch.loop)
         io_watch_done(&t->watch);
     fd_close(&t->inotify);
+    fd_close(&t->rates);
     if (t->settle.loop)
         io_timer_done(&t->settle);
     free(t->files);

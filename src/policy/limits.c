@@ -1,36 +1,15 @@
-/* policy/limits.c -- keys as 128 bits of keyed hash; the counter touched longest ago goes first. */
+/* policy/limits.c -- who is counted together: the key of a limit about a party. */
 #include "policy/limits.h"
 
 #include <string.h>
 
-#include "core/list.h"
-#include "policy/rate.h"
+#include "core/siphash.h"
 
 enum {
-    BUCKETS = 16 * 1024,
-    CHUNK = 256,
     KEY_MAX = 600,
     CLIENT_V6_BITS = 64,
     NETWORK_V4_BITS = 24,
     NETWORK_V6_BITS = 48
-};
-
-struct counter {
-    struct list lru;
-    struct counter *next;
-    uint64_t key[2];
-    struct policy_bucket bucket;
-    uint64_t open; /* connections */
-};
-
-struct policy_counters {
-    struct arena *arena;
-    uint64_t seeds[2];
-    struct list lru; /* touched last first; those with open connections are in no list */
-    struct list free;
-    size_t made;
-    size_t used;
-    struct counter *buckets[BUCKETS];
 };
 
 /* A limit's key about a party, as octets; cannot be had: the limit does not bind. */
@@ -70,12 +49,27 @@ static bool key_add_folded(struct key *k, struct str address)
     return true;
 }
 
+/*
+ * The limit by what it is, not by its place in one configuration: the next one goes on counting. Its bound is no part of
+ * that, so that nobody has more of an hour because somebody wrote another number.
+ */
+static void key_begin(struct key *k, const struct config_limit *limit)
+{
+    static const uint64_t no_secret[2] = { 0 };
+    uint64_t block = siphash(limit->block, no_secret);
+    unsigned char what[] = { (unsigned char)limit->key, (unsigned char)limit->measure };
+
+    k->n = 0;
+    key_add(k, &block, sizeof(block));
+    key_add(k, what, sizeof(what));
+    key_add(k, &limit->msec, sizeof(limit->msec));
+}
+
 static bool key_of(struct key *k, const struct config_limit *limit, const struct policy_party *party)
 {
     struct str sender = party->sender;
 
-    k->n = 0;
-    key_add(k, &limit->index, sizeof(limit->index));
+    key_begin(k, limit);
     switch (limit->key) {
     case CONFIG_LIMIT_CLIENT:
         return key_add_address(k, party, ip_bits(IP_V4), CLIENT_V6_BITS);
@@ -93,90 +87,6 @@ static bool key_of(struct key *k, const struct config_limit *limit, const struct
     return false;
 }
 
-/* ---- counters ---- */
-
-static struct counter **chain_of(struct policy_counters *c, const uint64_t key[2])
-{
-    return &c->buckets[key[0] % BUCKETS];
-}
-
-static void chain_remove(struct policy_counters *c, struct counter *gone)
-{
-    struct counter **at = chain_of(c, gone->key);
-
-    while (*at != gone)
-        at = &(*at)->next;
-    *at = gone->next;
-}
-
-static void make_chunk(struct policy_counters *c)
-{
-    struct counter *chunk =
-        c->made < POLICY_COUNTERS_MAX ? ARENA_NEW_ARRAY(c->arena, CHUNK, struct counter) : NULL;
-
-    for (size_t i = 0; chunk && i < CHUNK; i++)
-        list_append(&c->free, &chunk[i].lru);
-    c->made += chunk ? CHUNK : 0;
-}
-
-/* One that nobody uses, or the one touched longest ago; NULL when all count open connections. */
-static struct counter *take_free(struct policy_counters *c)
-{
-    struct list *node;
-
-    if (list_empty(&c->free))
-        make_chunk(c);
-    node = list_take(&c->free);
-    if (node) {
-        c->used++;
-        return CONTAINER_OF(node, struct counter, lru);
-    }
-    if (list_empty(&c->lru))
-        return NULL;
-    struct counter *idle = CONTAINER_OF(c->lru.prev, struct counter, lru);
-    list_remove(&idle->lru);
-    chain_remove(c, idle);
-    return idle;
-}
-
-static struct counter *counter_find(struct policy_counters *c, const struct key *k, uint64_t key[2])
-{
-    struct str octets = str_of(k->c, k->n);
-
-    for (size_t i = 0; i < 2; i++)
-        key[i] = str_hash(octets, c->seeds[i]);
-    for (struct counter *at = *chain_of(c, key); at; at = at->next)
-        if (at->key[0] == key[0] && at->key[1] == key[1])
-            return at;
-    return NULL;
-}
-
-/* As counter_find, made when it is not there; NULL when there is no room. */
-static struct counter *counter_have(struct policy_counters *c, const struct key *k, int64_t now_msec)
-{
-    uint64_t key[2];
-    struct counter *at = counter_find(c, k, key);
-
-    if (at)
-        return at;
-    at = take_free(c);
-    if (!at)
-        return NULL;
-    struct counter **chain = chain_of(c, key);
-    *at = (struct counter){ .next = *chain, .key = { key[0], key[1] }, .bucket = { .msec = now_msec } };
-    list_init(&at->lru);
-    *chain = at;
-    return at;
-}
-
-/* Just touched: last to go. */
-static void counter_touch(struct policy_counters *c, struct counter *at)
-{
-    list_remove(&at->lru);
-    if (!at->open)
-        list_prepend(&c->lru, &at->lru);
-}
-
 /* ---- limits ---- */
 
 /* Guesses at an account are no matter of whoever is known there: strangers could shut anybody out (FACE 1.8). */
@@ -192,47 +102,41 @@ static bool binds(const struct config_limit *limit, const struct policy_party *p
            !is_guess_of_others(limit, party);
 }
 
-static bool allows(const struct config_limit *limit, struct counter *at, uint64_t n, int64_t now_msec,
-                   uint64_t *value)
+static struct str octets_of(const struct key *k)
 {
+    return str_of(k->c, k->n);
+}
+
+static struct policy_rates_key rate_of(const struct key *k, const struct config_limit *limit)
+{
+    return (struct policy_rates_key){ .name = octets_of(k), .n = limit->bound, .msec = limit->msec };
+}
+
+static uint64_t open_of(const struct policy_counters *c, const struct key *k)
+{
+    const struct policy_open_count *at = policy_open_find(c->open, octets_of(k));
+
+    return at ? at->n : 0;
+}
+
+/* What one limit says; *value is what it would have come to. */
+static enum policy_verdict verdict_of(const struct policy_counters *c, const struct config_limit *limit,
+                                      const struct key *k, uint64_t n, int64_t now_msec, uint64_t *value)
+{
+    enum policy_verdict over = limit->action == CONFIG_LIMIT_HOLD ? POLICY_HELD : POLICY_REFUSED;
+    struct policy_rates_key rate = rate_of(k, limit);
+
     if (limit->measure == CONFIG_MEASURE_CONNECTIONS) {
-        *value = (at ? at->open : 0) + n;
-        return *value <= limit->bound;
+        *value = open_of(c, k) + n;
+        return *value <= limit->bound ? POLICY_ALLOWED : over;
     }
-    struct policy_bucket full = { .msec = now_msec };
-    struct policy_rate rate = policy_rate_make(limit->bound, limit->msec);
-    struct policy_bucket *bucket = at ? &at->bucket : &full;
-    policy_bucket_fill(bucket, &rate, now_msec);
-    return policy_bucket_allows(bucket, &rate, n, value);
-}
-
-static void take(const struct config_limit *limit, struct counter *at, uint64_t n, int64_t now_msec)
-{
-    if (limit->measure == CONFIG_MEASURE_CONNECTIONS) {
-        at->open += n;
-        return;
-    }
-    struct policy_rate rate = policy_rate_make(limit->bound, limit->msec);
-    policy_bucket_fill(&at->bucket, &rate, now_msec);
-    policy_bucket_take(&at->bucket, &rate, n);
-}
-
-struct policy_counters *policy_counters_new(struct arena *a, const uint64_t seeds[2])
-{
-    struct policy_counters *c = ARENA_NEW(a, struct policy_counters);
-
-    if (!c)
-        return NULL;
-    c->arena = a;
-    memcpy(c->seeds, seeds, sizeof(c->seeds));
-    list_init(&c->lru);
-    list_init(&c->free);
-    return c;
-}
-
-size_t policy_counters_used(const struct policy_counters *c)
-{
-    return c->used;
+    if (!policy_rates_allow(c->rates, &rate, n, now_msec, value))
+        return over;
+    if (limit->measure != CONFIG_MEASURE_AUTH_FAILURES)
+        return POLICY_ALLOWED;
+    /* Were all that are under way wrong, it would be one too many. */
+    n += open_of(c, k);
+    return policy_rates_allow(c->rates, &rate, n, now_msec, value) ? POLICY_ALLOWED : POLICY_WAITS;
 }
 
 struct ip policy_client_of(struct str client)
@@ -254,75 +158,102 @@ struct policy_party policy_party_of(struct str client, struct str sender, const 
     return party;
 }
 
-enum policy_verdict policy_limits_judge(struct policy_counters *c, const struct policy_party *party,
+enum policy_verdict policy_limits_judge(const struct policy_counters *c, const struct policy_party *party,
                                         enum config_limit_measure measure, uint64_t n, int64_t now_msec,
                                         struct policy_excess *over)
 {
     enum policy_verdict verdict = POLICY_ALLOWED;
     struct key k;
-    uint64_t key[2], value;
 
     for (size_t i = 0; i < party->limits->n && verdict != POLICY_REFUSED; i++) {
         const struct config_limit *limit = party->limits->items[i];
-        bool holds = limit->action == CONFIG_LIMIT_HOLD;
-        if (!binds(limit, party, measure) || !key_of(&k, limit, party) || (holds && verdict == POLICY_HELD))
+        uint64_t value;
+        if (!binds(limit, party, measure) || !key_of(&k, limit, party))
             continue;
-        if (allows(limit, counter_find(c, &k, key), n, now_msec, &value))
+        enum policy_verdict one = verdict_of(c, limit, &k, n, now_msec, &value);
+        if (one <= verdict)
             continue;
         *over = (struct policy_excess){ limit, value };
-        verdict = holds ? POLICY_HELD : POLICY_REFUSED;
+        verdict = one;
     }
     return verdict;
 }
 
-size_t policy_limits_uses(struct policy_counters *c, const struct policy_party *party, int64_t now_msec,
+static uint64_t used_of(const struct policy_counters *c, const struct config_limit *limit, const struct key *k,
+                        int64_t now_msec)
+{
+    struct policy_rates_key rate = rate_of(k, limit);
+    uint64_t value;
+
+    if (limit->measure == CONFIG_MEASURE_CONNECTIONS)
+        return open_of(c, k);
+    (void)policy_rates_allow(c->rates, &rate, 0, now_msec, &value);
+    return value;
+}
+
+size_t policy_limits_uses(const struct policy_counters *c, const struct policy_party *party, int64_t now_msec,
                           struct policy_use *uses, size_t max)
 {
     size_t n = 0;
     struct key k;
-    uint64_t key[2];
 
     for (size_t i = 0; i < party->limits->n && n < max; i++) {
         const struct config_limit *limit = party->limits->items[i];
-        if (!binds(limit, party, limit->measure) || !key_of(&k, limit, party))
-            continue;
-        uses[n] = (struct policy_use){ .limit = limit };
-        (void)allows(limit, counter_find(c, &k, key), 0, now_msec, &uses[n].value);
-        n++;
+        if (binds(limit, party, limit->measure) && key_of(&k, limit, party))
+            uses[n++] = (struct policy_use){ .limit = limit, .value = used_of(c, limit, &k, now_msec) };
     }
     return n;
 }
 
-void policy_limits_take(struct policy_counters *c, const struct policy_party *party,
+void policy_limits_take(const struct policy_counters *c, const struct policy_party *party,
                         enum config_limit_measure measure, uint64_t n, int64_t now_msec)
 {
     struct key k;
 
+    BUG_ON(measure == CONFIG_MEASURE_CONNECTIONS);
     for (size_t i = 0; n && i < party->limits->n; i++) {
         const struct config_limit *limit = party->limits->items[i];
-        struct counter *at =
-            binds(limit, party, measure) && key_of(&k, limit, party) ? counter_have(c, &k, now_msec) : NULL;
-        if (!at)
+        if (!binds(limit, party, measure) || !key_of(&k, limit, party))
             continue;
-        take(limit, at, n, now_msec);
-        counter_touch(c, at);
+        struct policy_rates_key rate = rate_of(&k, limit);
+        policy_rates_take(c->rates, &rate, n, now_msec);
     }
 }
 
-void policy_limits_release(struct policy_counters *c, const struct policy_party *party, int64_t now_msec)
+/* ---- what is open ---- */
+
+void policy_limits_open(const struct policy_counters *c, const struct policy_party *party,
+                        enum config_limit_measure measure)
 {
     struct key k;
-    uint64_t key[2];
 
     for (size_t i = 0; i < party->limits->n; i++) {
         const struct config_limit *limit = party->limits->items[i];
-        struct counter *at = binds(limit, party, CONFIG_MEASURE_CONNECTIONS) && key_of(&k, limit, party)
-                                 ? counter_find(c, &k, key)
-                                 : NULL;
-        if (!at || !at->open)
-            continue;
-        at->open--;
-        at->bucket.msec = now_msec;
-        counter_touch(c, at);
+        if (binds(limit, party, measure) && key_of(&k, limit, party))
+            policy_open_add(c->open, octets_of(&k));
     }
+}
+
+void policy_limits_close(const struct policy_counters *c, const struct policy_party *party,
+                         enum config_limit_measure measure, struct list *woken)
+{
+    struct key k;
+
+    for (size_t i = 0; i < party->limits->n; i++) {
+        const struct config_limit *limit = party->limits->items[i];
+        if (binds(limit, party, measure) && key_of(&k, limit, party))
+            policy_open_remove(c->open, octets_of(&k), woken);
+    }
+}
+
+void policy_limits_wait(const struct policy_counters *c, const struct policy_party *party,
+                        const struct policy_excess *over, struct list *node)
+{
+    struct policy_open_count *at;
+    struct key k;
+
+    BUG_ON(!key_of(&k, over->limit, party));
+    at = policy_open_find(c->open, octets_of(&k));
+    BUG_ON(!at);
+    list_append(&at->waiting, node);
 }

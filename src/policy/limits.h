@@ -7,22 +7,22 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "core/arena.h"
 #include "core/bug.h"
 #include "core/ip.h"
+#include "core/list.h"
 #include "core/str.h"
+#include "policy/open.h"
+#include "policy/rates.h"
 
 /*
- * Counters of at most POLICY_COUNTERS_MAX keys; beyond, the one that was touched longest ago goes, but never
- * one that counts open connections. What is not known is at its best: forgetting only ever lets pass.
+ * What limits count. How much of a rate is used outlives us, in memory that all lookup processes share; what is open is
+ * this process's own: connections, and guesses at passwords whose outcome nobody knows yet. What is not known is at its
+ * best: forgetting only ever lets pass.
  */
-enum { POLICY_COUNTERS_MAX = 64 * 1024 };
-
-struct policy_counters;
-
-/* SEEDS: two random numbers, so that nobody can choose keys that share a counter. NULL without memory. */
-struct policy_counters *policy_counters_new(struct arena *a, const uint64_t seeds[2]);
-size_t policy_counters_used(const struct policy_counters *c);
+struct policy_counters {
+    struct policy_rates *rates;
+    struct policy_open *open;
+};
 
 /* Whom a question is about. */
 struct policy_party {
@@ -44,14 +44,16 @@ struct policy_excess {
     uint64_t value; /* what it would have come to */
 };
 
+/* In order: what a stronger one says holds. */
 enum policy_verdict {
     POLICY_ALLOWED,
     POLICY_HELD,    /* taken, but kept: a limit that says hold is exceeded, and none that refuses */
+    POLICY_WAITS,   /* of a guess: only those under way are in the way, and they may turn out to be right */
     POLICY_REFUSED, /* a limit is in the way */
 };
 
 /* May N more of MEASURE be? Takes nothing. *over, unless ALLOWED, is the first limit that says so. */
-enum policy_verdict policy_limits_judge(struct policy_counters *c, const struct policy_party *party,
+enum policy_verdict policy_limits_judge(const struct policy_counters *c, const struct policy_party *party,
                                         enum config_limit_measure measure, uint64_t n, int64_t now_msec,
                                         struct policy_excess *over);
 /* How much of a limit is used now: connections open, or of its rate. */
@@ -61,12 +63,22 @@ struct policy_use {
 };
 
 /* Of each limit that binds the party, at most MAX; returns how many. Takes nothing. */
-size_t policy_limits_uses(struct policy_counters *c, const struct policy_party *party, int64_t now_msec,
+size_t policy_limits_uses(const struct policy_counters *c, const struct policy_party *party, int64_t now_msec,
                           struct policy_use *uses, size_t max);
-/* N of MEASURE have been, allowed or not. For connections: are open from now on. */
-void policy_limits_take(struct policy_counters *c, const struct policy_party *party,
+/* N of MEASURE, which is a rate, have been, allowed or not. */
+void policy_limits_take(const struct policy_counters *c, const struct policy_party *party,
                         enum config_limit_measure measure, uint64_t n, int64_t now_msec);
-/* A connection that was taken is closed. */
-void policy_limits_release(struct policy_counters *c, const struct policy_party *party, int64_t now_msec);
+
+/*
+ * One is open from now on, allowed or not: a connection, or of AUTH_FAILURES a guess under way. It ends once, by the same
+ * party; what waited for that is then behind the last of WOKEN, to be judged again.
+ */
+void policy_limits_open(const struct policy_counters *c, const struct policy_party *party,
+                        enum config_limit_measure measure);
+void policy_limits_close(const struct policy_counters *c, const struct policy_party *party,
+                         enum config_limit_measure measure, struct list *woken);
+/* NODE, of a guess that was just told to wait because of OVER, is in a list of ours until then; it may be taken out. */
+void policy_limits_wait(const struct policy_counters *c, const struct policy_party *party,
+                        const struct policy_excess *over, struct list *node);
 
 #endif

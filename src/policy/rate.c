@@ -33,17 +33,6 @@ static bool shares_of(const struct policy_rate *rate, uint64_t n, uint64_t *shar
     return !__builtin_mul_overflow(n, rate->share, shares) && *shares <= rate->depth;
 }
 
-bool policy_bucket_allows(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n,
-                          uint64_t *value)
-{
-    uint64_t used = b->missing / rate->share + (b->missing % rate->share != 0);
-    uint64_t shares;
-
-    if (!u64_add(used, n, value))
-        *value = UINT64_MAX;
-    return shares_of(rate, n, &shares) && shares <= rate->depth - b->missing;
-}
-
 int64_t policy_bucket_wait(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n)
 {
     uint64_t shares, lacking;

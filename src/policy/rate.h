@@ -1,4 +1,4 @@
-/* policy/rate.h -- a rate as a token bucket as deep as its number (FACE 1.3). Pure; time is a parameter. */
+/* policy/rate.h -- a rate of one process's own, as a token bucket as deep as its number (FACE 1.3). Pure. */
 #ifndef POLICY_RATE_H
 #define POLICY_RATE_H
 
@@ -25,9 +25,6 @@ struct policy_bucket {
 struct policy_rate policy_rate_make(uint64_t bound, uint64_t msec);
 /* Bring the bucket up to NOW; a clock that went back changes nothing. */
 void policy_bucket_fill(struct policy_bucket *b, const struct policy_rate *rate, int64_t now_msec);
-/* After filling: are N tokens there? *value is what would be used with them. */
-bool policy_bucket_allows(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n,
-                          uint64_t *value);
 /* After filling: milliseconds until N tokens are there, 0: now; INT64_MAX: never, it is more than the bucket holds. */
 int64_t policy_bucket_wait(const struct policy_bucket *b, const struct policy_rate *rate, uint64_t n);
 /* Take N tokens; what is not there makes the bucket empty. */

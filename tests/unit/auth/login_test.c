@@ -279,7 +279,7 @@ static void a_file_that_is_missing_is_not_a_wrong_password(void **state)
     room_start();
     assert_string_equal(room.offers[0], "PLAIN LOGIN");
     assert_int_equal(room_plain("anna", "secret"), IPC_LOGIN_TEMP);
-    assert_int_equal(room.n_guessed, 0);
+    room_await_not_made(1);
     /* The one it waits for comes. */
     write_users();
     assert_done(room_plain("anna", "secret"), "anna@example.org");
@@ -345,8 +345,27 @@ static void a_guess_that_comes_back_too_late_finds_nobody(void **state)
     room_run(NULL);
     ipc_send_login_gone(room.receive, &(struct ipc_login_gone){ .ticket = room.ticket });
     assert_int_equal(room_step(STR("")), IPC_LOGIN_WRONG);
-    auth_guess(room_auth(), &(struct ipc_guess_answer){ .ticket = room_auth()->last_number });
+    while (!room.n_not_made)
+        room_run("guessed");
+    auth_guess(room_auth(), &(struct ipc_guess_answer){ .ticket = room.last_guess });
     assert_int_equal(room.n_guessed, 0);
+    assert_int_equal(room.n_not_made, 1);
+}
+
+/* Lookup has no place for it: nothing was begun, and nothing ends. */
+static void a_guess_that_cannot_be_counted_is_put_off(void **state)
+{
+    (void)state;
+    room.lookup_is_silent = true;
+    room_send_ask("PLAIN", true, STR("\0anna\0secret"));
+    room_run(NULL);
+    room.lookup_is_silent = false;
+    ipc_send_guess_answer(room.lookup, &(struct ipc_guess_answer){ .ticket = room.last_guess, .result = IPC_GUESS_LATER });
+    room_await(0);
+    assert_int_equal(room.answer.status, IPC_LOGIN_TEMP);
+    assert_string_equal(room.answer.detail, "too many try at once");
+    assert_done(room_plain("anna", "secret"), "anna@example.org");
+    assert_int_equal(room.n_not_made, 0);
 }
 
 static void exchanges_are_bounded(void **state)
@@ -402,6 +421,7 @@ int main(void)
         IN_ROOM(an_exchange_belongs_to_who_asked_and_their_ticket),
         IN_ROOM(what_was_given_up_is_forgotten),
         IN_ROOM(a_guess_that_comes_back_too_late_finds_nobody),
+        IN_ROOM(a_guess_that_cannot_be_counted_is_put_off),
         IN_ROOM(exchanges_are_bounded),
         IN_ROOM(what_is_not_offered_is_not_begun),
     };

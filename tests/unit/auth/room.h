@@ -56,6 +56,10 @@ struct room {
     char asked[ROOM_TEXT];           /* account of the last question */
     unsigned n_guessed;
     char guessed[ROOM_GUESSES][128]; /* "anna@example.org right" */
+    unsigned n_not_made;
+    uint64_t last_guess;             /* ticket of the last question */
+    unsigned n_under_way;            /* allowed, and nobody has said yet how it ended */
+    uint64_t under_way[ROOM_GUESSES];
 
     unsigned n_ended;
     char ended[ROOM_GUESSES][128]; /* "anna@example.org locked" */
@@ -108,18 +112,45 @@ static void room_take_answer(const struct ipc_login_answer *a)
 static void room_answer_guess(struct ipc_channel *c, const struct ipc_guess_ask *ask)
 {
     room.n_asked++;
+    room.last_guess = ask->ticket;
     room_copy(room.asked, sizeof(room.asked), ask->account);
     if (room.lookup_is_silent) {
         io_loop_stop(room.worker.loop);
         return;
     }
+    if (!room.guess_refused) {
+        assert_true(room.n_under_way < ROOM_GUESSES);
+        room.under_way[room.n_under_way++] = ask->ticket;
+    }
     ipc_send_guess_answer(c, &(struct ipc_guess_answer){
                                  .ticket = ask->ticket,
-                                 .refused = room.guess_refused,
+                                 .result = room.guess_refused ? IPC_GUESS_LIMITED : IPC_GUESS_ALLOWED,
                                  .number = room.guess_refused ? 600 : 0,
                                  .detail = room.guess_refused ? STR("too many guesses") : STR_NONE,
                                  .rule = room.guess_refused ? STR("default") : STR_NONE,
                              });
+}
+
+/* One end for each that was allowed; one that was never answered is given up. */
+static void room_hear_guessed(const struct ipc_guessed *g)
+{
+    bool known = !g->ticket || room.lookup_is_silent;
+
+    for (unsigned i = 0; i < room.n_under_way && !known; i++) {
+        known = room.under_way[i] == g->ticket;
+        if (known)
+            room.under_way[i] = room.under_way[--room.n_under_way];
+    }
+    assert_true(known);
+    if (g->end == IPC_GUESS_NOT_MADE) {
+        room.n_not_made++;
+    } else {
+        assert_true(room.n_guessed < ROOM_GUESSES);
+        snprintf(room.guessed[room.n_guessed++], sizeof(room.guessed[0]), "%.*s %s", STR_ARG(g->account),
+                 g->end == IPC_GUESS_RIGHT ? "right" : "wrong");
+    }
+    if (room.until && strcmp(room.until, "guessed") == 0)
+        io_loop_stop(room.worker.loop);
 }
 
 static void room_answer_pam(struct ipc_channel *c, const struct ipc_pam_ask *ask)
@@ -174,11 +205,7 @@ static void room_heard(struct ipc_handler *h, struct ipc_channel *c, struct ipc_
         room_take_fetch(&m->fetch_ask);
         return;
     case IPC_GUESSED:
-        assert_true(room.n_guessed < ROOM_GUESSES);
-        snprintf(room.guessed[room.n_guessed++], sizeof(room.guessed[0]), "%.*s %s", STR_ARG(m->guessed.account),
-                 m->guessed.right ? "right" : "wrong");
-        if (room.until && strcmp(room.until, "guessed") == 0)
-            io_loop_stop(room.worker.loop);
+        room_hear_guessed(&m->guessed);
         return;
     case IPC_LOGIN_ENDED:
         assert_true(room.n_ended < ROOM_GUESSES);
@@ -320,6 +347,15 @@ static inline void room_run(const char *until)
     room.until = NULL;
 }
 
+/* So many guesses came to nothing, none is under way, and nobody was right or wrong. */
+static inline void room_await_not_made(unsigned n)
+{
+    while (room.n_not_made < n || room.n_under_way)
+        room_run("guessed");
+    assert_int_equal(room.n_not_made, n);
+    assert_int_equal(room.n_guessed, 0);
+}
+
 static inline void room_start(void)
 {
     struct err err = { 0 };
@@ -334,6 +370,10 @@ static inline void room_start(void)
 
 static inline void room_close(void)
 {
+    if (room_auth())
+        auth_exchanges_end(room_auth());
+    while (room.lookup && room.n_under_way)
+        room_run("guessed");
     auth_free(room.worker.state);
     for (size_t i = 0; i < room.worker.n_peers; i++)
         ipc_channel_free(room.worker.peers[i]);

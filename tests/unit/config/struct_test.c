@@ -209,6 +209,10 @@ static void limits_replace_their_like_and_no_others(void **state)
     assert_false(l->built_in);
     assert_string_equal(config_rule(c, l->place).c, "veredus.conf:3");
     assert_ptr_equal(l, &c->limits[l->index]);
+    /* By what its counts are found again in another configuration. */
+    assert_str_is(l->block, STR("listen 25"));
+    assert_str_is(limit_of(a, CONFIG_LIMIT_ALL, CONFIG_MEASURE_MESSAGES)->block, STR_NONE);
+    assert_str_is(c->domains[0].limits.items[0]->block, STR("domain a.example"));
     l = limit_of(a, CONFIG_LIMIT_CLIENT, CONFIG_MEASURE_MESSAGES);
     assert_int_equal(l->action, CONFIG_LIMIT_REJECT);
     assert_int_equal(l->msec, 60000);

@@ -235,22 +235,41 @@ static void conditions_of_routes_see_the_account(void **state)
 
 /* ---- guesses ---- */
 
-static bool may_guess(unsigned char from, uint32_t listener, const char *account, struct ipc_guess_answer *a)
+/* Two auth processes; nothing is sent to them here. */
+static struct ipc_channel auths[2];
+
+static bool begin(unsigned char from, uint32_t listener, const char *account, uint64_t ticket, struct ipc_guess_answer *a)
 {
-    lookup_guess(&room.turn,
-                 &(struct ipc_guess_ask){
-                     .ticket = 5, .client = client(from), .listener = listener, .account = str_from_c(account) },
-                 a);
-    assert_int_equal(a->ticket, 5);
-    return !a->refused;
+    return lookup_guess(&room.turn, &auths[ticket % 2],
+                        &(struct ipc_guess_ask){
+                            .ticket = ticket, .client = client(from), .listener = listener, .account = str_from_c(account) },
+                        a);
 }
 
+static void end(unsigned char from, const char *account, uint64_t ticket, enum ipc_guess_end end)
+{
+    lookup_guessed(&room.turn, &auths[ticket % 2],
+                   &(struct ipc_guessed){ .ticket = ticket,
+                                          .client = client(from),
+                                          .listener = 1,
+                                          .account = str_from_c(account),
+                                          .end = end });
+}
+
+/* Would it be let in now? It is given back at once. */
+static bool may_guess(unsigned char from, uint32_t listener, const char *account, struct ipc_guess_answer *a)
+{
+    assert_true(begin(from, listener, account, 5, a));
+    assert_int_equal(a->ticket, 5);
+    if (a->result == IPC_GUESS_ALLOWED)
+        end(from, account, 5, IPC_GUESS_NOT_MADE);
+    return a->result == IPC_GUESS_ALLOWED;
+}
+
+/* Of which nothing was asked before. */
 static void guessed(unsigned char from, const char *account, bool right)
 {
-    lookup_guessed(&room.turn, &(struct ipc_guessed){ .client = client(from),
-                                                      .listener = 1,
-                                                      .account = str_from_c(account),
-                                                      .right = right });
+    end(from, account, 0, right ? IPC_GUESS_RIGHT : IPC_GUESS_WRONG);
 }
 
 /* The built-in limits: 10 in 10 minutes from an address, whatever the names; 30 at an account, whoever guesses. */
@@ -304,6 +323,166 @@ static void who_logged_in_is_not_shut_out_by_others(void **state)
     assert_false(may_guess(7, 1, "anna@example.org", &a));
     assert_true(str_eq(a.detail, STR("198.51.100.7")));
     room_forget_records();
+}
+
+/* ---- guesses at once ---- */
+
+/* The next answer that somebody waited for; its ticket, 0: there is none. */
+static uint64_t next(enum ipc_guess *result)
+{
+    struct ipc_guess_answer a;
+    struct ipc_channel *asker = lookup_guess_next(&room.turn, &a);
+
+    if (!asker)
+        return 0;
+    assert_ptr_equal(asker, &auths[a.ticket % 2]);
+    *result = (enum ipc_guess)a.result;
+    return a.ticket;
+}
+
+/* So many at once of that client; those that were let in. */
+static unsigned begin_many(unsigned char from, uint64_t first, unsigned n)
+{
+    struct ipc_guess_answer a;
+    unsigned let_in = 0;
+
+    for (uint64_t i = first; i < first + n; i++)
+        if (begin(from, 1, "anna@example.org", i, &a)) {
+            assert_int_equal(a.result, IPC_GUESS_ALLOWED);
+            let_in++;
+        }
+    return let_in;
+}
+
+/* Ten of them are looked at, however many are sent at once; then no more. */
+static void wrong_ones_at_once_are_looked_at_up_to_the_limit(void **state)
+{
+    (void)state;
+    enum ipc_guess result;
+    unsigned limited = 0;
+
+    assert_int_equal(begin_many(1, 1, 40), 10);
+    for (uint64_t i = 1; i <= 10; i++) {
+        assert_int_equal(next(&result), 0);
+        end(1, "anna@example.org", i, IPC_GUESS_WRONG);
+    }
+    for (uint64_t ticket; (ticket = next(&result)) != 0; limited++) {
+        assert_int_equal(result, IPC_GUESS_LIMITED);
+        assert_int_equal(ticket, 11 + limited);
+    }
+    assert_int_equal(limited, 30);
+    assert_int_equal(room.n_records, 30);
+    assert_string_equal(room_field(0, LOG_MEASURE), "auth-failures");
+    assert_int_equal(policy_open_used(room.lookup->counters.open), 0);
+    room_forget_records();
+}
+
+/* Whoever comes in the place of one that was right comes in the order in which they asked. */
+static void right_ones_at_once_are_all_let_in(void **state)
+{
+    (void)state;
+    enum ipc_guess result;
+
+    assert_int_equal(begin_many(1, 1, 40), 10);
+    for (uint64_t i = 1; i <= 40; i++) {
+        end(1, "anna@example.org", i, IPC_GUESS_RIGHT);
+        assert_int_equal(next(&result), i <= 30 ? i + 10 : 0);
+        assert_int_equal(result, IPC_GUESS_ALLOWED);
+        assert_int_equal(next(&result), 0);
+    }
+    assert_int_equal(room.n_records, 0);
+    assert_int_equal(policy_open_used(room.lookup->counters.open), 0);
+}
+
+/* Those of a process that dies, those nobody looked at, and those that did not want to wait any longer. */
+static void what_comes_to_nothing_gives_its_place_back(void **state)
+{
+    (void)state;
+    enum ipc_guess result;
+
+    assert_int_equal(begin_many(1, 1, 16), 10);
+    end(1, "anna@example.org", 1, IPC_GUESS_NOT_MADE);
+    assert_int_equal(next(&result), 11);
+    assert_int_equal(result, IPC_GUESS_ALLOWED);
+    /* Who waits and gives up is answered all the same: an answer is owed for each question. */
+    end(1, "anna@example.org", 12, IPC_GUESS_NOT_MADE);
+    assert_int_equal(next(&result), 12);
+    assert_int_equal(result, IPC_GUESS_LATER);
+    /* Under way are 2 to 11, 13 to 16 wait: the odd ones die. */
+    lookup_guesses_gone(room.lookup, &auths[1]);
+    assert_int_equal(next(&result), 14);
+    assert_int_equal(result, IPC_GUESS_ALLOWED);
+    assert_int_equal(next(&result), 16);
+    assert_int_equal(next(&result), 0);
+    lookup_guesses_gone(room.lookup, &auths[0]);
+    assert_int_equal(next(&result), 0);
+    assert_int_equal(room.lookup->guesses.map.n, 0);
+    assert_int_equal(policy_open_used(room.lookup->counters.open), 0);
+    assert_int_equal(begin_many(1, 1, 20), 10);
+}
+
+/* What others guess of an account waits for each other; where its owner was seen, nobody waits for them. */
+static void guesses_under_way_end_by_the_counts_they_began_with(void **state)
+{
+    (void)state;
+    struct ipc_guess_answer a;
+    enum ipc_guess result;
+
+    room.turn.utc_msec = 1000;
+    for (uint64_t i = 1; i <= 30; i++)
+        assert_true(begin((unsigned char)(100 + i), 1, "anna@example.org", i, &a));
+    assert_false(begin(8, 1, "Anna@example.org", 31, &a));
+    /* One of them was right, so that it is known there from now on; its count goes all the same. */
+    end(101, "anna@example.org", 1, IPC_GUESS_RIGHT);
+    assert_int_equal(next(&result), 31);
+    assert_false(begin(9, 1, "anna@example.org", 32, &a));
+    assert_true(begin(101, 1, "anna@example.org", 33, &a));
+    end(101, "anna@example.org", 33, IPC_GUESS_WRONG);
+    assert_int_equal(next(&result), 0);
+    for (uint64_t i = 2; i <= 30; i++)
+        end((unsigned char)(100 + i), "anna@example.org", i, IPC_GUESS_NOT_MADE);
+    end(8, "Anna@example.org", 31, IPC_GUESS_NOT_MADE);
+    assert_int_equal(next(&result), 32);
+    end(9, "anna@example.org", 32, IPC_GUESS_NOT_MADE);
+    assert_int_equal(policy_open_used(room.lookup->counters.open), 0);
+}
+
+/* A token says only at the end whose it is; that account is counted, too. */
+static void a_guess_without_a_name_is_counted_by_the_one_it_turns_out_to_have(void **state)
+{
+    (void)state;
+    struct ipc_guess_answer a;
+
+    for (unsigned char i = 0; i < 30; i++) {
+        assert_true(begin((unsigned char)(100 + i), 1, "", 1, &a));
+        end((unsigned char)(100 + i), "anna@example.org", 1, IPC_GUESS_WRONG);
+    }
+    assert_false(may_guess(2, 1, "anna@example.org", &a));
+    assert_true(may_guess(2, 1, "ben@example.org", &a));
+    room_forget_records();
+}
+
+/* A process that is taken over cannot make us grow, nor ask twice under one ticket. */
+static void guesses_are_bounded(void **state)
+{
+    (void)state;
+    struct ipc_guess_answer a;
+    char name[32];
+
+    for (uint64_t i = 1; i <= LOOKUP_GUESSES_MAX; i++) {
+        snprintf(name, sizeof(name), "u%u@example.org", (unsigned)i);
+        (void)begin((unsigned char)(i % 250), 1, name, i, &a);
+    }
+    assert_true(begin(251, 1, "anna@example.org", 100000, &a));
+    assert_int_equal(a.result, IPC_GUESS_LATER);
+    lookup_guesses_gone(room.lookup, &auths[0]);
+    lookup_guesses_gone(room.lookup, &auths[1]);
+    assert_true(begin(251, 1, "anna@example.org", 100000, &a));
+    assert_int_equal(a.result, IPC_GUESS_ALLOWED);
+    assert_true(begin(251, 1, "anna@example.org", 100000, &a));
+    assert_int_equal(a.result, IPC_GUESS_LATER);
+    end(251, "anna@example.org", 100000, IPC_GUESS_NOT_MADE);
+    assert_int_equal(policy_open_used(room.lookup->counters.open), 0);
 }
 
 static struct ip ip_at(const char *text)
@@ -373,6 +552,12 @@ int main(void)
         IN_ROOM(conditions_of_routes_see_the_account),
         IN_ROOM(guesses_are_slowed_by_address_and_by_account),
         IN_ROOM(who_logged_in_is_not_shut_out_by_others),
+        IN_ROOM(wrong_ones_at_once_are_looked_at_up_to_the_limit),
+        IN_ROOM(right_ones_at_once_are_all_let_in),
+        IN_ROOM(what_comes_to_nothing_gives_its_place_back),
+        IN_ROOM(guesses_under_way_end_by_the_counts_they_began_with),
+        IN_ROOM(a_guess_without_a_name_is_counted_by_the_one_it_turns_out_to_have),
+        IN_ROOM(guesses_are_bounded),
         cmocka_unit_test(who_is_known_outlives_the_process),
         cmocka_unit_test(the_file_of_log_ins_is_bounded),
     };

@@ -209,7 +209,7 @@ static void asking_changes_nothing(void **state)
         explain("198.51.100.7", "a@b.example", "nobody@example.org");
         explain("198.51.100.7", "a@b.example", "anna@example.org");
     }
-    assert_int_equal(policy_counters_used(room.lookup->counters), 0);
+    assert_int_equal(policy_open_used(room.lookup->counters.open), 0);
     assert_int_equal(room.n_records, 0);
     real.only_looks = false;
     for (int i = 0; i < 4; i++) {
