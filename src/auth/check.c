@@ -18,8 +18,8 @@ enum auth_name_read auth_take_name(struct auth_exchange *x)
 
 /* ---- who has it ---- */
 
-/* What the source's file has of the name. False: it cannot be asked now. */
-static bool find_in_file(struct auth_exchange *x, const struct auth_source *source,
+/* What the source's file has of NAME. False: it cannot be asked now. */
+static bool find_in_file(struct auth_exchange *x, const struct auth_source *source, const struct auth_name *name,
                          const struct auth_account **account)
 {
     const struct auth_accounts *accounts = auth_files_get(&x->auth->files, source->where);
@@ -28,7 +28,36 @@ static bool find_in_file(struct auth_exchange *x, const struct auth_source *sour
         x->detail = "the users file cannot be had";
         return false;
     }
-    *account = x->name.local.n ? auth_accounts_find(accounts, x->name.local, x->name.domain, source->bare) : NULL;
+    *account = name->local.n ? auth_accounts_find(accounts, name->local, name->domain, source->bare) : NULL;
+    return true;
+}
+
+/* The account that the sources' files have of NAME. False: one of them cannot be had. */
+static bool find_account(struct auth_exchange *x, const struct auth_name *name, const struct auth_account **account)
+{
+    struct auth_sources sources;
+    struct auth_source source;
+
+    *account = NULL;
+    auth_sources_begin(&sources, x->auth->config, x->listener, name->domain);
+    while (!*account && auth_sources_next(&sources, &source))
+        if (source.kind == CONFIG_AUTH_FILE && !find_in_file(x, &source, name, account))
+            return false;
+    return true;
+}
+
+/* Also in files that are not asked for passwords here. */
+static bool find_mailbox(struct auth_exchange *x, const struct auth_name *name, const struct auth_account **account)
+{
+    const struct config_domain *domain = config_find_domain(x->auth->config, name->domain);
+
+    if (!find_account(x, name, account))
+        return false;
+    for (size_t i = 0; !*account && domain && i < domain->n_users; i++) {
+        struct auth_source file = { .kind = CONFIG_AUTH_FILE, .where = domain->users[i].path, .bare = true };
+        if (domain->users[i].kind == CONFIG_USERS_FILE && !find_in_file(x, &file, name, account))
+            return false;
+    }
     return true;
 }
 
@@ -130,13 +159,26 @@ enum auth_verdict auth_check_next(struct auth_exchange *x)
         case CONFIG_AUTH_USERS: /* is the files of the domain */
             break;
         case CONFIG_AUTH_FILE:
-            if (!find_in_file(x, &source, &account))
+            if (!find_in_file(x, &source, &x->name, &account))
                 return AUTH_VERDICT_LATER;
             if (account)
                 return compare(x, account);
         }
     }
     return refuse(x, x->asked_others ? "no such account, or a wrong password" : "no such account");
+}
+
+/* PAM or Dovecot know the password of NAME, whom the log calls ACCOUNT: unless our own file locks him. */
+static enum auth_verdict let_in(struct auth_exchange *x, const struct auth_name *name, struct str account)
+{
+    const struct auth_account *mailbox;
+
+    if (!find_mailbox(x, name, &mailbox))
+        return AUTH_VERDICT_LATER;
+    if (mailbox && mailbox->stored.kind == AUTH_STORED_LOCKED)
+        return refuse(x, "the account is locked");
+    x->account = account;
+    return account.p ? AUTH_VERDICT_YES : no_memory(x);
 }
 
 enum auth_verdict auth_check_pam(struct auth_exchange *x, const struct ipc_pam_answer *answer)
@@ -147,10 +189,8 @@ enum auth_verdict auth_check_pam(struct auth_exchange *x, const struct ipc_pam_a
     if (!text.p)
         return no_memory(x);
     x->detail = text.p;
-    if (answer->status == IPC_OK) {
-        x->account = x->name.account;
-        return AUTH_VERDICT_YES;
-    }
+    if (answer->status == IPC_OK)
+        return let_in(x, &x->name, x->name.account);
     if (answer->status != IPC_PERM)
         return AUTH_VERDICT_LATER;
     /* It does not say whether it knows the name; of an account that has expired it does. */
@@ -164,8 +204,7 @@ static enum auth_verdict take_dovecot_name(struct auth_exchange *x, struct str u
 
     switch (auth_name_read(x->arena, user.n ? user : str_from_c(x->sasl.name.c), x->auth->config->origin.text, &name)) {
     case AUTH_NAME_OK:
-        x->account = arena_printf(x->arena, "%.*s@%.*s", STR_ARG(name.local), STR_ARG(name.domain));
-        return x->account.p ? AUTH_VERDICT_YES : no_memory(x);
+        return let_in(x, &name, arena_printf(x->arena, "%.*s@%.*s", STR_ARG(name.local), STR_ARG(name.domain)));
     case AUTH_NAME_NO_MEMORY:
         return no_memory(x);
     case AUTH_NAME_NOBODY:
@@ -248,27 +287,13 @@ static bool make_decoy(struct auth_exchange *x, struct auth_scram_keys *keys)
            copy_base64(keys->server, sizeof(keys->server), random + DECOY_OCTETS, DECOY_OCTETS);
 }
 
-/* The account that the files have of the name. False: one of them cannot be had. */
-static bool find_account(struct auth_exchange *x, const struct auth_account **account)
-{
-    struct auth_sources sources;
-    struct auth_source source;
-
-    *account = NULL;
-    auth_sources_begin(&sources, x->auth->config, x->listener, x->name.domain);
-    while (!*account && auth_sources_next(&sources, &source))
-        if (source.kind == CONFIG_AUTH_FILE && !find_in_file(x, &source, account))
-            return false;
-    return true;
-}
-
 bool auth_find_keys(struct auth_sasl *s, struct auth_scram_keys *keys)
 {
     struct auth_exchange *x = CONTAINER_OF(s, struct auth_exchange, sasl);
     const struct auth_account *account;
 
     x->detail = "out of memory";
-    if (auth_take_name(x) == AUTH_NAME_NO_MEMORY || !find_account(x, &account))
+    if (auth_take_name(x) == AUTH_NAME_NO_MEMORY || !find_account(x, &x->name, &account))
         return false;
     if (!account || !can_log_in(account) || !account->stored.has_scram)
         return make_decoy(x, keys);
@@ -278,22 +303,22 @@ bool auth_find_keys(struct auth_sasl *s, struct auth_scram_keys *keys)
 
 /* ---- certificates ---- */
 
-bool auth_take_vouched(struct auth_exchange *x, struct str wanted)
+enum auth_verdict auth_take_vouched(struct auth_exchange *x, struct str wanted)
 {
     const struct auth_account *account;
 
     if (wanted.n && !str_eq(x->name.account, wanted))
-        return false;
-    if (!find_account(x, &account))
-        return false;
+        return AUTH_VERDICT_NO;
+    if (!find_mailbox(x, &x->name, &account))
+        return AUTH_VERDICT_LATER;
     if (account && account->stored.kind == AUTH_STORED_LOCKED) {
         x->detail = "the account is locked";
-        return false;
+        return AUTH_VERDICT_NO;
     }
     if (account)
-        return set_account(x, account);
+        return set_account(x, account) ? AUTH_VERDICT_YES : AUTH_VERDICT_LATER;
     x->account = x->name.account;
-    return true;
+    return AUTH_VERDICT_YES;
 }
 
 /*
@@ -309,7 +334,8 @@ static bool may_be_account(struct auth_exchange *x)
     auth_sources_begin(&sources, x->auth->config, x->listener, x->name.domain);
     while (auth_sources_next(&sources, &source)) {
         const struct auth_account *account = NULL;
-        if (source.kind == CONFIG_AUTH_FILE ? find_in_file(x, &source, &account) && account : source.bare)
+        if (source.kind == CONFIG_AUTH_FILE ? find_in_file(x, &source, &x->name, &account) && account
+                                            : source.bare)
             return true;
     }
     return false;
@@ -328,7 +354,7 @@ bool auth_find_certified(struct auth_exchange *x)
         struct str address = str_cut(&rest, '\0');
         if (!str_has(address, '@') || auth_name_read(x->arena, address, origin, &x->name) != AUTH_NAME_OK)
             continue;
-        if (may_be_account(x) && auth_take_vouched(x, wanted.account))
+        if (may_be_account(x) && auth_take_vouched(x, wanted.account) == AUTH_VERDICT_YES)
             return true;
     }
     return false;

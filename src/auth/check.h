@@ -22,9 +22,9 @@ enum auth_verdict auth_check_dovecot(struct auth_exchange *x, const struct dovec
 bool auth_find_keys(struct auth_sasl *s, struct auth_scram_keys *keys);
 /*
  * Nobody's password is looked at: may x->name log in, so far as the users files know? WANTED: the account it has to be,
- * empty for any. x->account is set.
+ * empty for any. YES: x->account is set. LATER: a users file cannot be had, which might lock it. Never WAIT.
  */
-bool auth_take_vouched(struct auth_exchange *x, struct str wanted);
+enum auth_verdict auth_take_vouched(struct auth_exchange *x, struct str wanted);
 /* EXTERNAL: which of the certificate's addresses it is. False: none, x->detail says why. */
 bool auth_find_certified(struct auth_exchange *x);
 

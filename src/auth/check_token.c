@@ -5,7 +5,7 @@
 #include "auth/check.h"
 #include "auth/waiting.h"
 
-enum { HTTP_OK = 200, HTTP_UNAUTHORIZED = 401, HTTP_FORBIDDEN = 403 };
+enum { HTTP_OK = 200 };
 
 /* "=2C" and "=3D" are a comma and an equals sign (RFC 5801 4). False: another "=". */
 static bool undo_saslname(struct str said, char *out)
@@ -83,7 +83,7 @@ static enum auth_verdict take_claim(struct auth_exchange *x, const struct config
     if (x->sasl.authzid.c[0] &&
         auth_name_read(x->arena, str_from_c(x->sasl.authzid.c), origin, &wanted) != AUTH_NAME_OK)
         return AUTH_VERDICT_NO;
-    return auth_take_vouched(x, wanted.account) ? AUTH_VERDICT_YES : AUTH_VERDICT_NO;
+    return auth_take_vouched(x, wanted.account);
 }
 
 /* ---- one issuer ---- */
@@ -203,17 +203,16 @@ enum auth_verdict auth_check_token(struct auth_exchange *x)
 
 static enum auth_verdict take_introspection(struct auth_exchange *x, const struct ipc_fetch_answer *answer)
 {
-    const struct config_oauth *issuer = x->auth->issuers.items[x->at_issuer].oauth;
+    struct auth_issuer *issuer = &x->auth->issuers.items[x->at_issuer];
     struct introspection said;
+    struct err err = { 0 };
 
-    if (!answer->code)
-        return later(x, "the issuer cannot be asked of the token");
-    if (answer->code == HTTP_UNAUTHORIZED || answer->code == HTTP_FORBIDDEN)
-        return later(x, "the issuer does not let us ask of tokens");
-    if (answer->code != HTTP_OK ||
-        !introspection_take(&x->auth->issuers.said, issuer, x->token, answer->body, now_sec(), &said))
-        return later(x, "the issuer's answer about the token makes no sense");
-    return take_said(x, issuer, &said);
+    if (answer->code != HTTP_OK)
+        auth_issuer_fault(answer, &err);
+    else if (!introspection_take(&x->auth->issuers.said, issuer->oauth, x->token, answer->body, now_sec(), &said))
+        err_temp(&err, "its answer is no JSON that says whether the token is active (RFC 7662)");
+    auth_issuer_heard(issuer, err.kind == ERR_NONE ? NULL : err.text);
+    return err.kind == ERR_NONE ? take_said(x, issuer->oauth, &said) : later(x, "the issuer cannot say of the token");
 }
 
 enum auth_verdict auth_check_introspected(struct auth_exchange *x, const struct ipc_fetch_answer *answer)

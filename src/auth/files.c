@@ -100,13 +100,26 @@ static bool count_domain(struct auth_files *files, const struct config *config, 
     return ok;
 }
 
+/* Also where they are not asked for passwords: who is locked in them is out, whoever vouches for him. */
+static bool count_users(struct auth_files *files, const struct config_domain *domain, struct str name)
+{
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < domain->n_users; i++)
+        if (domain->users[i].kind == CONFIG_USERS_FILE)
+            ok = domain_add(file_find(files, domain->users[i].path), name);
+    return ok;
+}
+
 static bool count_domains(struct auth_files *files, const struct config *config)
 {
     bool ok = config_find_domain(config, config->origin.text) || count_domain(files, config, config->origin.text);
 
-    for (size_t i = 0; i < config->n_domains; i++)
-        for (size_t k = 0; ok && k < config->domains[i].n_names; k++)
-            ok = count_domain(files, config, config->domains[i].names[k].text);
+    for (size_t i = 0; i < config->n_domains; i++) {
+        const struct config_domain *d = &config->domains[i];
+        for (size_t k = 0; ok && k < d->n_names; k++)
+            ok = count_domain(files, config, d->names[k].text) && count_users(files, d, d->names[k].text);
+    }
     return ok;
 }
 

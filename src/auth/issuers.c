@@ -8,7 +8,7 @@
 #include "io/fd.h"
 #include "log/log.h"
 
-enum { HTTP_OK = 200 };
+enum { HTTP_OK = 200, HTTP_UNAUTHORIZED = 401, HTTP_FORBIDDEN = 403 };
 
 static void record(struct str table, enum log_level level, const char *state, const char *error)
 {
@@ -17,7 +17,8 @@ static void record(struct str table, enum log_level level, const char *state, co
     log_start_level(&r, LOG_EVENT_TABLE, level);
     log_text(&r, LOG_TABLE, table);
     log_text_c(&r, LOG_STATE, state);
-    log_text_c(&r, LOG_ERROR, error);
+    if (error[0])
+        log_text_c(&r, LOG_ERROR, error);
     log_send(&r);
 }
 
@@ -76,6 +77,8 @@ static void replace_keys(struct auth_issuer *issuer, struct token_keys *keys, co
     if (keys) {
         token_keys_free(issuer->keys);
         issuer->keys = keys;
+        if (was_failing)
+            record(from, LOG_LEVEL_INFO, "answering", "");
     }
     /* An issuer that is away is so for many log-ins: that is said once. A file is as wrong as it is each time. */
     if (was_failing && auth_issuer_has_url(issuer) && !keys)
@@ -181,6 +184,30 @@ static int64_t keep_msec(uint64_t said)
     return said > AUTH_KEYS_KEEP_MAX_MSEC ? AUTH_KEYS_KEEP_MAX_MSEC : (int64_t)said;
 }
 
+void auth_issuer_fault(const struct ipc_fetch_answer *answer, struct err *err)
+{
+    if (!answer->code)
+        err_temp(err, "%.*s", STR_ARG(answer->text));
+    else if (answer->code >= 300 && answer->code < 400)
+        err_temp(err, "it answers %u: a redirect, which is not followed; configure the URL that it leads to",
+                 (unsigned)answer->code);
+    else if (answer->code == HTTP_UNAUTHORIZED || answer->code == HTTP_FORBIDDEN)
+        err_temp(err, "it answers %u: it does not let us ask", (unsigned)answer->code);
+    else
+        err_temp(err, "it answers %u", (unsigned)answer->code);
+}
+
+void auth_issuer_heard(struct auth_issuer *issuer, const char *wrong)
+{
+    bool was_mute = issuer->is_mute;
+
+    issuer->is_mute = wrong;
+    if (wrong && !was_mute)
+        record(issuer->oauth->introspection, LOG_LEVEL_ERROR, "failing", wrong);
+    else if (!wrong && was_mute)
+        record(issuer->oauth->introspection, LOG_LEVEL_INFO, "answering", "");
+}
+
 void auth_issuer_take_keys(struct auth_issuer *issuer, const struct ipc_fetch_answer *answer, int64_t now_msec)
 {
     struct err err = { 0 };
@@ -189,10 +216,8 @@ void auth_issuer_take_keys(struct auth_issuer *issuer, const struct ipc_fetch_an
     issuer->ticket = 0;
     if (!answer)
         err_temp(&err, "nobody fetches them");
-    else if (!answer->code)
-        err_temp(&err, "%.*s", STR_ARG(answer->text));
     else if (answer->code != HTTP_OK)
-        err_temp(&err, "the issuer answers %u", (unsigned)answer->code);
+        auth_issuer_fault(answer, &err);
     else if ((keys = token_keys_parse(answer->body, &err)))
         issuer->fresh_until_msec = now_msec + keep_msec(answer->keep_msec);
     replace_keys(issuer, keys, &err);

@@ -23,6 +23,7 @@ struct auth_issuer {
     struct buf secret;       /* of its introspection; wiped */
     bool has_secret;
     bool failing;            /* the last fetch was in vain */
+    bool is_mute;            /* it could not be asked of the last token */
     uint64_t ticket;         /* of the fetch under way; 0: none is */
     bool was_asked;
     int64_t asked_msec;
@@ -50,6 +51,10 @@ bool auth_issuer_wants_keys(const struct auth_issuer *issuer, bool unknown, int6
 void auth_issuer_asked(struct auth_issuer *issuer, bool unknown, uint64_t ticket, int64_t now_msec);
 /* What came; NULL: nobody answers any more. Waits for nothing now. */
 void auth_issuer_take_keys(struct auth_issuer *issuer, const struct ipc_fetch_answer *answer, int64_t now_msec);
+/* Could it say something of a token? What is WRONG is recorded once, as is that it can again (NULL). */
+void auth_issuer_heard(struct auth_issuer *issuer, const char *wrong);
+/* Why an answer of that code, 200 apart, is no use: for people. */
+void auth_issuer_fault(const struct ipc_fetch_answer *answer, struct err *err);
 /* Value of Authorization (RFC 6749 2.3.1, RFC 7617); OUT stays empty when it needs none. False: it cannot be had. */
 MUST_USE bool auth_issuer_authorize(const struct auth_issuer *issuer, struct buf *out);
 

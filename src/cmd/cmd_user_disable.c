@@ -15,7 +15,7 @@ static int lock(struct user *u, const struct cmd_call *call)
     struct buf out = BUF_INIT(USERS_EDIT_MAX);
     int status = CMD_OK;
 
-    if (password.n && password.p[0] != '!') {
+    if (!password.n || password.p[0] != '!') {
         out.failed = !users_lock(&out, u->text, &u->line);
         status = user_save(u, call, &out, "cannot log in any more; veredus user passwd changes that");
     } else if (!call->quiet && !call->json) {

@@ -105,9 +105,13 @@ bool users_set_password(struct buf *out, struct str text, const struct users_lin
 
 bool users_lock(struct buf *out, struct str text, const struct users_line *line)
 {
-    buf_add(out, str_head(text, (size_t)(line->fields[USERS_PASSWORD].p - text.p)));
-    buf_add_char(out, '!');
-    return buf_add(out, str_skip(text, (size_t)(line->fields[USERS_PASSWORD].p - text.p))) && !out->failed;
+    bool has_password = line->n_fields > USERS_PASSWORD;
+    struct str name = line->fields[0];
+    size_t at = has_password ? (size_t)(line->fields[USERS_PASSWORD].p - text.p) : (size_t)(name.p - text.p) + name.n;
+
+    buf_add(out, str_head(text, at));
+    buf_add_c(out, has_password ? "!" : ":!");
+    return buf_add(out, str_skip(text, at)) && !out->failed;
 }
 
 bool users_remove(struct buf *out, struct str text, const struct users_line *line)

@@ -34,6 +34,7 @@ bool users_next(struct str text, size_t *at, struct users_line *line);
 /* OUT becomes TEXT with another line in place of LINE. False: no room. */
 MUST_USE bool users_set_password(struct buf *out, struct str text, const struct users_line *line, struct str password,
                                  struct str scram);
+/* Nobody logs in as it, whoever vouches for him: "!" stands where a password would, or before it. */
 MUST_USE bool users_lock(struct buf *out, struct str text, const struct users_line *line);
 MUST_USE bool users_remove(struct buf *out, struct str text, const struct users_line *line);
 /* At the end. PASSWORD empty: a mailbox without a log-in. */

@@ -424,18 +424,20 @@ static void send_as_needs(const struct config_send_as *send_as, struct needs *li
 
 static void account_needs(const struct config *c, struct needs *list)
 {
-    bool asked = domains_are_asked(c);
+    bool asked = domains_are_asked(c), log_in = false;
 
-    for (size_t i = 0; i < c->n_listeners; i++)
+    for (size_t i = 0; i < c->n_listeners; i++) {
         auth_needs(&c->listeners[i].session.auth, list);
+        log_in |= c->listeners[i].session.auth.n > 0;
+    }
     send_as_needs(&c->send_as, list);
     for (size_t i = 0; i < c->n_domains; i++) {
         const struct config_domain *d = &c->domains[i];
         send_as_needs(&d->send_as, list);
-        if (!asked)
-            continue;
-        auth_needs(&d->auth, list);
-        for (size_t k = 0; asks_users(&d->auth) && k < d->n_users; k++)
+        if (asked)
+            auth_needs(&d->auth, list);
+        /* Whoever knows the passwords: a line that locks an account keeps it out. */
+        for (size_t k = 0; log_in && k < d->n_users; k++)
             need(list, CONFIG_NEED_AUTH_FILE, d->users[k].path, d->users[k].place);
     }
 }

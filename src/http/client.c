@@ -37,7 +37,7 @@ static void take_answer(struct http_request *q, CURLcode result)
         curl_easy_getinfo(q->easy, CURLINFO_RESPONSE_CODE, &code);
     else if (!q->failure[0])
         snprintf(q->failure, sizeof(q->failure), "%s", curl_easy_strerror(result));
-    if (q->body.failed) {
+    if (q->body.failed || result == CURLE_FILESIZE_EXCEEDED) {
         snprintf(q->failure, sizeof(q->failure), "the answer is longer than %zu octets", q->body.max);
         code = 0;
     }

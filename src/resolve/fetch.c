@@ -61,7 +61,6 @@ static void fetch_free(struct fetch *f)
             dns_query_done(&f->queries[i]);
     http_request_done(&f->request);
     list_remove(&f->node);
-    f->fetcher->n--;
     wipe(f->ask.form);
     wipe(f->ask.authorization);
     arena_free(f->arena);
@@ -168,7 +167,6 @@ static struct fetch *fetch_new(struct fetcher *fetcher, struct ipc_channel *from
     list_init(&f->node);
     io_task_init(&f->begins, fetcher->loop, on_begins);
     list_append(&fetcher->fetches, &f->node);
-    fetcher->n++;
     f->ask = (struct http_ask){ .posts = ask->posts, .body_max = FETCH_BODY_MAX, .timeout_msec = FETCH_TIMEOUT_MSEC };
     if (f->arena) {
         f->ask.url = arena_str(f->arena, ask->url);
@@ -179,6 +177,16 @@ static struct fetch *fetch_new(struct fetcher *fetcher, struct ipc_channel *from
         return f;
     fetch_free(f);
     return NULL;
+}
+
+/* One issuer that is slow leaves room for the others. */
+static bool is_busy(const struct fetcher *fetcher, struct str url)
+{
+    size_t n = 0;
+
+    LIST_FOR (node, &fetcher->fetches)
+        n += str_eq(CONTAINER_OF(node, struct fetch, node)->ask.url, url);
+    return n >= FETCHES_OF_URL_MAX;
 }
 
 void fetcher_ask(struct fetcher *fetcher, struct ipc_channel *from, const struct ipc_fetch_ask *ask)
@@ -195,8 +203,12 @@ void fetcher_ask(struct fetcher *fetcher, struct ipc_channel *from, const struct
         refuse(from, ask->ticket, err.text);
         return;
     }
-    if (fetcher->n == FETCHES_MAX) {
-        refuse(from, ask->ticket, "too many requests are under way");
+    if (place.tls && fetcher->no_cas.kind != ERR_NONE) {
+        refuse(from, ask->ticket, fetcher->no_cas.text);
+        return;
+    }
+    if (is_busy(fetcher, ask->url)) {
+        refuse(from, ask->ticket, "too many requests wait for its answer");
         return;
     }
     f = fetch_new(fetcher, from, ask);
@@ -221,9 +233,9 @@ void fetcher_forget(struct fetcher *fetcher, const struct ipc_channel *from)
 }
 
 bool fetcher_init(struct fetcher *f, struct io_loop *loop, const struct config *config, struct dns_resolver *dns,
-                  struct str cas, struct err *err)
+                  struct str cas, const struct err *no_cas, struct err *err)
 {
-    *f = (struct fetcher){ .loop = loop, .config = config, .dns = dns };
+    *f = (struct fetcher){ .loop = loop, .config = config, .dns = dns, .no_cas = *no_cas };
     list_init(&f->fetches);
     if (!fetcher_is_wanted(config))
         return true;

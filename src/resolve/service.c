@@ -31,17 +31,29 @@ static void on_again(struct io_timer *t)
     worker_exit(CONTAINER_OF(t, struct state, again)->worker);
 }
 
-/* Without CAs of the system no issuer is believed: then each request says so. */
+/* PEM; empty with ERR when no issuer can be believed: then each request says so. */
+static struct str read_cas(struct arena *a, struct err *err)
+{
+    struct str cas = STR_NONE;
+
+    if (!a) {
+        err_temp(err, "out of memory");
+    } else if (!file_read_all(TLS_SYSTEM_CAS, CAS_MAX, a, &cas, err)) {
+        err_wrap(err, "the CAs of the system");
+        return STR_NONE;
+    } else if (!cas.n) {
+        err_perm(err, "there are no CAs of the system in %s", TLS_SYSTEM_CAS);
+    }
+    return cas;
+}
+
 static bool begin_fetcher(struct state *s, struct err *err)
 {
     struct arena *a = arena_new(CAS_MAX + 64 * 1024);
-    struct err why = { 0 };
-    struct str cas = STR_NONE;
-    bool ok;
+    struct err no_cas = { 0 };
+    struct str cas = fetcher_is_wanted(s->worker->config) ? read_cas(a, &no_cas) : STR_NONE;
+    bool ok = fetcher_init(&s->fetcher, s->worker->loop, s->worker->config, s->resolve->dns, cas, &no_cas, err);
 
-    if (a && fetcher_is_wanted(s->worker->config) && !file_read_all(TLS_SYSTEM_CAS, CAS_MAX, a, &cas, &why))
-        cas = STR_NONE;
-    ok = fetcher_init(&s->fetcher, s->worker->loop, s->worker->config, s->resolve->dns, cas, err);
     arena_free(a);
     return ok;
 }

@@ -176,6 +176,9 @@ def test_disabled_and_removed_ones_do_not_log_in(empty):
     veredus(empty, "user", "remove", ADA)
     wait_answer(empty, ADA, "third secret", 535)
     assert "ada" not in users(empty)
+    # One without a password may be let in by others who know one: not any more.
+    veredus(empty, "user", "disable", "carol@example.test")
+    assert "carol:!\n" in users(empty)
     until(lambda: empty.send(MESSAGE, to=ADA) == 550, "550 to one that is gone")
 
 

@@ -234,6 +234,7 @@ def test_the_issuer_is_asked_of_a_token_that_has_no_signature(serve, issuer):
     with opened(server) as wire:
         for token in [OPAQUE + "-web", OPAQUE + "-old", "unheard-of"]:
             assert refusal(wire, bearer(wire, token))
+        server.expect("table")
         issuer.stop()
         assert bearer(wire, "something-new") == 454
     assert OPAQUE not in server.log_text()

@@ -431,6 +431,34 @@ static void what_pam_says_is_told_apart(void **state)
     assert_int_equal(room_plain("anna", "secret"), IPC_LOGIN_TEMP);
 }
 
+/* Who is locked in our own file is out, also where that is not asked for passwords. */
+static void a_locked_account_is_out_whoever_vouches(void **state)
+{
+    (void)state;
+    start(0, 1);
+    dovecot.reply = "OK\t#\tuser=anna\n";
+    assert_done(room_plain("anna", "secret"), "anna@example.org");
+    room_file("/users", "anna:!\n");
+    assert_int_equal(room_plain("anna", "secret"), IPC_LOGIN_REFUSED);
+    assert_string_equal(room.answer.detail, "the account is locked");
+    /* By the name that Dovecot knows her by. */
+    assert_int_equal(room_plain("nan", "secret"), IPC_LOGIN_REFUSED);
+}
+
+static void so_it_is_where_pam_knows_the_password(void **state)
+{
+    (void)state;
+    start(1, 1);
+    room_file("/users", "anna:!\n");
+    room.pam = room_peer(PROCESS_PAM);
+    pam_answers(IPC_OK, "");
+    assert_int_equal(room_plain("anna", "secret"), IPC_LOGIN_REFUSED);
+    assert_string_equal(room.answer.detail, "the account is locked");
+    assert_string_equal(room.guessed[room.n_guessed - 1], "anna@example.org wrong");
+    room_file("/users", "ben\n");
+    assert_done(room_plain("anna", "secret"), "anna@example.org");
+}
+
 /* ---- one after the other ---- */
 
 static void the_first_that_knows_it_answers(void **state)
@@ -468,6 +496,8 @@ int main(void)
         IN_ROOM(pam_is_asked_for_accounts_of_this_machine),
         IN_ROOM(what_can_be_no_account_is_nobody_elses_matter),
         IN_ROOM(what_pam_says_is_told_apart),
+        IN_ROOM(a_locked_account_is_out_whoever_vouches),
+        IN_ROOM(so_it_is_where_pam_knows_the_password),
         IN_ROOM(the_first_that_knows_it_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

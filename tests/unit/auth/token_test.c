@@ -607,9 +607,9 @@ static void what_an_issuer_says_of_a_token_is_looked_at(void **state)
           "the issuer does not say whose account it is" },
         { "{\"active\":true,\"aud\":\"mail\",\"email\":\"ben@example.org\"}", IPC_LOGIN_REFUSED,
           "the account is locked" },
-        { "{\"active\":\"true\"}", IPC_LOGIN_TEMP, "the issuer's answer about the token makes no sense" },
-        { "[]", IPC_LOGIN_TEMP, "the issuer's answer about the token makes no sense" },
-        { "", IPC_LOGIN_TEMP, "the issuer's answer about the token makes no sense" },
+        { "{\"active\":\"true\"}", IPC_LOGIN_TEMP, "the issuer cannot say of the token" },
+        { "[]", IPC_LOGIN_TEMP, "the issuer cannot say of the token" },
+        { "", IPC_LOGIN_TEMP, "the issuer cannot say of the token" },
     };
 
     (void)state;
@@ -622,6 +622,16 @@ static void what_an_issuer_says_of_a_token_is_looked_at(void **state)
         if (room.answer.status != cases[i].status || strcmp(room.answer.detail, cases[i].why) != 0)
             fail_msg("case %zu: %d %s", i, (int)room.answer.status, room.answer.detail);
     }
+    /* What is wrong with the issuer is told once, and that it is over. */
+    unsigned records = room.n_records;
+    assert_string_equal(room_field(records - 1, LOG_STATE), "failing");
+    assert_string_equal(room_field(records - 1, LOG_ERROR),
+                        "its answer is no JSON that says whether the token is active (RFC 7662)");
+    room.fetch_body = "{\"active\":false}";
+    bearer("", "again");
+    refused();
+    assert_int_equal(room.n_records, records + 1);
+    assert_string_equal(room_field(records, LOG_STATE), "answering");
 }
 
 static void without_an_answer_or_a_secret_a_token_is_try_later(void **state)
