@@ -6,6 +6,7 @@
 
 #include "config/target.h"
 #include "queue/queue.h"
+#include "route/tls.h"
 
 enum { KEY_MAX = 300 + CONFIG_TARGETS_TEXT_MAX, PLAN_ARENA_MAX = 1 << 20, PLAN_KEPT_MAX_MSEC = 24 * 3600 * 1000 };
 
@@ -264,6 +265,18 @@ static void line_waiting(struct hop *hop)
         queue_wait(hop->queue, &hop->wake, queue_now(hop->queue) + QUEUE_MOMENT_MSEC);
 }
 
+/* What a certificate has to be for follows the domain: a plan says none but that of this hop, or one that the route names. */
+static bool is_of_hop(const struct hop *hop, const struct route_plan *plan)
+{
+    const struct config *config = hop->queue->worker->config;
+
+    for (size_t i = 0; i < plan->n && hop->route < config->n_routes; i++)
+        if (plan->addresses[i].domain.n &&
+            !route_tls_leads_to(&config->routes[hop->route], &plan->addresses[i], str_from_c(hop->domain)))
+            return false;
+    return true;
+}
+
 static void take_plan(struct hop *hop, const struct ipc_plan_answer *a)
 {
     struct queue *q = hop->queue;
@@ -271,7 +284,7 @@ static void take_plan(struct hop *hop, const struct ipc_plan_answer *a)
     struct site *former = hop->site, *site = NULL;
     struct route_plan plan;
 
-    if (arena && route_plan_decode(a->plan, arena, &plan) && plan.n)
+    if (arena && route_plan_decode(a->plan, arena, &plan) && plan.n && is_of_hop(hop, &plan))
         site = site_have(hop, &plan, a->plan);
     arena_free(arena);
     if (!site) {

@@ -12,6 +12,13 @@
  */
 bool route_tls_is_of_domain(const struct config_sending *s);
 
+/*
+ * Does R's configuration lead to A? Because it names that host or socket, or A is for the domain whose MX it means: DOMAIN,
+ * where it names none. Plans are made by those who listen to the internet, and hosts that they made up may well have
+ * certificates of their own (ADR 0023).
+ */
+bool route_tls_leads_to(const struct config_route *r, const struct route_plan_address *a, struct str domain);
+
 struct route_tls_names {
     const struct str *items;
     size_t n; /* 0: there is none that could be checked, as of an address literal */

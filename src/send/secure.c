@@ -17,12 +17,18 @@
 
 /* ---- the level ---- */
 
+/* That a domain's MX are meant the queue has seen to. A message's own next hop (queue edit) has no log-in at least. */
+static bool is_where_we_are_led(const struct connection *c)
+{
+    return !c->route || route_tls_leads_to(c->route, c->address, c->address->domain);
+}
+
 static enum config_tls_level level_of(const struct connection *c)
 {
     enum config_tls_level level = c->sending->tls.level;
 
     /* A socket of this machine has nobody in between. */
-    if (c->address->path.n)
+    if (c->address->path.n && is_where_we_are_led(c))
         return CONFIG_TLS_NONE;
     if (level == CONFIG_TLS_AUTO)
         level = CONFIG_TLS_MAY;
@@ -69,6 +75,8 @@ static bool demand_of(const struct connection *c, struct route_tls_names *names,
         return true;
     case CONFIG_TLS_VERIFY:
     case CONFIG_TLS_SECURE:
+        if (!c->sending->tls.n_names && !is_where_we_are_led(c))
+            return err_perm(err, "the configuration does not lead to this host, so no certificate of it counts");
         route_tls_names(c->sending, c->address, names);
         *out = (struct tls_demand){ .trust = TLS_TRUST_NAMES, .names = names->items, .n_names = names->n };
         return names->n || err_perm(err, "an address has no name that a certificate could be for: "

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "route/tls.h"
 #include "send/connection.h"
 
 enum { VERIFY_MSEC = 10000 /* the client of receive waits meanwhile */ };
@@ -135,6 +136,20 @@ static void use_site(struct connection *c, const struct config *config, struct s
         connection_use_site(c, site);
 }
 
+/*
+ * Who asks speaks with strangers, and says both plan and address: they lead where the route does. Nor is a password for
+ * the MX of whatever domain he says.
+ */
+static bool leads_there(const struct connection *c, struct str address)
+{
+    struct str domain = str_skip(address, str_rfind(address, '@') + 1);
+
+    for (size_t i = 0; i < c->plan.n; i++)
+        if (!c->route || !route_tls_leads_to(c->route, &c->plan.addresses[i], c->sending->login ? STR_NONE : domain))
+            return false;
+    return true;
+}
+
 static const char *verify_begin(struct verify *v, const struct ipc_verify_ask *ask)
 {
     const struct config *config = v->send->worker->config;
@@ -152,6 +167,9 @@ static const char *verify_begin(struct verify *v, const struct ipc_verify_ask *a
     if (!v->connection)
         return "out of memory";
     use_site(v->connection, config, ask->address);
+    /* Then there is nobody to ask. */
+    if (!leads_there(v->connection, ask->address))
+        v->connection->plan.n = 0;
     /* Only the hosts of the route know their mailboxes: while none of them is there, everyone is taken. */
     v->connection->plan.n = route_plan_before_fallback(&v->connection->plan);
     connection_give(v->connection, v->transfer);

@@ -61,10 +61,66 @@ static void names_are_those_of_the_level(void **state)
         check(&cases[i]);
 }
 
+/* ---- where the configuration leads ---- */
+
+#define HOST(name)   { .host = STR_INIT(name) }
+#define OF(d, name)  { .host = STR_INIT(name), .domain = STR_INIT(d), .by_mx = true }
+#define SOCKET(name) { .host = STR_INIT("unix:" name), .path = STR_INIT(name) }
+
+/* ADR 0023: whoever makes plans does not choose who is told a password, nor whose certificate is good. */
+static void plans_lead_where_the_configuration_does(void **state)
+{
+    static const struct config_target mx = { .kind = CONFIG_TARGET_MX };
+    static const struct config_target other_mx = { .kind = CONFIG_TARGET_MX, .host = STR_INIT("partner.example") };
+    static const struct config_target hosts[] = {
+        { .kind = CONFIG_TARGET_SMTP, .host = STR_INIT("smart.example"), .port = 587 },
+        { .kind = CONFIG_TARGET_SMTP, .host = STR_INIT("192.0.2.1") },
+        { .kind = CONFIG_TARGET_LMTP, .host = STR_INIT("2001:db8::1") },
+    };
+    static const struct config_target local = { .kind = CONFIG_TARGET_LMTP_UNIX, .host = STR_INIT("/run/lmtp") };
+    static const struct config_route by_mx = { .targets = &mx, .n_targets = 1, .fallback = hosts, .n_fallback = 1 };
+    static const struct config_route by_other = { .targets = &other_mx, .n_targets = 1 };
+    static const struct config_route named = { .targets = hosts, .n_targets = 3 };
+    static const struct config_route by_socket = { .targets = &local, .n_targets = 1 };
+    static const struct {
+        const struct config_route *route;
+        struct route_plan_address address;
+        bool leads;
+    } cases[] = {
+        { &by_mx, OF("example.net", "mx.whoever.example"), true },
+        { &by_mx, OF("[192.0.2.9]", "[192.0.2.9]"), false },
+        { &by_mx, OF("evil.example", "mx.evil.example"), false },
+        { &by_mx, HOST("evil.example"), false },
+        { &by_mx, HOST("smart.example"), false }, /* in vain before the fallback */
+        { &by_mx, { .host = STR_INIT("smart.example"), .fallback = true }, true },
+        { &by_mx, { .host = STR_INIT("evil.example"), .fallback = true }, false },
+        { &by_mx, { .host = STR_INIT("x"), .domain = STR_INIT("example.net"), .path = STR_INIT("/run/evil") }, false },
+        { &by_other, OF("partner.example", "mx.whoever.example"), true },
+        { &by_other, OF("example.net", "mx.whoever.example"), false },
+        { &named, HOST("smart.example"), true },
+        { &named, HOST("[192.0.2.1]"), true },
+        { &named, HOST("[2001:db8::1]"), true },
+        { &named, HOST("evil.example"), false },
+        { &named, HOST("[192.0.2.9]"), false },
+        { &named, OF("smart.example", "smart.example"), false },
+        { &named, OF("evil.example", "evil.example"), false },
+        { &named, SOCKET("/run/lmtp"), false },
+        { &by_socket, SOCKET("/run/lmtp"), true },
+        { &by_socket, SOCKET("/run/evil"), false },
+        { &by_socket, HOST("/run/lmtp"), false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        if (route_tls_leads_to(cases[i].route, &cases[i].address, STR("example.net")) != cases[i].leads)
+            fail_msg("%zu: %.*s", i, STR_ARG(cases[i].address.host));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_those_of_the_level),
+        cmocka_unit_test(plans_lead_where_the_configuration_does),
     };
 
     return cmocka_run_group_tests_name("route/tls", tests, NULL, NULL);

@@ -191,6 +191,7 @@ static void a_probe_without_memory_is_a_question_unanswered_by_its_host(void **s
         assert_non_null(buf_room(&play.receive->in, 512 * 1024));
         assert_non_null(buf_room(&service_end()->in, 512 * 1024));
         assert_non_null(buf_room(&service_end()->out, 512 * 1024));
+        host_is_named();
         assert_true(ipc_send_verify_ask(play.receive, &(struct ipc_verify_ask){ .ticket = n, .address = STR("a@b"),
                                                                                 .plan = plan_of(1, &room) }));
         buf_done(&room);

@@ -695,6 +695,7 @@ static const struct seen *ask_verify(uint64_t ticket, struct str address)
 
     if (!play.receive)
         play.receive = end_comes(PROCESS_RECEIVE);
+    host_is_named();
     assert_true(ipc_send_verify_ask(play.receive, &(struct ipc_verify_ask){ .ticket = ticket, .address = address,
                                                                             .plan = plan_of(1, &room) }));
     buf_done(&room);
@@ -762,6 +763,38 @@ static void what_a_site_demands_holds_for_questions_about_addresses(void **state
     arena_free(a);
 }
 
+/* A receive process that was taken over says the plan, too: it could have the log-in of a route said to whom it likes. */
+static void only_hosts_of_the_route_are_asked_about_addresses(void **state)
+{
+    const struct route_plan_address elsewhere[] = {
+        { .host = STR("mx.evil.example") },
+        { .host = STR("mx.example.net"), .domain = STR("example.net"), .by_mx = true },
+        { .host = STR("unix:/run/other"), .path = STR("/run/other") },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++) {
+        struct route_plan_address address = elsewhere[i];
+        struct buf room = BUF_INIT(4096);
+        play_open();
+        host_begins(0);
+        host_is_named();
+        if (!address.path.n) {
+            address.address = peer_address(&play.peers[0]).address;
+            address.port = peer_address(&play.peers[0]).port;
+        }
+        assert_true(route_plan_encode(&room, &(struct route_plan){ .addresses = &address, .n = 1 }));
+        play.receive = end_comes(PROCESS_RECEIVE);
+        assert_true(ipc_send_verify_ask(play.receive, &(struct ipc_verify_ask){ .ticket = 1, .plan = buf_str(&room),
+                                                                                .address = STR("anna@example.net") }));
+        buf_done(&room);
+        go_on();
+        assert_int_equal(seen(IPC_VERIFY_ANSWER)->status, IPC_TEMP);
+        assert_heard(0, "");
+        play_close();
+    }
+}
+
 static void questions_about_addresses_are_few_at_once_and_bounded_in_time(void **state)
 {
     (void)state;
@@ -812,6 +845,7 @@ int main(void)
         cmocka_unit_test(status_says_what_it_does),
         cmocka_unit_test(an_address_is_asked_about_with_MAIL_and_RCPT_alone),
         cmocka_unit_test(what_a_site_demands_holds_for_questions_about_addresses),
+        cmocka_unit_test(only_hosts_of_the_route_are_asked_about_addresses),
         cmocka_unit_test(questions_about_addresses_are_few_at_once_and_bounded_in_time),
     };
 
