@@ -1,10 +1,15 @@
 /* The process as its peers see it: questions over a channel, files from main, the death of a peer. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
+#include "lookup/rates.h"
 #include "tests/unit/lookup/room.h"
 
 static const char config[] =
-    "hostname mail.example.org; listen 25 { limit client connections 2; }\n"
+    "hostname mail.example.org; listen 25 { limit client connections 2; limit client messages 2/h; "
+    "limit client auth-failures 2/h; }\n"
     "domain example.org { users file:/users; aliases file:/aliases; deliver maildir:/m/{user}; }\n";
 
 /* Both ends of each channel live in one loop: ours is the service's, THEIRS plays main, receive and queue. */
@@ -13,7 +18,8 @@ struct hall {
     struct ipc_handler theirs;
     struct ipc_channel *main;
     struct ipc_channel *receive[2];
-    struct ipc_channel *at_service[2];
+    struct ipc_channel *auth[2];
+    struct ipc_channel *at_service[4];
     struct io_timer patience;
     struct ipc_message last;
     char text[256]; /* of the last answer */
@@ -35,7 +41,7 @@ static void service_ended(struct ipc_handler *h, struct ipc_channel *c)
     struct worker *w = CONTAINER_OF(h, struct worker, handler);
 
     lookup_service.peer_down(w, c);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < ARRAY_LEN(hall.at_service); i++)
         if (hall.at_service[i] == c)
             hall.at_service[i] = NULL;
     ipc_channel_free(c);
@@ -93,13 +99,15 @@ static int open_hall(void **state)
     hall.main = connect_to_service(PROCESS_MAIN, &hall.worker.main);
     for (size_t i = 0; i < 2; i++)
         hall.receive[i] = connect_to_service(PROCESS_RECEIVE, &hall.at_service[i]);
+    for (size_t i = 0; i < 2; i++)
+        hall.auth[i] = connect_to_service(PROCESS_AUTH, &hall.at_service[2 + i]);
     return 0;
 }
 
 static int close_hall(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < ARRAY_LEN(hall.at_service); i++)
         if (hall.at_service[i])
             lookup_service.peer_down(&hall.worker, hall.at_service[i]);
     room.lookup = hall.worker.state;
@@ -107,8 +115,10 @@ static int close_hall(void **state)
     ipc_channel_free(hall.worker.main);
     for (size_t i = 0; i < 2; i++) {
         ipc_channel_free(hall.receive[i]);
-        ipc_channel_free(hall.at_service[i]);
+        ipc_channel_free(hall.auth[i]);
     }
+    for (size_t i = 0; i < ARRAY_LEN(hall.at_service); i++)
+        ipc_channel_free(hall.at_service[i]);
     room_close();
     return 0;
 }
@@ -237,6 +247,123 @@ static void the_death_of_receive_gives_its_connections_back(void **state)
     assert_int_equal(connect_row(1), SMTP_REPLY_TOO_MANY_CONNECTIONS);
 }
 
+/* ---- rates ---- */
+
+enum { SEALED = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
+
+/* As main makes it; N octets, with these seals. */
+static int make_memory(size_t n, int seals)
+{
+    static const uint64_t seeds[2] = { 1, 2 };
+    struct policy_rates_head head = policy_rates_head(seeds);
+    int fd = memfd_create("rates", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    assert_int_equal(ftruncate(fd, (off_t)n), 0);
+    assert_int_equal(pwrite(fd, &head, sizeof(head), 0), sizeof(head));
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+    return fd;
+}
+
+static uint16_t mail_row(size_t receive)
+{
+    assert_true(ipc_send_mail_ask(hall.receive[receive], &(struct ipc_mail_ask){ .client = str_of(client, 16) }));
+    hear(1);
+    assert_int_equal(hall.last.type, IPC_MAIL_ANSWER);
+    return hall.last.mail_answer.row;
+}
+
+/* A process that ends leaves to the next one what was counted; one that has nothing of main's counts for itself. */
+static void rates_outlive_the_process(void **state)
+{
+    (void)state;
+    int fd = make_memory(sizeof(struct policy_rates), SEALED);
+
+    for (int life = 0; life < 3; life++) {
+        assert_true(ipc_send_opened(hall.main, &(struct ipc_opened){ .path = STR(IPC_FILE_RATES) }, life < 2 ? fd : -1));
+        give_file("/aliases", "x: :include:/nowhere\n");
+        hear(1);
+        start();
+        assert_int_equal(mail_row(0), life == 1 ? SMTP_REPLY_LIMIT_DEFER : 0);
+        assert_int_equal(mail_row(1), life == 1 ? SMTP_REPLY_LIMIT_DEFER : 0);
+        assert_int_equal(mail_row(0), SMTP_REPLY_LIMIT_DEFER);
+        lookup_free(hall.worker.state);
+        hall.worker.state = NULL;
+    }
+    fd_close(&fd);
+    room_forget_records();
+}
+
+/* What could get shorter, has another size or another form is not read. */
+static void memory_that_is_not_mains_is_left(void **state)
+{
+    (void)state;
+    int fds[] = {
+        make_memory(sizeof(struct policy_rates), 0),
+        make_memory(sizeof(struct policy_rates) - 4096, SEALED),
+        make_memory(sizeof(struct policy_rates) + 4096, SEALED),
+        memfd_create("rates", MFD_CLOEXEC | MFD_ALLOW_SEALING),
+    };
+
+    assert_int_equal(ftruncate(fds[3], sizeof(struct policy_rates)), 0);
+    assert_int_equal(fcntl(fds[3], F_ADD_SEALS, SEALED), 0);
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+        assert_null(lookup_rates_map(fds[i]));
+        fd_close(&fds[i]);
+    }
+    assert_null(lookup_rates_map(-1));
+}
+
+/* ---- guesses ---- */
+
+static void ask_guess(size_t auth, uint64_t ticket)
+{
+    assert_true(ipc_send_guess_ask(hall.auth[auth], &(struct ipc_guess_ask){
+                                                        .ticket = ticket,
+                                                        .client = str_of(client, 16),
+                                                        .account = STR("anna@example.org"),
+                                                    }));
+}
+
+static void assert_guess(uint64_t ticket, enum ipc_guess result)
+{
+    assert_int_equal(hall.last.type, IPC_GUESS_ANSWER);
+    assert_int_equal(hall.last.guess_answer.ticket, ticket);
+    assert_int_equal(hall.last.guess_answer.result, result);
+}
+
+/* The limit is 2: two are under way at one auth process, one of the other waits until that dies, or says what it was. */
+static void the_death_of_auth_gives_its_guesses_back(void **state)
+{
+    (void)state;
+    struct err err = { 0 };
+
+    start();
+    ask_guess(0, 1);
+    ask_guess(0, 2);
+    hear(2);
+    ask_guess(1, 7);
+    ask_guess(1, 8);
+    ask_guess(1, 9);
+    assert_int_equal(connect_row(0), 0);
+    assert_true(ipc_send_guessed(hall.auth[0], &(struct ipc_guessed){ .ticket = 1, .end = IPC_GUESS_RIGHT,
+                                                                      .client = str_of(client, 16) }));
+    hear(1);
+    assert_guess(7, IPC_GUESS_ALLOWED);
+    ipc_channel_free(hall.auth[0]);
+    hall.auth[0] = NULL;
+    assert_true(io_loop_run(room.loop, &err));
+    hear(1);
+    assert_guess(8, IPC_GUESS_ALLOWED);
+    /* A failure, of which there may be two; whoever waits still may. */
+    assert_true(ipc_send_guessed(hall.auth[1], &(struct ipc_guessed){ .ticket = 7, .end = IPC_GUESS_WRONG,
+                                                                      .client = str_of(client, 16) }));
+    assert_true(ipc_send_guessed(hall.auth[1], &(struct ipc_guessed){ .ticket = 8, .end = IPC_GUESS_WRONG,
+                                                                      .client = str_of(client, 16) }));
+    hear(1);
+    assert_guess(9, IPC_GUESS_LIMITED);
+    room_forget_records();
+}
+
 static void status_has_a_row_for_each_table(void **state)
 {
     (void)state;
@@ -286,6 +413,9 @@ int main(void)
         IN_HALL(questions_of_a_turn_are_answered_in_order),
         IN_HALL(a_file_given_later_is_read_beside_the_loop),
         IN_HALL(the_death_of_receive_gives_its_connections_back),
+        IN_HALL(rates_outlive_the_process),
+        cmocka_unit_test(memory_that_is_not_mains_is_left),
+        IN_HALL(the_death_of_auth_gives_its_guesses_back),
         IN_HALL(status_has_a_row_for_each_table),
         cmocka_unit_test(many_sessions_are_remembered),
     };
