@@ -55,9 +55,11 @@ static bool program_find(enum process_kind kind, char *out, size_t room, struct 
 
 static int make_hand(struct main_child *c, struct err *err)
 {
-    int fd = memfd_create("veredus-hand", MFD_CLOEXEC);
+    int fd = memfd_create("veredus-hand", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
-    if (fd < 0 || ftruncate(fd, sizeof(*c->hand)) < 0) {
+    /* A page that the worker took away would end whoever looks at it here. */
+    if (fd < 0 || ftruncate(fd, sizeof(*c->hand)) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
         err_sys(err, errno, "memfd_create");
         fd_close(&fd);
         return -1;
