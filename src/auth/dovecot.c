@@ -136,6 +136,23 @@ static void on_ready(struct io_watch *w, unsigned what)
 
 /* ---- asking ---- */
 
+static const char *words_of(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM:
+        return DOVECOT_DENIED;
+    case ENOENT:
+        return "there is no socket of Dovecot's at that path";
+    case ECONNREFUSED:
+        return "nobody listens on Dovecot's socket: Dovecot does not run";
+    case EAGAIN:
+        return "Dovecot's socket takes no more connections now";
+    default:
+        return "Dovecot's socket cannot be connected to";
+    }
+}
+
 static bool connect_to(struct dovecot *d, const char **why)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -149,7 +166,7 @@ static bool connect_to(struct dovecot *d, const char **why)
     if (d->fd >= 0 && connect(d->fd, (struct sockaddr *)&address, sizeof(address)) == 0 &&
         io_watch_init(&d->watch, d->loop, d->fd, on_ready, &err))
         return true;
-    *why = "Dovecot's socket cannot be connected to";
+    *why = words_of(errno);
     fd_close(&d->fd);
     return false;
 }

@@ -7,6 +7,9 @@
 
 enum { DOVECOT_OUT_MAX = 256 * 1024 };
 
+/* Why it cannot be asked, when that is a matter of rights. */
+#define DOVECOT_DENIED "Dovecot's socket may not be used"
+
 /* Embedded in its owner. */
 struct dovecot {
     struct str path; /* the configuration's */

@@ -292,6 +292,26 @@ static void answer_without(struct ipc_channel *from, uint64_t ticket, enum ipc_l
                                 });
 }
 
+/* An IPv6 client has a /64 of addresses; an IPv4 one, mapped, has one. */
+static bool same_client(struct str a, struct str b)
+{
+    static const char mapped[] = "\0\0\0\0\0\0\0\0\0\0\xff\xff";
+    bool is_v4 = str_starts(a, str_of(mapped, sizeof(mapped) - 1));
+
+    return is_v4 ? str_eq(a, b) : str_eq(str_head(a, sizeof(uint64_t)), str_head(b, sizeof(uint64_t)));
+}
+
+static bool has_enough(struct auth *auth, struct str client)
+{
+    size_t n = 0;
+
+    MAP_FOR (node, &auth->exchanges) {
+        const struct auth_exchange *x = CONTAINER_OF(node, struct auth_exchange, node);
+        n += same_client(client, str_of(x->client, x->n_client));
+    }
+    return n >= AUTH_EXCHANGES_OF_CLIENT_MAX;
+}
+
 static bool begin(struct auth_exchange *x, enum auth_mechanism m, const struct ipc_login_ask *ask)
 {
     const struct auth_offer *offer = &x->auth->offers.items[ask->listener];
@@ -325,6 +345,10 @@ void auth_login(struct auth *auth, struct ipc_channel *from, const struct ipc_lo
     if (ask->listener >= auth->offers.n || m == AUTH_MECHANISMS ||
         !auth_offer_has(&auth->offers.items[ask->listener], m)) {
         answer_without(from, ask->ticket, IPC_LOGIN_TEMP, "the mechanism is not offered any more");
+        return;
+    }
+    if (has_enough(auth, ask->client)) {
+        answer_without(from, ask->ticket, IPC_LOGIN_TEMP, "too many log-ins of this client are under way");
         return;
     }
     x = add(auth, &key);
@@ -475,6 +499,7 @@ void auth_dovecot_answered(struct dovecot *link, const struct dovecot_line *line
     struct auth_dovecot *d = CONTAINER_OF(link, struct auth_dovecot, link);
     struct auth_exchange *x = auth_waiting_take_dovecot(d->auth, line->number, d);
 
+    auth_dovecot_state(d, NULL);
     if (x)
         conclude(x, auth_check_dovecot(x, line));
 }
@@ -484,8 +509,11 @@ void auth_dovecot_lost(struct dovecot *link, const char *why)
     struct auth_dovecot *d = CONTAINER_OF(link, struct auth_dovecot, link);
     struct auth_exchange *x;
 
-    while ((x = auth_waiting_take_any(d->auth, d)) != NULL)
+    /* One that hangs up while nobody waits is restarted, perhaps. */
+    while ((x = auth_waiting_take_any(d->auth, d)) != NULL) {
+        auth_dovecot_state(d, why);
         put_off(x, why);
+    }
 }
 
 /* One that waits for somebody else has a question of its client's to answer. */

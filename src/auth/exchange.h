@@ -7,7 +7,8 @@
 #include "auth/name.h"
 #include "auth/sources.h"
 
-enum { AUTH_EXCHANGES_MAX = 1024, AUTH_PATIENCE_MSEC = 30000 };
+/* OF_CLIENT: of one address (IPv6: one /64), so that nobody takes all there are. */
+enum { AUTH_EXCHANGES_MAX = 1024, AUTH_EXCHANGES_OF_CLIENT_MAX = 128, AUTH_PATIENCE_MSEC = 30000 };
 
 enum auth_stage {
     AUTH_STAGE_TALK,

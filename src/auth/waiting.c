@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/bearer.h"
 #include "core/ip.h"
+#include "log/log.h"
 #include "policy/limits.h"
 
 /* A token, each of its octets as three at worst. */
@@ -239,17 +241,53 @@ static struct auth_dovecot *dovecot_find(struct auth *auth, struct str path)
     return NULL;
 }
 
+/* Whom the socket has to let in, and how Dovecot is told so. */
+static void add_cure(struct log_record *r, const struct auth_dovecot *d, const char *why)
+{
+    struct str run_as = d->auth->config->run_as.text;
+    struct str own = str_from_c(process_account(PROCESS_AUTH));
+    struct buf text = BUF_INIT(1024);
+
+    buf_printf(&text, "%s by the account of the process auth (uid %u, %.*s); in Dovecot's service auth say unix_listener "
+                      "%.*s { mode = 0600 user = %.*s }, and let that account into the folders above it",
+               why, (unsigned)geteuid(), STR_ARG(run_as.n ? run_as : own), STR_ARG(d->link.path),
+               STR_ARG(run_as.n ? run_as : own));
+    log_text(r, LOG_ERROR, buf_str(&text));
+    buf_done(&text);
+}
+
+void auth_dovecot_state(struct auth_dovecot *d, const char *why)
+{
+    struct log_record r;
+
+    if (d->failing == (why != NULL))
+        return;
+    d->failing = why;
+    log_start_level(&r, LOG_EVENT_TABLE, why ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO);
+    log_text(&r, LOG_TABLE, d->link.path);
+    log_text_c(&r, LOG_STATE, why ? "failing" : "answering");
+    if (why && strcmp(why, DOVECOT_DENIED) == 0)
+        add_cure(&r, d, why);
+    else if (why)
+        log_text_c(&r, LOG_ERROR, why);
+    log_send(&r);
+}
+
 bool auth_ask_dovecot(struct auth_exchange *x, struct str path)
 {
     struct auth_dovecot *d = dovecot_find(x->auth, path);
     struct ip_text client = client_text(x);
+    bool asked;
 
     if (!begin(x))
         return false;
     x->dovecot = d;
     /* The name as it was said: Dovecot has rules of its own for names without domain. */
-    return sent(x, dovecot_ask(&d->link, (uint32_t)x->number, str_from_c(x->sasl.name.c),
-                               str_from_c(x->sasl.password.c), str_from_c(client.c), &x->detail));
+    asked = dovecot_ask(&d->link, (uint32_t)x->number, str_from_c(x->sasl.name.c), str_from_c(x->sasl.password.c),
+                        str_from_c(client.c), &x->detail);
+    if (!asked)
+        auth_dovecot_state(d, x->detail);
+    return sent(x, asked);
 }
 
 static bool add_dovecots(struct auth *auth, const struct config_auths *auths)
@@ -261,7 +299,7 @@ static bool add_dovecots(struct auth *auth, const struct config_auths *auths)
         d = malloc(sizeof(*d));
         if (!d)
             return false;
-        d->auth = auth;
+        *d = (struct auth_dovecot){ .auth = auth };
         dovecot_init(&d->link, auth->worker->loop, auths->items[i].where);
         d->link.answered = auth_dovecot_answered;
         d->link.lost = auth_dovecot_lost;

@@ -10,6 +10,7 @@ struct auth_dovecot {
     struct list node;
     struct auth *auth;
     struct dovecot link;
+    bool failing; /* it could not be asked last time, and that was told */
 };
 
 /*
@@ -35,6 +36,8 @@ struct auth_exchange *auth_waiting_take_keys(struct auth *auth, const struct aut
 /* It waits for nobody any more. */
 void auth_waiting_end(struct auth_exchange *x);
 
+/* D can be asked (WHY of NULL), or cannot: what changes is recorded. */
+void auth_dovecot_state(struct auth_dovecot *d, const char *why);
 /* The connections to Dovecot that the configuration names; false: no memory. */
 MUST_USE bool auth_dovecots_init(struct auth *auth, struct err *err);
 void auth_dovecots_done(struct auth *auth);

@@ -12,6 +12,7 @@ enum {
     STATUS_PATIENCE_MSEC = 2000,
     RELOAD_PATIENCE_MSEC = 60000, /* main reads and checks every file */
     ROW_MAX = LOG_RECORD_MAX + 4,
+    CURE_MAX = 512,
 };
 
 /* ---- version ---- */
@@ -214,6 +215,16 @@ static const struct command *command_find(const char *name)
     return NULL;
 }
 
+static void deny(struct control_client *c)
+{
+    const struct config_socket *socket = &c->control->worker->config->control;
+    char cure[CURE_MAX];
+
+    snprintf(cure, sizeof(cure), "ask as root or as a member of group %.*s, which %.*s is for", STR_ARG(socket->group),
+             STR_ARG(socket->path));
+    client_fail(c, COMMAND_DENIED, "not allowed", socket->group.n ? cure : "ask as root");
+}
+
 void command_begin(struct control_client *c, struct str line)
 {
     json_t *request = json_loadb(line.p ? line.p : "", line.n, JSON_REJECT_DUPLICATES, NULL);
@@ -222,7 +233,7 @@ void command_begin(struct control_client *c, struct str line)
     if (!command) {
         client_fail(c, COMMAND_USAGE, "not a request this server knows", "are program and server of one version?");
     } else if (!command->everyone && !c->who.everything) {
-        client_fail(c, COMMAND_DENIED, "not allowed", "ask as root or as a member of the control socket's group");
+        deny(c);
     } else {
         c->command = command;
         c->ticket = ++c->control->last_ticket;

@@ -282,9 +282,11 @@ void post_fill(struct main_post *p)
     struct main_server *s = p->server;
     struct identity id;
     struct err err = { 0 };
-    bool known = !s->root || post_identity(s, p->kind, &id, &err);
+    /* pam has none of its own, also with run-as: what it asks wants to be asked by root. */
+    bool as_main = !s->root || !process_account(p->kind);
+    bool known = as_main || post_identity(s, p->kind, &id, &err);
 
-    p->child = known ? child_start(s, p->kind, p->generation, s->root ? &id : NULL, NULL, &err) : NULL;
+    p->child = known ? child_start(s, p->kind, p->generation, as_main ? NULL : &id, NULL, &err) : NULL;
     if (p->child) {
         p->child->post = p;
         return;

@@ -11,6 +11,7 @@ enum {
     TRANSACTION_ARENA_MAX = 16 << 20,
     HEAD_ROOM = 8192,
     COMMIT_MEMORY_MAX = 3 << 20, /* envelope and content of one frame between processes */
+    CONTENT_MEMORY_MAX = 2 << 20, /* content of one; more of it is in a file by then */
     RESULT_FIXED = 4,            /* of a result of EXPAND: index, by, kind */
 };
 
@@ -145,6 +146,9 @@ static bool judged(struct session *s)
                        limits->max_header_size.n);
     else if (s->tx->mends && s->tx->mends->step == MESSAGE_SUBMISSION_NO_MEMORY)
         refuse_content(s, SMTP_REPLY_MEMORY_SHORT, LOG_REASON_STORAGE, CONFIG_PLACE_DEFAULT, 0);
+    else if (!s->file && s->content.n > CONTENT_MEMORY_MAX)
+        /* A header section that is completed comes as one; without an empty line it does so at the end, too late for a file. */
+        refuse_content(s, SMTP_REPLY_HEADER_TOO_BIG, LOG_REASON_HEADER, CONFIG_PLACE_DEFAULT, CONTENT_MEMORY_MAX);
     else if (h->received > config->max_received.n)
         refuse_content(s, SMTP_REPLY_LOOP, LOG_REASON_LOOP, config->max_received.place, h->received);
     else if (s->tx->max_size && s->tx->facts->size > s->tx->max_size)

@@ -144,6 +144,7 @@ def test_dovecot_says_who_it_is(server, mechanism):
 
 def test_dovecot_that_is_away_is_no_wrong_password(server, dovecot):
     assert log_in(server, "PLAIN", "ben", "milk") == (235, "ben@example.test")
+    server.expect("table")
     dovecot.stop()
     assert log_in(server, "PLAIN", "ben", "milk") == (454, None)
     if os.path.exists(dovecot.socket):

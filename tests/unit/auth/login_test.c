@@ -368,16 +368,48 @@ static void a_guess_that_cannot_be_counted_is_put_off(void **state)
     assert_int_equal(room.n_not_made, 0);
 }
 
+/* Client NUMBER: one IPv4 address each, or one IPv6 network of whose addresses it takes another each time. */
+static void comes_from(unsigned number, bool v6)
+{
+    static char octets[16];
+
+    memset(octets, 0, sizeof(octets));
+    if (!v6)
+        octets[10] = octets[11] = (char)0xff;
+    octets[v6 ? 7 : 15] = (char)number;
+    octets[14] = (char)(v6 ? room.ticket : number >> 8);
+    room.client = str_of(octets, sizeof(octets));
+}
+
 static void exchanges_are_bounded(void **state)
 {
     (void)state;
-    for (unsigned i = 0; i < AUTH_EXCHANGES_MAX; i++)
+    for (unsigned i = 0; i < AUTH_EXCHANGES_MAX; i++) {
+        comes_from(i, false);
         assert_int_equal(room_ask("LOGIN", STR_NONE), IPC_LOGIN_CONTINUE);
+    }
+    comes_from(AUTH_EXCHANGES_MAX, false);
     assert_int_equal(room_ask("LOGIN", STR_NONE), IPC_LOGIN_TEMP);
     room.ticket--;
     assert_int_equal(room_step(STR("anna")), IPC_LOGIN_CONTINUE);
     assert_done(room_step(STR("secret")), "anna@example.org");
     assert_int_equal(room_ask("LOGIN", STR_NONE), IPC_LOGIN_CONTINUE);
+}
+
+static void one_client_does_not_take_all_exchanges(void **state)
+{
+    (void)state;
+    for (int v6 = 0; v6 < 2; v6++) {
+        for (unsigned i = 0; i < AUTH_EXCHANGES_OF_CLIENT_MAX; i++) {
+            comes_from(1, v6);
+            assert_int_equal(room_ask("LOGIN", STR_NONE), IPC_LOGIN_CONTINUE);
+        }
+        comes_from(1, v6);
+        assert_int_equal(room_ask("LOGIN", STR_NONE), IPC_LOGIN_TEMP);
+        assert_string_equal(room.answer.detail, "too many log-ins of this client are under way");
+        comes_from(2, v6);
+        assert_done(room_plain("anna", "secret"), "anna@example.org");
+    }
 }
 
 static void what_is_not_offered_is_not_begun(void **state)
@@ -423,6 +455,7 @@ int main(void)
         IN_ROOM(a_guess_that_comes_back_too_late_finds_nobody),
         IN_ROOM(a_guess_that_cannot_be_counted_is_put_off),
         IN_ROOM(exchanges_are_bounded),
+        IN_ROOM(one_client_does_not_take_all_exchanges),
         IN_ROOM(what_is_not_offered_is_not_begun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

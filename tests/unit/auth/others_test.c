@@ -235,7 +235,7 @@ static void dovecot_that_is_away_is_tried_again(void **state)
     dovecot_end();
     dovecot.reply = "OK\t#\tuser=anna\n";
     assert_int_equal(room_plain("anna", "secret"), IPC_LOGIN_TEMP);
-    assert_string_equal(room.answer.detail, "Dovecot's socket cannot be connected to");
+    assert_string_equal(room.answer.detail, "there is no socket of Dovecot's at that path");
     dovecot_listen();
     assert_done(room_plain("anna", "secret"), "anna@example.org");
     /* It is gone with a question in hand. */

@@ -819,6 +819,70 @@ static void logs_in(struct secure *s, const char *who)
     secure_hears(s, "235");
 }
 
+/* Nobody answers; WORDS have their reply all the same, in less than two minutes. */
+static void answered_in_time(struct secure *s, const char *words, const char *code)
+{
+    struct session *session = s->client->session;
+
+    secure_says(s, words);
+    assert_int_equal(s->got[0], '\0');
+    assert_true(session->question != QUESTION_NONE);
+    assert_true(session->deadline_msec - io_now_msec(play.worker.loop) < 120 * 1000);
+    session->deadline_msec = 0;
+    session->timer.fired(&session->timer);
+    secure_reads(s);
+    secure_hears(s, code);
+}
+
+/* Held back as one to its end, it is too much for memory, and it is too late for a file. */
+static void a_header_section_without_end_is_refused_at_once(void **state)
+{
+    static char line[1000];
+    struct secure s;
+
+    (void)state;
+    play_open_with(STARTTLS "max-header-size 8M; max-message-size 20M;");
+    key_comes();
+    auths_come(1);
+    begins_auth(&s);
+    logs_in(&s, "anna@example.org");
+    secure_says(&s, "MAIL FROM:<anna@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n");
+    assert_non_null(strstr(s.got, "\r\n354 "));
+    snprintf(line, sizeof(line), "X-Much: %0*d\r\n", 900, 0);
+    for (size_t n = 0; n < 4 << 20; n += strlen(line))
+        secure_says(&s, line);
+    secure_says(&s, ".\r\n");
+    secure_hears(&s, "552 5.3.4 the header of the message is larger than 2097152 octets");
+    secure_says(&s, "NOOP\r\n");
+    secure_hears(&s, "250");
+    assert_int_equal(asked_of(IPC_COMMIT_ASK), 0);
+    secure_close(&s);
+    play_close();
+}
+
+static void no_command_takes_two_minutes_C129(void **state)
+{
+    struct secure s;
+
+    (void)state;
+    play_open_with(STARTTLS "vrfy on;");
+    key_comes();
+    auths_come(1);
+    begins_auth(&s);
+    play.queue_silent = true;
+    answered_in_time(&s, "AUTH PLAIN AGFubmEAc2VjcmV0\r\n", "454");
+    logs_in(&s, "anna@example.org");
+    play.lookup_silent = true;
+    answered_in_time(&s, "MAIL FROM:<anna@example.org>\r\n", "451");
+    answered_in_time(&s, "VRFY b@example.org\r\n", "451");
+    play.lookup_silent = play.queue_silent = false;
+    secure_says(&s, "MAIL FROM:<anna@example.org>\r\n");
+    play.lookup_silent = play.queue_silent = true;
+    answered_in_time(&s, "RCPT TO:<b@example.org>\r\n", "451");
+    secure_close(&s);
+    play_close();
+}
+
 static void submission_opens(struct secure *s)
 {
     play_open_with(STARTTLS);
@@ -978,6 +1042,8 @@ int main(void)
         cmocka_unit_test(answers_about_nobody_are_passed_over),
         cmocka_unit_test(what_is_handed_in_is_completed_and_says_by_whom_C127),
         cmocka_unit_test(what_a_limit_holds_is_taken_and_said_to_be_held),
+        cmocka_unit_test(a_header_section_without_end_is_refused_at_once),
+        cmocka_unit_test(no_command_takes_two_minutes_C129),
         cmocka_unit_test(a_log_in_that_ends_is_421_between_commands),
         cmocka_unit_test(nobody_else_is_sent_away),
         cmocka_unit_test(a_message_under_way_is_refused_at_its_end),
