@@ -181,10 +181,8 @@ void connection_ready(struct io_watch *w, unsigned what)
         reach_done(c);
     else if (c->state == CONNECTION_SHAKING)
         secure_go_on(c);
-    else if (dialogue_speaks(c) && (what & IO_WRITE) && c->blocked)
-        dialogue_writable(c);
-    else if (dialogue_speaks(c) && (what & IO_READ))
-        dialogue_readable(c);
+    else
+        dialogue_go_on(c, what);
     hand_clear(c->send);
 }
 
@@ -329,6 +327,8 @@ struct connection *connection_open(struct send *s, struct str plan, const struct
         .arena = arena_new(PLAN_ARENA_MAX),
         .only_521 = true,
         .fd = -1,
+        .hears = IO_READ,
+        .speaks = IO_WRITE,
         .in = BUF_INIT(SEND_IN_MAX),
         .out = BUF_INIT(SEND_OUT_MAX),
         .began_usec = io_clock_usec(),

@@ -92,6 +92,7 @@ struct connection {
     struct buf in;           /* octets not used yet: a reply that is partial */
     struct buf out;          /* what the peer has not taken */
     bool blocked;            /* it takes no more now */
+    unsigned hears, speaks;  /* what reading waits for, and writing while BLOCKED: TLS may do one to do the other */
     bool closing;            /* nothing more is given; QUIT behind the last */
     bool hurried;            /* what has not begun is given up */
     bool cut;                /* everything is */
@@ -167,7 +168,8 @@ bool dialogue_speaks(const struct connection *c);
 /* Feed what the peer said, FRESH behind what was left before; say what is to be said. */
 void dialogue_drive(struct connection *c, struct str fresh);
 void dialogue_readable(struct connection *c);
-void dialogue_writable(struct connection *c);
+/* What of secure_wants() is so. */
+void dialogue_go_on(struct connection *c, unsigned what);
 /* Nothing more is heard or said: the machine gives what it has inside a result. */
 void dialogue_break_off(struct connection *c, enum log_reason reason, const char *text);
 

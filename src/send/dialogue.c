@@ -409,8 +409,10 @@ static bool read_once(struct connection *c)
 {
     ssize_t n = secure_read(c, c->send->read_room, SEND_READ_MAX);
 
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+        arm(c);
         return false;
+    }
     if (n <= 0)
         dialogue_break_off(c, LOG_REASON_LOST, "the connection was lost");
     else
@@ -425,7 +427,7 @@ void dialogue_readable(struct connection *c)
         ;
 }
 
-void dialogue_writable(struct connection *c)
+static void writable(struct connection *c)
 {
     c->blocked = false;
     flush(c);
@@ -440,3 +442,15 @@ void dialogue_writable(struct connection *c)
     }
 }
 
+void dialogue_go_on(struct connection *c, unsigned what)
+{
+    bool hears = what & c->hears, speaks = c->blocked && what & c->speaks;
+
+    if (speaks && c->speaks == IO_WRITE && dialogue_speaks(c))
+        writable(c);
+    else if (hears && dialogue_speaks(c))
+        dialogue_readable(c);
+    /* What writing waited to be read has been, perhaps. */
+    if (speaks && c->speaks == IO_READ && c->blocked && dialogue_speaks(c))
+        writable(c);
+}

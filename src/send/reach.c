@@ -123,6 +123,8 @@ static void drop_host(struct connection *c)
     buf_done(&c->in);
     buf_done(&c->out);
     c->blocked = false;
+    c->hears = IO_READ;
+    c->speaks = IO_WRITE;
     c->broken = NULL;
     connection_deadline(c, 0);
     c->state = CONNECTION_BEGINNING;

@@ -245,16 +245,23 @@ void secure_done(struct connection *c)
 
 ssize_t secure_read(struct connection *c, void *at, size_t room)
 {
-    return c->tls ? tls_read(c->tls, at, room) : recv(c->fd, at, room, 0);
+    ssize_t n = c->tls ? tls_read(c->tls, at, room) : recv(c->fd, at, room, 0);
+
+    c->hears = n < 0 && errno == EAGAIN && c->tls ? tls_wants(c->tls) : IO_READ;
+    return n;
 }
 
+/* Who gives way to others when all was taken waits for nothing that TLS knows of. */
 ssize_t secure_write(struct connection *c, const void *at, size_t n)
 {
-    return c->tls ? tls_write(c->tls, at, n) : send(c->fd, at, n, MSG_NOSIGNAL);
+    ssize_t sent = c->tls ? tls_write(c->tls, at, n) : send(c->fd, at, n, MSG_NOSIGNAL);
+
+    c->speaks = c->tls && sent < (ssize_t)n && tls_wants(c->tls) ? tls_wants(c->tls) : IO_WRITE;
+    return sent;
 }
 
+/* A peer that is in the middle of a message of TLS itself is not written to before its end: that waits for reading. */
 unsigned secure_wants(const struct connection *c)
 {
-    /* Not tls_wants(): who gave way to others waits for nothing that TLS knows of. */
-    return c->blocked ? IO_READ | IO_WRITE : IO_READ;
+    return c->hears | (c->blocked ? c->speaks : 0);
 }

@@ -136,6 +136,8 @@ static const char *own_words(int reason)
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_NO_PROTOCOLS_AVAILABLE:
         return "no TLS version in common";
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE:
+        return "a message of the handshake is too long, such as a chain of certificates beyond 100 KiB";
     case SSL_R_NO_APPLICATION_PROTOCOL:
         return "the client wants another protocol than smtp (ALPN)";
     default:
@@ -155,6 +157,10 @@ void tls_what_failed(int sys, struct err *words)
         return;
     }
     if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET) {
+        if (reason - SSL_AD_REASON_OFFSET == SSL_AD_PROTOCOL_VERSION) {
+            err_perm(words, "no TLS version in common: the peer takes neither 1.2 nor 1.3");
+            return;
+        }
         /* An alert of the other side, which says nothing of what we found. */
         err_perm(words, "the peer says: %s", SSL_alert_desc_string_long(reason - SSL_AD_REASON_OFFSET));
         return;

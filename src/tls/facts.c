@@ -2,7 +2,6 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
-#include <time.h>
 
 #include "tls/stream.h"
 
@@ -17,21 +16,12 @@ static struct str subject_of(struct tls_stream *t, const X509 *x)
     return t->memory ? tls_subject_of(x, t->memory) : STR_NONE;
 }
 
-static int64_t until_of(const X509 *x)
-{
-    struct tm tm;
-
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1)
-        return 0;
-    return (int64_t)timegm(&tm) * 1000;
-}
-
 static void peer_facts(struct tls_stream *t, const X509 *x, struct tls_facts *f)
 {
     f->has_certificate = tls_hash_certificate(x, f->certificate) && tls_hash_public_key(x, f->public_key);
     f->verified = t->verified;
     f->subject = subject_of(t, x);
-    f->until_msec = until_of(x);
+    f->until_msec = tls_time_msec(X509_get0_notAfter(x));
 }
 
 void tls_stream_facts(struct tls_stream *t, struct tls_facts *f)

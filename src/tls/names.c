@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <time.h>
 
 bool tls_name_matches(struct str pattern, struct str name)
 {
@@ -82,6 +83,13 @@ struct str tls_subject_of(const X509 *x, struct arena *a)
     }
     BIO_free(out);
     return text;
+}
+
+int64_t tls_time_msec(const ASN1_TIME *t)
+{
+    struct tm tm;
+
+    return ASN1_TIME_to_tm(t, &tm) == 1 ? (int64_t)timegm(&tm) * 1000 : 0;
 }
 
 bool tls_hash_certificate(const X509 *x, unsigned char out[32])

@@ -26,6 +26,7 @@ MUST_USE bool tls_names_of(const X509 *x, int kind, struct arena *a, struct tls_
 
 /* For people: the first DNS name, or the subject. p == NULL without memory. */
 struct str tls_subject_of(const X509 *x, struct arena *a);
+int64_t tls_time_msec(const ASN1_TIME *t); /* UTC; 0: it is none */
 /* SHA-256 of the certificate, of its SubjectPublicKeyInfo. */
 MUST_USE bool tls_hash_certificate(const X509 *x, unsigned char out[32]);
 MUST_USE bool tls_hash_public_key(const X509 *x, unsigned char out[32]);

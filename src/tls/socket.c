@@ -10,6 +10,18 @@
 /* OpenSSL keeps the description of a kind of BIO for the whole process. */
 static BIO_METHOD *method;
 
+/* Enough for a long chain in records of a few octets. */
+enum { HANDSHAKE_MAX = 1 << 20 };
+
+/* HelloRequests, say, may come in a handshake as long as somebody likes to send them (RFC 5246 7.4.1.1). */
+static bool is_endless(struct tls_stream *t)
+{
+    if (t->established || t->taken <= HANDSHAKE_MAX)
+        return false;
+    tls_stream_fail(t, "the peer's handshake has no end");
+    return true;
+}
+
 static bool try_again(int sys)
 {
     return sys == EAGAIN || sys == EWOULDBLOCK;
@@ -25,6 +37,8 @@ static int socket_read(BIO *b, char *at, int room)
         t->at_end = true;
         return 0;
     }
+    if (is_endless(t))
+        return -1;
     /* What is left is in the socket, which tells of it: others come first. */
     if (t->turn == 0) {
         BIO_set_retry_read(b);
@@ -35,6 +49,7 @@ static int socket_read(BIO *b, char *at, int room)
     while (n < 0 && errno == EINTR);
     if (n > 0) {
         t->turn -= (size_t)n;
+        t->taken += (size_t)n;
         return (int)n;
     }
     if (n == 0)

@@ -19,6 +19,7 @@ struct tls_stream {
     unsigned wants; /* IO_READ | IO_WRITE */
     size_t turn;    /* octets that the call in hand may still take from the socket */
     unsigned idle;  /* messages of TLS itself since the peer last said something */
+    size_t taken;   /* octets that came from the socket */
     bool at_end;    /* the peer says no more */
     bool muted;     /* nothing goes to the socket or comes from it */
     bool pending;   /* OpenSSL has more than was asked for */

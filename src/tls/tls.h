@@ -121,8 +121,8 @@ void tls_stream_free(struct tls_stream *t);
 
 /*
  * Go on. WAIT: tls_wants() says what for; if that is 0, a signature is waited for. FAILED: ERR is for the log ("no shared
- * cipher", "certificate has expired", "the certificate is for mx.other.example, not for mx.example.net"); an alert
- * has been sent.
+ * cipher", "the certificate of mx.example.net expired on 2026-11-20", "the certificate is for mx.other.example, not for
+ * mx.example.net"); an alert has been sent. A handshake without end fails, too.
  */
 enum tls_handshake tls_handshake(struct tls_stream *t, struct err *err);
 /* IO_READ | IO_WRITE of io/loop.h: what the last call that could not go on waits for. */
@@ -131,7 +131,9 @@ unsigned tls_wants(const struct tls_stream *t);
 /*
  * As recv(2) and send(2): octets moved, 0 at the peer's orderly end (close_notify), -1 with errno: EAGAIN (tls_wants()
  * says for what), ECONNRESET for an end without close_notify, EPROTO with tls_stream_failure(). A read gives all that
- * can be had without waiting, up to ROOM; what is left then is in tls_pending(), of which no descriptor tells.
+ * can be had without waiting, up to ROOM; what is left then is in tls_pending(), of which no descriptor tells. A peer that
+ * says much that is nothing for us, such as new keys again and again, is EPROTO. Writing may wait for IO_READ: within a
+ * message of the peer's TLS nothing is written.
  * What was not written is to be given again, the same octets first.
  */
 ssize_t tls_read(struct tls_stream *t, void *at, size_t room);

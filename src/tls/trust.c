@@ -3,6 +3,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#include "core/buf.h"
+#include "core/utc.h"
 #include "tls/stream.h"
 
 enum { NAMES_MAX = 256 * 1024 };
@@ -15,21 +17,43 @@ static bool refuse(struct tls_stream *t, X509_STORE_CTX *x, int code, const char
     return false;
 }
 
+/* The peer's own certificate, or one above it, whose time is not now. */
+static bool wrong_time(struct tls_stream *t, X509_STORE_CTX *x, int code, const char *how, int64_t msec)
+{
+    const X509 *which = X509_STORE_CTX_get_current_cert(x);
+    struct arena *a = arena_new(NAMES_MAX);
+    struct str subject = a && which ? tls_subject_of(which, a) : STR_NONE;
+    struct err words = { 0 };
+
+    err_perm(&words, "the certificate of %.*s %s %.10s", STR_ARG(subject.n ? subject : STR("the peer")), how,
+             utc_text_seconds(msec).c);
+    arena_free(a);
+    return refuse(t, x, code, words.text);
+}
+
 static bool to_a_ca(struct tls_stream *t, X509_STORE_CTX *x)
 {
+    const X509 *which;
     int code;
 
     if (X509_verify_cert(x) == 1)
         return true;
     code = X509_STORE_CTX_get_error(x);
+    which = X509_STORE_CTX_get_current_cert(x);
     switch (code) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return wrong_time(t, x, code, "expired on", tls_time_msec(X509_get0_notAfter(which)));
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return wrong_time(t, x, code, "is not valid before", tls_time_msec(X509_get0_notBefore(which)));
     case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
         return refuse(t, x, code, "the certificate is signed by itself");
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-        return refuse(t, x, code, "the certificate is signed by no CA that is trusted here");
+        return refuse(t, x, code,
+                      t->server ? "the certificate is signed by no CA that is trusted here (client-ca)"
+                                : "the certificate is signed by no CA that is trusted here (tls-ca)");
     default:
         return refuse(t, x, code, X509_verify_cert_error_string(code));
     }
@@ -77,6 +101,28 @@ static bool by_name(struct tls_stream *t, X509_STORE_CTX *x)
     return ok;
 }
 
+static void add_hash(struct buf *out, const unsigned char hash[32])
+{
+    buf_add(out, STR("sha256:"));
+    for (size_t i = 0; i < 32; i++)
+        buf_printf(out, "%02x", hash[i]);
+}
+
+/* Both are told, so that nobody has to fetch them to have what the configuration wants. */
+static bool unexpected(struct tls_stream *t, X509_STORE_CTX *x, unsigned char hash[2][32])
+{
+    struct buf words = BUF_INIT(ERR_TEXT_MAX);
+
+    buf_add(&words, STR("another certificate than expected: "));
+    add_hash(&words, hash[0]);
+    buf_add(&words, STR(", its key "));
+    add_hash(&words, hash[1]);
+    buf_add_char(&words, '\0');
+    refuse(t, x, X509_V_ERR_CERT_REJECTED, words.failed ? "another certificate than expected" : words.p);
+    buf_done(&words);
+    return false;
+}
+
 static bool by_fingerprint(struct tls_stream *t, X509_STORE_CTX *x)
 {
     const X509 *leaf = X509_STORE_CTX_get0_cert(x);
@@ -88,8 +134,7 @@ static bool by_fingerprint(struct tls_stream *t, X509_STORE_CTX *x)
         for (size_t k = 0; k < ARRAY_LEN(hash); k++)
             if (str_eq(t->demand.hashes[i], str_of((const char *)hash[k], sizeof(hash[k]))))
                 return true;
-    return refuse(t, x, X509_V_ERR_CERT_REJECTED,
-                  "the certificate is none of those with the fingerprints expected");
+    return unexpected(t, x, hash);
 }
 
 static bool server_is_trusted(struct tls_stream *t, X509_STORE_CTX *x)

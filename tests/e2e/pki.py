@@ -55,22 +55,24 @@ class Authority:
         with open(self.path, "wb") as out:
             out.write(pem_of(self.certificate))
 
-    def build(self, name, key, names, days, issuer=None):
+    def build(self, name, key, names, days, issuer=None, begins=-10):
         now = datetime.datetime.utcnow()
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(issuer or self.name).public_key(
             key.public_key()).serial_number(x509.random_serial_number()).not_valid_before(
-                now - 10 * DAY).not_valid_after(now + days * DAY)
+                now + begins * DAY).not_valid_after(now + days * DAY)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder
 
-    def issue(self, *names, days=30, self_signed=False):
-        """For these DNS names; with negative DAYS it has ended."""
+    def issue(self, *names, days=30, self_signed=False, begins=-10, must_staple=False):
+        """For these DNS names; with negative DAYS it has ended, from BEGINS on it counts."""
         key = ec.generate_private_key(ec.SECP256R1())
         kinds = [x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
                  for name in names]
         name = subject(names[0].replace("\0", "?") if names else "nobody")
-        builder = self.build(name, key, kinds, days, name if self_signed else None)
+        builder = self.build(name, key, kinds, days, name if self_signed else None, begins)
+        if must_staple:
+            builder = builder.add_extension(x509.TLSFeature([x509.TLSFeatureType.status_request]), critical=False)
         certificate = builder.sign(key if self_signed else self.key, hashes.SHA256())
         self.made += 1
         return Pair(self.folder, f"pair-{self.made}", certificate, key)
