@@ -2,21 +2,17 @@
 #include "send/login.h"
 
 #include <gsasl.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base64.h"
 #include "core/check.h"
-#include "core/num.h"
+#include "send/scram.h"
 #include "smtp/client.h"
 
-enum {
-    TEXT_MAX = SMTP_CLIENT_AUTH_MAX,
-    /* One HMAC each: more than these would hold up all other connections, and nobody needs them (RFC 7677 4: 4096). */
-    ITERATIONS_MAX = 200000,
-    BINDING_TEXT = 96,
-};
+enum { TEXT_MAX = SMTP_CLIENT_AUTH_MAX, NONCE = 18 /* octets of it, before base64 */ };
 
 struct login_context {
     Gsasl *sasl;
@@ -42,11 +38,11 @@ static const struct mechanism mechanisms[] = {
 
 struct login {
     const struct mechanism *mechanism;
-    Gsasl_session *sasl; /* NULL: OAUTHBEARER */
+    struct scram *scram; /* one of both; neither: OAUTHBEARER */
+    Gsasl_session *sasl;
     struct buf secret;
     struct buf said;
-    Gsasl_property binding_kind;
-    char binding[BINDING_TEXT]; /* base64; empty: none */
+    struct str last; /* of what was said: there, or in SCRAM */
     bool spoken; /* at least once */
     bool whole;
 };
@@ -70,17 +66,6 @@ static bool hold(struct buf *b, size_t n)
 
 /* ---- the context ---- */
 
-/* GNU SASL asks for what was not set: of all it needs that is the binding. */
-static int on_asked(Gsasl *context, Gsasl_session *session, Gsasl_property property)
-{
-    struct login *l = gsasl_session_hook_get(session);
-
-    (void)context;
-    if (l && l->binding[0] && property == l->binding_kind)
-        return gsasl_property_set(session, property, l->binding);
-    return GSASL_NO_CALLBACK;
-}
-
 struct login_context *login_context_new(struct err *err)
 {
     struct login_context *c = calloc(1, sizeof(*c));
@@ -91,7 +76,6 @@ struct login_context *login_context_new(struct err *err)
         err_temp(err, "GNU SASL: %s", gsasl_strerror(code));
         return NULL;
     }
-    gsasl_callback_set(c->sasl, on_asked);
     return c;
 }
 
@@ -174,9 +158,66 @@ static bool write_bearer(struct login *l, const struct login_who *who, struct er
 static bool step_bearer(struct login *l, struct str *response)
 {
     *response = l->spoken ? STR("\1") : buf_str(&l->said);
+    l->last = buf_str(&l->said);
     l->spoken = true;
     l->whole = true;
     return true;
+}
+
+/* ---- SCRAM ---- */
+
+/* As SASLprep leaves it (RFC 5802 5.1); false: it cannot be used. */
+static bool prepare(struct str text, struct buf *out)
+{
+    char *copy = str_has(text, '\0') ? NULL : strndup(text.p ? text.p : "", text.n), *prepared = NULL;
+    bool ok = copy && gsasl_saslprep(copy, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) == GSASL_OK &&
+              hold(out, strlen(prepared)) && buf_add_c(out, prepared);
+
+    if (copy)
+        explicit_bzero(copy, text.n);
+    if (prepared)
+        explicit_bzero(prepared, strlen(prepared));
+    free(copy);
+    gsasl_free(prepared);
+    return ok;
+}
+
+static bool write_nonce(struct buf *out)
+{
+    unsigned char octets[NONCE];
+
+    return RAND_bytes(octets, NONCE) == 1 && base64_add(out, str_of((const char *)octets, NONCE));
+}
+
+static bool begin_scram(struct login *l, const struct login_who *who, struct err *err)
+{
+    struct buf name = { 0 }, secret = { 0 }, nonce = BUF_INIT(SCRAM_NONCE_MAX);
+    bool ok = prepare(who->name, &name) && prepare(who->secret, &secret);
+
+    if (!ok)
+        err_perm(err, "name or secret cannot be used to log in");
+    else if (!(ok = write_nonce(&nonce)))
+        err_temp(err, "out of memory");
+    if (ok)
+        l->scram = scram_new(&(struct scram_who){ .name = buf_str(&name),
+                                                  .secret = buf_str(&secret),
+                                                  .binding = who->exporter.n ? who->exporter : who->unique,
+                                                  .kind = who->exporter.n ? "tls-exporter" : "tls-unique",
+                                                  .plus = l->mechanism->binds },
+                             buf_str(&nonce), err);
+    wipe(&name);
+    wipe(&secret);
+    buf_done(&nonce);
+    return l->scram;
+}
+
+static bool step_scram(struct login *l, struct str challenge, struct str *response, struct err *err)
+{
+    bool ok = scram_step(l->scram, challenge, response, err);
+
+    l->last = ok ? *response : STR_NONE;
+    l->whole = ok && scram_is_whole(l->scram);
+    return ok;
 }
 
 /* ---- the others ---- */
@@ -192,21 +233,6 @@ static bool set(struct login *l, Gsasl_property property, struct str value, stru
     return ok || err_perm(err, "name or secret cannot be used to log in");
 }
 
-/*
- * Not for SCRAM without PLUS: there GNU SASL 2.2.0 should say "y", that we could have, and fails or worse. "n" is as
- * safe inside verified TLS.
- */
-static bool set_binding(struct login *l, const struct login_who *who)
-{
-    struct buf text = BUF_INIT(BINDING_TEXT - 1);
-    bool ok = base64_add(&text, who->exporter.n ? who->exporter : who->unique);
-
-    l->binding_kind = who->exporter.n ? GSASL_CB_TLS_EXPORTER : GSASL_CB_TLS_UNIQUE;
-    snprintf(l->binding, sizeof(l->binding), "%.*s", STR_ARG(buf_str(&text)));
-    buf_done(&text);
-    return ok;
-}
-
 static bool begin_sasl(struct login *l, struct login_context *context, const struct login_who *who, struct err *err)
 {
     char name[32];
@@ -216,9 +242,6 @@ static bool begin_sasl(struct login *l, struct login_context *context, const str
     code = gsasl_client_start(context->sasl, name, &l->sasl);
     if (code != GSASL_OK)
         return err_temp(err, "GNU SASL: %s", gsasl_strerror(code));
-    gsasl_session_hook_set(l->sasl, l);
-    if (l->mechanism->binds && !set_binding(l, who))
-        return err_temp(err, "out of memory");
     return set(l, GSASL_AUTHID, who->name, err) && set(l, GSASL_PASSWORD, who->secret, err);
 }
 
@@ -229,23 +252,8 @@ static bool take_said(struct login *l, char *octets, size_t n, struct str *respo
     if (octets)
         explicit_bzero(octets, n);
     gsasl_free(octets);
-    *response = buf_str(&l->said);
+    *response = l->last = buf_str(&l->said);
     return ok || err_temp(err, "the response cannot be kept");
-}
-
-/* The server's first message is "r=…,s=…,i=4096" (RFC 5802 7). */
-static bool is_bearable(const struct login *l, struct str challenge)
-{
-    uint64_t n;
-
-    if (l->mechanism->family != SCRAM)
-        return true;
-    while (challenge.p) {
-        struct str field = str_cut(&challenge, ',');
-        if (str_starts(field, STR("i=")) && (!num_parse_u64(str_skip(field, 2), UINT64_MAX, &n) || n > ITERATIONS_MAX))
-            return false;
-    }
-    return true;
 }
 
 bool login_step(struct login *l, struct str challenge, struct str *response, struct err *err)
@@ -254,10 +262,10 @@ bool login_step(struct login *l, struct str challenge, struct str *response, str
     size_t n = 0;
     int code;
 
+    if (l->scram)
+        return step_scram(l, challenge, response, err);
     if (!l->sasl)
         return step_bearer(l, response);
-    if (!is_bearable(l, challenge))
-        return err_temp(err, "the host wants more than %d iterations of SCRAM", ITERATIONS_MAX);
     l->spoken = true;
     code = gsasl_step(l->sasl, challenge.p ? challenge.p : "", challenge.n, &octets, &n);
     if (code != GSASL_OK && code != GSASL_NEEDS_MORE)
@@ -290,6 +298,8 @@ struct login *login_new(struct login_context *context, struct str offered, const
         err_temp(err, "out of memory");
     else if (mechanism->family == TOKEN)
         ok = write_bearer(l, who, err);
+    else if (mechanism->family == SCRAM)
+        ok = begin_scram(l, who, err);
     else
         ok = begin_sasl(l, context, who, err);
     if (ok)
@@ -302,6 +312,7 @@ void login_free(struct login *l)
 {
     if (!l)
         return;
+    scram_free(l->scram);
     if (l->sasl)
         gsasl_finish(l->sasl);
     wipe(&l->secret);
@@ -337,5 +348,5 @@ bool login_is_betrayed(const struct login *l, struct str text)
 {
     struct str secret = buf_str(&l->secret);
 
-    return str_contains(text, secret) || has_base64(text, secret) || has_base64(text, buf_str(&l->said));
+    return str_contains(text, secret) || has_base64(text, secret) || has_base64(text, l->last);
 }

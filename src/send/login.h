@@ -9,8 +9,8 @@
 #include "core/str.h"
 
 /*
- * Exchanges are GNU SASL's, but those with a token, which it does not know. A secret that begins with "Bearer " is a
- * token: OAUTHBEARER, and nothing that would take it for a password.
+ * Exchanges are GNU SASL's, but for SCRAM (send/scram.h) and those with a token, which it does not know. A secret that
+ * begins with "Bearer " is a token: OAUTHBEARER, and nothing that would take it for a password.
  */
 
 /* Once a process, before the sandbox; for all log-ins. NULL with ERR. */
@@ -32,7 +32,8 @@ struct login;
 
 /*
  * The strongest of OFFERED (words parted by blanks) that WHO can: SCRAM-SHA-256-PLUS with a channel binding,
- * SCRAM-SHA-256, PLAIN, LOGIN, OAUTHBEARER. NULL with ERR.
+ * SCRAM-SHA-256, PLAIN, LOGIN, OAUTHBEARER. NULL with ERR. Where the host offers no PLUS, and there is a binding, it is
+ * told so: if it did offer it, somebody in between took that away, and it refuses (RFC 5802 6).
  */
 struct login *login_new(struct login_context *context, struct str offered, const struct login_who *who,
                         struct err *err);

@@ -133,7 +133,8 @@ def test_C121_SCRAM_is_bound_to_the_channel_where_it_can_be(smart):
     old = ssl.TLSVersion.TLSv1_2
     context = context_of(smart.world.ca.issue(HOST), maximum=old)
     bound = smart.peer("SCRAM-SHA-256 SCRAM-SHA-256-PLUS PLAIN", scram(flag=b"p=tls-unique"), context=context)
-    bare = smart.peer("SCRAM-SHA-256 PLAIN", scram(flag=b"n"), context=context)
+    # RFC 5802 6: who does offer it, and sees that somebody took it out of EHLO, refuses.
+    bare = smart.peer("SCRAM-SHA-256 PLAIN", scram(flag=b"y"), context=context)
     smart.world.start()
     assert smart.world.delivered(bound[0])["tls"] == "TLSv1.2"
     assert smart.world.delivered(bare[0])["tls"] == "TLSv1.2"
@@ -164,7 +165,7 @@ def test_no_password_without_verified_TLS(smart):
 
 def test_hosts_that_do_not_keep_to_the_exchange(smart):
     cases = [
-        (smart.peer("SCRAM-SHA-256", scram(proves=False)), "SCRAM-SHA-256", "4.7.0"),
+        (smart.peer("SCRAM-SHA-256", scram(proves=False)), "the host does not know the password", "4.7.0"),
         (smart.peer("SCRAM-SHA-256", scram(early=True)), "has not proven", "4.7.0"),
         (smart.peer("SCRAM-SHA-256", scram(iterations=10 ** 9)), "iterations", "4.7.0"),
         (smart.peer("CRAM-MD5 GSSAPI", plain), "none of the mechanisms", "4.7.0"),

@@ -1,0 +1,42 @@
+/* send/scram.h -- the client's side of SCRAM-SHA-256, with and without PLUS (RFC 5802, 7677, 9266, 5929). */
+#ifndef SEND_SCRAM_H
+#define SEND_SCRAM_H
+
+#include <stdbool.h>
+
+#include "core/bug.h"
+#include "core/err.h"
+#include "core/str.h"
+
+/*
+ * Not GNU SASL's: version 2.2 fails where it should say that we could bind the channel and the host does not offer it
+ * ("y"), by which a host that does offer it notices who took that out of its EHLO (RFC 5802 6).
+ */
+enum {
+    SCRAM_NONCE_MAX = 40,
+    /* One HMAC each: more than these would hold up all other connections, and nobody needs them (RFC 7677 4: 4096). */
+    SCRAM_ITERATIONS_MAX = 200000,
+};
+
+struct scram_who {
+    struct str name; /* as SASLprep leaves it (RFC 4013) */
+    struct str secret;
+    struct str binding; /* octets of the channel; empty: none can be had */
+    const char *kind;   /* "tls-exporter", "tls-unique" */
+    bool plus;          /* the host offers to bind, and so it is */
+};
+
+struct scram;
+
+/* WHO is copied, and wiped at the end. NONCE: printable, without a comma, never used before. NULL with ERR. */
+struct scram *scram_new(const struct scram_who *who, struct str nonce, struct err *err);
+void scram_free(struct scram *s); /* takes NULL */
+/*
+ * What is said to CHALLENGE, good until the next call: first without one, then to the salt; then nothing, as the host has
+ * proven that it knows the password. False with ERR: it does not keep to SCRAM, or does not know it.
+ */
+MUST_USE bool scram_step(struct scram *s, struct str challenge, struct str *response, struct err *err);
+/* Has it? */
+bool scram_is_whole(const struct scram *s);
+
+#endif
