@@ -1,5 +1,5 @@
 /*
- * send/scram.c
+ * send/scram.c -- the four messages of SCRAM, and what is reckoned between them.
  *
  *     us    gs2 header  n=anna,r=NONCE                       n,, y,, or p=tls-exporter,,
  *     host  r=NONCE+ITS,s=SALT,i=4096

@@ -4,8 +4,11 @@
 
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -16,7 +19,7 @@
 #include "io/loop.h"
 #include "route/plan.h"
 
-enum moment { AT_CONNECT, AT_EHLO, AT_MAIL, AT_RCPT, AT_DATA, AT_DOT, AT_RSET, AT_QUIT, MOMENTS };
+enum moment { AT_CONNECT, AT_EHLO, AT_STARTTLS, AT_MAIL, AT_RCPT, AT_DATA, AT_DOT, AT_RSET, AT_QUIT, MOMENTS };
 
 enum { PEER_SESSIONS = 8, PEER_REPLIES = 4 };
 
@@ -30,6 +33,9 @@ struct peer_session {
     struct io_watch watch;
     int fd; /* -1: none */
     struct buf in;
+    SSL *ssl; /* NULL: in clear */
+    struct buf kept; /* of what TLS says */
+    bool holds;      /* it is not sent any more until the test has it sent */
     bool in_data;
     bool mute; /* it looks at nothing before it spoke */
 };
@@ -50,6 +56,8 @@ struct peer {
     size_t n_sessions;
     struct buf heard;   /* commands, a line each, '|' where a read ended */
     struct buf content; /* as it came, with its dots, without the end */
+    SSL_CTX *context;   /* of TLS; NULL: it has none */
+    size_t holds;       /* the next reply inside TLS is followed by a ticket without so many of its octets; 0: by none */
     size_t paused;      /* nothing is read any more behind so many octets of content; 0: never */
 };
 
@@ -57,7 +65,7 @@ static inline const char *peer_words(struct peer *p, enum moment at)
 {
     static const char *const usual[MOMENTS] = {
         "220 there ESMTP\r\n", "250-there\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE\r\n",
-        "250 2.1.0 ok\r\n",    "250 2.1.5 ok\r\n",
+        "220 2.0.0 go\r\n",    "250 2.1.0 ok\r\n",  "250 2.1.5 ok\r\n",
         "354 go\r\n",          "250 2.0.0 taken\r\n",
         "250 2.0.0 ok\r\n",    "221 2.0.0 bye\r\n",
     };
@@ -77,6 +85,44 @@ static inline void peer_hang_up(struct peer_session *s)
     io_watch_done(&s->watch);
     fd_close(&s->fd);
     buf_done(&s->in);
+    buf_done(&s->kept);
+    SSL_free(s->ssl);
+    s->ssl = NULL;
+}
+
+/* What TLS has to say goes out, but for its last HOLDS octets: those, and all that comes behind, wait for the test. */
+static inline void peer_flush(struct peer_session *s, size_t holds)
+{
+    char *octets;
+    long n = BIO_get_mem_data(SSL_get_wbio(s->ssl), &octets);
+
+    assert_true(buf_add(&s->kept, str_of(octets, (size_t)n)));
+    (void)BIO_reset(SSL_get_wbio(s->ssl));
+    if (!s->holds && s->kept.n > holds && send(s->fd, s->kept.p, s->kept.n - holds, MSG_NOSIGNAL) > 0)
+        buf_eat(&s->kept, s->kept.n - holds);
+    s->holds |= holds > 0;
+}
+
+/* As the server of TLS, from the next octet on. */
+static inline void peer_begin_tls(struct peer_session *s)
+{
+    s->kept = BUF_INIT(1 << 20);
+    s->ssl = SSL_new(s->peer->context);
+    SSL_set_bio(s->ssl, BIO_new_socket(s->fd, BIO_NOCLOSE), BIO_new(BIO_s_mem()));
+    SSL_set_accept_state(s->ssl);
+}
+
+static inline void peer_says_inside(struct peer_session *s, const char *words, size_t n)
+{
+    size_t holds = s->peer->holds;
+
+    assert_int_equal(SSL_write(s->ssl, words, (int)n), n);
+    s->peer->holds = 0;
+    if (holds) {
+        assert_int_equal(SSL_new_session_ticket(s->ssl), 1);
+        SSL_do_handshake(s->ssl);
+    }
+    peer_flush(s, holds);
 }
 
 static inline void peer_speaks(struct peer_session *s, const char *words)
@@ -85,7 +131,9 @@ static inline void peer_speaks(struct peer_session *s, const char *words)
     size_t n = strlen(words + closes);
 
     s->mute = !words[0];
-    if (n)
+    if (n && s->ssl)
+        peer_says_inside(s, words + closes, n);
+    else if (n)
         assert_int_equal(send(s->fd, words + closes, n, MSG_NOSIGNAL), n);
     if (closes)
         peer_hang_up(s);
@@ -104,6 +152,7 @@ static inline enum moment peer_moment(struct str line)
     } verbs[] = {
         { "EHLO ", AT_EHLO }, { "HELO ", AT_EHLO }, { "LHLO ", AT_EHLO }, { "MAIL ", AT_MAIL },
         { "RCPT ", AT_RCPT }, { "DATA", AT_DATA },  { "RSET", AT_RSET },  { "QUIT", AT_QUIT },
+        { "STARTTLS", AT_STARTTLS },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(verbs); i++)
@@ -140,6 +189,8 @@ static inline bool peer_line(struct peer_session *s)
     const char *words = peer_words(p, at);
     s->in_data = at == AT_DATA && str_starts(str_from_c(words), STR("354"));
     peer_speaks(s, words);
+    if (at == AT_STARTTLS && str_starts(str_from_c(words), STR("220")))
+        peer_begin_tls(s);
     return true;
 }
 
@@ -156,6 +207,22 @@ static inline void peer_speaks_up(struct peer *p, const char *words)
     peer_goes_on(&p->sessions[0]);
 }
 
+/* As recv(); 0 when TLS is over, however. */
+static inline ssize_t peer_hears(struct peer_session *s, char *room, size_t size)
+{
+    int n;
+
+    if (!s->ssl)
+        return recv(s->fd, room, size, 0);
+    ERR_clear_error();
+    n = SSL_read(s->ssl, room, (int)size);
+    peer_flush(s, 0);
+    if (n <= 0 && SSL_get_error(s->ssl, n) == SSL_ERROR_WANT_READ)
+        return -EAGAIN;
+    ERR_clear_error();
+    return n > 0 ? n : 0;
+}
+
 static inline void peer_on_ready(struct io_watch *w, unsigned what)
 {
     struct peer_session *s = CONTAINER_OF(w, struct peer_session, watch);
@@ -164,8 +231,10 @@ static inline void peer_on_ready(struct io_watch *w, unsigned what)
 
     (void)what;
     peer_at_work = true;
-    n = recv(s->fd, room, sizeof(room), 0);
-    if (n > 0) {
+    n = peer_hears(s, room, sizeof(room));
+    if (n == -EAGAIN) {
+        /* The handshake goes on. */
+    } else if (n > 0) {
         buf_add(&s->in, str_of(room, (size_t)n));
         peer_goes_on(s);
         buf_add_char(&s->peer->heard, '|');
