@@ -125,18 +125,18 @@ static enum policy_verdict verdict_of(const struct policy_counters *c, const str
 {
     enum policy_verdict over = limit->action == CONFIG_LIMIT_HOLD ? POLICY_HELD : POLICY_REFUSED;
     struct policy_rates_key rate = rate_of(k, limit);
+    uint64_t open = open_of(c, k);
 
     if (limit->measure == CONFIG_MEASURE_CONNECTIONS) {
-        *value = open_of(c, k) + n;
+        *value = open + n;
         return *value <= limit->bound ? POLICY_ALLOWED : over;
     }
     if (!policy_rates_allow(c->rates, &rate, n, now_msec, value))
         return over;
-    if (limit->measure != CONFIG_MEASURE_AUTH_FAILURES)
+    /* Were all that are under way wrong, would it be one too many? Without any there is nothing that could be waited for. */
+    if (!open || policy_rates_allow(c->rates, &rate, open + n, now_msec, value))
         return POLICY_ALLOWED;
-    /* Were all that are under way wrong, it would be one too many. */
-    n += open_of(c, k);
-    return policy_rates_allow(c->rates, &rate, n, now_msec, value) ? POLICY_ALLOWED : POLICY_WAITS;
+    return POLICY_WAITS;
 }
 
 struct ip policy_client_of(struct str client)
