@@ -36,7 +36,7 @@ class Load:
         if values.get("tls"):
             # Between generator and sink there would be one handshake, and not that of a server.
             self.kinds = servers.BESIDE
-        self.values = {"size": "4k", "sessions": 50, "per_connection": 25, "no_pipelining": False, "messages": 20000,
+        self.values = {"size": "4k", "sessions": 50, "per_connection": 25, "no_pipelining": False, "apart": False, "messages": 20000,
                        "postfix_messages": 3000, "sink": [], "veredus": "", "postfix": "", "tls": None,
                        "listen": "", "master": "", **values}
 
@@ -49,6 +49,8 @@ SUBJECTS = {
                    per_connection=1, messages=15000, postfix_messages=2500),
     "4k-lockstep": Load("4 KiB, the generator waits for each reply", {"direct": 0.40, "p99_ms": 20},
                         no_pipelining=True),
+    "4k-apart": Load("4 KiB, clients that leave Nagle's algorithm on and write the final dot apart", {"postfix": 10},
+                     apart=True, messages=10000, postfix_messages=2000),
     "4k-one": Load("4 KiB, one session", sessions=1, messages=3000, postfix_messages=500),
     "4k-many": Load("4 KiB, 500 sessions", {"p99_ms": 100}, sessions=500, messages=40000,
                     postfix="default_process_limit = 600\n"),
@@ -92,7 +94,7 @@ def generate(opt, port, messages, rcpt="u{n}@example.test", users=servers.USERS)
                            "--messages", str(messages), "--sessions", str(opt.sessions), "--size", opt.size,
                            "--per-connection", str(opt.per_connection), "--rcpt", rcpt, "--users", str(users),
                            "--from", "bench@example.net", "--json",
-                           *(["--no-pipelining"] if opt.no_pipelining else []), *generator_tls(opt)],
+                           *(["--no-pipelining"] if opt.no_pipelining else []), *(["--apart"] if opt.apart else []), *generator_tls(opt)],
                           stdout=subprocess.PIPE, text=True, check=False)
     return json.loads(done.stdout)
 

@@ -30,6 +30,7 @@ struct load_options {
     uint64_t duration_msec;
     uint64_t patience_msec;
     bool pipelining;
+    bool apart;
     bool resume;
     bool json;
 };
@@ -48,6 +49,7 @@ static enum bench_args read_options(int argc, char **argv, struct load_options *
         { "rcpt", BENCH_ARG_TEXT, &o->rcpt, "forward-path; {n} counts from 1 to --users (ada@example.test)" },
         { "users", BENCH_ARG_COUNT, &o->users, "how far {n} counts before it begins again (1)" },
         { "pipelining", BENCH_ARG_FLAG, &o->pipelining, "use it where offered (on); --no-pipelining" },
+        { "apart", BENCH_ARG_FLAG, &o->apart, "Nagle's algorithm on, and the final dot in a write of its own" },
         { "tls", BENCH_ARG_TEXT, &o->tls, "none, starttls or implicit (none); any certificate will do" },
         { "resume", BENCH_ARG_FLAG, &o->resume, "TLS goes on from the session before, where the server lets it" },
         { "ledger", BENCH_ARG_TEXT, &o->ledger, "file that gets the Message-ID of each acknowledged message" },
@@ -107,7 +109,8 @@ static bool open_run(struct bench_run *run, const struct load_options *o, struct
     run->recipients = o->recipients;
     run->messages = o->messages;
     run->per_connection = o->per_connection;
-    run->pipelining = o->pipelining;
+    run->pipelining = o->pipelining && !o->apart;
+    run->apart = o->apart;
     if (!options_fit(o, err) || !bench_address_parse(o->to, &run->to, err) || !open_tls(run, o, err))
         return false;
     if (!letter_init(&run->letter, o->size, o->from, o->rcpt))

@@ -55,13 +55,14 @@ static int open_socket(const struct bench_address *a)
     return socket(a->at.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-int bench_connect(const struct bench_address *to)
+int bench_connect(const struct bench_address *to, bool nagle)
 {
     int fd = open_socket(to), one = 1;
 
     if (fd < 0)
         return -1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (!nagle)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(fd, (const struct sockaddr *)&to->at, to->length) < 0 && errno != EINPROGRESS) {
         int saved = errno;
         close(fd);

@@ -16,8 +16,8 @@ struct bench_address {
 
 /* HOST:PORT, [IPV6]:PORT; names are looked up once, here. */
 MUST_USE bool bench_address_parse(const char *text, struct bench_address *out, struct err *err);
-/* A non-blocking socket on its way; -1 with errno. TCP_NODELAY is set. */
-int bench_connect(const struct bench_address *to);
+/* A non-blocking socket on its way; -1 with errno. Without NAGLE, TCP_NODELAY is set. */
+int bench_connect(const struct bench_address *to, bool nagle);
 /* A non-blocking listener; -1 with words. *PORT is the one it got (useful with port 0). */
 int bench_listen(const struct bench_address *at, uint16_t *port, struct err *err);
 /* CLOCK_MONOTONIC. */

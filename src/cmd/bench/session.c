@@ -51,7 +51,10 @@ static bool room_on_connection(const struct bench_session *s)
 
 /* ---- writing ---- */
 
-/* What is left of the head, the body and the tail, with the first WRITTEN octets skipped. */
+/*
+ * What is left of the head, the body and the tail, with the first WRITTEN octets skipped. Where the final dot goes apart:
+ * of the head and the body, and when nothing is left of them, of the tail.
+ */
 static int pieces(const struct bench_session *s, struct iovec *v)
 {
     const struct str all[] = { buf_str(&s->head), s->with_body ? buf_str(&s->run->letter.body) : STR_NONE,
@@ -60,6 +63,8 @@ static int pieces(const struct bench_session *s, struct iovec *v)
     int n = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (n && s->run->apart && i == 2)
+            break;
         size_t gone = skip < all[i].n ? skip : all[i].n;
         skip -= gone;
         if (gone < all[i].n)
@@ -88,11 +93,12 @@ static void flush(struct bench_session *s)
 
     if (!n)
         return;
-    wrote = s->secure ? secure_writev(s->secure, v, n) : writev(s->fd, v, n);
-    if (wrote > 0)
-        s->written += (size_t)wrote;
-    n = pieces(s, v);
-    watch(s, n > 0 && (wrote >= 0 || errno == EAGAIN));
+    do {
+        wrote = s->secure ? secure_writev(s->secure, v, n) : writev(s->fd, v, n);
+        s->written += wrote > 0 ? (size_t)wrote : 0;
+        n = pieces(s, v);
+    } while (n && wrote > 0);
+    watch(s, n && (wrote == 0 || errno == EAGAIN));
     if (n)
         return;
     if (s->with_body)
@@ -383,7 +389,7 @@ void bench_session_start(struct bench_session *s, struct bench_run *run)
 
     bench_session_done(s);
     *s = (struct bench_session){ .run = run,
-                                 .fd = bench_connect(&run->to),
+                                 .fd = bench_connect(&run->to, run->apart),
                                  .head = BUF_INIT(LINE_MAX_OCTETS),
                                  .tail = BUF_INIT(COMMANDS_MAX),
                                  .line = BUF_INIT(LINE_MAX_OCTETS) };

@@ -27,6 +27,7 @@ struct bench_run {
     uint64_t per_connection;
     uint64_t deadline_usec; /* no message is begun after it; 0: none */
     bool pipelining;
+    bool apart; /* the final dot goes in a write of its own, and Nagle's algorithm is left on, as simple clients do */
     enum bench_tls tls;
     struct secure_context *secure; /* without TLS: NULL */
     int ledger; /* each acknowledged Message-ID is a line there before anything more is sent; -1: none */
