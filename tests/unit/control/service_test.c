@@ -36,6 +36,7 @@ struct rig {
     uint32_t uid_plus;    /* the same */
     uint32_t generation;  /* of resolve; that of lookup is 7 */
     bool lookup_is_silent;
+    bool resolve_lies; /* it answers status with a plan */
 };
 
 /* ---- the far side ---- */
@@ -199,6 +200,10 @@ static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc
         answer_plan(rig, c, &m->plan_ask);
     else if (m->type == IPC_COMMAND_ASK)
         answer_command(rig, c, &m->command_ask);
+    else if (m->type == IPC_STATUS_ASK && c == rig->far_resolve && rig->resolve_lies)
+        /* Where a status answer has an address and a length. */
+        ipc_send_plan_answer(
+            c, &(struct ipc_plan_answer){ .ticket = m->status_ask.ticket, .generation = 0x5555, .reason = 4096 });
     else if (m->type == IPC_STATUS_ASK)
         ipc_send_status_answer(c, &(struct ipc_status_answer){ .ticket = m->status_ask.ticket });
 }
@@ -483,6 +488,23 @@ static void a_silent_queue_is_named_not_waited_for(void **state)
     assert_true(str_ends(got, STR("{\"end\":true,\"exit\":1}\n")));
 }
 
+/* All know the ticket of a question about status: what else one of them says under it is none of its answers. */
+static void an_answer_of_another_type_is_no_status(void **state)
+{
+    struct rig *rig = *state;
+    struct control *control = rig->worker.state;
+    struct err err = { 0 };
+
+    rig->resolve_lies = true;
+    client_connect(rig);
+    assert_int_equal(send(rig->client, "{\"command\":\"status\"}\n", 21, 0), 21);
+    some_turns(rig, 20);
+    command_too_late(CONTAINER_OF(control->clients.next, struct control_client, node));
+    assert_true(io_loop_run(rig->loop, &err));
+    assert_true(str_contains(buf_str(&rig->got), STR("\"process\":\"resolve\"")));
+    assert_true(str_ends(buf_str(&rig->got), STR("{\"end\":true,\"exit\":1}\n")));
+}
+
 static void requests_that_are_none_end_in_64(void **state)
 {
     static const struct str requests[] = {
@@ -718,6 +740,7 @@ int main(void)
         CASE(one_message_is_shown_or_said_to_be_unknown),
         CASE(reload_says_how_it_went),
         CASE(status_gathers_all_and_names_who_is_silent),
+        CASE(an_answer_of_another_type_is_no_status),
         CASE(a_silent_queue_is_named_not_waited_for),
         CASE(requests_that_are_none_end_in_64),
         CASE(an_endless_request_is_refused_and_closed),
