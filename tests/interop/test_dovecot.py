@@ -8,31 +8,17 @@ from peer_fixtures import settled
 
 import corpus
 import root
+from dovecot import Words
 from namespaces import there
-from postfix import Unavailable
 
 CONFIG = """\
-base_dir = {work}/run
-state_dir = {work}/state
-log_path = {work}/log
+{beginning}
 protocols = imap lmtp
 listen = {address}
-ssl = no
-disable_plaintext_auth = no
-default_login_user = nobody
-default_internal_user = daemon
-default_internal_group = daemon
-first_valid_uid = 1
-first_valid_gid = 1
-mail_location = maildir:~/Maildir
-passdb {{
-  driver = static
-  args = password=tea
-}}
-userdb {{
-  driver = static
-  args = uid=nobody gid=nogroup home={work}/mail/%u
-}}
+{clear}
+{maildir}
+{password}
+{users}
 service lmtp {{
   unix_listener {work}/lmtp {{
     mode = 0666
@@ -58,12 +44,13 @@ class Dovecot(root.Peer):
     program = "usr/sbin/dovecot"
 
     def start(self):
-        version = self.run("/usr/sbin/dovecot", "--version").stdout
-        if not version.startswith("2.3."):
-            raise Unavailable(f"dovecot {version.strip()} wants another configuration than 2.3")
+        words = Words(self.run("/usr/sbin/dovecot", "--version").stdout)
         for name in ["run", "state"]:
             self.folder(name)
-        self.write("dovecot.conf", CONFIG.format(work=self.work, address=there(3)))
+        self.write("dovecot.conf", CONFIG.format(
+            beginning=words.beginning(self.work), work=self.work, address=there(3), clear=words["clear"],
+            maildir=words["maildir"], password=words.password("tea"),
+            users=words.users(f"{self.work}/mail/{words['user']}")))
         return self.launch(there(3), 143, "/usr/sbin/dovecot", "-F", "-c", self.path("dovecot.conf"))
 
     @staticmethod

@@ -12,7 +12,9 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
 
 from conftest import *  # noqa: E402, F401, F403
+from dovecot import words_of  # noqa: E402
 from harness import free_port, until  # noqa: E402
+from peer_fixtures import or_skip  # noqa: E402
 
 SERVER = """\
 hostname mail.example.test;
@@ -35,20 +37,11 @@ domain example.test {{{{
 """
 
 DOVECOT = """\
-base_dir = {work}/run
-state_dir = {work}/state
-log_path = {work}/log
+{beginning}
 protocols =
-ssl = no
-default_login_user = nobody
-default_internal_user = daemon
-default_internal_group = daemon
 auth_mechanisms = plain login
-auth_username_format = %Lu
-passdb {{
-  driver = passwd-file
-  args = {work}/passwd
-}}
+{lower}
+{passwords}
 service auth {{
   unix_listener {work}/auth {{
     mode = 0666
@@ -58,7 +51,7 @@ service auth {{
 
 
 class Dovecot:
-    def __init__(self, work):
+    def __init__(self, work, words):
         self.work = work
         self.socket = f"{work}/auth"
         self.process = None
@@ -67,7 +60,8 @@ class Dovecot:
         with open(f"{work}/passwd", "w", encoding="ascii") as out:
             out.write("anna@example.test:{PLAIN}tea\nben:{PLAIN}milk\ncarl:{PLAIN}gone::::::user=dora@example.test\n")
         with open(f"{work}/dovecot.conf", "w", encoding="ascii") as out:
-            out.write(DOVECOT.format(work=work))
+            out.write(DOVECOT.format(beginning=words.beginning(work), work=work, lower=words["lower"],
+                                     passwords=words.passwords(f"{work}/passwd")))
 
     def start(self):
         self.process = subprocess.Popen([PROGRAM, "-F", "-c", f"{self.work}/dovecot.conf"])
@@ -89,13 +83,11 @@ def dovecot():
         pytest.skip("dovecot is not installed (dovecot-core)")
     if os.getuid() != 0:
         pytest.skip("Dovecot is started by root")
-    version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, check=True).stdout
-    if not version.startswith("2.3."):
-        pytest.skip(f"dovecot {version.strip()} wants another configuration than 2.3")
+    words = or_skip(lambda: words_of(PROGRAM))
     # Not below pytest's folder, which is for one user's eyes.
     with tempfile.TemporaryDirectory(prefix="veredus-dovecot-") as work:
         os.chmod(work, 0o755)
-        d = Dovecot(work)
+        d = Dovecot(work, words)
         d.start()
         yield d
         d.stop()

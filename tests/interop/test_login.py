@@ -11,6 +11,7 @@ from peer_fixtures import or_skip, settled
 
 import corpus
 import postfix
+from dovecot import words_of
 from harness import until
 from pki import Authority
 
@@ -38,28 +39,14 @@ header_size_limit = 10000000
 """
 
 DOVECOT = """\
-base_dir = {work}/run
-state_dir = {work}/state
-log_path = {work}/log
+{beginning}
 protocols =
-ssl = no
-default_login_user = nobody
-default_internal_user = daemon
-default_internal_group = daemon
-first_valid_uid = 1
-first_valid_gid = 1
 auth_mechanisms = {mechanisms}
-passdb {{
-  driver = passwd-file
-  args = {work}/users
-}}
-userdb {{
-  driver = static
-  args = uid=nobody gid=nogroup home={work}
-}}
+{passwords}
+{users}
 service auth {{
-  inet_listener {{
-    address = 127.0.0.1
+  inet_listener postfix {{
+    {address} = 127.0.0.1
     port = {port}
   }}
 }}
@@ -87,7 +74,10 @@ class Dovecot:
             (folder / name).mkdir()
         (folder / "users").write_text("anna:{PLAIN}tea:::::\n")
         (folder / "users").chmod(0o644)
-        (folder / "dovecot.conf").write_text(DOVECOT.format(work=folder, mechanisms=mechanisms, port=self.port))
+        words = words_of(self.program)
+        (folder / "dovecot.conf").write_text(DOVECOT.format(
+            beginning=words.beginning(folder), mechanisms=mechanisms, passwords=words.passwords(folder / "users"),
+            users=words.users(folder), address=words["address"], port=self.port))
         self.process = subprocess.Popen([self.program, "-F", "-c", str(folder / "dovecot.conf")],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
