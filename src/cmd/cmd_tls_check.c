@@ -68,11 +68,26 @@ static void print_tls(struct buf *line, const struct text_screen *screen, const 
         }
         text_print(line, screen);
     }
-    if (row_has(row, "error")) {
-        buf_add(line, row_has(row, "version") ? STR("              ") : STR("    TLS       "));
-        text_add(line, screen, row_text(row, "error"), 0);
-        text_print(line, screen);
-    }
+}
+
+/* "    greeting  554 5.7.1 not you": where it failed, and why; the address stands above. */
+static void print_trouble(struct buf *line, const struct text_screen *screen, const json_t *row)
+{
+    struct str error = row_text(row, "error"), peer = row_text(row, "peer"), stage = row_text(row, "stage");
+
+    if (str_starts(error, peer) && str_starts(str_skip(error, peer.n), STR(": ")))
+        error = str_skip(error, peer.n + 2);
+    if (!error.n && is_in_clear(row))
+        error = str_eq(row_text(row, "tls_level"), STR("none")) ? STR("not asked for") : STR("not offered (STARTTLS)");
+    if (!error.n)
+        return;
+    if (!stage.n || str_eq(stage, STR("tls")))
+        stage = STR("TLS");
+    buf_printf(line, "    %-10.*s", STR_ARG(stage));
+    if (row_number(row, "code"))
+        buf_printf(line, "%u ", (unsigned)row_number(row, "code"));
+    text_add(line, screen, error, 0);
+    text_print(line, screen);
 }
 
 static void print_host(struct buf *line, const struct text_screen *screen, const json_t *row)
@@ -86,6 +101,7 @@ static void print_host(struct buf *line, const struct text_screen *screen, const
         buf_add(line, STR("  DNSSEC secure"));
     text_print(line, screen);
     print_tls(line, screen, row);
+    print_trouble(line, screen, row);
     if (is_refused(row))
         buf_add(line, STR("    verdict   not this host; the next one, or later"));
     else

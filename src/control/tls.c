@@ -1,5 +1,6 @@
 /* control/tls.c -- tls check: where mail for a domain would go, and what send sees of TLS there (FACE 2.3). */
 #include "control/commands.h"
+#include "core/ip.h"
 #include "route/match.h"
 #include "smtp/address.h"
 
@@ -19,10 +20,21 @@ static bool take_domain(struct arena *a, struct str name, struct str *domain)
     return true;
 }
 
-/* "mx1.example.net:2525": a host, asked for by its port. */
+/* "mx1.example.net:2525", "[2001:db8::1]:25": a host, asked for by its port. */
 static bool is_host(struct str name)
 {
-    return str_has(name, ':') && !str_starts(name, STR("[")) && !str_contains(name, STR("//"));
+    return (str_starts(name, STR("[")) ? str_contains(name, STR("]:")) : str_has(name, ':')) &&
+           !str_contains(name, STR("//"));
+}
+
+/* An address is a domain in brackets (RFC 5321 4.1.3). */
+static struct str name_of(struct arena *a, struct str said)
+{
+    struct ip ip;
+
+    if (!ip_parse(said, &ip))
+        return said;
+    return arena_printf(a, ip.family == IP_V6 ? "[IPv6:%.*s]" : "[%.*s]", STR_ARG(said));
 }
 
 static void ask_resolve(struct control_client *c, const struct ipc_plan_ask *ask)
@@ -57,11 +69,11 @@ static void ask_route(struct control_client *c, struct arena *a, struct str doma
 
 static void begin(struct control_client *c, json_t *request)
 {
-    struct str name = request_text(c, "name"), domain, target;
     struct arena *a = arena_new(ARENA_MAX);
+    struct str name = a ? name_of(a, request_text(c, "name")) : STR_NONE, domain, target;
 
     (void)request;
-    if (!a) {
+    if (!name.p) {
         client_fail(c, COMMAND_LATER, "out of memory", "");
     } else if (is_host(name)) {
         target = arena_printf(a, "smtp://%.*s", STR_ARG(name));

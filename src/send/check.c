@@ -15,6 +15,7 @@ struct check;
 struct probe {
     struct check *check;
     struct buf row; /* empty: nothing is known yet */
+    enum smtp_stage late_at; /* where it was when time was up */
 };
 
 struct check {
@@ -59,9 +60,15 @@ static void add_facts(struct log_record *r, const struct connection *c)
     log_list(r, LOG_NAMES, &facts.subject, 1);
 }
 
-/* STATE: deliver, clear, refused. */
+/* STATE: deliver, clear, refused. WHY may be NULL: nothing was wrong. */
+struct why {
+    enum smtp_stage stage;
+    unsigned code;
+    struct str text;
+};
+
 static void say(struct probe *p, const struct connection *c, const struct route_plan_address *a, const char *state,
-                struct str error)
+                const struct why *why)
 {
     struct address_text peer = address_text(a);
     struct log_record r;
@@ -75,10 +82,14 @@ static void say(struct probe *p, const struct connection *c, const struct route_
     log_flag(&r, LOG_SECURE, p->check->plan.secure && a->secure);
     log_text(&r, LOG_TLS_LEVEL, level_name(c->sending->tls.level));
     log_text_c(&r, LOG_STATE, state);
-    if (c->tls)
+    if (c->tls_version[0])
         add_facts(&r, c);
-    if (error.n)
-        log_text(&r, LOG_ERROR, error);
+    if (why)
+        log_text(&r, LOG_STAGE, smtp_stage_name(why->stage));
+    if (why && why->code)
+        log_number(&r, LOG_CODE, why->code);
+    if (why)
+        log_text(&r, LOG_ERROR, why->text);
     p->row = BUF_INIT(ROW_MAX);
     /* Without memory there is none. */
     (void)worker_row_add(&p->row, &r);
@@ -132,7 +143,9 @@ static void opened(struct connection *c)
 {
     struct probe *p = c->whose;
 
-    say(p, c, address_of(p), c->tls ? "deliver" : "clear", str_from_c(c->tls_trouble));
+    const struct why why = { .stage = SMTP_STAGE_TLS, .text = str_from_c(c->tls_trouble) };
+
+    say(p, c, address_of(p), c->tls ? "deliver" : "clear", why.text.n ? &why : NULL);
     connection_close(c);
 }
 
@@ -140,7 +153,10 @@ static void failed(struct connection *c, const struct connection_failure *why)
 {
     struct probe *p = c->whose;
 
-    say(p, c, address_of(p), "refused", p->check->late ? STR("no answer in 25 seconds") : str_from_c(why->text));
+    const struct why late = { .stage = p->late_at, .text = STR("no answer in 25 seconds") };
+    const struct why own = { .stage = why->stage, .code = why->code, .text = str_from_c(why->text) };
+
+    say(p, c, address_of(p), "refused", p->check->late ? &late : &own);
 }
 
 static void made(struct connection *c, struct transfer *t)
@@ -192,6 +208,13 @@ static bool probe_begin(struct probe *p)
 
 /* ---- all of them ---- */
 
+static enum smtp_stage stage_of(const struct connection *c)
+{
+    if (c->state == CONNECTION_SHAKING)
+        return SMTP_STAGE_TLS;
+    return c->smtp ? smtp_client_stage(c->smtp) : SMTP_STAGE_CONNECT;
+}
+
 static void on_timer(struct io_timer *t)
 {
     struct check *k = CONTAINER_OF(t, struct check, timer);
@@ -199,8 +222,11 @@ static void on_timer(struct io_timer *t)
     k->late = true;
     LIST_FOR(node, &k->send->connections) {
         struct connection *c = CONTAINER_OF(node, struct connection, node);
-        if (c->owner == &check_owner && ((struct probe *)c->whose)->check == k)
-            connection_cut(c);
+        struct probe *p = c->whose;
+        if (c->owner != &check_owner || p->check != k)
+            continue;
+        p->late_at = stage_of(c);
+        connection_cut(c);
     }
 }
 

@@ -415,3 +415,38 @@ def test_tls_check_tells_what_a_delivery_would_see(world):
     assert check(server)[0] == 64 and check(server, "not a domain")[0] == 64
     for peer in world.peers:
         assert not (peer.said("MAIL") or peer.said("AUTH"))
+
+
+def test_tls_check_says_where_it_went_wrong_and_why(world):
+    """A host that is down, one that refuses, one without STARTTLS, no MX, none wanted: in words, and 1 if any will not do."""
+    verify = f"tls-level verify; tls-ca {world.ca.path};"
+    down = free_port()
+    cases = {
+        "plain": ("", world.peer(offers=OFFERS), 0, "TLS       not offered (STARTTLS)\n    verdict   deliver, in clear"),
+        "must": (verify, world.peer(offers=OFFERS), 1, "TLS       the host does not offer TLS (STARTTLS)"),
+        "never": ("tls-level none;", world.peer(), 0, "TLS       not asked for\n    verdict   deliver, in clear"),
+        "old": (verify, world.peer(world.ca.issue(HOST, days=-1)), 1, "TLS       the certificate of mx.peer.test expired on 20"),
+        "greeting": ("", world.peer(None, always={"greeting": "554 5.7.1 not you"}), 1, "greeting  554 not you"),
+        "ehlo": ("", world.peer(None, always={"EHLO": "421 4.3.2 busy"}), 1, "ehlo      421 busy"),
+        "down": ("", None, 1, "connect   connection refused"),
+    }
+    for name, (options, peer, _, _) in cases.items():
+        if peer:
+            world.route(f"{name}.test", options, peer)
+        else:
+            world.routes.append(f"route {name}.test smtp://{HOST}:{down};\n")
+    world.names.rows["null.test MX"] = ["0 ."]
+    server = world.start()
+    for name, (_, _, expected, words) in cases.items():
+        code, text = check(server, f"{name}.test")
+        assert code == expected and words in text, (name, text)
+        assert "127.0.0.1: " not in text
+        assert ("a message would have to wait" in text) == (code == 1)
+    for name, words in {"null.test": "takes no mail: its MX says so", "absent.test": "does not exist",
+                        "127.0.0.1": "addresses of no mail server", "::1": "addresses of no mail server"}.items():
+        code, text = check(server, name)
+        assert code == 1 and words in text, text
+    code, text = check(server, f"127.0.0.1:{down}")
+    assert code == 1 and "connection refused" in text, text
+    row = json.loads(check(server, "--json", "greeting.test")[1])
+    assert (row["state"], row["stage"], row["code"], row["error"]) == ("refused", "greeting", 554, "not you")
