@@ -55,7 +55,7 @@ static bool greeted(struct explainer *e, struct lookup_verdict *v)
             return false;
         }
     }
-    lookup_connect(e->turn, &ask, &a);
+    (void)lookup_connect(e->turn, &ask, &a);
     *v = (struct lookup_verdict){ .row = a.row, .reason = a.reason, .number = a.number, .rule = a.rule };
     return !a.refused;
 }

@@ -117,8 +117,7 @@ void lookup_refuse(struct lookup_turn *t, const struct policy_party *party, cons
     refuse(t, over, false, v);
 }
 
-void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
-                    struct ipc_connect_answer *answer)
+bool lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask, struct ipc_connect_answer *answer)
 {
     struct lookup_who who = { .client = ask->client, .listener = ask->listener };
     struct policy_party party = lookup_party(t, &who);
@@ -142,25 +141,28 @@ void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
         policy_limits_open(&t->lookup->counters, &party, CONFIG_MEASURE_CONNECTIONS);
     if (ok && !ask->again)
         lookup_take(t, &party, CONFIG_MEASURE_SESSIONS, 1);
+    return party.exempt;
 }
 
-/* Connections are counted before anybody logs in or shows a certificate: so they are given back. */
-void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener)
+/* By the counts by which it was opened, whoever logged in and whatever a file of relay-from says by now. */
+void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener, bool exempt)
 {
-    struct policy_party party = lookup_party(t, &(struct lookup_who){ .client = client, .listener = listener });
+    struct policy_party party =
+        policy_party_of(client, STR_NONE, &lookup_session_of(t->lookup, listener)->limits);
     struct list woken;
 
+    party.exempt = exempt;
     /* Nobody waits for a connection to be closed. */
     list_init(&woken);
     policy_limits_close(&t->lookup->counters, &party, CONFIG_MEASURE_CONNECTIONS, &woken);
 }
 
-void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notice)
+void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notice, bool exempt)
 {
     struct lookup_who who = { .client = notice->client, .listener = notice->listener, .account = notice->account };
     struct policy_party party = lookup_party(t, &who);
 
-    lookup_release(t, notice->client, notice->listener);
+    lookup_release(t, notice->client, notice->listener, exempt);
     lookup_take(t, &party, CONFIG_MEASURE_ERRORS, notice->errors);
     lookup_take(t, &party, CONFIG_MEASURE_OCTETS, notice->octets);
 }

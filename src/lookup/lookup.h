@@ -60,11 +60,12 @@ struct lookup_turn {
     bool only_looks;  /* for explain: nothing is counted, remembered or logged */
 };
 
-void lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask,
-                    struct ipc_connect_answer *answer);
-void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notice);
+/* Returns whether the client is exempt from the built-in limits, which by its end may have changed. */
+bool lookup_connect(struct lookup_turn *t, const struct ipc_connect_ask *ask, struct ipc_connect_answer *answer);
+/* EXEMPT: as lookup_connect() returned. */
+void lookup_disconnect(struct lookup_turn *t, const struct ipc_disconnect *notice, bool exempt);
 /* The connection is gone without a word: its process died. */
-void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener);
+void lookup_release(struct lookup_turn *t, struct str client, uint32_t listener, bool exempt);
 void lookup_mail(struct lookup_turn *t, const struct ipc_mail_ask *ask, struct ipc_mail_answer *answer);
 void lookup_rcpt(struct lookup_turn *t, const struct ipc_rcpt_ask *ask, struct ipc_rcpt_answer *answer);
 /* What a next hop said about an address of a domain with `users ask`. */

@@ -90,7 +90,7 @@ static void release_all(struct lookup_turn *t, const struct lookup_sessions *s)
 {
     for (size_t i = 0; i < s->room; i++)
         for (uint32_t k = 0; k < s->slots[i].count; k++)
-            lookup_release(t, lookup_session_client(&s->slots[i]), s->slots[i].listener);
+            lookup_release(t, lookup_session_client(&s->slots[i]), s->slots[i].listener, s->slots[i].exempt);
 }
 
 /* ---- questions ---- */
@@ -101,10 +101,10 @@ static void answer_connect(struct lookup_turn *t, struct ipc_channel *from, cons
     struct ipc_connect_answer answer;
 
     t->session = ask->session;
-    lookup_connect(t, ask, &answer);
+    bool exempt = lookup_connect(t, ask, &answer);
     /* What cannot be noted here could not be given back later either. */
-    if (!p || !lookup_sessions_add(&p->sessions, ask->client, ask->listener))
-        lookup_release(t, ask->client, ask->listener);
+    if (!p || !lookup_sessions_add(&p->sessions, ask->client, ask->listener, exempt))
+        lookup_release(t, ask->client, ask->listener, exempt);
     ipc_send_connect_answer(from, &answer);
 }
 
@@ -112,9 +112,10 @@ static void hear_disconnect(struct lookup_turn *t, struct ipc_channel *from,
                             const struct ipc_disconnect *notice)
 {
     struct lookup_peer *p = peer_of(t->lookup, from);
+    bool exempt;
 
-    if (p && lookup_sessions_remove(&p->sessions, notice->client, notice->listener))
-        lookup_disconnect(t, notice);
+    if (p && lookup_sessions_remove(&p->sessions, notice->client, notice->listener, &exempt))
+        lookup_disconnect(t, notice, exempt);
 }
 
 static void answer(struct lookup_turn *t, struct ipc_channel *from, const struct ipc_message *m)

@@ -6,9 +6,10 @@
 
 enum { ROOM_FIRST = 64 };
 
-static struct lookup_session key_of(struct str client, uint32_t listener)
+static struct lookup_session key_of(struct str client, uint32_t listener, bool exempt)
 {
     struct lookup_session key = { .listener = listener,
+                                  .exempt = exempt,
                                   .is_unix = client.n != LOOKUP_CLIENT_OCTETS,
                                   .used = true };
 
@@ -19,7 +20,7 @@ static struct lookup_session key_of(struct str client, uint32_t listener)
 
 static bool same(const struct lookup_session *a, const struct lookup_session *b)
 {
-    return a->listener == b->listener && a->is_unix == b->is_unix &&
+    return a->listener == b->listener && a->is_unix == b->is_unix && a->exempt == b->exempt &&
            memcmp(a->client, b->client, sizeof(a->client)) == 0;
 }
 
@@ -66,9 +67,9 @@ void lookup_sessions_done(struct lookup_sessions *s)
     *s = (struct lookup_sessions){ 0 };
 }
 
-bool lookup_sessions_add(struct lookup_sessions *s, struct str client, uint32_t listener)
+bool lookup_sessions_add(struct lookup_sessions *s, struct str client, uint32_t listener, bool exempt)
 {
-    struct lookup_session key = key_of(client, listener);
+    struct lookup_session key = key_of(client, listener, exempt);
 
     if (!grow(s))
         return false;
@@ -81,15 +82,21 @@ bool lookup_sessions_add(struct lookup_sessions *s, struct str client, uint32_t 
     return true;
 }
 
-bool lookup_sessions_remove(struct lookup_sessions *s, struct str client, uint32_t listener)
+static bool remove_like(struct lookup_sessions *s, struct str client, uint32_t listener, bool exempt)
 {
-    struct lookup_session key = key_of(client, listener);
+    struct lookup_session key = key_of(client, listener, exempt);
     struct lookup_session *at = s->room ? place_of(s, &key) : NULL;
 
     if (!at || !at->count)
         return false;
     at->count--;
     return true;
+}
+
+bool lookup_sessions_remove(struct lookup_sessions *s, struct str client, uint32_t listener, bool *exempt)
+{
+    *exempt = remove_like(s, client, listener, true);
+    return *exempt || remove_like(s, client, listener, false);
 }
 
 struct str lookup_session_client(const struct lookup_session *session)

@@ -17,6 +17,7 @@ struct lookup_session {
     uint32_t listener;
     uint32_t count; /* 0: the place is free again */
     bool is_unix;   /* no address */
+    bool exempt;    /* from the built-in limits, when they were opened: so they are given back */
     bool used;      /* the place is or was taken: searches go on behind it */
 };
 
@@ -29,9 +30,9 @@ struct lookup_sessions {
 
 void lookup_sessions_done(struct lookup_sessions *s);
 /* CLIENT has 16 octets, or none for a unix socket. False without memory. */
-MUST_USE bool lookup_sessions_add(struct lookup_sessions *s, struct str client, uint32_t listener);
-/* False: it was not there. */
-bool lookup_sessions_remove(struct lookup_sessions *s, struct str client, uint32_t listener);
+MUST_USE bool lookup_sessions_add(struct lookup_sessions *s, struct str client, uint32_t listener, bool exempt);
+/* False: it was not there. Of several that were not opened alike *exempt is that of one of them. */
+bool lookup_sessions_remove(struct lookup_sessions *s, struct str client, uint32_t listener, bool *exempt);
 struct str lookup_session_client(const struct lookup_session *session);
 
 #endif

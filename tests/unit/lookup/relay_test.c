@@ -147,8 +147,26 @@ static void who_may_relay_is_not_bound_by_what_is_built_in(void **state)
     struct ipc_connect_ask ask = { .client = octets_of("10.1.1.1"), .listener = 1 };
     struct ipc_connect_answer answer;
     for (int k = 0; k < 3; k++)
-        lookup_connect(&room.turn, &ask, &answer);
+        assert_true(lookup_connect(&room.turn, &ask, &answer));
     assert_true(answer.refused);
+}
+
+/* A client that is written into the file of addresses, or taken out, while it is connected: nothing stays counted. */
+static void connections_are_given_back_as_they_were_opened(void **state)
+{
+    (void)state;
+    struct ipc_connect_ask ask = { .client = octets_of("203.0.113.9") };
+    struct ipc_connect_answer answer;
+
+    for (int round = 0; round < 2; round++) {
+        for (int k = 0; k < 50; k++)
+            assert_int_equal(lookup_connect(&room.turn, &ask, &answer), round == 0);
+        assert_int_equal(policy_open_used(room.lookup->counters.open), round);
+        room_file("/clients", round ? "203.0.113.9\n" : "");
+        for (int k = 0; k < 50; k++)
+            lookup_release(&room.turn, ask.client, 0, round == 0);
+        assert_int_equal(policy_open_used(room.lookup->counters.open), 0);
+    }
 }
 
 /* What cannot be known is answered later, to those whom nothing else lets. */
@@ -377,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_ROOM(permission_comes_from_the_address_of_the_client),
         IN_ROOM(who_may_relay_is_not_bound_by_what_is_built_in),
+        IN_ROOM(connections_are_given_back_as_they_were_opened),
         IN_ROOM(without_its_file_of_addresses_a_stranger_is_deferred),
         IN_ROOM(routes_that_refuse_do_so_at_RCPT),
         IN_ROOM(vrfy_promises_nothing_that_a_route_refuses),

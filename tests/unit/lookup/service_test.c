@@ -385,19 +385,21 @@ static void many_sessions_are_remembered(void **state)
     (void)state;
     struct lookup_sessions s = { 0 };
     char c[16] = { 0 };
+    bool exempt;
 
     for (uint32_t round = 0; round < 3; round++) {
         for (uint32_t i = 0; i < 5000; i++) {
             memcpy(c, &i, sizeof(i));
-            assert_true(lookup_sessions_add(&s, str_of(c, 16), i % 3));
-            assert_true(lookup_sessions_add(&s, STR_NONE, 0));
+            assert_true(lookup_sessions_add(&s, str_of(c, 16), i % 3, i % 2));
+            assert_true(lookup_sessions_add(&s, STR_NONE, 0, true));
         }
         for (uint32_t i = 0; i < 5000; i++) {
             memcpy(c, &i, sizeof(i));
-            assert_true(lookup_sessions_remove(&s, str_of(c, 16), i % 3));
-            assert_false(lookup_sessions_remove(&s, str_of(c, 16), i % 3));
-            assert_false(lookup_sessions_remove(&s, str_of(c, 16), 3));
-            assert_true(lookup_sessions_remove(&s, STR_NONE, 0));
+            assert_true(lookup_sessions_remove(&s, str_of(c, 16), i % 3, &exempt));
+            assert_int_equal(exempt, i % 2);
+            assert_false(lookup_sessions_remove(&s, str_of(c, 16), i % 3, &exempt));
+            assert_false(lookup_sessions_remove(&s, str_of(c, 16), 3, &exempt));
+            assert_true(lookup_sessions_remove(&s, STR_NONE, 0, &exempt));
         }
     }
     assert_true(s.room <= 32768);

@@ -149,7 +149,7 @@ static struct ipc_connect_answer connect_from(const char client[16], uint32_t li
 {
     struct ipc_connect_answer answer;
 
-    lookup_connect(
+    (void)lookup_connect(
         &room.turn,
         &(struct ipc_connect_ask){ .client = str_of(client, 16), .listener = listener, .again = again },
         &answer);
@@ -158,12 +158,11 @@ static struct ipc_connect_answer connect_from(const char client[16], uint32_t li
 
 static void disconnect(const char client[16], uint32_t listener, uint32_t errors, uint64_t octets)
 {
-    lookup_disconnect(&room.turn, &(struct ipc_disconnect){
-                                      .client = str_of(client, 16),
-                                      .listener = listener,
-                                      .errors = errors,
-                                      .octets = octets,
-                                  });
+    struct ipc_disconnect notice = {
+        .client = str_of(client, 16), .listener = listener, .errors = errors, .octets = octets
+    };
+
+    lookup_disconnect(&room.turn, &notice, false);
 }
 
 static void connections_are_bounded_at_once(void **state)
