@@ -15,13 +15,14 @@
 #include <unistd.h>
 
 #include "deliver/attempt.h"
-#include "log/record.h"
+#include "log/log.h"
 
 enum {
     TABLE = 1024,                /* places of the table of attempts */
     THREADS = 32,                /* deliveries that wait for the disk at once */
     COMMANDS = 8,                /* commands at once, each with its message in memory */
     HAND_LOOP = 255,             /* place in the hand page for what the loop itself looks at */
+    TROUBLE_AGAIN_MSEC = 60000,  /* that mailboxes cannot be had is recorded so often at most */
     CONTENT_MAX = 256 << 20,     /* octets of content in memory, of all attempts */
     LOOK_SLACK_MSEC = 10000,     /* a former process may go on for so long beside this one */
 };
@@ -29,7 +30,9 @@ enum {
 struct deliver {
     struct worker *worker;
     int root; /* -1: none, for commands and the files of aliases */
-    struct deliver_account account; /* of commands */
+    struct deliver_account account; /* who we are */
+    bool troubled;                  /* mailboxes could not be had, and when that was told */
+    int64_t troubled_msec;
     int stop; /* eventfd: commands are ended when it is readable */
     struct io_timer stop_timer;
     struct mailbox_store *store; /* NULL without a root */
@@ -128,6 +131,30 @@ static void exit_if_done(struct deliver *d)
         worker_exit(d->worker);
 }
 
+/* Said with path and account, which are for the administrator and come to stand in no report. */
+static void tell_trouble(struct deliver *d, const struct attempt *a)
+{
+    int64_t now = io_now_msec(d->worker->loop);
+    struct buf text = BUF_INIT(LOG_VALUE_MAX);
+    struct log_record r;
+
+    if (d->root < 0 || a->status != IPC_TEMP || !str_ends(str_from_c(a->text), STR(MAILBOX_DENIED)))
+        return;
+    if (d->troubled && now - d->troubled_msec < TROUBLE_AGAIN_MSEC)
+        return;
+    d->troubled = true;
+    d->troubled_msec = now;
+    buf_printf(&text, "%s; deliveries below %.*s run as %s: give that folder to this account (chown), or name the one that it "
+                      "belongs to by deliver-as",
+               a->text, STR_ARG(d->worker->param), d->account.name);
+    log_start_level(&r, LOG_EVENT_TABLE, LOG_LEVEL_WARNING);
+    log_text(&r, LOG_TABLE, d->worker->param);
+    log_text_c(&r, LOG_STATE, "failing");
+    log_text(&r, LOG_ERROR, buf_str(&text));
+    log_send(&r);
+    buf_done(&text);
+}
+
 static void finished(struct deliver *d, struct attempt *a)
 {
     a->finished = true;
@@ -139,6 +166,7 @@ static void finished(struct deliver *d, struct attempt *a)
         d->delivered++;
     else
         d->failed++;
+    tell_trouble(d, a);
     tell(d, a);
 }
 
@@ -275,7 +303,6 @@ static void on_stop_timer(struct io_timer *t)
 
 static bool start_commands(struct deliver *d, struct err *err)
 {
-    deliver_account_find(&d->account);
     d->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (d->stop < 0)
         return err_sys(err, errno, "eventfd");
@@ -297,6 +324,7 @@ static bool start(struct worker *w, struct err *err)
     };
     for (size_t i = 0; i < TABLE; i++)
         list_init(&d->table[i]);
+    deliver_account_find(&d->account);
     w->state = d;
     if (!(commands ? start_commands(d, err) : start_mailboxes(d, err)))
         return false;

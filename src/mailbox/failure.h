@@ -8,6 +8,9 @@
 
 enum { MAILBOX_CODE_MAX = 8 };
 
+/* How the text ends where rights are missing. */
+#define MAILBOX_DENIED "the delivering account has no right to it"
+
 struct mailbox_failure {
     struct err err;              /* kind: try later or never; sys: the errno behind it; text for people */
     char code[MAILBOX_CODE_MAX]; /* enhanced status code, "4.2.2" */

@@ -260,12 +260,15 @@ def test_dovecots_socket_is_for_the_account_of_auth(prepare):
             dovecot.stop()
 
 
-def test_a_folder_of_somebody_else_puts_mail_off(prepare, accounts):
+def test_a_folder_of_somebody_else_puts_mail_off_and_is_told(prepare, accounts):
     server = prepare().start()
     os.chown(server.path("mail"), 0, 0)
     assert server.send(MESSAGE, to="bob@example.test") == 250
     record = server.wait_record("defer")
     assert record["status"] == "4.3.5" and "the delivering account has no right to it" in record["error"]
+    assert server.path("mail") not in record["error"]  # which may come to stand in a report
+    told = server.wait_record("table", table=server.path("mail"))
+    assert "run as vmail" in told["error"] and "chown" in told["error"] and "deliver-as" in told["error"]
     os.chown(server.path("mail"), accounts.uid("vmail"), accounts.gid("vmail"))
     assert command(server, "queue", "flush", "--all", who="carol").returncode == 0
     server.wait_mail("bob")
