@@ -8,13 +8,26 @@
 #include "cmd/server.h"
 #include "cmd/text.h"
 
-static void print(const char *command, const char *name, uint64_t msec, uint64_t done)
+/* "example.net is paused until it is resumed"; of several, which they are, and how one alone is meant. */
+static void print(const char *command, const char *name, uint64_t msec, const json_t *row)
 {
-    if (!strcmp(command, "site pause"))
-        printf("%s is paused%s%s\n", name, msec ? " for " : "",
-               msec ? text_age((int64_t)msec).c : " until it is resumed");
+    uint64_t count = row_number(row, "count");
+    struct str names = row_text(row, "names"), first = str_cut(&names, ',');
+    const char *one = count > 1 ? "are" : "is", *it = count > 1 ? "they are" : "it is";
+
+    if (count > 1)
+        printf("%s sites are called %s: %s\n", text_count(count).c, name, row_text_c(row, "names"));
+    const char *who = count > 1 ? "all of them" : name;
+    if (strcmp(command, "site pause"))
+        printf("%s %s\n", who, !row_number(row, "done") ? count > 1 ? "were not paused" : "was not paused"
+                              : count > 1                ? "go on"
+                                                         : "goes on");
+    else if (msec)
+        printf("%s %s paused for %s\n", who, one, text_age((int64_t)msec).c);
     else
-        printf("%s %s\n", name, done ? "goes on" : "was not paused");
+        printf("%s %s paused until %s resumed\n", who, one, it);
+    if (count > 1)
+        printf("one alone: veredus %s %.*s\n", command, STR_ARG(first));
 }
 
 int site_act(const struct cmd_call *call, const char *command, const char *name, uint64_t msec)
@@ -30,7 +43,7 @@ int site_act(const struct cmd_call *call, const char *command, const char *name,
         if (call->json)
             printf("%.*s\n", STR_ARG(line));
         else if (!call->quiet)
-            print(command, name, msec, row_number(row, "done"));
+            print(command, name, msec, row);
         json_decref(row);
     }
     int status = s.exit;

@@ -127,7 +127,8 @@ static void act_answer(struct control_client *c, struct ipc_channel *from, const
         return;
     }
     act_record(c, a->done);
-    client_object(c, json_pack("{s:I,s:I}", "count", (json_int_t)a->count, "done", (json_int_t)a->done));
+    client_object(c, json_pack("{s:I,s:I,s:s%}", "count", (json_int_t)a->count, "done", (json_int_t)a->done, "names",
+                               a->names.n ? a->names.p : "", a->names.n));
     client_end(c, COMMAND_OK);
 }
 

@@ -1,4 +1,9 @@
-/* history/disk_posix.c -- a folder of the system. */
+/*
+ * history/disk_posix.c -- a folder of the system.
+ *
+ * Apart from spool/disk_posix.c: there a 250 hangs on each call, threads call it, and an error of a sync is never asked
+ * about twice. Here nothing is synced or locked and a record that is lost loses no mail: neither can change for the other.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

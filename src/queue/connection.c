@@ -167,7 +167,7 @@ static void open_failed(struct connection *c, const struct ipc_open_answer *a)
         .host = a->host,
         .peer = a->peer,
         .tls = a->tls,
-        .site = str_from_c(site->name),
+        .site = str_from_c(site->limits->name),
     };
     struct list failing;
 
@@ -237,7 +237,7 @@ static void on_closed(struct queue *q, struct ipc_channel *from, const struct ip
     bool vain = c->used && !c->made;
     connection_free(c);
     if (closed->code)
-        (void)limits_reply(site, &(struct outcome){ .result = IPC_TEMP,
+        (void)reply_take(site, &(struct outcome){ .result = IPC_TEMP,
                                                      .code = closed->code,
                                                      .from_peer = true,
                                                      .text = closed->text });
@@ -251,7 +251,7 @@ static void on_closed(struct queue *q, struct ipc_channel *from, const struct ip
                               .from_peer = closed->code != 0,
                               .status = STR("4.4.2"),
                               .text = closed->text.n ? closed->text : STR("the host closed the connection at once"),
-                              .site = str_from_c(site->name),
+                              .site = str_from_c(site->limits->name),
                           });
 }
 

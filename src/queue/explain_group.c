@@ -136,7 +136,7 @@ static void look_at_site(struct explaining *x, struct group *g, const struct rec
         return;
     g->site = site;
     g->has_site = true;
-    g->site_name = arena_str(x->arena, str_from_c(site->name));
+    g->site_name = arena_str(x->arena, str_from_c(site->limits->name));
     g->window = window_connections(&site->limits->window);
     g->waiting = site->waiting;
     if (r->entry)

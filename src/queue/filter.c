@@ -68,16 +68,16 @@ static bool site_matches(struct str wanted, const struct message *m)
 {
     const struct site *rests_for = m->slot ? schedule_site_of(m->queue, m->slot) : NULL;
 
-    if (!wanted.n || (rests_for && str_eq_nocase(str_from_c(rests_for->name), wanted)))
+    if (!wanted.n || (rests_for && limits_are_called(rests_for->limits, wanted)))
         return true;
     LIST_FOR(node, &m->entries) {
         const struct site *site = CONTAINER_OF(node, struct entry, of_message)->site;
-        if (site && str_eq_nocase(str_from_c(site->name), wanted))
+        if (site && limits_are_called(site->limits, wanted))
             return true;
     }
     for (uint32_t i = 0; i < m->n_recipients; i++) {
         const struct recipient *r = &m->recipients[i];
-        if (r->progress == PROGRESS_WAITING && (str_eq_nocase(str_from_c(r->site), wanted) ||
+        if (r->progress == PROGRESS_WAITING && (site_name_fits(str_from_c(r->site), wanted) ||
                                                 str_eq_nocase(str_from_c(r->host), wanted)))
             return true;
     }
@@ -136,7 +136,7 @@ bool filter_rest(const struct queue *q, const struct select_filter *f, const str
         return false;
     if (!(r->flags & REST_SEVERAL) && !may_match(q, f->to, r->to, r->domain))
         return false;
-    return !site || r->flags & REST_SEVERAL || str_eq_nocase(str_from_c(site->name), f->site) || r->attempts;
+    return !site || r->flags & REST_SEVERAL || limits_are_called(site->limits, f->site) || r->attempts;
 }
 
 bool filter_must_read(const struct select_filter *f, const struct rest *r)

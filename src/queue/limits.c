@@ -1,17 +1,15 @@
 /*
- * queue/limits.c -- what a site bears and is allowed: its window, its rate, its pauses (DESIGN 6, FACE 1.9).
+ * queue/limits.c -- what a site bears and is allowed: its window and its rate (DESIGN 6, FACE 1.9). Its pauses: pauses.c.
  *
  * They belong to a site that the configuration names, with all the sets of hosts it has, or else to one set
  * of hosts of one route (docs/adr/0019).
  */
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "queue/on_reply.h"
 #include "queue/queue.h"
 
-enum { SLOW_AGAIN_MSEC = 5000, PAUSES_MAX = 4096, CODE_CLOSING = 421 };
+enum { CODE_CLOSING = 421 };
 
 /* ---- values ---- */
 
@@ -54,7 +52,7 @@ void limits_forget_values(struct queue *q)
 /* ---- what is told ---- */
 
 /* What holds it, for people who ask later. */
-static void keep_cause(struct site_limits *l, const char *cause, struct str reply)
+void limits_keep_cause(struct site_limits *l, const char *cause, struct str reply)
 {
     struct buf words = BUF_INIT(1024);
 
@@ -87,7 +85,7 @@ void limits_say(struct site_limits *l, const char *state, const char *cause, int
     l->said = now;
 }
 
-static void say_news(struct site_limits *l, struct str reply)
+void limits_tell(struct site_limits *l, struct str reply)
 {
     struct window_news news;
 
@@ -95,14 +93,14 @@ static void say_news(struct site_limits *l, struct str reply)
         return;
     if (news.now > news.was)
         reply = STR_NONE;
-    keep_cause(l, news.cause, reply);
+    limits_keep_cause(l, news.cause, reply);
     l->said = news.was;
     limits_say(l, "open", news.cause, 0, reply);
 }
 
 /* ---- room ---- */
 
-static void post_all(struct site_limits *l)
+void limits_post(struct site_limits *l)
 {
     LIST_FOR(node, &l->sites) {
         struct site *site = CONTAINER_OF(node, struct site, of_limits);
@@ -161,7 +159,7 @@ bool limits_has_surplus(const struct site *site)
     return site->limits->n_connections > window_connections(&site->limits->window);
 }
 
-/* ---- rate and pauses ---- */
+/* ---- rate ---- */
 
 int64_t limits_wait(struct site_limits *l)
 {
@@ -196,11 +194,6 @@ void limits_sent(struct site *site)
         policy_bucket_take(&l->bucket, &l->rate, 1);
 }
 
-bool limits_are_paused(const struct site_limits *l)
-{
-    return l->paused_until_msec > queue_now(l->queue);
-}
-
 /* The pause is over; or the rate allows the next, which is one set of hosts' at a time, so that they take turns. */
 static void on_wake(struct wheel_node *node)
 {
@@ -209,108 +202,12 @@ static void on_wake(struct wheel_node *node)
     if (l->paused_until_msec && !limits_are_paused(l)) {
         l->paused_until_msec = 0;
         limits_say(l, "open", "the pause is over", 0, STR_NONE);
-        post_all(l);
+        limits_post(l);
         return;
     }
     limits_room(l);
     if (!list_empty(&l->hungry))
         queue_wait(l->queue, &l->wake, queue_now(l->queue) + limits_wait(l));
-}
-
-void limits_pause(struct site_limits *l, int64_t until_msec, const char *cause, struct str reply)
-{
-    if (l->paused_until_msec >= until_msec)
-        return;
-    l->paused_until_msec = until_msec;
-    keep_cause(l, cause, reply);
-    limits_say(l, "paused", cause, until_msec, reply);
-    wheel_unset(&l->queue->wheel, &l->wake);
-    if (until_msec < SITE_UNTIL_RESUMED)
-        queue_wait(l->queue, &l->wake, until_msec);
-    LIST_FOR(node, &l->sites) {
-        site_post(CONTAINER_OF(node, struct site, of_limits));
-    }
-}
-
-bool limits_resume(struct site_limits *l, const char *cause)
-{
-    if (!limits_are_paused(l))
-        return false;
-    l->paused_until_msec = 0;
-    wheel_unset(&l->queue->wheel, &l->wake);
-    limits_say(l, "open", cause, 0, STR_NONE);
-    post_all(l);
-    return true;
-}
-
-/* ---- pauses by the operator: by name, so that they outlive their sites ---- */
-
-static struct site_pause *pause_of(struct queue *q, struct str name)
-{
-    LIST_FOR(node, &q->schedule.pauses) {
-        struct site_pause *p = CONTAINER_OF(node, struct site_pause, node);
-        if (str_eq_nocase(str_from_c(p->name), name))
-            return p;
-    }
-    return NULL;
-}
-
-static void pause_free(struct queue *q, struct site_pause *p)
-{
-    list_remove(&p->node);
-    q->schedule.n_pauses--;
-    free(p->name);
-    free(p->cause);
-    free(p);
-}
-
-static void forget_old_pauses(struct queue *q)
-{
-    for (struct list *node = q->schedule.pauses.next, *next; node != &q->schedule.pauses; node = next) {
-        struct site_pause *p = CONTAINER_OF(node, struct site_pause, node);
-        next = node->next;
-        if (p->until_msec <= queue_now(q))
-            pause_free(q, p);
-    }
-}
-
-bool limits_note_pause(struct queue *q, struct str name, int64_t until_msec, struct str cause)
-{
-    struct site_pause *p;
-
-    forget_old_pauses(q);
-    p = pause_of(q, name);
-    if (p)
-        pause_free(q, p);
-    if (q->schedule.n_pauses == PAUSES_MAX)
-        return false;
-    p = calloc(1, sizeof(*p));
-    if (!p)
-        return false;
-    *p = (struct site_pause){ .name = text_copy(name), .cause = text_copy(cause), .until_msec = until_msec };
-    list_append(&q->schedule.pauses, &p->node);
-    q->schedule.n_pauses++;
-    if (p->name && p->cause)
-        return true;
-    pause_free(q, p);
-    return false;
-}
-
-bool limits_forget_pause(struct queue *q, struct str name)
-{
-    struct site_pause *p = pause_of(q, name);
-
-    if (p)
-        pause_free(q, p);
-    return p != NULL;
-}
-
-static void take_pause(struct site_limits *l)
-{
-    const struct site_pause *p = pause_of(l->queue, str_from_c(l->name));
-
-    if (p && p->until_msec > queue_now(l->queue))
-        limits_pause(l, p->until_msec, p->cause, STR_NONE);
 }
 
 /* ---- what is heard of the hosts ---- */
@@ -322,7 +219,7 @@ void limits_hear(struct site *site, const struct window_sample *sample, struct s
     if (site->retired)
         return;
     window_ended(&l->window, sample);
-    say_news(l, sample->put_off ? reply : STR_NONE);
+    limits_tell(l, sample->put_off ? reply : STR_NONE);
 }
 
 void limits_refused(struct site *site, const struct outcome *why)
@@ -333,7 +230,7 @@ void limits_refused(struct site *site, const struct outcome *why)
                    log_reason_text(why->reason));
     /* As long as none stands it is open whether this is a limit, or nobody is there. */
     if (site->n_connections > site->n_opening)
-        say_news(l, why->text);
+        limits_tell(l, why->text);
 }
 
 void limits_restart(struct site *site)
@@ -344,98 +241,40 @@ void limits_restart(struct site *site)
     l->said = window_connections(&l->window);
 }
 
-/* "on-reply of veredus.conf:12" */
-static const char *rule_text(const struct site_limits *l, const struct config_on_reply *rule, struct buf *out)
-{
-    struct config_place_text place = config_rule(l->queue->worker->config, rule->place);
-
-    buf_clear(out);
-    buf_printf(out, "on-reply of %s", place.c);
-    return buf_add_char(out, '\0') ? out->p : "on-reply";
-}
-
-/* Half of the window at once; those that were told the same at the same time do not take more. */
-static void slow(struct site_limits *l, const char *cause, struct str reply)
-{
-    int64_t now = queue_now(l->queue);
-
-    if (l->slowed_msec && now < l->slowed_msec + SLOW_AGAIN_MSEC)
-        return;
-    l->slowed_msec = now;
-    window_slow(&l->window, now, cause);
-    say_news(l, reply);
-}
-
-/* Another configuration does not end it. */
-static void pause_by_rule(struct site_limits *l, const struct config_on_reply *rule, const char *cause,
-                          struct str reply)
-{
-    int64_t until = queue_now(l->queue) + (int64_t)rule->msec;
-
-    if (l->paused_until_msec >= until)
-        return;
-    /* Without memory for that it ends with this configuration. */
-    (void)!limits_note_pause(l->queue, str_from_c(l->name), until, str_from_c(cause));
-    limits_pause(l, until, cause, reply);
-}
-
-const struct config_on_reply *limits_reply(struct site *site, struct outcome *o)
-{
-    struct site_limits *l = site->limits;
-    const struct config_on_reply *rule;
-    struct buf cause = BUF_INIT(4096);
-
-    if (!o->from_peer || o->result == IPC_OK)
-        return NULL;
-    rule = on_reply_find(&site_sending(site)->on_replies, o->code, o->status, o->text);
-    if (!rule)
-        return NULL;
-    switch (rule->action) {
-    case CONFIG_REPLY_SLOW:
-        slow(l, rule_text(l, rule, &cause), o->text);
-        break;
-    case CONFIG_REPLY_FAIL:
-        o->result = IPC_PERM;
-        break;
-    case CONFIG_REPLY_PAUSE:
-        pause_by_rule(l, rule, rule_text(l, rule, &cause), o->text);
-        o->result = IPC_TEMP;
-        break;
-    case CONFIG_REPLY_HOLD:
-    case CONFIG_REPLY_DEFER:
-        o->result = IPC_TEMP;
-        break;
-    }
-    buf_done(&cause);
-    return rule;
-}
-
-void limits_hold(struct site *site, struct message *m, const struct config_on_reply *rule,
-                 const struct outcome *o)
-{
-    struct buf words = BUF_INIT(4096);
-
-    buf_printf(&words, "%.*s (on-reply of %s)", STR_ARG(o->text),
-               config_rule(site->queue->worker->config, rule->place).c);
-    message_hold(m, LOG_REASON_POLICY, buf_str(&words));
-    buf_done(&words);
-}
-
 /* ---- their life ---- */
 
-static struct site_limits *limits_new(struct site *site, char *name, bool named)
+static void limits_free(struct site_limits *l)
+{
+    if (!l)
+        return;
+    wheel_unset(&l->queue->wheel, &l->wake);
+    free(l->called);
+    free(l->place);
+    free(l->name);
+    free(l->cause);
+    free(l);
+}
+
+static struct site_limits *limits_new(struct site *site, char *called, bool named)
 {
     struct queue *q = site->queue;
     const struct config_sending *s = site_sending(site);
-    struct site_limits *l = name ? calloc(1, sizeof(*l)) : NULL;
+    struct site_limits *l = called ? calloc(1, sizeof(*l)) : NULL;
 
     if (!l) {
-        free(name);
+        free(called);
         return NULL;
     }
-    *l =
-        (struct site_limits){ .queue = q, .name = name, .named = named, .serial = ++q->schedule.limits_made };
+    *l = (struct site_limits){
+        .queue = q,
+        .called = called,
+        .place = text_copy(str_from_c(site_place(site).c)),
+        .name = text_copy(str_from_c(called)),
+        .named = named,
+        .serial = ++q->schedule.limits_made,
+    };
     list_init(&l->sites);
+    list_init(&l->twins);
     list_init(&l->hungry);
     list_init(&l->spare);
     wheel_node_init(&l->wake, on_wake);
@@ -444,30 +283,39 @@ static struct site_limits *limits_new(struct site *site, char *name, bool named)
     if (s->rate.count)
         l->rate = policy_rate_make(s->rate.count, s->rate.msec);
     l->bucket.msec = queue_now(q);
-    if (!named || map_insert(&q->schedule.named, &l->node, str_from_c(l->name)))
+    if (l->place && l->name)
         return l;
-    free(l->name);
-    free(l);
+    limits_free(l);
     return NULL;
 }
 
-bool limits_join(struct site *site, const struct config_site *named, char *name)
+/* The first site of new ones. */
+static bool begin(struct site *site, char *called, bool named)
 {
-    struct queue *q = site->queue;
-    struct map_node *node = named ? map_find(&q->schedule.named, named->name.text) : NULL;
-    struct site_limits *l;
-    bool is_new = !node;
+    struct site_limits *l = limits_new(site, called, named);
 
-    if (node)
-        free(name);
-    l = node ? CONTAINER_OF(node, struct site_limits, node) : limits_new(site, name, named != NULL);
     if (!l)
         return false;
     site->limits = l;
-    site->name = l->name;
     list_append(&l->sites, &site->of_limits);
-    if (is_new)
-        take_pause(l);
+    if (limits_in(l)) {
+        limits_take_pause(l);
+        return true;
+    }
+    list_remove(&site->of_limits);
+    limits_free(l);
+    return false;
+}
+
+bool limits_join(struct site *site, const struct config_site *named, char *called)
+{
+    struct site_limits *l = named ? limits_named(site->queue, named) : NULL;
+
+    if (!l)
+        return begin(site, called, named != NULL);
+    free(called);
+    site->limits = l;
+    list_append(&l->sites, &site->of_limits);
     return true;
 }
 
@@ -475,20 +323,17 @@ void limits_leave(struct site *site)
 {
     struct site_limits *l = site->limits;
 
-    list_remove(&site->of_limits);
     list_remove(&site->hungry);
-    if (!list_empty(&l->sites))
-        return;
-    limits_retire(l);
-    wheel_unset(&l->queue->wheel, &l->wake);
-    free(l->name);
-    free(l->cause);
-    free(l);
+    /* What it is called depends on a site of it: while there is one. */
+    if (l->sites.next->next == &l->sites)
+        limits_out(l);
+    list_remove(&site->of_limits);
+    if (list_empty(&l->sites))
+        limits_free(l);
 }
 
 void limits_retire(struct site_limits *l)
 {
-    if (l->named)
-        map_remove(&l->queue->schedule.named, &l->node);
+    limits_out(l);
     l->named = false;
 }

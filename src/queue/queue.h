@@ -20,6 +20,7 @@ enum {
     QUEUE_COMMITS_MAX = 512 << 20, /* of messages not yet synced; above it new ones get 451 */
     QUEUE_COMMIT_MSEC = 50000, /* a disk that takes longer: 451, and the message is voided */
     QUEUE_LENT_MAX = 4096,
+    QUEUE_PATH_MAX = 1024, /* of the spool */
     QUEUE_ROUTING_MAX = 2048, /* questions to lookup at once */
     QUEUE_DEATHS_HELD = 2, /* a message in hand at so many deaths is held */
     QUEUE_READING_MAX = 256, /* contents on their way back from the disk */
@@ -420,12 +421,24 @@ void carrier_credit(struct queue *q, struct ipc_channel *peer);
 void carrier_lease_over(struct recipient *r);
 void carriers_reconfigured(struct queue *q);
 
-/* ---- service.c: waits, and worker processes in general ---- */
+/* ---- service.c: waits ---- */
 /* NODE is due then; in place of what was set for it before. */
 void queue_wait(struct queue *q, struct wheel_node *node, int64_t due_msec);
-struct ipc_channel *queue_peer(struct queue *q, enum process_kind kind, uint32_t instance);
 /* How the spool does may have changed. */
 void queue_look_at_spool(struct queue *q);
+
+/* ---- opening.c: the spool, and what is in it ---- */
+/* It is open, and what waits in it is at rest. WAKE: what its threads call when there is something to poll for. */
+MUST_USE bool queue_open(struct queue *q, void (*wake)(void *ctx), struct err *err);
+/* NUL-terminated; false: too long. */
+MUST_USE bool queue_spool_path(const struct config *config, char out[QUEUE_PATH_MAX]);
+
+/* ---- peers.c: the other processes ---- */
+struct ipc_channel *queue_peer(struct queue *q, enum process_kind kind, uint32_t instance);
+/* It has told all that it kept for this queue. */
+void queue_heard(struct queue *q, struct ipc_channel *from);
+/* It is no more. */
+void queue_forget(struct queue *q, uint32_t instance);
 bool queue_has_told(const struct queue *q, uint32_t instance);
 /* It was there before this queue, and has not ended telling what it kept. */
 bool queue_may_tell(const struct queue *q, const struct ipc_channel *from);

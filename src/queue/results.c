@@ -103,7 +103,7 @@ static void take_results(struct transfer *t, const struct ipc_transferred *told)
         o.host = told->host;
         o.peer = told->peer;
         o.tls = told->tls;
-        o.site = str_from_c(site->name);
+        o.site = str_from_c(site->limits->name);
         o.queue_usec = t->queue_usec;
         o.connect_usec = (int64_t)told->connect_usec;
         o.send_usec = (int64_t)told->send_usec;

@@ -62,10 +62,14 @@ struct hop {
 
 /* What limits belong to: a site that the configuration names, with all sets of hosts it has; or one set of hosts. */
 struct site_limits {
-    struct map_node node; /* of the schedule's, by name: NAMED ones of this configuration */
+    struct map_node node; /* of the schedule's, by CALLED: the first of those of this configuration */
+    bool is_first;
     bool named;
     struct queue *queue;
-    char *name;
+    char *called;         /* by its block, its domain or its host */
+    char *place;          /* what makes it what it is: its block, else its route; file:line */
+    char *name;           /* CALLED, and what tells it apart from its twins */
+    struct list twins;    /* others that are called so, in a ring */
     uint64_t serial;      /* in the order of their making */
     struct list sites;
     struct list hungry;   /* sites that may not open a connection, the oldest first */
@@ -101,7 +105,6 @@ struct site {
     struct list pumped;    /* of the schedule's, when something changed */
     struct queue *queue;
     char *key;
-    const char *name;      /* of its limits */
     char *plan;
     size_t plan_n;
     uint32_t generation;
@@ -194,7 +197,7 @@ struct transfer {
 struct schedule {
     struct map hops;
     struct map sites;
-    struct map named;    /* limits of sites that the configuration names */
+    struct map called;   /* limits of this configuration, by what they are called */
     struct list merged;  /* values of routes to them */
     struct list pauses;
     size_t n_pauses;
@@ -212,23 +215,33 @@ struct schedule {
     uint32_t next_send; /* send processes take turns */
 };
 
-/* ---- hop.c ---- */
+/* ---- hop.c: next hops and their plans ---- */
+/* R's next hop, by its route; NULL without memory. */
+struct hop *hop_have(struct queue *q, const struct recipient *r);
+void hop_release(struct hop *hop);
+/* Ask resolve, unless that is done already. */
+void hop_ask(struct hop *hop);
+/* Its plan holds, so that its site is where its mail goes. */
+bool hop_has_plan(const struct hop *hop);
+/* Of a former configuration: what waits there is routed anew. */
+void hop_retire(struct hop *hop);
+void schedule_plan(struct queue *q, const struct ipc_plan_answer *a);
+/* Ask for plans that could not be asked for. */
+void schedule_ask(struct queue *q);
+void schedule_resolve_gone(struct queue *q);
+
+/* ---- schedule.c: in and out of line ---- */
 MUST_USE bool schedule_init(struct queue *q, struct err *err);
 /* Put it in line at its next hop; its route is a remote one. */
 void schedule_add(struct recipient *r);
 /* Again, before others of its sender: the attempt said nothing about it. */
 void schedule_back(struct recipient *r, struct hop *hop);
-void schedule_plan(struct queue *q, const struct ipc_plan_answer *a);
-/* Ask for plans that could not be asked for. */
-void schedule_ask(struct queue *q);
-void schedule_resolve_gone(struct queue *q);
 /* Plans and sites of the former configuration: what waits there is routed anew. */
 void schedule_reconfigured(struct queue *q);
 /* R leaves its line without an attempt (it was removed, or is leased already). */
 void schedule_remove(struct recipient *r);
 /* The content of M is there: what waited for it goes on. */
 void schedule_content(struct message *m);
-void hop_release(struct hop *hop);
 /*
  * The line in which M may rest: all that it waits for is at one next hop, which has no room for it now, or others of its
  * sender rest before it. NULL: none.
@@ -297,12 +310,28 @@ void site_unpark(struct site *site);
 /* When it may be tried again: it is dead, or paused. 0: now; SITE_UNTIL_RESUMED: not by itself. */
 int64_t site_rest_until(const struct site *site);
 
+/* ---- site_name.c ---- */
+/* "mx1.example.net,mx2.example.net" */
+struct str site_hosts(const struct site *site);
+/* Which line of the configuration makes it what it is: its block, else its route, else somebody's `queue edit`. */
+struct config_place_text site_place(const struct site *site);
+/* L, which has its first site, is one of this configuration, and has its name. False without memory. */
+MUST_USE bool limits_in(struct site_limits *l);
+/* No more; takes one that is none. */
+void limits_out(struct site_limits *l);
+/* Those of that block; NULL: none yet. */
+struct site_limits *limits_named(struct queue *q, const struct config_site *named);
+/* ASKED is its name, or all of it that is common to its twins. Case does not count. */
+bool limits_are_called(const struct site_limits *l, struct str asked);
+/* The same of a name that was kept. */
+bool site_name_fits(struct str name, struct str asked);
+
 /* ---- limits.c ---- */
 /* What holds for mail of that route to a site of that name (NULL: to another). */
 const struct config_sending *limits_sending(struct queue *q, uint32_t route, const struct config_site *named);
 void limits_forget_values(struct queue *q);
-/* NAME is taken over: what SITE is called if it is not NAMED. */
-MUST_USE bool limits_join(struct site *site, const struct config_site *named, char *name);
+/* CALLED is taken over: what SITE is called if it is not NAMED. */
+MUST_USE bool limits_join(struct site *site, const struct config_site *named, char *called);
 void limits_leave(struct site *site);
 /* Of a former configuration: sites of the new one do not share them. */
 void limits_retire(struct site_limits *l);
@@ -320,6 +349,20 @@ bool limits_allow(struct site *site);
 void limits_sent(struct site *site);
 /* Milliseconds until the next message may go; 0: now. */
 int64_t limits_wait(struct site_limits *l);
+void limits_hear(struct site *site, const struct window_sample *sample, struct str reply);
+/* A connection could not be opened, while others stand or are being opened. */
+void limits_refused(struct site *site, const struct outcome *why);
+/* It answers again. */
+void limits_restart(struct site *site);
+void limits_say(struct site_limits *l, const char *state, const char *cause, int64_t until_msec, struct str reply);
+/* What holds it, for people who ask later. */
+void limits_keep_cause(struct site_limits *l, const char *cause, struct str reply);
+/* What its window has come to, if that is news; REPLY: what was said meanwhile. */
+void limits_tell(struct site_limits *l, struct str reply);
+/* Its sites are looked at. */
+void limits_post(struct site_limits *l);
+
+/* ---- pauses.c ---- */
 bool limits_are_paused(const struct site_limits *l);
 /* Nothing is leased until then, queue_now(); a longer pause stays. */
 void limits_pause(struct site_limits *l, int64_t until_msec, const char *cause, struct str reply);
@@ -327,19 +370,18 @@ bool limits_resume(struct site_limits *l, const char *cause);
 /* Sites of that name that are made later are paused, too. False: there are too many pauses, or no memory. */
 MUST_USE bool limits_note_pause(struct queue *q, struct str name, int64_t until_msec, struct str cause);
 bool limits_forget_pause(struct queue *q, struct str name);
-void limits_hear(struct site *site, const struct window_sample *sample, struct str reply);
-/* A connection could not be opened, while others stand or are being opened. */
-void limits_refused(struct site *site, const struct outcome *why);
-/* It answers again. */
-void limits_restart(struct site *site);
-void limits_say(struct site_limits *l, const char *state, const char *cause, int64_t until_msec, struct str reply);
+/* L goes on, and so does what is made anew under its name; its twins stay as they are. */
+void limits_forget_pauses(struct site_limits *l);
+/* One that was noted under its name. */
+void limits_take_pause(struct site_limits *l);
 
+/* ---- replies.c ---- */
 /*
  * What `on-reply` makes of O, a reply of a host: its result may change, never what was said; the site may be slowed or
- * paused. The rule that it met, NULL: none; limits_hold() is then for whoever knows the message.
+ * paused. The rule that it met, NULL: none; reply_hold() is then for whoever knows the message.
  */
-const struct config_on_reply *limits_reply(struct site *site, struct outcome *o);
-void limits_hold(struct site *site, struct message *m, const struct config_on_reply *rule, const struct outcome *o);
+const struct config_on_reply *reply_take(struct site *site, struct outcome *o);
+void reply_hold(struct site *site, struct message *m, const struct config_on_reply *rule, const struct outcome *o);
 
 /* ---- connection.c ---- */
 /* NULL: none can be had now. */

@@ -1,92 +1,10 @@
-/* queue/service.c -- the spool opened and closed, peers, timers, and the life of the process. */
-#include <errno.h>
+/* queue/service.c -- the life of the process: its timers, what others say to it, its end. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
-#include "core/num.h"
 #include "queue/keep.h"
 #include "queue/queue.h"
-#include "spool/disk.h"
-
-enum { SPOOL_PATH_MAX = 1024, LOCK_MOMENTS = 30 };
-
-/* ---- recovery ---- */
-
-struct recovering {
-    struct queue *queue;
-    uint64_t hold_below;
-    uint64_t held; /* because of it */
-    bool failed;
-};
-
-/* What it is, and when it is due, is looked at when the queue works already. */
-static void on_entry(void *ctx, struct queue_id id, bool held, bool damaged)
-{
-    struct recovering *rec = ctx;
-
-    (void)damaged;
-    rec->failed = rec->failed || !rest_unknown(rec->queue, id, held || id.n < rec->hold_below);
-    if (rec->failed || held || id.n >= rec->hold_below)
-        return;
-    rest_find(rec->queue, id)->reason = LOG_REASON_RUN_HOLD;
-    rec->held++;
-}
-
-/*
- * `run --hold`: a million of records would make the start wait, so it is known in memory alone, and to main for the
- * successor of a queue that dies. What has an id of this run has come since.
- */
-static bool hold_all(struct queue *q, struct err *err)
-{
-    const struct ipc_start *start = &q->worker->start;
-    struct queue_id first = { start->hold_below };
-
-    if (!(start->flags & IPC_START_HOLD))
-        return true;
-    if (!first.n && !spool_take_ids(q->spool, 1, &first))
-        return err_temp(err, "the spool gives no id");
-    q->hold_below = first.n;
-    return true;
-}
-
-static void record_held(const struct recovering *rec)
-{
-    struct log_record record;
-
-    log_start_level(&record, LOG_EVENT_SPOOL, LOG_LEVEL_WARNING);
-    log_reason(&record, LOG_REASON_RUN_HOLD);
-    log_text_c(&record, LOG_STATE, "held");
-    log_number(&record, LOG_HELD, (int64_t)rec->held);
-    log_text_c(&record, LOG_NOTE, "let them go with: veredus queue release --all");
-    log_send(&record);
-}
-
-static bool recover(struct queue *q, struct err *err)
-{
-    struct recovering rec = { .queue = q };
-    const struct spool_recovered *r = spool_recovered(q->spool);
-    struct log_record record;
-
-    if (!hold_all(q, err))
-        return false;
-    rec.hold_below = q->hold_below;
-    if (!spool_list(q->spool, on_entry, &rec) || rec.failed)
-        return err_temp(err, "short of memory for what waits in the spool");
-    if (q->hold_below)
-        record_held(&rec);
-    q->unclean = !r->orderly;
-    io_task_post(&q->pump);
-    if (r->text[0]) {
-        log_start_level(&record, LOG_EVENT_SPOOL,
-                        r->damaged || r->lost_frames ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING);
-        log_text_c(&record, LOG_STATE, r->damaged || r->lost_frames ? "damaged" : "ok");
-        log_text_c(&record, LOG_ERROR, r->text);
-        log_send(&record);
-    }
-    return true;
-}
 
 /* ---- events ---- */
 
@@ -157,14 +75,6 @@ static void wake(void *ctx)
     io_waker_wake(&q->waker);
 }
 
-static void set_min_free(struct spool_options *o, const struct config *config)
-{
-    if (config->min_free.percent)
-        o->min_free_percent = (unsigned)config->min_free.n;
-    else
-        o->min_free_octets = config->min_free.n;
-}
-
 /* ---- the process ---- */
 
 static struct queue *queue_new(struct worker *w)
@@ -207,53 +117,16 @@ static bool start(struct worker *w, struct err *err)
            io_timer_init(&q->timer, w->loop, on_timer, err) && io_timer_init(&q->patience, w->loop, on_patience, err);
 }
 
-static bool spool_path(const struct config *config, char *out, size_t room)
-{
-    struct str path = config->spool.text;
-
-    if (path.n >= room)
-        return false;
-    memcpy(out, path.p, path.n);
-    out[path.n] = '\0';
-    return true;
-}
-
-/* A queue whose main was killed lets go of the spool within moments: its successor waits that long. */
-static struct spool *open_spool(const struct spool_options *options, struct err *err)
-{
-    static const struct timespec moment = { .tv_nsec = 100000000 };
-    struct spool *spool = spool_open(options, err);
-
-    for (int i = 0; !spool && err->sys == EWOULDBLOCK && i < LOCK_MOMENTS; i++) {
-        nanosleep(&moment, NULL);
-        err->sys = 0;
-        spool = spool_open(options, err);
-    }
-    return spool;
-}
-
 static bool run(struct worker *w, struct err *err)
 {
-    struct queue *q = queue_of(w);
-    struct spool_options options = { .wake = wake, .wake_ctx = q };
-    char path[SPOOL_PATH_MAX];
-
-    if (!spool_path(w->config, path, sizeof(path)))
-        return err_perm(err, "spool: too long a path");
-    q->disk = spool_disk_open(path, err);
-    if (!q->disk)
-        return err_wrap(err, "spool");
-    options.disk = q->disk;
-    set_min_free(&options, w->config);
-    q->spool = open_spool(&options, err);
-    return (q->spool || err_wrap(err, "spool")) && recover(q, err);
+    return queue_open(queue_of(w), wake, err);
 }
 
 static void sandbox(struct worker *w, struct sandbox *box)
 {
-    static char path[SPOOL_PATH_MAX];
+    static char path[QUEUE_PATH_MAX];
 
-    if (spool_path(w->config, path, sizeof(path)))
+    if (queue_spool_path(w->config, path))
         box->paths[box->n_paths++] = (struct sandbox_path){ path, SANDBOX_READ | SANDBOX_WRITE };
     box->threads = true;
 }
@@ -269,118 +142,7 @@ static void ready(struct worker *w, struct ipc_ready *r)
     r->hold_below = queue_of(w)->hold_below;
 }
 
-/* ---- the other processes ---- */
-
-struct ipc_channel *queue_peer(struct queue *q, enum process_kind kind, uint32_t instance)
-{
-    for (size_t i = 0; i < q->worker->n_peers; i++) {
-        struct ipc_channel *c = q->worker->peers[i];
-        if (c->peer == kind && c->instance == instance && !c->closed)
-            return c;
-    }
-    return NULL;
-}
-
-bool queue_has_told(const struct queue *q, uint32_t instance)
-{
-    for (size_t i = 0; i < q->n_told; i++)
-        if (q->told[i] == instance)
-            return true;
-    return false;
-}
-
-bool queue_may_tell(const struct queue *q, const struct ipc_channel *from)
-{
-    return from->instance < q->worker->instance && !queue_has_told(q, from->instance);
-}
-
-static void has_told(struct queue *q, struct ipc_channel *from)
-{
-    if (!queue_has_told(q, from->instance) && q->n_told < WORKER_PEERS_MAX)
-        q->told[q->n_told++] = from->instance;
-    if (from->peer == PROCESS_DELIVER)
-        carrier_credit(q, from);
-    else
-        sites_post(q);
-}
-
-static void forget_told(struct queue *q, uint32_t instance)
-{
-    for (size_t i = 0; i < q->n_told; i++)
-        if (q->told[i] == instance)
-            q->told[i] = q->told[--q->n_told];
-}
-
-struct recipient *queue_recipient(struct queue *q, uint64_t id, uint32_t number)
-{
-    struct message *m = message_have(q, (struct queue_id){ id });
-
-    for (uint32_t i = 0; m && i < m->n_recipients; i++)
-        if (m->recipients[i].number == number)
-            return &m->recipients[i];
-    return NULL;
-}
-
-void queue_withdraw(struct recipient *r)
-{
-    if (r->state == RECIPIENT_LINED) {
-        schedule_remove(r);
-        return;
-    }
-    attempt_unroute(r);
-    recipient_unpin(r);
-    if (r->state != RECIPIENT_IDLE)
-        r->message->active--;
-    r->state = RECIPIENT_IDLE;
-}
-
-/* A Maildir finds what an earlier attempt left there; nothing else does (DESIGN 3, Twice). */
-static bool finds_itself(const struct queue *q, const struct recipient *r)
-{
-    const struct config *config = q->worker->config;
-
-    return r->rule && r->generation == q->worker->generation && r->route < config->n_routes &&
-           config->routes[r->route].targets[0].kind == CONFIG_TARGET_MAILDIR;
-}
-
-void queue_leases_of(struct queue *q, const struct ipc_channel *gone)
-{
-    bool here = gone->peer == PROCESS_DELIVER;
-    struct str text = here ? STR("the deliver process ended before it was done")
-                           : STR("the send process ended before it was done");
-
-    for (size_t i = 0; i < q->index_room; i++) {
-        struct message *m = q->index[i];
-        bool any = false;
-        for (uint32_t k = 0; m && k < m->n_recipients; k++) {
-            struct recipient *r = &m->recipients[k];
-            if (r->state != RECIPIENT_LEASED || r->carrier != gone->instance)
-                continue;
-            recipient_interrupted(r, text, here ? STR("local") : STR_NONE);
-            if (!finds_itself(q, r))
-                record_duplicate(m, r, here ? "the deliver process ended with it in hand"
-                                            : "the send process ended with it in hand");
-            any = true;
-        }
-        if (any)
-            message_settle(m);
-    }
-}
-
-void queue_died(struct queue *q, const struct ipc_died *died)
-{
-    for (size_t i = 0; i + 8 <= died->ids.n; i += 8) {
-        struct message *m = message_have(q, (struct queue_id){ le64_get(died->ids.p + i) });
-        for (uint32_t k = 0; m && k < m->n_recipients; k++)
-            if (m->recipients[k].progress == PROGRESS_WAITING)
-                m->recipients[k].deaths++;
-        if (!m)
-            continue;
-        /* Counted on disk: it may be at rest between two deaths. */
-        m->dirty = true;
-        message_settle(m);
-    }
-}
+/* ---- what others say ---- */
 
 static void message(struct worker *w, struct ipc_channel *from, struct ipc_message *m)
 {
@@ -450,7 +212,7 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
         sites_post(q);
         break;
     case IPC_KEPT_END:
-        has_told(q, from);
+        queue_heard(q, from);
         break;
     case IPC_OUTCOME:
     case IPC_KEPT:
@@ -491,7 +253,7 @@ static void peer_down(struct worker *w, struct ipc_channel *peer)
     if (q->stopping)
         return;
     memset(q->expected, 0, sizeof(q->expected));
-    forget_told(q, peer->instance);
+    queue_forget(q, peer->instance);
     switch (peer->peer) {
     case PROCESS_RECEIVE:
     case PROCESS_SUBMIT:

@@ -104,7 +104,7 @@ static struct str site_name(const struct queue *q, const struct subject *s)
     const struct hop *hop = node ? CONTAINER_OF(node, struct hop, node) : NULL;
 
     if (hop && hop->site)
-        return str_from_c(hop->site->name);
+        return str_from_c(hop->site->limits->name);
     return s->domain.n ? s->domain : hop_domain(s->hop);
 }
 
@@ -125,7 +125,7 @@ static bool matches(const struct shaping *sh, const struct subject *s)
     return s->age_msec >= f->older_msec && address_matches(f->from, f->from_hash, s->from, who_domain(s->who), true) &&
            filter_account(f->sent_by, str_has(s->who, '@') ? s->who : STR_NONE) &&
            address_matches(f->to, f->to_hash, s->to, s->domain, false) &&
-           (!f->site.n || str_eq_nocase(f->site, site_name(sh->queue, s)));
+           (!f->site.n || site_name_fits(site_name(sh->queue, s), f->site));
 }
 
 static void count(struct target *t, const struct subject *s)

@@ -199,7 +199,7 @@ void show_row(struct buf *rows, const struct message *m, const struct envelope *
         log_reason(&row, m->held);
     log_text_c(&row, LOG_STATE, show_state(m));
     if (site_of(m))
-        log_text_c(&row, LOG_SITE, site_of(m)->name);
+        log_text_c(&row, LOG_SITE, site_of(m)->limits->name);
     log_time(&row, LOG_ACCEPTED, m->accepted_msec);
     log_number(&row, LOG_RECIPIENTS, m->n_recipients);
     log_number(&row, LOG_DELIVERED, (int64_t)message_count(m, PROGRESS_DELIVERED));
@@ -230,7 +230,7 @@ static void add_recipients(struct showing *s, const struct message *m, const str
         log_number(&row, LOG_NUMBER, r->number);
         log_text_c(&row, LOG_STATE, recipient_state_name(m, r));
         if (waited_for(r))
-            log_text_c(&row, LOG_SITE, waited_for(r)->name);
+            log_text_c(&row, LOG_SITE, waited_for(r)->limits->name);
         if (m->state != MESSAGE_HELD && next_of(r))
             log_time(&row, LOG_NEXT, next_of(r));
         if (r->last_msec)

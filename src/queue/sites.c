@@ -8,7 +8,8 @@
 
 #define PAUSE_MOST_MSEC (INT64_C(1000) * 86400 * 3650)
 
-enum { PAGE_MAX = 500, ROWS_ROOM = IPC_FRAME_MAX / 2, COUNTED_MSEC = 2000, MEMBERS_MAX = 200, PERCENT = 100 };
+enum { PAGE_MAX = 500, ROWS_ROOM = IPC_FRAME_MAX / 2, COUNTED_MSEC = 2000, MEMBERS_MAX = 200, PERCENT = 100,
+       NAMES_FULL = 2048, NAMES_ROOM = 32 << 10 };
 
 /* ---- how many wait ---- */
 
@@ -194,16 +195,6 @@ static bool add_site(struct buf *rows, struct site_limits *l)
     return worker_row_add(rows, &row);
 }
 
-/* The hosts of its key, "3 1 mx1.example.net,mx2.example.net". */
-static struct str hosts_of(const struct site *site)
-{
-    struct str key = str_from_c(site->key);
-
-    for (int i = 0; i < 2; i++)
-        key = str_skip(key, str_find(key, ' ') + 1);
-    return key;
-}
-
 /* One set of hosts. */
 static bool add_member(struct buf *rows, const struct site *site)
 {
@@ -219,7 +210,7 @@ static bool add_member(struct buf *rows, const struct site *site)
     log_number(&row, LOG_CONNECTIONS, (int64_t)site->n_connections);
     if (site->dead_until_msec > queue_now(site->queue))
         log_time(&row, LOG_NEXT, io_wall_msec() + site->dead_until_msec - queue_now(site->queue));
-    log_text(&row, LOG_HOSTS, hosts_of(site));
+    log_text(&row, LOG_HOSTS, site_hosts(site));
     if (site->dead_said && site->trouble)
         log_text_c(&row, LOG_ERROR, site->trouble);
     return worker_row_add(rows, &row);
@@ -249,7 +240,7 @@ static bool find(struct queue *q, uint64_t after, struct str name, struct found 
         struct site *site = CONTAINER_OF(node, struct site, node);
         struct site_limits *l = site->limits;
         if (l->sites.next != &site->of_limits || l->serial <= after ||
-            (name.n && !str_eq_nocase(str_from_c(l->name), name)))
+            (name.n && !limits_are_called(l, name)))
             continue;
         found->items[found->n++] = l;
     }
@@ -318,20 +309,31 @@ static bool pause_found(struct queue *q, const struct ipc_site_act_ask *ask, con
 
 static uint32_t resume_found(struct queue *q, const struct ipc_site_act_ask *ask, const struct found *found)
 {
-    bool noted = limits_forget_pause(q, ask->name);
     char cause[128];
     uint32_t n = 0;
 
     snprintf(cause, sizeof(cause), "resumed by %.*s", STR_ARG(str_head(ask->account, 100)));
     for (size_t i = 0; i < found->n; i++)
         n += limits_resume(found->items[i], cause);
+    for (size_t i = 0; i < found->n; i++)
+        limits_forget_pauses(found->items[i]);
+    /* What was paused before there was mail for it. */
+    bool noted = limits_forget_pause(q, ask->name);
     return n ? n : noted;
+}
+
+/* All that are meant, by names of their own: "example.net@veredus.conf:14, example.net@default". */
+static void put_names(const struct found *found, struct buf *out)
+{
+    for (size_t i = 0; i < found->n && out->n < NAMES_FULL; i++)
+        buf_printf(out, "%s%s", i ? ", " : "", found->items[i]->name);
 }
 
 void sites_act(struct queue *q, struct ipc_channel *from, const struct ipc_site_act_ask *ask)
 {
     struct ipc_site_act_answer answer = { .ticket = ask->ticket, .status = IPC_SITE_LATER };
     struct found found = { 0 };
+    struct buf names = BUF_INIT(NAMES_ROOM);
 
     if (!ask->name.n || !find(q, 0, ask->name, &found))
         goto out;
@@ -347,7 +349,10 @@ void sites_act(struct queue *q, struct ipc_channel *from, const struct ipc_site_
         answer.done = found.n ? (uint32_t)found.n : 1;
     if (ask->resume && !found.n && !answer.done && !is_configured(q, ask->name))
         answer.status = IPC_SITE_UNKNOWN;
+    put_names(&found, &names);
+    answer.names = buf_str(&names);
 out:
     ipc_send_site_act_answer(from, &answer);
+    buf_done(&names);
     free(found.items);
 }

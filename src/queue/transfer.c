@@ -216,7 +216,7 @@ size_t connection_lease(struct connection *c, struct entry *e, size_t max)
 
 void transfer_outcome(struct site *site, struct recipient *r, struct outcome *o)
 {
-    const struct config_on_reply *rule = limits_reply(site, o);
+    const struct config_on_reply *rule = reply_take(site, o);
     struct message *m = r->message;
     struct buf words = BUF_INIT(CONFIG_PLACE_TEXT_MAX + 16);
 
@@ -226,7 +226,7 @@ void transfer_outcome(struct site *site, struct recipient *r, struct outcome *o)
     recipient_outcome(r, o);
     buf_done(&words);
     if (rule && rule->action == CONFIG_REPLY_HOLD && o->result == IPC_TEMP)
-        limits_hold(site, m, rule, o);
+        reply_hold(site, m, rule, o);
 }
 
 void transfer_back(struct transfer *t)
@@ -265,7 +265,7 @@ void transfer_failed(struct transfer *t, const struct outcome *why)
 void transfer_lost(struct transfer *t)
 {
     struct message *m = t->message;
-    struct str site = str_from_c(t->connection->site->name);
+    struct str site = str_from_c(t->connection->site->limits->name);
 
     for (struct list *node; (node = list_take(&t->recipients));) {
         struct recipient *r = CONTAINER_OF(node, struct recipient, node);

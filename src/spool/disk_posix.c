@@ -1,4 +1,4 @@
-/* spool/disk_posix.c -- a folder of the system. */
+/* spool/disk_posix.c -- a folder of the system. The history's (history/disk_posix.c) promises nothing of this, and is apart. */
 #include "spool/disk.h"
 
 #include <dirent.h>

@@ -208,3 +208,37 @@ def test_what_is_said_wrong(make_server):
     veredus(server, "site", "show", status=64)
     veredus(server, "site", "pause", status=64)
     veredus(server, "site", "list", "more", status=64)
+
+
+def test_sites_of_one_name_are_told_apart(make_server, make_peer):
+    """A domain that is reached by two routes is two sites; each can be named alone."""
+    peer = make_peer()
+    server = relaying(make_server, f"\nroute far.test smtp://127.0.0.1:{peer.port} {{ senders .example.test; }}\n"
+                      f"route far.test smtp://127.0.0.1:{peer.port};\n")
+    out(server, "bob@far.test")
+    (name,) = sites(server)
+    assert name == f"[127.0.0.1]:{peer.port}"
+    out(server, "bob@far.test", sender="ada@sub.example.test")
+    until(lambda: len(peer.messages) == 2, "both")
+    first, second = sorted(sites(server))
+    assert re.fullmatch(re.escape(name) + r"@veredus.conf:\d+", first) and re.fullmatch(re.escape(name) + r"@veredus.conf:\d+", second)
+    assert len(json.loads("[" + ",".join(veredus(server, "site", "show", name, "--json").splitlines()) + "]")) == 4
+    assert name in veredus(server, "site", "show", second) and first not in veredus(server, "site", "show", second)
+    # The common name means all, which is said; and what is made under it later.
+    text = veredus(server, "site", "pause", name)
+    assert f"2 sites are called {name}: " in text and "all of them are paused until they are resumed" in text
+    assert {row["state"] for row in sites(server).values()} == {"paused"}
+    alone = re.search(r"^one alone: veredus (site pause .*)$", text, re.M)[1].split()
+    assert alone[-1] in [first, second]
+    assert "goes on" in veredus(server, "site", "resume", second)
+    assert {n: row["state"] for n, row in sites(server).items()} == {first: "paused", second: "open"}
+    server.reload()
+    held = [out(server, "bob@far.test", sender=sender) for sender in ["ada@sub.example.test", "ada@example.test"]]
+    until(lambda: len(peer.messages) == 3, "the one that goes on")
+    until(lambda: sorted(n for n, row in sites(server).items() if row["state"] == "paused") == [first] or
+          sorted(sites(server)) == [name], "the other")
+    waiting = [one for one in held if "paused" in veredus(server, "queue", "--json", one)]
+    assert len(waiting) == 1
+    cure = re.search(r"^go on: veredus (.*)$", veredus(server, "explain", waiting[0]), re.M)[1]
+    veredus(server, *cure.split())
+    until(lambda: len(peer.messages) == 4, "all")
