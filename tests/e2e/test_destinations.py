@@ -221,7 +221,7 @@ def test_sites_of_one_name_are_told_apart(make_server, make_peer):
     out(server, "bob@far.test", sender="ada@sub.example.test")
     until(lambda: len(peer.messages) == 2, "both")
     first, second = sorted(sites(server))
-    assert re.fullmatch(re.escape(name) + r"@veredus.conf:\d+", first) and re.fullmatch(re.escape(name) + r"@veredus.conf:\d+", second)
+    assert all(re.fullmatch(re.escape(name) + r"@veredus.conf:\d+", one) for one in [first, second])
     assert len(json.loads("[" + ",".join(veredus(server, "site", "show", name, "--json").splitlines()) + "]")) == 4
     assert name in veredus(server, "site", "show", second) and first not in veredus(server, "site", "show", second)
     # The common name means all, which is said; and what is made under it later.
