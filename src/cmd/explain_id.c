@@ -199,6 +199,26 @@ static void print_site(struct view *v, const json_t *group)
     print_line(v, "site", str_from_c(whom(group)), buf_str(out));
 }
 
+static void print_tls(struct view *v, const json_t *group)
+{
+    static const struct {
+        const char *level, *words;
+    } levels[] = {
+        { "auto", "where the host offers it, else in clear" },
+        { "may", "where the host offers it, else in clear" },
+        { "none", "in clear, whatever the host offers" },
+        { "encrypt", "TLS or not at all, whoever's certificate it is" },
+        { "verify", "TLS with a certificate for the host, or not at all" },
+        { "secure", "TLS with a certificate for the domain, or not at all" },
+        { "fingerprint", "TLS with the certificate of that fingerprint, or not at all" },
+    };
+    struct str level = row_text(group, "tls_level");
+
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+        if (str_eq(level, str_from_c(levels[i].level)))
+            print_line(v, "tls", level, str_from_c(levels[i].words));
+}
+
 static void print_where(struct view *v, const json_t *group)
 {
     bool remote = str_eq(row_text(group, "kind"), STR("remote"));
@@ -209,8 +229,7 @@ static void print_where(struct view *v, const json_t *group)
         print_line(v, "route", STR("none"), row_text(group, "rule"));
     if (remote || row_has(group, "site"))
         print_site(v, group);
-    if (remote)
-        print_line(v, "tls", STR("none"), STR("mail leaves in plaintext: TLS is not built yet"));
+    print_tls(v, group);
 }
 
 /* ---- what was, and what comes ---- */

@@ -36,6 +36,15 @@ struct session_id_text session_id_text(struct session_id id);
 MUST_USE bool queue_id_parse(struct str s, struct queue_id *id);
 MUST_USE bool session_id_parse(struct str s, struct session_id *id);
 
+/*
+ * For tables by id. A queue gives out ids one after the other, from the time of its start on (spool/start.c): near ones are
+ * near here, too, so that what is new costs no cold memory beside a million that are old; those of different starts are not.
+ */
+static inline uint64_t queue_id_hash(struct queue_id id)
+{
+    return id.n ^ ((id.n >> 16) * 0x9e3779b97f4a7c15ULL >> 32);
+}
+
 static inline bool queue_id_eq(struct queue_id a, struct queue_id b)
 {
     return a.n == b.n;

@@ -25,6 +25,7 @@ static void goes_its_own_way(struct group *g)
     if (!g->own.n)
         return;
     g->remote = true;
+    g->secures = true;
     g->route = IPC_NO_ROUTE;
     g->target = g->own;
     g->rule = STR("queue edit");
@@ -84,6 +85,7 @@ static void take_route(struct explaining *x, struct group *g, const struct ipc_r
     g->routed = true;
     g->route = a->route;
     g->remote = config_target_is_remote(route->targets[0].kind);
+    g->secures = g->remote && route->targets[0].kind != CONFIG_TARGET_LMTP_UNIX;
     if (config_targets_write(&target, route->targets, route->n_targets))
         g->target = arena_str(x->arena, buf_str(&target));
     buf_done(&target);
@@ -91,11 +93,19 @@ static void take_route(struct explaining *x, struct group *g, const struct ipc_r
 
 /* ---- the answer ---- */
 
-static const struct config_sending *sending_of(const struct explaining *x, const struct group *g)
+/* The block of its site, by what the site was a moment ago, or by its domain; NULL: none. */
+static const struct config_site *block_of(const struct explaining *x, const struct group *g)
 {
     const struct config *config = x->queue->worker->config;
 
-    return g->routed ? &config->routes[g->route].sending : &config->sending;
+    if (!g->has_site || g->generation != x->queue->worker->generation)
+        return config_find_site(config, g->domain, NULL, 0);
+    return g->named ? &config->sites[g->named - 1] : NULL;
+}
+
+static const struct config_sending *sending_of(const struct explaining *x, const struct group *g)
+{
+    return limits_sending(x->queue, g->routed ? g->route : IPC_NO_ROUTE, g->remote ? block_of(x, g) : NULL);
 }
 
 static void add_retry(const struct explaining *x, const struct group *g, struct log_record *row)
@@ -175,6 +185,8 @@ static void add_group(struct explaining *x, const struct group *g, size_t number
         log_text(&row, LOG_RULE, g->rule);
     if (g->routed || g->remote)
         log_text_c(&row, LOG_KIND, g->remote ? "remote" : "local");
+    if (g->secures)
+        log_text_c(&row, LOG_TLS_LEVEL, explain_tls_level(sending_of(x, g)->tls.level));
     add_last(g, &row);
     if (g->cause == CAUSE_TIME)
         add_retry(x, g, &row);

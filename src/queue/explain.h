@@ -49,6 +49,7 @@ struct group {
     enum log_reason reason;
     /* what the site says of it */
     struct str site_name;
+    uint32_t named, generation; /* as in struct site */
     uint64_t window, in_front, waiting;
     bool has_site;
     struct str words;
@@ -58,6 +59,7 @@ struct group {
     uint32_t route;
     struct str target, rule;
     bool remote;
+    bool secures; /* it goes over what TLS may protect */
 };
 
 struct explaining {
@@ -89,6 +91,7 @@ const char *explain_cause_name(enum cause cause);  /* for programs */
 const char *explain_cause_value(enum cause cause); /* what people read behind "waits for" */
 /* What G waits for, as its site or its message says more of it; nothing when there is no more. */
 void explain_words(struct buf *out, const struct queue *q, const struct group *g, const struct message *m);
+const char *explain_tls_level(enum config_tls_level level);
 void explain_put_time(struct buf *out, int64_t msec); /* "4m", "1h20m" */
 
 #endif

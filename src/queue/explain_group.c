@@ -136,6 +136,8 @@ static void look_at_site(struct explaining *x, struct group *g, const struct rec
         return;
     g->site = site;
     g->has_site = true;
+    g->named = site->named;
+    g->generation = site->generation;
     g->site_name = arena_str(x->arena, str_from_c(site->limits->name));
     g->window = window_connections(&site->limits->window);
     g->waiting = site->waiting;

@@ -28,6 +28,17 @@ const char *explain_cause_value(enum cause cause)
     return causes[cause].value;
 }
 
+const char *explain_tls_level(enum config_tls_level level)
+{
+    static const char *const names[] = {
+        [CONFIG_TLS_AUTO] = "auto",     [CONFIG_TLS_NONE] = "none",     [CONFIG_TLS_MAY] = "may",
+        [CONFIG_TLS_ENCRYPT] = "encrypt", [CONFIG_TLS_VERIFY] = "verify", [CONFIG_TLS_SECURE] = "secure",
+        [CONFIG_TLS_FINGERPRINT] = "fingerprint",
+    };
+
+    return names[level];
+}
+
 void explain_put_time(struct buf *out, int64_t msec)
 {
     static const struct {

@@ -43,9 +43,14 @@ uint32_t rest_number(const struct queue *q, const struct rest *r)
 
 /* ---- by id ---- */
 
+static size_t head_index(const struct rests *rests, uint64_t id)
+{
+    return queue_id_hash((struct queue_id){ id }) & (rests->n_heads - 1);
+}
+
 static uint32_t *head_of(struct rests *rests, uint64_t id)
 {
-    return &rests->heads[(id * 0x9e3779b97f4a7c15ULL >> 32) & (rests->n_heads - 1)];
+    return &rests->heads[head_index(rests, id)];
 }
 
 static void chain_in(struct rests *rests, uint32_t number)
@@ -85,9 +90,9 @@ static void chain_out(struct rests *rests, uint32_t number)
 struct rest *rest_find(const struct queue *q, struct queue_id id)
 {
     const struct rests *rests = &q->rests;
-    size_t at = (id.n * 0x9e3779b97f4a7c15ULL >> 32) & (rests->n_heads - 1);
+    uint32_t first = rests->n_heads ? rests->heads[head_index(rests, id.n)] : 0;
 
-    for (uint32_t i = rests->n_heads ? rests->heads[at] : 0; i; i = rest_at(rests, i)->chain)
+    for (uint32_t i = first; i; i = rest_at(rests, i)->chain)
         if (rest_at(rests, i)->id == id.n)
             return rest_at(rests, i);
     return NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/bug.h"
+#include "core/id.h"
 
 enum { PAGE_SLOTS = 1024 };
 
@@ -19,12 +20,6 @@ static uint32_t *head_at(const struct spool_table *table, size_t at)
     return &table->head_pages[at / PAGE_SLOTS][at % PAGE_SLOTS];
 }
 
-/* Ids are a count: their low bits are as good as a hash; the run's start is mixed in. */
-static uint64_t hash_of(uint64_t id)
-{
-    return id ^ id >> 32;
-}
-
 /* The highest power of two that is not above N, which is not 0. */
 static size_t power_below(size_t n)
 {
@@ -34,7 +29,7 @@ static size_t power_below(size_t n)
 /* Heads are as many as slots used: those from the last power of two on are split already. */
 static size_t head_index(const struct spool_table *table, uint64_t id)
 {
-    size_t low = power_below(table->used), at = hash_of(id) & (2 * low - 1);
+    size_t low = power_below(table->used), at = queue_id_hash((struct queue_id){ id }) & (2 * low - 1);
 
     return at < table->used ? at : at - low;
 }

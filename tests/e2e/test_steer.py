@@ -87,7 +87,7 @@ def test_a_greylisted_message_waits_for_its_time(greylisted):
     assert text.startswith(f"bob@far.test has not been delivered: [127.0.0.1]:{peer.port} asks to come back later.\n")
     assert section(text, "route")[0] == f"smtp://127.0.0.1:{peer.port}"
     assert section(text, "route")[1].startswith("veredus.conf:")
-    assert section(text, "tls")[0] == "none"
+    assert section(text, "tls") == ["auto", "where the host offers it, else in clear"]
     assert GREYLISTED in text
     assert section(text, "waits for")[0] == "its time"
     assert section(text, "waits for")[1].startswith("retry 1m 5m 15m 30m 1h 2h 4h (default); window 5, nobody in front")
@@ -122,6 +122,19 @@ def test_a_paused_site_says_what_lets_it_go_on(make_server, make_peer):
     cure = re.search(r"^go on: veredus (.*)$", veredus(server, "explain", name), re.M)[1]
     veredus(server, *cure.split())
     server.wait_record("defer", id=name)
+
+
+def test_what_a_site_block_says_is_what_is_told(make_server, make_peer):
+    peer = make_peer(lambda verb, line: GREYLISTED if verb == "RCPT" else None)
+    server = relaying(make_server, f"route far.test smtp://127.0.0.1:{peer.port};"
+                      "site far { domains far.test; retry 7m; expire 2h; tls-level none; }")
+    name = out(server, "bob@far.test")
+    server.wait_record("defer", id=name)
+    text = veredus(server, "explain", name)
+    assert re.match(r"retry 7m \(veredus.conf:\d+\); ", section(text, "waits for")[1])
+    assert section(text, "tls") == ["none", "in clear, whatever the host offers"]
+    group, whole = explained(server, name)
+    assert group["site"] == "far" and group["expires"][:14] != whole["accepted"][:14] and "warn" not in group
 
 
 def test_the_cure_that_is_named_helps(greylisted):
