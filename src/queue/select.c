@@ -29,6 +29,7 @@ struct selecting {
     uint32_t early; /* that a flush left to their release times */
     size_t pending; /* messages whose change is on its way to the disk */
     bool walked;
+    bool awake; /* when it was read: at rest by now, more of it is on disk than was read */
     struct buf rows;
 };
 
@@ -295,13 +296,26 @@ static bool take_read(struct selecting *s, const struct message *m, const struct
     return false;
 }
 
+static void begin_reading(struct selecting *s, struct queue_id id, void (*done)(struct spool_read *read))
+{
+    s->awake = message_find(s->queue, id) != NULL;
+    s->read = (struct spool_read){ .done = done };
+    spool_read(s->queue->spool, id, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD, &s->read);
+}
+
 static void on_read(struct spool_read *read)
 {
     struct selecting *s = CONTAINER_OF(read, struct selecting, read);
     struct queue *q = s->queue;
-    struct arena *a = arena_new(32 << 20);
     struct envelope e;
     struct err err = { 0 };
+
+    if (s->awake && rest_find(q, read->id)) {
+        spool_read_done(q->spool, read);
+        begin_reading(s, read->id, on_read);
+        return;
+    }
+    struct arena *a = arena_new(32 << 20);
     bool readable = a && read->status == SPOOL_READ_OK && envelope_decode(read->envelope, a, &e, &err);
     struct message *view = NULL;
     const struct message *m =
@@ -331,9 +345,7 @@ static void walk(struct selecting *s)
         if (m ? !filter_message(&s->filter, m) : !r || !filter_rest(s->queue, &s->filter, r))
             continue;
         if (reads || (r && filter_must_read(&s->filter, r))) {
-            s->read = (struct spool_read){ .done = on_read };
-            spool_read(s->queue->spool, (struct queue_id){ s->last },
-                       SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD, &s->read);
+            begin_reading(s, (struct queue_id){ s->last }, on_read);
             return;
         }
         if (m)

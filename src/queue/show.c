@@ -13,6 +13,7 @@ struct showing {
     uint64_t ticket;
     uint32_t uid_plus;
     bool content;
+    bool awake; /* when it was asked for: at rest by now, more of it is on disk than was read */
     struct buf rows;
 };
 
@@ -298,13 +299,28 @@ const struct message *show_seen(struct queue *q, const struct spool_read *read, 
     return *view;
 }
 
+static void begin_reading(struct showing *s, struct queue_id id, void (*done)(struct spool_read *read))
+{
+    s->awake = message_find(s->queue, id) != NULL;
+    s->read = (struct spool_read){ .done = done };
+    spool_read(s->queue->spool, id,
+               SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD | (s->content ? SPOOL_READ_CONTENT : 0U),
+               &s->read);
+}
+
 static void on_read(struct spool_read *read)
 {
     struct showing *s = CONTAINER_OF(read, struct showing, read);
     struct queue *q = s->queue;
-    struct arena *a = arena_new(32 << 20);
     struct envelope e;
     struct err err = { 0 };
+
+    if (s->awake && rest_find(q, read->id)) {
+        spool_read_done(q->spool, read);
+        begin_reading(s, read->id, on_read);
+        return;
+    }
+    struct arena *a = arena_new(32 << 20);
     bool readable = a && read->status == SPOOL_READ_OK && envelope_decode(read->envelope, a, &e, &err);
     struct message *view = NULL;
     const struct message *m = show_seen(q, read, readable ? &e : NULL, &view);
@@ -337,10 +353,7 @@ void show_message(struct queue *q, struct ipc_channel *from, const struct ipc_qu
         .content = ask->content,
         .rows = BUF_INIT(ROWS_MAX),
     };
-    s->read.done = on_read;
-    spool_read(q->spool, (struct queue_id){ ask->id },
-               SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD | (s->content ? SPOOL_READ_CONTENT : 0U),
-               &s->read);
+    begin_reading(s, (struct queue_id){ ask->id }, on_read);
 }
 
 /* Also what no record on disk says so of (run --hold). */
