@@ -282,6 +282,23 @@ static void put_hold(struct writer *w, const json_t *row)
     put(w, story_time(row), "hold");
 }
 
+static void put_duplicate(struct writer *w, const json_t *row)
+{
+    add_address(&w->text, row_text(row, "to"));
+    add_piece(&w->text, "may have it twice: ", row_text(row, "cause"));
+    put(w, story_time(row), "twice?");
+}
+
+/* Its id is that of the report, which is a message of its own. */
+static void put_report(struct writer *w, const json_t *row)
+{
+    add_address(&w->text, row_text(row, "to"));
+    add_piece(&w->text, "", row_text(row, "action"));
+    add_piece(&w->text, "message ", row_text(row, "id"));
+    add_piece(&w->text, "about ", row_text(row, "about"));
+    put(w, story_time(row), "report");
+}
+
 static void put_done(struct writer *w, const json_t *row)
 {
     uint64_t failed = row_number(row, "failed");
@@ -322,6 +339,7 @@ static void put_row(struct writer *w, const json_t *row)
         { "accept", put_accept },         { "deliver", put_outcome }, { "defer", put_outcome }, { "fail", put_outcome },
         { "reject", put_reject },         { "expand", put_expand },   { "done", put_done },
         { "disconnect", put_disconnect }, { "admin", put_admin },    { "hold", put_hold },
+        { "duplicate", put_duplicate },   { "report", put_report },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(ways); i++) {

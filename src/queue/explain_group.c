@@ -36,16 +36,24 @@ static enum cause cause_in_line(const struct hop *hop)
     return hop->site ? cause_at(hop->site) : cause_before_plan(hop);
 }
 
+/* Its time comes while its site rests: then it waits on for that. */
+static enum cause cause_due(const struct explaining *x, const struct recipient *r, const struct hop *hop)
+{
+    if (r->due_msec <= queue_now(x->queue))
+        return CAUSE_READING;
+    return hop && hop->site && site_rest_until(hop->site) > r->due_msec ? cause_at(hop->site) : CAUSE_TIME;
+}
+
 static enum cause cause_asleep(const struct explaining *x, const struct recipient *r, const struct hop *hop)
 {
     if (x->slot->flags & REST_LINED)
         return cause_in_line(hop);
     if (x->slot->flags & (REST_NOW | REST_WAKING))
         return CAUSE_READING;
-    return r->due_msec > queue_now(x->queue) ? CAUSE_TIME : CAUSE_READING;
+    return cause_due(x, r, hop);
 }
 
-static enum cause cause_awake(const struct explaining *x, const struct recipient *r)
+static enum cause cause_awake(const struct explaining *x, const struct recipient *r, const struct hop *hop)
 {
     switch (r->state) {
     case RECIPIENT_LEASED:
@@ -59,7 +67,7 @@ static enum cause cause_awake(const struct explaining *x, const struct recipient
     case RECIPIENT_IDLE:
         break;
     }
-    return r->due_msec > queue_now(x->queue) ? CAUSE_TIME : CAUSE_READING;
+    return cause_due(x, r, hop);
 }
 
 static enum cause cause_of(const struct explaining *x, const struct recipient *r, const struct hop *hop)
@@ -72,7 +80,7 @@ static enum cause cause_of(const struct explaining *x, const struct recipient *r
         return CAUSE_HELD;
     if (message_embargo(m))
         return CAUSE_RELEASE;
-    enum cause cause = x->slot ? cause_asleep(x, r, hop) : cause_awake(x, r);
+    enum cause cause = x->slot ? cause_asleep(x, r, hop) : cause_awake(x, r, hop);
     /* What waits for its time would wait for that anyhow. */
     if (cause == CAUSE_HELD || cause == CAUSE_TIME || cause == CAUSE_SENDING)
         return cause;

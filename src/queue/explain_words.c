@@ -94,7 +94,7 @@ static void put_paused(const struct queue *q, const struct site *site, struct bu
 {
     const struct site_limits *l = site->limits;
 
-    buf_add_c(out, l->cause && l->cause[0] ? l->cause : "paused");
+    buf_add_c(out, l->pause_cause && l->pause_cause[0] ? l->pause_cause : "paused");
     if (l->paused_until_msec == SITE_UNTIL_RESUMED) {
         buf_add(out, STR("; until somebody resumes it"));
         return;

@@ -52,17 +52,17 @@ void limits_forget_values(struct queue *q)
 /* ---- what is told ---- */
 
 /* What holds it, for people who ask later. */
-void limits_keep_cause(struct site_limits *l, const char *cause, struct str reply)
+char *limits_cause(const char *cause, struct str reply)
 {
     struct buf words = BUF_INIT(1024);
 
-    free(l->cause);
     if (reply.n)
         buf_printf(&words, "%s: %.*s", cause, STR_ARG(reply));
     else
         buf_add_c(&words, cause);
-    l->cause = text_copy(buf_str(&words));
+    char *text = text_copy(buf_str(&words));
     buf_done(&words);
+    return text;
 }
 
 void limits_say(struct site_limits *l, const char *state, const char *cause, int64_t until_msec,
@@ -93,7 +93,8 @@ void limits_tell(struct site_limits *l, struct str reply)
         return;
     if (news.now > news.was)
         reply = STR_NONE;
-    limits_keep_cause(l, news.cause, reply);
+    free(l->cause);
+    l->cause = limits_cause(news.cause, reply);
     l->said = news.was;
     limits_say(l, "open", news.cause, 0, reply);
 }
@@ -252,6 +253,7 @@ static void limits_free(struct site_limits *l)
     free(l->place);
     free(l->name);
     free(l->cause);
+    free(l->pause_cause);
     free(l);
 }
 

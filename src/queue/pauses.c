@@ -19,7 +19,8 @@ void limits_pause(struct site_limits *l, int64_t until_msec, const char *cause, 
     if (l->paused_until_msec >= until_msec)
         return;
     l->paused_until_msec = until_msec;
-    limits_keep_cause(l, cause, reply);
+    free(l->pause_cause);
+    l->pause_cause = limits_cause(cause, reply);
     limits_say(l, "paused", cause, until_msec, reply);
     wheel_unset(&l->queue->wheel, &l->wake);
     if (until_msec < SITE_UNTIL_RESUMED)

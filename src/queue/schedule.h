@@ -82,7 +82,8 @@ struct site_limits {
     struct policy_rate rate; /* SHARE 0: none */
     struct policy_bucket bucket;
     int64_t paused_until_msec; /* 0: not paused */
-    char *cause;               /* of the last change, for people; NULL: none yet */
+    char *pause_cause;         /* for people; of the last pause */
+    char *cause;               /* of the last change of the window, for people; NULL: none yet */
     struct wheel_node wake;    /* the end of the pause, or the rate allows the next */
 };
 
@@ -355,8 +356,8 @@ void limits_refused(struct site *site, const struct outcome *why);
 /* It answers again. */
 void limits_restart(struct site *site);
 void limits_say(struct site_limits *l, const char *state, const char *cause, int64_t until_msec, struct str reply);
-/* What holds it, for people who ask later. */
-void limits_keep_cause(struct site_limits *l, const char *cause, struct str reply);
+/* What holds it, for people who ask later; to be freed. NULL: no memory. */
+char *limits_cause(const char *cause, struct str reply);
 /* What its window has come to, if that is news; REPLY: what was said meanwhile. */
 void limits_tell(struct site_limits *l, struct str reply);
 /* Its sites are looked at. */

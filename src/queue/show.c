@@ -133,8 +133,8 @@ static void add_last(struct log_record *row, const struct recipient *r)
         record_on_reply(row, str_from_c(r->on_reply));
     if (r->attempts && r->text && r->text[0])
         log_text_c(row, r->from_peer ? LOG_REPLY : LOG_ERROR, r->text);
-    else if (site && limits_are_paused(site->limits) && site->limits->cause)
-        log_text_c(row, LOG_ERROR, site->limits->cause);
+    else if (site && limits_are_paused(site->limits) && site->limits->pause_cause)
+        log_text_c(row, LOG_ERROR, site->limits->pause_cause);
     else if (site && site->dead_until_msec && site->trouble)
         log_text_c(row, LOG_ERROR, site->trouble);
 }

@@ -139,7 +139,7 @@ static void put_cause(struct site_limits *l, const struct sums *s, struct buf *o
     char what[64];
 
     if (limits_are_paused(l)) {
-        buf_add_c(out, l->cause ? l->cause : "paused");
+        buf_add_c(out, l->pause_cause ? l->pause_cause : "paused");
     } else if (s->dead && s->worst->trouble) {
         if (s->dead < s->sites)
             buf_printf(out, "%zu of %zu sets of hosts dead: ", s->dead, s->sites);

@@ -135,9 +135,13 @@ def test_on_reply_pauses_and_nobody_else_is_charged(make_server, make_peer):
     assert row["state"] == "paused" and row["sending"] == 0
     until(lambda: sites(server)[name]["waiting"] >= 5, "what waits")
     assert "paused" in veredus(server, "explain", later[0])
+    # What has a time of its own before the pause is over waits for that as well.
+    text = veredus(server, "explain", first)
+    assert f"go on: veredus site resume {name}" in text and "on-reply of veredus.conf" in text
     assert len(peer.messages) == before
     veredus(server, "site", "resume", name)
     until(lambda: len(peer.messages) >= before + 5, "the others")
+    assert "paused" not in sites(server)[name].get("cause", "") and sites(server)[name]["state"] == "open"
     assert all(r.get("attempt") == 1 for r in server.records("deliver") if r["id"] in later)
 
 
