@@ -129,7 +129,6 @@ def test_on_reply_pauses_and_nobody_else_is_charged(make_server, make_peer):
     assert "next" in record
     server.wait_record("defer", id=first)
     peer.kind = True
-    before = len(peer.messages)  # what was pipelined behind a refused MAIL
     later = [out(server, "bob@far.test") for _ in range(5)]
     (name, row), = sites(server).items()
     assert row["state"] == "paused" and row["sending"] == 0
@@ -138,9 +137,10 @@ def test_on_reply_pauses_and_nobody_else_is_charged(make_server, make_peer):
     # What has a time of its own before the pause is over waits for that as well.
     text = veredus(server, "explain", first)
     assert f"go on: veredus site resume {name}" in text and "on-reply of veredus.conf" in text
-    assert len(peer.messages) == before
+    # What was pipelined behind a refused MAIL has no content.
+    assert not [content for _, _, content in peer.messages if content]
     veredus(server, "site", "resume", name)
-    until(lambda: len(peer.messages) >= before + 5, "the others")
+    until(lambda: len([content for _, _, content in peer.messages if content]) >= 5, "the others")
     assert "paused" not in sites(server)[name].get("cause", "") and sites(server)[name]["state"] == "open"
     assert all(r.get("attempt") == 1 for r in server.records("deliver") if r["id"] in later)
 

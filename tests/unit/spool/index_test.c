@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "spool/index.h"
@@ -188,6 +189,27 @@ static void the_free_segment_of_the_lowest_life_is_next(void **state)
     segments_done(&segments);
 }
 
+/* A queue begins to count anew at each start, from the time on: what is left of many starts must not be in the same place. */
+static void ids_of_many_starts_do_not_crowd_and_near_ones_are_near(void **state)
+{
+    enum { STARTS = 1000, EACH = 100, HEADS = 1 << 17, MINUTE = 60000 };
+    const uint64_t first_msec = 1795000000000;
+    unsigned char *found = calloc(HEADS, 1), most = 0;
+
+    (void)state;
+    assert_non_null(found);
+    for (uint64_t s = 0; s < STARTS; s++) {
+        uint64_t first = (first_msec + s * MINUTE) << 16;
+        for (uint64_t i = 0; i < EACH; i++) {
+            unsigned char n = ++found[queue_id_hash(id_of(first + i)) & (HEADS - 1)];
+            most = n > most ? n : most;
+        }
+        assert_true((queue_id_hash(id_of(first)) ^ queue_id_hash(id_of(first + 15))) < 16);
+    }
+    assert_in_range(most, 1, 4);
+    free(found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_message_keeps_its_slot_while_others_come),
         cmocka_unit_test(what_is_rare_comes_and_goes_beside),
         cmocka_unit_test(a_million_messages_take_forty_octets_each),
+        cmocka_unit_test(ids_of_many_starts_do_not_crowd_and_near_ones_are_near),
         cmocka_unit_test(the_newest_tokens_are_known),
         cmocka_unit_test(the_free_segment_of_the_lowest_life_is_next),
     };
