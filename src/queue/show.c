@@ -87,11 +87,23 @@ static const struct site *waited_for(const struct recipient *r)
     return r->entry ? r->entry->site : NULL;
 }
 
+/* Whose rest it waits for: the site in whose line it is, or one that rests for longer than until its time. */
+static const struct site *resting_for(const struct recipient *r)
+{
+    const struct rest *slot = r->message->slot;
+    const struct site *site = waited_for(r);
+
+    if (site || !slot || slot->flags & (REST_SEVERAL | REST_HELD))
+        return site;
+    site = schedule_site_of(r->message->queue, slot);
+    return site && site_rest_until(site) > r->due_msec ? site : NULL;
+}
+
 /* When one that waits is tried next: its own time, or the end of its site's rest. */
 static int64_t next_of(const struct recipient *r)
 {
     const struct queue *q = r->message->queue;
-    const struct site *site = waited_for(r);
+    const struct site *site = resting_for(r);
 
     if (r->progress != PROGRESS_WAITING)
         return 0;

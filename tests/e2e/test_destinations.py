@@ -136,6 +136,8 @@ def test_on_reply_pauses_and_nobody_else_is_charged(make_server, make_peer):
     assert "paused" in veredus(server, "explain", later[0])
     # What has a time of its own before the pause is over waits for that as well.
     text = veredus(server, "explain", first)
+    row = json.loads(veredus(server, "queue", "list", "--json", first))
+    assert row["next"] > server.wait_record("defer", id=first)["next"]
     assert f"go on: veredus site resume {name}" in text and "on-reply of veredus.conf" in text
     # What was pipelined behind a refused MAIL has no content.
     assert not [content for _, _, content in peer.messages if content]
