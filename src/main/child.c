@@ -13,43 +13,8 @@
 #include "io/fd.h"
 #include "main/server.h"
 
-enum { PROGRAM_MAX = 1024 };
-
 /* A child ends with these when it never became a worker. */
 enum { EXIT_NO_PROGRAM = 72, EXIT_NO_ACCOUNT = 77 };
-
-/* ---- where worker programs are ---- */
-
-/* The folder of our own program: installed as PREFIX/sbin/veredus, or in a build tree. */
-static bool own_folder(char *out, size_t room)
-{
-    ssize_t n = readlink("/proc/self/exe", out, room - 1);
-
-    if (n <= 0)
-        return false;
-    out[n] = '\0';
-    char *slash = strrchr(out, '/');
-    if (!slash)
-        return false;
-    *slash = '\0';
-    return true;
-}
-
-static bool program_find(enum process_kind kind, char *out, size_t room, struct err *err)
-{
-    static const char *const places[] = { "../libexec/veredus", "src/cmd", "." };
-    char folder[512];
-
-    if (!own_folder(folder, sizeof(folder)))
-        return err_sys(err, errno, "/proc/self/exe");
-    for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-        int n = snprintf(out, room, "%s/%s/veredus-%s", folder, places[i], process_name(kind));
-        if (n > 0 && (size_t)n < room && access(out, X_OK) == 0)
-            return true;
-    }
-    return err_perm(err, "the program veredus-%s is not beside %s: is the installation whole?", process_name(kind),
-                    folder);
-}
 
 /* ---- starting ---- */
 
@@ -73,28 +38,19 @@ static int make_hand(struct main_child *c, struct err *err)
     return fd;
 }
 
-/* The folder of PROGRAM, an absolute path. */
-static int folder_open(const char *program)
-{
-    char folder[PROGRAM_MAX];
-    size_t length = (size_t)(strrchr(program, '/') - program);
-
-    memcpy(folder, program, length);
-    folder[length] = '\0';
-    return open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-}
-
 /* In the child, between fork and exec: only what is safe there. Ends the process. */
-_Noreturn static void become_worker(const char *program, int channel, int hand, const struct identity *identity)
+_Noreturn static void become_worker(const struct main_program *program, int channel, int hand,
+                                    const struct identity *identity)
 {
     static char *const no_environment[] = { NULL };
-    char *const argv[] = { (char *)(uintptr_t)program, NULL };
+    char *const argv[] = { (char *)(uintptr_t)program->path, NULL };
     sigset_t none;
 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGCHLD, SIG_DFL);
     /* First out of the way of 3 and 4, then there; dup2 clears close-on-exec. */
+    int image = fcntl(program->fd, F_DUPFD_CLOEXEC, 10);
     channel = fcntl(channel, F_DUPFD_CLOEXEC, 10);
     if (hand >= 0)
         hand = fcntl(hand, F_DUPFD_CLOEXEC, 10);
@@ -102,13 +58,12 @@ _Noreturn static void become_worker(const char *program, int channel, int hand, 
         _exit(71);
     if (hand < 0)
         close(WORKER_FD_HAND);
-    /* Opened while we may: an account of its own cannot walk to a build below /root. */
-    int folder = folder_open(program);
     if (identity && !identity_take(identity))
         _exit(EXIT_NO_ACCOUNT);
     if (chdir("/") < 0)
         _exit(71);
-    execveat(folder, strrchr(program, '/') + 1, argv, no_environment, 0);
+    /* It is open: an account of its own cannot walk to a build below /root. */
+    execveat(image, "", argv, no_environment, AT_EMPTY_PATH);
     _exit(EXIT_NO_PROGRAM);
 }
 
@@ -149,7 +104,6 @@ struct main_child *child_start(struct main_server *s, enum process_kind kind, ui
                                const struct identity *identity, const char *param, struct err *err)
 {
     struct main_child *c = calloc(1, sizeof(*c));
-    char program[PROGRAM_MAX];
     int fds[2] = { -1, -1 };
     int hand = -1;
 
@@ -174,7 +128,7 @@ struct main_child *child_start(struct main_server *s, enum process_kind kind, ui
         err_perm(err, "too long a path: %s", param);
         goto fail;
     }
-    if (!program_find(kind, program, sizeof(program), err) || !fd_pair(fds, err))
+    if (!fd_pair(fds, err))
         goto fail;
     if (SET_OUTWARD & 1U << kind) {
         hand = make_hand(c, err);
@@ -183,7 +137,7 @@ struct main_child *child_start(struct main_server *s, enum process_kind kind, ui
     }
     c->pid = fork();
     if (c->pid == 0)
-        become_worker(program, fds[1], hand, s->root ? identity : NULL);
+        become_worker(&s->programs.of[kind], fds[1], hand, s->root ? identity : NULL);
     if (c->pid < 0) {
         err_sys(err, errno, "fork");
         goto fail;

@@ -13,6 +13,7 @@
 #include "ipc/identity.h"
 #include "ipc/worker.h"
 #include "log/log.h"
+#include "main/programs.h"
 #include "main/run.h"
 
 enum {
@@ -93,6 +94,7 @@ struct main_server {
     struct main_generation generations[MAIN_GENERATIONS_MAX];
     uint32_t generation; /* the newest */
     uint32_t last_instance;
+    struct main_programs programs;
     struct list children;
     struct main_post posts[MAIN_POSTS_MAX];
     struct main_socket sockets[MAIN_SOCKETS_MAX];

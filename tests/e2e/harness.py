@@ -237,6 +237,7 @@ class Server:
         self.form = form
         self.process = None
         self.prefix = []  # words before the program's own: another program that becomes it
+        self.program = PROGRAM
         self.expected = []
         self.taken = set()
         self.log_path = os.path.join(self.folder, "log")
@@ -279,7 +280,7 @@ class Server:
     def start(self, ready=True, arguments=()):
         self.log_seen = self.log_size()
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([*self.prefix, PROGRAM, "run", "-c", self.path("veredus.conf"), *arguments],
+            self.process = subprocess.Popen([*self.prefix, self.program, "run", "-c", self.path("veredus.conf"), *arguments],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/")
         if ready:
             until(lambda: self.process.poll() is not None or self.is_ready(),

@@ -1,10 +1,12 @@
 """What runs, as whom, with what; what it costs while idle."""
+import glob
 import os
+import shutil
 import signal
 
 import pytest
 
-from harness import children, until
+from harness import BUILD, PROGRAM, children, until
 
 LETTER = b"From: carol@example.net\r\nSubject: x\r\n\r\nhello\r\n"
 
@@ -84,6 +86,30 @@ def test_without_main_nothing_goes_on(server):
     server.process.wait()
     until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "workers to end after main")
     assert children(os.getpid()) is not None
+
+
+def test_an_upgrade_under_a_running_server_changes_nothing_until_it_is_restarted(make_server):
+    """Workers of another build would not understand main: those that it starts are of its own."""
+    server = make_server(start=False)
+    programs = server.path("programs")
+    os.mkdir(programs, 0o755)
+    for program in [PROGRAM, *(path for path in glob.glob(BUILD + "/src/cmd/veredus-*") if os.path.isfile(path))]:
+        shutil.copy(program, programs)
+    server.program = os.path.join(programs, os.path.basename(PROGRAM))
+    server.start()
+    server.expect("process")
+    for program in os.listdir(programs):
+        with open(server.path("other"), "w", encoding="ascii") as other:
+            other.write("#!/bin/false\n")
+        os.chmod(server.path("other"), 0o755)
+        os.replace(server.path("other"), os.path.join(programs, program))
+    for kind in ["queue", "receive"]:
+        pid = server.workers()[kind][0]
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: server.workers().get(kind, [pid])[0] != pid, "a successor of " + kind)
+    assert server.reload()["level"] == "info"
+    assert server.send(LETTER) == 250
+    server.wait_mail("ada")
 
 
 def test_an_idle_server_is_small(server):
