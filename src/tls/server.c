@@ -10,7 +10,7 @@
 #include "tls/context.h"
 #include "tls/stream.h"
 
-enum { TICKET_KEYS_MAX = 4, KINDS_MAX = 3, TEXTS_MAX = 8192 };
+enum { TICKET_KEYS_MAX = 4, KINDS_MAX = 3, RESUMPTIONS_MAX = 32, TEXTS_MAX = 8192 };
 
 struct ticket_key {
     unsigned char name[16];
@@ -164,6 +164,36 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
                    : open_ticket(t->server, ssl, name, iv, cipher, mac);
 }
 
+/*
+ * A ticket carries how many resumptions led to it: after RESUMPTIONS_MAX a whole handshake shows the certificate again
+ * (RFC 8446 4.6.1: what one handshake vouched for shall not live for ever).
+ */
+static unsigned char resumptions(SSL_SESSION *session)
+{
+    void *at;
+    size_t n;
+
+    return SSL_SESSION_get0_ticket_appdata(session, &at, &n) == 1 && n == 1 ? *(unsigned char *)at : 0;
+}
+
+static int on_ticket_made(SSL *ssl, void *unused)
+{
+    SSL_SESSION *session = SSL_get_session(ssl);
+    unsigned char count = SSL_session_reused(ssl) ? (unsigned char)(resumptions(session) + 1) : 0;
+
+    return SSL_SESSION_set1_ticket_appdata(session, &count, sizeof(count));
+}
+
+static SSL_TICKET_RETURN on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t n,
+                                        SSL_TICKET_STATUS status, void *unused)
+{
+    bool good = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+
+    if (!good || resumptions(session) >= RESUMPTIONS_MAX)
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 /* ---- making one ---- */
 
 static bool copy_options(struct tls_server *s, const struct tls_server_options *o, struct err *err)
@@ -233,6 +263,7 @@ static SSL_CTX *server_context(const struct tls_server *s, struct err *err)
     SSL_CTX_set_cert_cb(context, on_certificate, NULL);
     SSL_CTX_set_alpn_select_cb(context, on_protocols, NULL);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
+    SSL_CTX_set_session_ticket_cb(context, on_ticket_made, on_ticket_read, NULL);
     if (ask_clients(s, context) &&
         SSL_CTX_set_session_id_context(context, s->session_context, sizeof(s->session_context)) == 1)
         return context;
