@@ -218,3 +218,42 @@ def test_dialogues_are_shown_without_what_the_log_in_says(smart):
         live.terminate()
         shown = live.communicate(timeout=20)[0].decode()
     assert SECRET not in shown and base64.b64encode(b"\0anna\0" + SECRET.encode()).decode() not in shown
+
+
+def test_no_connection_is_shared_by_those_who_log_in_otherwise_or_demand_otherwise(smart):
+    """The same host for all: each route has its own credentials, each site its own demands, and each its own connections."""
+    world = smart.world  # noqa: F811
+    said = []
+
+    def login(conversation, mechanism, initial):
+        conversation.who = initial.split(b"\0")[1:]
+        said.append(conversation.who)
+        return "235 2.7.0 welcome"
+
+    peer = TlsPeer(context_of(world.ca.issue(HOST)), login=login, secure_offers=("AUTH PLAIN", *OFFERS))
+    world.peers.append(peer)
+    for name in ("anna", "ben"):
+        path = smart.path(name)
+        path.write_text(f"of {name}\n")
+        path.chmod(0o644)
+        world.route(f"{name}.test", f"login {name} file:{path}; tls-ca {world.ca.path}; connections 1;", peer)
+    world.route("may.test sure.test", f"tls-ca {world.ca.path}; connections 1;", peer)
+    server = world.start("site sure { domains sure.test; tls-level verify; }")
+    first = {}
+    for domain in ("may.test", "anna.test", "sure.test", "ben.test", "may.test", "anna.test", "sure.test", "ben.test"):
+        # Each goes to somebody else, so that no outcome is another's.
+        to = f"kim{len(first)}@{domain}" if domain not in first else f"again@{domain}"
+        assert server.send(LETTER, to=to) == 250
+        until(lambda to=to: server.records("deliver", to=to), f"the delivery to {to}")
+        first.setdefault(domain, to)
+    by = {}
+    for conversation in peer.conversations:
+        for line in conversation.lines:
+            if line.startswith("RCPT"):
+                domain = line[line.index("@") + 1:line.index(">")]
+                by.setdefault(domain, set()).add(id(conversation))
+                assert getattr(conversation, "who", None) == {"anna.test": [b"anna", b"of anna"],
+                                                             "ben.test": [b"ben", b"of ben"]}.get(domain), line
+    # Each was kept for its second message, and was for nobody else.
+    assert all(len(connections) == 1 for connections in by.values()), by
+    assert len(set().union(*by.values())) == 4

@@ -230,7 +230,7 @@ static void check_each(enum fault kind)
     unsigned n = 1;
 
     while (!with_failure_at(kind, n))
-        n += n < 100 ? 1 : 13;
+        n += n < 50 ? 1 : 29;
     assert_true(n > 4);
 }
 

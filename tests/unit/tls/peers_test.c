@@ -186,7 +186,7 @@ static void a_server_that_breaks_off_is_never_taken_for_one_that_is_done(void **
         check_done(&s.p);
         whole = s.p.moved_to_client;
         scene_done(&s);
-        for (size_t at = 0; at + 8 < whole; at += at < 16 ? 1 : 37)
+        for (size_t at = 0; at + 8 < whole; at += at < 16 ? 1 : 89)
             assert_false(cut_at(versions[i], at));
         assert_false(cut_at(versions[i], whole - 12));
     }
@@ -232,7 +232,7 @@ static void records_of_one_octet_are_records(void **state)
     pair_shake(&s.p);
     check_done(&s.p);
     for (size_t i = 0; i < 16; i++)
-        assert_int_equal(tls_write(s.p.server.stream, "250 2.1.0 fine\r\n" + i, 1), 1);
+        assert_int_equal(tls_write(s.p.server.stream, &"250 2.1.0 fine\r\n"[i], 1), 1);
     pair_move(&s.p);
     assert_int_equal(tls_read(s.p.client.stream, got, sizeof(got)), 16);
     assert_memory_equal(got, "250 2.1.0 fine\r\n", 16);
@@ -284,7 +284,7 @@ static void keys_that_change_between_replies_are_nothing(void **state)
     char got[64];
 
     scene_shake(&s, TLS1_3_VERSION);
-    for (int i = 0; i < 5000; i++) {
+    for (int i = 0; i < 500; i++) {
         assert_true(change_keys(&s));
         assert_int_equal(tls_write(s.p.server.stream, "250 ok\r\n", 8), 8);
         pair_move(&s.p);
