@@ -145,6 +145,19 @@ static const char *own_words(int reason)
     }
 }
 
+static const char *words_of(int sys)
+{
+    switch (sys) {
+    case 0:
+    case EPIPE:
+        return "the peer closed the connection";
+    case ECONNRESET:
+        return "the peer reset the connection";
+    default:
+        return strerror(sys);
+    }
+}
+
 void tls_what_failed(int sys, struct err *words)
 {
     unsigned long code = ERR_peek_error();
@@ -153,7 +166,7 @@ void tls_what_failed(int sys, struct err *words)
 
     ERR_clear_error();
     if (code == 0) {
-        err_perm(words, "%s", sys ? strerror(sys) : "the peer closed the connection");
+        err_perm(words, "%s", words_of(sys));
         return;
     }
     if (ERR_GET_LIB(code) == ERR_LIB_SSL && reason > SSL_AD_REASON_OFFSET) {
