@@ -104,6 +104,9 @@ bool config_build_oauths(struct config_builder *b)
     for (size_t i = 0; i < n && !b->r->diag->errors; i++)
         if (!used[i])
             warn(b, items[i].place, "nobody uses this issuer", "such as: auth oauth:NAME;");
+        else if (!items[i].n_audiences)
+            warn(b, items[i].place, "without 'audience' a token that was made for any other service logs in here",
+                 "say what the issuer calls this one: audience NAME;");
     return true;
 }
 

@@ -289,10 +289,12 @@ static void a_domain_has_accounts_of_its_own(void **state)
 static void token_issuers(void **state)
 {
     static const struct row rows[] = {
-        { "issuer https://i; keys /k;", NULL },
-        { "issuer https://i; introspection https://i/x;", NULL },
+        { "issuer https://i; keys /k; audience a;", NULL },
+        { "issuer https://i; introspection https://i/x; audience a;", NULL },
+        { "issuer https://i; keys /k;",
+          "without 'audience' a token that was made for any other service logs in here" },
         { "issuer https://i; introspection http://127.0.0.1:8080/x me env:X; audience a b; login-claim sub;", NULL },
-        { "issuer https://i; keys http://[::1]/k;", NULL },
+        { "issuer https://i; keys http://[::1]/k; audience a;", NULL },
         { "issuer https://i; keys http://i.example/k;",
           "'http://i.example/k' is not an URL that begins with https://, or with http:// and this machine" },
         { "issuer https://i; keys http://127.0.0.1.example/k;",
