@@ -36,8 +36,8 @@ class Load:
         if values.get("tls"):
             # Between generator and sink there would be one handshake, and not that of a server.
             self.kinds = servers.BESIDE
-        self.values = {"size": "4k", "sessions": 50, "per_connection": 25, "no_pipelining": False, "apart": False, "messages": 20000,
-                       "postfix_messages": 3000, "sink": [], "veredus": "", "postfix": "", "tls": None,
+        self.values = {"size": "4k", "sessions": 50, "per_connection": 25, "no_pipelining": False, "apart": False,
+                       "messages": 20000, "postfix_messages": 3000, "sink": [], "veredus": "", "postfix": "", "tls": None,
                        "listen": "", "master": "", **values}
 
 
@@ -94,7 +94,8 @@ def generate(opt, port, messages, rcpt="u{n}@example.test", users=servers.USERS)
                            "--messages", str(messages), "--sessions", str(opt.sessions), "--size", opt.size,
                            "--per-connection", str(opt.per_connection), "--rcpt", rcpt, "--users", str(users),
                            "--from", "bench@example.net", "--json",
-                           *(["--no-pipelining"] if opt.no_pipelining else []), *(["--apart"] if opt.apart else []), *generator_tls(opt)],
+                           *(["--no-pipelining"] if opt.no_pipelining else []),
+                           *(["--apart"] if opt.apart else []), *generator_tls(opt)],
                           stdout=subprocess.PIPE, text=True, check=False)
     return json.loads(done.stdout)
 
