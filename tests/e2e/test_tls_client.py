@@ -77,17 +77,23 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path, make_server):
-    folder = pathlib.Path("/tmp") / ("veredus-pki-" + tmp_path.name)
+def folder(tmp_path):
+    """Stands before make_server: the server, which watches the files in it, ends before they go."""
+    made = pathlib.Path("/tmp") / ("veredus-pki-" + tmp_path.name)
     # The server's processes are other users, who cannot walk to pytest's folders.
-    folder.mkdir(exist_ok=True)
-    folder.chmod(0o755)
+    made.mkdir(exist_ok=True)
+    made.chmod(0o755)
+    yield made
+    for path in made.iterdir():
+        path.unlink()
+    made.rmdir()
+
+
+@pytest.fixture
+def world(folder, make_server):
     made = World(folder, make_server)
     yield made
     made.close()
-    for path in folder.iterdir():
-        path.unlink()
-    folder.rmdir()
 
 
 def test_what_is_offered_is_used_whatever_the_certificate_is(world):

@@ -459,8 +459,11 @@ static void a_file_of_CAs_that_is_being_written_lets_nobody_in(void **state)
     (void)shakes(&s);
     secure_reads(&s);
     assert_string_equal(s.got, "");
-    assert_int_equal(play.receive->n_sessions, 0);
+    /* With octets unread, as OpenSSL 3.5 leaves some, the client is waited for a moment. */
+    assert_int_equal(shutdown(s.client->fd, SHUT_WR), 0);
+    secure_reads(&s);
     secure_close(&s);
+    assert_int_equal(play.receive->n_sessions, 0);
     play_close();
 }
 

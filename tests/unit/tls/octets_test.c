@@ -107,7 +107,15 @@ static void what_is_left_is_pending(void **state)
     scene_done(&s);
 }
 
-/* A client may speak in the same segment in which its handshake ends: the descriptor does not tell of it again. */
+static int waiting_at(const struct pair *p)
+{
+    int n = 0;
+
+    assert_int_equal(ioctl(p->server_fds[0], FIONREAD, &n), 0);
+    return n;
+}
+
+/* A client may speak in the same segment in which its handshake ends: of what OpenSSL has read no descriptor tells. */
 static void what_comes_with_the_last_flight_is_pending(void **state)
 {
     struct scene s;
@@ -122,19 +130,11 @@ static void what_comes_with_the_last_flight_is_pending(void **state)
     assert_int_equal(tls_write(s.p.client.stream, "EHLO a.example\r\n", 16), 16);
     pair_move(&s.p);
     assert_int_equal(tls_handshake(s.p.server.stream, &s.p.server.err), TLS_DONE);
-    assert_true(tls_pending(s.p.server.stream));
-    assert_int_equal(recv(s.p.server_fds[0], got, 1, 0), -1);
+    /* OpenSSL 3.5 leaves it where it is. */
+    assert_true(tls_pending(s.p.server.stream) != (waiting_at(&s.p) > 0));
     assert_int_equal(tls_read(s.p.server.stream, got, sizeof(got)), 16);
     assert_false(tls_pending(s.p.server.stream));
     scene_done(&s);
-}
-
-static int waiting_at(const struct pair *p)
-{
-    int n = 0;
-
-    assert_int_equal(ioctl(p->server_fds[0], FIONREAD, &n), 0);
-    return n;
 }
 
 static void change_keys(struct scene *s, size_t times)
@@ -397,6 +397,8 @@ static void count_free(void *p, const char *file, int line)
  * freed. */
 static void any_allocation_may_fail(void **state)
 {
+    /* SSL_new() of OpenSSL 3.5 itself does not survive it. */
+    const bool new_may_fail = OpenSSL_version_num() < 0x30200000L;
     struct scene s;
     size_t n = 1, last;
 
@@ -406,10 +408,12 @@ static void any_allocation_may_fail(void **state)
         struct err err = { 0 };
 
         pair_open(&p);
-        fail_at = n;
+        fail_at = new_may_fail ? n : 0;
         p.server.stream = tls_accept(s.server, p.server_fds[0], &p.server.owner, &err);
         p.client.stream =
             tls_connect(s.client, p.client_fds[0], &any_demand, STR("mx.example"), &p.client.owner, &err);
+        if (!new_may_fail)
+            fail_at = n;
         if (p.server.stream && p.client.stream)
             pair_shake_unsigned(&p);
         else
