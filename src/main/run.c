@@ -269,7 +269,8 @@ static bool server_begin(struct main_server *s, struct err *err)
            io_signal_init(&s->sigterm, s->loop, SIGTERM, on_sigterm, err) &&
            io_signal_init(&s->sigint, s->loop, SIGINT, on_sigint, err) &&
            io_signal_init(&s->sighup, s->loop, SIGHUP, on_sighup, err) && programs_open(&s->programs, err) &&
-           folders_make(s, err) && control_sockets_open(s, err) && files_start(s, err) && drop_start(s, err) && posts_fill(s, err);
+           folders_make(s, err) && control_sockets_open(s, err) && files_start(s, err) && drop_start(s, err) &&
+           posts_fill(s, err);
 }
 
 static void server_end(struct main_server *s)
