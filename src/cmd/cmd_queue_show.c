@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/attempts.h"
 #include "cmd/row.h"
 #include "cmd/server.h"
 #include "cmd/subcommands.h"
@@ -125,24 +126,27 @@ static void print_row(const json_t *row, const struct text_screen *screen)
     buf_done(&out);
 }
 
-/* One object: the message, its recipients in a list, its content when that was asked for. */
-static void print_json(json_t *message, json_t *recipients, struct str content)
+/* One object: the message, its recipients and attempts in lists, its content when that was asked for. */
+static void print_json(json_t *message, json_t *recipients, json_t *attempts, struct str content)
 {
     json_object_del(message, "event");
     json_object_set(message, "recipient_states", recipients);
+    json_object_set(message, "attempts", attempts);
     if (content.n)
         json_object_set_new(message, "content", json_stringn(content.p, content.n));
     json_dumpf(message, stdout, JSON_COMPACT);
     printf("\n");
 }
 
-static int usage_of(const struct cmd_call *call, const char **id, bool *content)
+static int usage_of(const struct cmd_call *call, const char **id, bool *content, bool *all)
 {
     *id = NULL;
-    *content = false;
+    *content = *all = false;
     for (int i = 1; i < call->argc; i++) {
         if (!strcmp(call->argv[i], "--content"))
             *content = true;
+        else if (!strcmp(call->argv[i], "--all"))
+            *all = true;
         else if (call->argv[i][0] == '-' || *id)
             return cmd_usage(call, call->argv[i]);
         else
@@ -155,12 +159,12 @@ int cmd_queue_show(const struct cmd_call *call)
 {
     struct text_screen screen = text_screen();
     struct buf text = BUF_INIT(TEXT_MAX);
-    json_t *row, *message = NULL, *recipients = json_array();
+    json_t *row, *message = NULL, *recipients = json_array(), *attempts = NULL;
     const char *id;
-    bool content;
+    bool content, all;
     struct server s = { .fd = -1 };
 
-    int status = usage_of(call, &id, &content);
+    int status = usage_of(call, &id, &content, &all);
     if (status != CMD_OK)
         goto out;
     if (server_open(&s, call, false) == CMD_OK)
@@ -183,14 +187,21 @@ int cmd_queue_show(const struct cmd_call *call)
     status = s.exit;
     if (!message)
         goto out;
-    if (call->json)
-        print_json(message, recipients, buf_str(&text));
-    else if (text.n)
+    attempts = attempts_of(&s, row_text_c(message, "id"));
+    if (call->json) {
+        print_json(message, recipients, attempts, buf_str(&text));
+        goto out;
+    }
+    attempts_print(attempts, &screen, LABEL_WIDTH, all);
+    if (text.n)
         print_content(buf_str(&text), &screen);
+    else
+        printf("why, and what next: veredus explain %s\n", row_text_c(message, "id"));
 out:
     server_close(&s);
     json_decref(message);
     json_decref(recipients);
+    json_decref(attempts);
     buf_done(&text);
     return status;
 }

@@ -77,9 +77,10 @@ const struct cmd_command cmd_commands[] = {
     {
         .words = "queue show",
         .run = cmd_queue_show,
-        .usage = "ID [--content]",
+        .usage = "ID [--all] [--content]",
         .summary = "one message",
-        .details = "  --content      also the first lines of what it says\n",
+        .details = "  --all          every attempt, not the first and the last ones alone\n"
+                   "  --content      also the first lines of what it says\n",
     },
     {
         .words = "queue shape",

@@ -80,6 +80,27 @@ def test_queue_show_tells_of_one_message(waiting):
     assert name in text and "ada@example.test" in text and "deferred" in text
     assert veredus(server, "queue", "show", name.lower()) == text
     veredus(server, "queue", "show", "ZZZZZZZZZZZZ", status=None)
+    assert f"veredus explain {name}" in text
+
+
+def test_queue_show_has_the_attempts_the_first_and_the_last_or_all(waiting):
+    server, name = waiting
+    for number in range(2, 9):
+        veredus(server, "queue", "flush", name)
+        server.wait_record("defer", id=name, attempt=number)
+
+    def lines(*more):
+        said = veredus(server, "queue", "show", name, *more).splitlines()
+        first = next(i for i, line in enumerate(said) if line.startswith("attempts"))
+        return said[first:-1]
+
+    until(lambda: len(lines("--all")) == 8, "8 attempts in the history")
+    words = next(record for record in server.records("defer") if record["id"] == name)["error"]
+    assert all(words in line for line in lines("--all")), lines("--all")
+    assert lines()[:3] == lines("--all")[:3] and lines()[-3:] == lines("--all")[-3:]
+    assert len(lines()) == 7 and "2 more (--all)" in lines()[3]
+    shown = json.loads(veredus(server, "queue", "show", name, "--json"))
+    assert [one["attempt"] for one in shown["attempts"]] == list(range(1, 9))
 
 
 @pytest.fixture
