@@ -1,6 +1,6 @@
 """
-What processes said to one another, from a record of their sendmsg calls: the frames of src/ipc/messages.def, and the log
-records (src/log/record.h) in those that carry one.
+What processes said to one another, from a record of their sendmsg and sendto calls: the frames of src/ipc/messages.def,
+and the log records (src/log/record.h) in those that carry one.
 """
 import collections
 import os
@@ -9,8 +9,8 @@ import re
 import disk_trace
 from harness import ROOT
 
-SENT = re.compile(r'^\d+<(?P<socket>(?:\\x[0-9a-f]{2})*)>.*?'
-                  r'msg_iov=\[\{iov_base="(?P<octets>(?:\\x[0-9a-f]{2})*)"(?P<cut>\.\.\.)?')
+SENT = re.compile(r'^\d+<(?P<socket>(?:\\x[0-9a-f]{2})*)>'
+                  r'(?:, |.*?msg_iov=\[\{iov_base=)"(?P<octets>(?:\\x[0-9a-f]{2})*)"(?P<cut>\.\.\.)?')
 WIDTHS = {"U8": 1, "U16": 2, "U32": 4, "U64": 8, "I64": 8}
 HEAD = 8
 DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -70,7 +70,10 @@ def record_of(octets):
 
 
 class Stream:
-    """What one process wrote to one socket; a frame is said when its last octet is."""
+    """
+    What one process wrote to one socket; a frame is said when its last octet is. A line of SMTP is the beginning of a frame
+    that would be longer than all that is ever said.
+    """
 
     def __init__(self, socket):
         self.socket = socket
@@ -89,7 +92,7 @@ def spoken(events):
     """All that was said, in the order in which its writing began."""
     streams, found = {}, []
     for event in sorted(events, key=lambda event: event.start):
-        match = SENT.match(event.rest) if event.call == "sendmsg" else None
+        match = SENT.match(event.rest) if event.call in ("sendmsg", "sendto") else None
         if not match:
             continue
         octets = disk_trace.octets(match["octets"])

@@ -325,7 +325,8 @@ class Order:
 
 
 def order_of_all(make_traced, host, **options):
-    server = make_traced(users=["ada", "bob"], top=host.top, shut=False, calls=disk_trace.CALLS + ",sendmsg", **options)
+    server = make_traced(users=["ada", "bob"], top=host.top, shut=False, calls=disk_trace.CALLS + ",sendmsg,sendto",
+                         **options)
     server.expect("*")
     server.start()
     count = send_of_all_kinds(server)
