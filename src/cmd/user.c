@@ -107,6 +107,14 @@ int user_have(struct user *u, const struct cmd_call *call, const char *name)
     return status;
 }
 
+/* Its mode is the administrator's; that it lets everyone at the hashes is hardly meant. */
+static void warn_of_readers(const struct user *u)
+{
+    if (u->file.was.st_mode & S_IROTH)
+        fprintf(stderr, "veredus: every user of this machine can read %.*s, which holds what passwords are checked with\n"
+                        "         chmod o= %.*s\n", STR_ARG(u->path), STR_ARG(u->path));
+}
+
 int user_save(struct user *u, const struct cmd_call *call, const struct buf *out, const char *done)
 {
     struct err err = { 0 };
@@ -117,6 +125,8 @@ int user_save(struct user *u, const struct cmd_call *call, const struct buf *out
         return user_fail(&err);
     if (done && !call->quiet && !call->json)
         printf("%.*s %s (%.*s)\n", STR_ARG(u->account), done, STR_ARG(u->path));
+    if (!call->quiet)
+        warn_of_readers(u);
     return CMD_OK;
 }
 

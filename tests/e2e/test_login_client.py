@@ -9,7 +9,7 @@ import pytest
 
 from harness import until
 from scripted_peer import OFFERS
-from test_tls_client import HOST, LETTER, world  # noqa: F401  (a fixture)
+from test_tls_client import HOST, LETTER, folder, world  # noqa: F401  (fixtures)
 from tls_peer import TlsPeer, context_of
 
 SECRET = "tea, and bis=cuits"

@@ -7,7 +7,7 @@ import pytest
 
 from harness import until
 from scripted_peer import STALL, Dripping, Endless, Over, Raw, Slowly
-from test_tls_client import HOST, LARGE, LETTER, InOneWrite, check, world  # noqa: F401  (a fixture)
+from test_tls_client import HOST, LARGE, LETTER, InOneWrite, check, folder, world  # noqa: F401  (fixtures)
 from tls_peer import TlsPeer, context_of
 
 ANEW = "retry 1s; dead-host 1s;"

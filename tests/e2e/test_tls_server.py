@@ -303,10 +303,13 @@ def test_a_new_receive_process_has_its_certificates(server):
 
 def test_a_new_key_process_signs_what_the_dead_one_was_asked(server):
     server.expect("process")
+    # The listener has its certificate, or nobody is taken there.
+    Secure(server.ports.tls).close()
+    server.wait_record("disconnect", listener=f"submission-{server.ports.tls}")
     key = worker(server, "key")
     os.kill(key, signal.SIGSTOP)
     thread, result = begin(server.ports.tls, context())
-    server.wait_record("connect", listener=f"submission-{server.ports.tls}")
+    until(lambda: len(server.records("connect", listener=f"submission-{server.ports.tls}")) == 2, "the connection")
     os.kill(key, signal.SIGKILL)
     thread.join(WAIT)
     assert result[0] == 220
