@@ -600,7 +600,8 @@ static void may_come_twice(const struct lent_out *t)
     for (size_t i = 0; i < t->n; i++) {
         struct target *target = target_of(t->id, t->numbers[i]);
         /* Once for each attempt: a process that dies with a doubt which it told of adds none. */
-        if (!target || (t->in_doubt && t->finished && target->doubted == sim.lives))
+        bool told = t->in_doubt && t->finished;
+        if (!target || (told && (target->said || target->doubted == sim.lives)))
             continue;
         target->may_twice = true;
         target->said = false;
