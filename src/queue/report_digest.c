@@ -14,7 +14,7 @@ struct digest {
     struct message *report;
     struct message **messages;
     size_t n;
-    bool waiting; /* there are some, if only such that are being written just now */
+    bool none; /* all were looked at, and not one waits; such that are being written just now do */
 };
 
 static void digest_free(struct digest *g)
@@ -48,11 +48,12 @@ static bool collect(struct digest *g)
     g->messages = calloc(q->n_messages ? q->n_messages : 1, sizeof(struct message *));
     if (!g->messages)
         return false;
+    g->none = true;
     for (size_t i = 0; i < q->index_room; i++) {
         struct message *m = q->index[i];
         if (!m || !m->digest)
             continue;
-        g->waiting = true;
+        g->none = false;
         if (!m->writing && !m->active && m->state == MESSAGE_LIVE)
             g->messages[g->n++] = m;
     }
@@ -154,11 +155,11 @@ void report_digest_due(struct wheel_node *node)
             g->messages[i]->state = MESSAGE_ENDING;
         sent = true;
     }
-    if (!sent && g) {
-        if (g->waiting)
-            queue_wait(q, &q->digest_due, queue_now(q) + QUEUE_MOMENT_MSEC);
+    /* Out of memory, say: nobody else would ever come back to those that wait. */
+    if (!sent && !(g && g->none))
+        queue_wait(q, &q->digest_due, queue_now(q) + QUEUE_MOMENT_MSEC);
+    if (!sent && g)
         digest_free(g);
-    }
     for (size_t i = 0; i < d.n_to; i++) {
         free(d.locals[i]);
         free(d.domains[i]);
