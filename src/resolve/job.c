@@ -220,6 +220,7 @@ static void start_target(struct job *j, const struct config_target *target, stru
 void job_start(struct job *j)
 {
     j->active = true;
+    j->outages_over = j->resolve->outages_over;
     for (size_t i = 0; i < j->targets.n + j->targets.n_fallback; i++)
         start_target(j, target_of(j->route, i), &j->targets.items[i]);
     if (j->pending == 0)
@@ -321,6 +322,12 @@ void job_answer_trouble(struct job *j)
             });
 }
 
+/* Now, or when it asked: a failure may be heard after somebody else's answer has ended the outage. */
+static bool is_outage(const struct job *j)
+{
+    return j->resolve->health.state == RESOLVE_FAILING || j->outages_over != j->resolve->outages_over;
+}
+
 bool job_answer(struct job *j)
 {
     struct route_plan plan;
@@ -334,7 +341,7 @@ bool job_answer(struct job *j)
     }
     if (why.trouble == ROUTE_TROUBLE_DNS && j->resolve->health.state == RESOLVE_SUSPECT)
         return false;
-    if (why.trouble == ROUTE_TROUBLE_DNS && j->resolve->health.state == RESOLVE_FAILING) {
+    if (why.trouble == ROUTE_TROUBLE_DNS && is_outage(j)) {
         tell_outage(j);
         return true;
     }

@@ -18,6 +18,7 @@ struct job {
     size_t pending;        /* of these, without an answer */
     struct route_mx_view view;
     struct route_targets targets; /* the route's, then its fallback's */
+    unsigned outages_over; /* of resolve, when it asked its first question */
     bool active;
 };
 

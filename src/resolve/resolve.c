@@ -200,6 +200,7 @@ static void say(struct resolve *r, enum resolve_step step, const struct dns_answ
         record(r, "failing", answer->error);
         answer_waiting(r);
     } else if (step == RESOLVE_SAY_WELL) {
+        r->outages_over++;
         record(r, "ok", STR_NONE);
     }
 }

@@ -38,6 +38,7 @@ struct resolve {
     size_t n_active;
     size_t n_waiting;
     struct resolve_health health;
+    unsigned outages_over;     /* how many */
     int64_t trusted_until_msec;
     struct dns_query probe;
     struct arena *probe_arena; /* while the probe is under way */

@@ -510,6 +510,28 @@ static void an_outage_is_said_once_and_its_end(void **state)
     assert_int_equal(r->resolve->health.state, RESOLVE_WELL);
 }
 
+/* It costs no attempt that somebody else's answer ended the outage before one's own failure was heard. */
+static void what_was_asked_in_an_outage_fails_by_it(void **state)
+{
+    struct room *r = *state;
+    unsigned before;
+
+    fall_silent(r);
+    dns_server_script(r->world.server, script, ARRAY_LEN(script));
+    before = r->heard[0];
+    ask(r, 0, ROUTE_MX, "silent.example");
+    ask(r, 0, ROUTE_MX, "b.example");
+    wait_for(r, before + 1);
+    assert_int_equal(r->last.status, IPC_PLAN_OK);
+    assert_int_equal(notes.well, 1);
+    wait_for(r, before + 2);
+    assert_int_equal(r->last.status, IPC_PLAN_OUTAGE);
+    /* And from then on by itself. */
+    ask(r, 0, ROUTE_MX, "silent.example");
+    wait_for(r, before + 3);
+    assert_int_equal(r->last.status, IPC_PLAN_TEMP);
+}
+
 /* In an outage only a few questions go out; the others are told at once. */
 static void an_outage_is_probed_by_few(void **state)
 {
@@ -549,6 +571,7 @@ int main(void)
         in_a_room(without_a_trust_anchor_the_rest_goes_on),
         in_a_room(broken_domains_are_no_outage),
         in_a_room(an_outage_is_said_once_and_its_end),
+        in_a_room(what_was_asked_in_an_outage_fails_by_it),
         in_a_room(an_outage_is_probed_by_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
