@@ -22,13 +22,6 @@ static void record(struct str table, enum log_level level, const char *state, co
     log_send(&r);
 }
 
-static void wipe(struct buf *b)
-{
-    if (b->p)
-        explicit_bzero(b->p, b->cap);
-    buf_done(b);
-}
-
 bool auth_issuers_init(struct auth_issuers *issuers, const struct config *config, struct err *err)
 {
     issuers->config = config;
@@ -45,7 +38,7 @@ void auth_issuers_done(struct auth_issuers *issuers)
 {
     for (size_t i = 0; issuers->items && i < issuers->config->n_oauths; i++) {
         token_keys_free(issuers->items[i].keys);
-        wipe(&issuers->items[i].secret);
+        buf_wipe(&issuers->items[i].secret);
     }
     free(issuers->items);
     issuers->items = NULL;
@@ -109,7 +102,7 @@ static bool read_secret(struct auth_issuer *issuer, int fd, struct err *err)
     if (ok && !str_trim(text).n)
         ok = err_perm(err, "the secret is empty");
     if (ok) {
-        wipe(&issuer->secret);
+        buf_wipe(&issuer->secret);
         ok = buf_add(&issuer->secret, str_trim(text)) || err_temp(err, "out of memory");
         issuer->has_secret = ok;
     }
@@ -236,6 +229,6 @@ bool auth_issuer_authorize(const struct auth_issuer *issuer, struct buf *out)
 
     if (issuer->oauth->client.n)
         ok = issuer->has_secret && add_basic(issuer, &pair, out);
-    wipe(&pair);
+    buf_wipe(&pair);
     return ok;
 }

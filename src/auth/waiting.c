@@ -200,13 +200,6 @@ bool auth_ask_keys(struct auth_exchange *x, struct auth_issuer *issuer, bool unk
     return true;
 }
 
-static void wipe(struct buf *b)
-{
-    if (b->p)
-        explicit_bzero(b->p, b->cap);
-    buf_done(b);
-}
-
 bool auth_ask_introspection(struct auth_exchange *x, const struct auth_issuer *issuer)
 {
     struct buf form = BUF_INIT(FORM_MAX), authorization = BUF_INIT(FORM_MAX);
@@ -224,8 +217,8 @@ bool auth_ask_introspection(struct auth_exchange *x, const struct auth_issuer *i
                                                      .posts = true,
                                                      .form = buf_str(&form),
                                                  }));
-    wipe(&form);
-    wipe(&authorization);
+    buf_wipe(&form);
+    buf_wipe(&authorization);
     return ok;
 }
 

@@ -16,6 +16,20 @@ void buf_done(struct buf *b)
     *b = (struct buf){ .max = b->max };
 }
 
+void buf_wipe(struct buf *b)
+{
+    if (b->p)
+        explicit_bzero(b->p, b->cap);
+    buf_done(b);
+}
+
+bool buf_hold(struct buf *b, size_t n)
+{
+    buf_wipe(b);
+    *b = BUF_INIT(n + 1);
+    return buf_room(b, n + 1);
+}
+
 void buf_clear(struct buf *b)
 {
     b->n = 0;

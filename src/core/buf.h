@@ -25,6 +25,10 @@ struct buf {
 #define BUF_INIT(ceiling) ((struct buf){ .max = (ceiling) })
 
 void buf_done(struct buf *b);
+/* The same for what was secret: its octets are overwritten first. */
+void buf_wipe(struct buf *b);
+/* Wiped, and with room for N octets that do not move while they are added: nothing is left behind elsewhere. */
+MUST_USE bool buf_hold(struct buf *b, size_t n);
 /* Empties, keeps the room. */
 void buf_clear(struct buf *b);
 /* Empties and gives the room back when it is above KEEP octets. */

@@ -121,9 +121,10 @@ static void eat(const struct ipc_channel *c, struct buf *b, size_t n)
 
 static void empty(const struct ipc_channel *c, struct buf *b)
 {
-    if (b->p && holds_secrets(c))
-        explicit_bzero(b->p, b->cap);
-    buf_done(b);
+    if (holds_secrets(c))
+        buf_wipe(b);
+    else
+        buf_done(b);
 }
 
 /* Drops the sent octets in front, when that is cheap or they are many. */

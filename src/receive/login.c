@@ -65,13 +65,6 @@ struct session *login_by_ticket(struct receive *r, uint64_t ticket)
 
 /* ---- asking ---- */
 
-static void wipe(struct buf *b)
-{
-    if (b->n)
-        explicit_bzero(b->p, b->n);
-    buf_done(b);
-}
-
 static bool send_first(struct session *s, struct ipc_channel *auth)
 {
     const struct receive_login *l = s->login;
@@ -108,7 +101,7 @@ bool login_send(struct session *s, struct ipc_channel *auth)
 
     if (!sent)
         return false;
-    wipe(&l->said);
+    buf_wipe(&l->said);
     l->begun = true;
     l->instance = s->receive->last_auth = auth->instance;
     session_deadline(s, ANSWER_MSEC);
@@ -165,7 +158,7 @@ void login_drop(struct session *s)
     struct ipc_channel *auth = l->begun ? by_instance(s->receive->worker, l->instance) : NULL;
     if (auth)
         ipc_send_login_gone(auth, &(struct ipc_login_gone){ .ticket = l->ticket });
-    wipe(&l->said);
+    buf_wipe(&l->said);
     free(l);
     s->login = NULL;
 }

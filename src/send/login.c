@@ -47,23 +47,6 @@ struct login {
     bool whole;
 };
 
-/* ---- memory ---- */
-
-static void wipe(struct buf *b)
-{
-    if (b->p)
-        explicit_bzero(b->p, b->cap);
-    buf_done(b);
-}
-
-/* Its room does not move, so that nothing is left behind. */
-static bool hold(struct buf *b, size_t n)
-{
-    wipe(b);
-    *b = BUF_INIT(n + 1);
-    return buf_room(b, n + 1);
-}
-
 /* ---- the context ---- */
 
 struct login_context *login_context_new(struct err *err)
@@ -142,7 +125,7 @@ static bool write_bearer(struct login *l, const struct login_who *who, struct er
 
     if (!is_token_text(token))
         return err_perm(err, "the secret is no token for OAUTHBEARER");
-    if (!hold(&l->said, 3 * who->name.n + who->host.n + token.n + 64))
+    if (!buf_hold(&l->said, 3 * who->name.n + who->host.n + token.n + 64))
         return err_temp(err, "out of memory");
     buf_add(&l->said, STR("n,a="));
     add_saslname(&l->said, who->name);
@@ -171,7 +154,7 @@ static bool prepare(struct str text, struct buf *out)
 {
     char *copy = str_has(text, '\0') ? NULL : strndup(text.p ? text.p : "", text.n), *prepared = NULL;
     bool ok = copy && gsasl_saslprep(copy, GSASL_ALLOW_UNASSIGNED, &prepared, NULL) == GSASL_OK &&
-              hold(out, strlen(prepared)) && buf_add_c(out, prepared);
+              buf_hold(out, strlen(prepared)) && buf_add_c(out, prepared);
 
     if (copy)
         explicit_bzero(copy, text.n);
@@ -205,8 +188,8 @@ static bool begin_scram(struct login *l, const struct login_who *who, struct err
                                                   .kind = who->exporter.n ? "tls-exporter" : "tls-unique",
                                                   .plus = l->mechanism->binds },
                              buf_str(&nonce), err);
-    wipe(&name);
-    wipe(&secret);
+    buf_wipe(&name);
+    buf_wipe(&secret);
     buf_done(&nonce);
     return l->scram;
 }
@@ -247,7 +230,7 @@ static bool begin_sasl(struct login *l, struct login_context *context, const str
 
 static bool take_said(struct login *l, char *octets, size_t n, struct str *response, struct err *err)
 {
-    bool ok = n <= TEXT_MAX && hold(&l->said, n) && buf_add(&l->said, str_of(octets, n));
+    bool ok = n <= TEXT_MAX && buf_hold(&l->said, n) && buf_add(&l->said, str_of(octets, n));
 
     if (octets)
         explicit_bzero(octets, n);
@@ -293,7 +276,7 @@ struct login *login_new(struct login_context *context, struct str offered, const
         return NULL;
     }
     l->mechanism = mechanism;
-    ok = hold(&l->secret, who->secret.n) && buf_add(&l->secret, who->secret);
+    ok = buf_hold(&l->secret, who->secret.n) && buf_add(&l->secret, who->secret);
     if (!ok)
         err_temp(err, "out of memory");
     else if (mechanism->family == TOKEN)
@@ -315,8 +298,8 @@ void login_free(struct login *l)
     scram_free(l->scram);
     if (l->sasl)
         gsasl_finish(l->sasl);
-    wipe(&l->secret);
-    wipe(&l->said);
+    buf_wipe(&l->secret);
+    buf_wipe(&l->said);
     free(l);
 }
 
@@ -340,7 +323,7 @@ static bool has_base64(struct str text, struct str octets)
     struct buf words = BUF_INIT(2 * TEXT_MAX);
     bool has = octets.n && base64_add(&words, octets) && str_contains(text, buf_str(&words));
 
-    wipe(&words);
+    buf_wipe(&words);
     return has;
 }
 

@@ -36,24 +36,9 @@ struct scram {
 
 /* ---- memory ---- */
 
-static void wipe(struct buf *b)
-{
-    if (b->p)
-        explicit_bzero(b->p, b->cap);
-    buf_done(b);
-}
-
-/* Its room does not move, so that nothing is left behind. */
-static bool hold(struct buf *b, size_t n)
-{
-    wipe(b);
-    *b = BUF_INIT(n + 1);
-    return buf_room(b, n + 1);
-}
-
 static bool keep(struct buf *b, struct str octets)
 {
-    return hold(b, octets.n) && buf_add(b, octets);
+    return buf_hold(b, octets.n) && buf_add(b, octets);
 }
 
 /* ---- our first message ---- */
@@ -73,7 +58,7 @@ static void add_name(struct buf *out, struct str name)
 
 static bool write_header(struct scram *s, const struct scram_who *who)
 {
-    if (!hold(&s->header, 64))
+    if (!buf_hold(&s->header, 64))
         return false;
     if (who->plus)
         return buf_printf(&s->header, "p=%s,,", who->kind);
@@ -82,7 +67,7 @@ static bool write_header(struct scram *s, const struct scram_who *who)
 
 static bool write_bare(struct scram *s, const struct scram_who *who)
 {
-    if (!hold(&s->bare, 3 * who->name.n + s->nonce.n + 8))
+    if (!buf_hold(&s->bare, 3 * who->name.n + s->nonce.n + 8))
         return false;
     buf_add(&s->bare, STR("n="));
     add_name(&s->bare, who->name);
@@ -94,7 +79,7 @@ static bool say_first(struct scram *s, struct str challenge, struct err *err)
 {
     if (challenge.n)
         return err_temp(err, "SCRAM: the host speaks first");
-    if (!hold(&s->said, s->header.n + s->bare.n) || !buf_add(&s->said, buf_str(&s->header)) ||
+    if (!buf_hold(&s->said, s->header.n + s->bare.n) || !buf_add(&s->said, buf_str(&s->header)) ||
         !buf_add(&s->said, buf_str(&s->bare)))
         return err_temp(err, "out of memory");
     s->state = SALTED;
@@ -169,7 +154,7 @@ static bool say_proof(struct scram *s, struct str challenge, const struct salted
 {
     struct buf text = BUF_INIT(2 * TEXT_MAX);
     unsigned char proof[KEY];
-    bool ok = hold(&s->said, 256 + in->nonce.n) && buf_add(&s->said, STR("c=")) && add_channel(s, &s->said) &&
+    bool ok = buf_hold(&s->said, 256 + in->nonce.n) && buf_add(&s->said, STR("c=")) && add_channel(s, &s->said) &&
               buf_add(&s->said, STR(",r=")) && buf_add(&s->said, in->nonce);
 
     ok = ok && buf_add(&text, buf_str(&s->bare)) && buf_add_char(&text, ',') && buf_add(&text, challenge) &&
@@ -207,7 +192,7 @@ static bool hear_signature(struct scram *s, struct str challenge, struct err *er
         return err_temp(err, "SCRAM: the host says %.*s", STR_ARG(str_skip(verifier, 2)));
     if (!right)
         return err_temp(err, "SCRAM: the host does not know the password");
-    wipe(&s->said);
+    buf_wipe(&s->said);
     s->state = OVER;
     return true;
 }
@@ -260,11 +245,11 @@ void scram_free(struct scram *s)
 {
     if (!s)
         return;
-    wipe(&s->header);
-    wipe(&s->bare);
-    wipe(&s->secret);
-    wipe(&s->nonce);
-    wipe(&s->said);
+    buf_wipe(&s->header);
+    buf_wipe(&s->bare);
+    buf_wipe(&s->secret);
+    buf_wipe(&s->nonce);
+    buf_wipe(&s->said);
     explicit_bzero(s, sizeof(*s));
     free(s);
 }

@@ -10,24 +10,17 @@ enum { COMMAND_MAX = 512 /* RFC 4954 4: an initial response has room in a comman
 
 /* ---- what was secret ---- */
 
-static void wipe(struct buf *b)
-{
-    if (b->p)
-        explicit_bzero(b->p, b->cap);
-    buf_done(b);
-}
-
 static void forget_line(struct smtp_client *c)
 {
-    wipe(&c->login.line);
+    buf_wipe(&c->login.line);
     c->login.at = 0;
 }
 
 void smtp_client_forget_login(struct smtp_client *c)
 {
     forget_line(c);
-    wipe(&c->login.withheld);
-    wipe(&c->login.challenge);
+    buf_wipe(&c->login.withheld);
+    buf_wipe(&c->login.challenge);
 }
 
 /* ---- saying ---- */
@@ -77,7 +70,7 @@ static void say_response(struct smtp_client *c, struct str octets)
 
 static bool withhold(struct smtp_client *c, struct str octets)
 {
-    wipe(&c->login.withheld);
+    buf_wipe(&c->login.withheld);
     c->login.withheld = BUF_INIT(octets.n);
     return buf_add(&c->login.withheld, octets);
 }
@@ -154,7 +147,7 @@ static void hear_challenge(struct smtp_client *c)
         smtp_client_auth_give_up(c, STR("4.5.0"), STR("challenges to AUTH without end"));
     } else if (l->withheld.n && !l->challenge.n) {
         say_response(c, buf_str(&l->withheld));
-        wipe(&l->withheld);
+        buf_wipe(&l->withheld);
     } else {
         c->due |= SMTP_CLIENT_DUE_CHALLENGE;
     }
