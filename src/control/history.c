@@ -88,7 +88,7 @@ void control_history_record(struct control_history *ch, struct str record)
     if (!ch->open || !log_view_open(record, &v) || v.level > LOG_LEVEL_INFO)
         return;
     history_add(&ch->history, record);
-    if (ch->history.pending.n >= HISTORY_WRITE_OCTETS)
+    if (history_is_due(&ch->history))
         control_history_flush(ch);
     else if (!io_timer_pending(&ch->write))
         io_timer_start(&ch->write, HISTORY_WRITE_MSEC);

@@ -8,8 +8,7 @@
 #include "ipc/sandbox.h"
 
 enum {
-    HISTORY_WRITE_MSEC = 100,          /* so long a record may wait for others, */
-    HISTORY_WRITE_OCTETS = 256 * 1024, /* or until there are so many octets */
+    HISTORY_WRITE_MSEC = 100, /* so long a record may wait for others, or until a write is full */
     HISTORY_RETRY_MSEC = 30000,
     HISTORY_TIDY_MSEC = 600000,
     HISTORY_PATH_MAX = 1024,

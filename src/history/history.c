@@ -251,6 +251,11 @@ void history_add(struct history *h, struct str record)
     history_keys_of(record, on_key, h);
 }
 
+bool history_is_due(const struct history *h)
+{
+    return h->pending.n >= HISTORY_WRITE || (h->pending.n && h->begun_at + h->pending.n >= segment_size(h));
+}
+
 static int write_pending(struct history *h, int64_t utc_msec)
 {
     struct history_segment *last = &h->segments[h->n - 1];

@@ -17,6 +17,7 @@ enum {
     HISTORY_SEGMENT_MAX = 16 << 20,
     HISTORY_SEGMENTS_MAX = 4096,
     HISTORY_PENDING_MAX = 4 << 20, /* between two writes */
+    HISTORY_WRITE = 256 * 1024,    /* what is worth a write at once */
     HISTORY_SHARES = 16,           /* segments of the size that is allowed, and at least half of them of the time */
 };
 
@@ -66,6 +67,8 @@ void history_limit(struct history *h, const struct history_limits *limits, int64
 
 /* Take RECORD in; it is written by history_flush(). While it is stopped, records are counted only. */
 void history_add(struct history *h, struct str record);
+/* Is there enough for a write, or for the end of the segment? Who flushes then keeps segments to their size. */
+bool history_is_due(const struct history *h);
 /*
  * One write of all that was added. False with ERR, once: it is stopped, and all that was not written is dropped.
  * True also when it was stopped before, or nothing was to be written.

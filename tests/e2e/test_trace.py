@@ -283,9 +283,9 @@ def test_the_oldest_goes_when_the_size_is_reached(make_server):
                            "--sessions", "8", "--size", "400"], capture_output=True, check=False)
     assert done.returncode == 0, done
     until(lambda: run(server, first).returncode == 1, "the end of the first message")
-    # The next ones may be under way still; a segment is a sixteenth of the whole, or 64 KiB.
+    # Of 256 KiB in segments of 64 KiB and their indexes two at least are left, whenever one looks.
     sizes = [os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder)]
-    assert 128 * 1024 < sum(sizes) < 400 * 1024, sizes
+    assert 96 * 1024 < sum(sizes) < 400 * 1024, sizes
     last = server.send(LETTER).id
     until_traced(server, last, "done")
 

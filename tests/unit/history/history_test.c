@@ -395,6 +395,26 @@ static void the_oldest_goes_when_the_size_is_reached(void **state)
     assert_int_equal(count_id(rig, 11999), 2);
 }
 
+/* A rush, in which much comes between two turns, fills segments as slowly coming records do. */
+static void a_write_does_not_outgrow_its_segment(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->limits.octets = LIMIT / 4;
+    history_limit(&rig->history, &rig->limits, rig->now);
+    for (uint64_t id = 1; id < 12000; id++) {
+        add_accept(rig, id, "carol@example.net", "ben@example.org");
+        if (!history_is_due(&rig->history))
+            continue;
+        assert_true(rig->history.pending.n < HISTORY_SEGMENT_MIN + LOG_RECORD_MAX);
+        assert_true(flush(rig));
+        assert_true(octets_on_disk(rig) <= LIMIT / 4);
+        assert_int_equal(rig->history.fd, -1);
+    }
+    assert_true(rig->history.n > 1);
+    assert_true(octets_on_disk(rig) > LIMIT / 8);
+}
+
 static void what_is_too_old_is_not_shown_and_goes(void **state)
 {
     struct rig *rig = *state;
@@ -630,6 +650,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_damaged_segment_costs_only_itself, setup, teardown),
         cmocka_unit_test_setup_teardown(foreign_files_are_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(the_oldest_goes_when_the_size_is_reached, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_write_does_not_outgrow_its_segment, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_too_old_is_not_shown_and_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(restarts_without_end_do_not_fill_the_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(a_search_outlives_what_it_reads, setup, teardown),
