@@ -2,6 +2,7 @@
 #include "cmd/needs_inside.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,9 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+
+#include "io/fd.h"
+#include "key/pair.h"
 
 enum { SOON_DAYS = 14, NAME_MAX_OCTETS = 256, DAY_SEC = 24 * 3600 };
 
@@ -163,6 +167,34 @@ static EVP_PKEY *check_key(struct needs_report *r, const struct config_certifica
     return key;
 }
 
+static void read_as_server(struct key_file *f)
+{
+    char name[CMD_PATH_MAX];
+    int fd = needs_path(f->path, name) ? open(name, O_RDONLY | O_CLOEXEC) : -1;
+
+    if (fd < 0)
+        key_file_fail(f, STR("it cannot be read"));
+    else
+        key_file_read(f, fd);
+    fd_close(&fd);
+}
+
+/* What else the server wants of a pair, by its own eyes: an order, a kind of key, strength. */
+static void check_use(struct needs_report *r, const struct config_certificate *pair)
+{
+    struct key_file chain = { .path = pair->chain }, key = { .path = pair->key };
+    struct err err = { 0 };
+
+    read_as_server(&chain);
+    read_as_server(&key);
+    struct key_pair *p = key_pair_new(&chain, &key, &err);
+    if (!p)
+        needs_say(r, pair->place, error, "%s", err.text);
+    key_pair_free(p);
+    key_file_done(&chain);
+    key_file_done(&key);
+}
+
 static void check_pair(struct needs_report *r, const struct config_certificate *pair)
 {
     X509 *x = check_chain(r, pair);
@@ -173,6 +205,8 @@ static void check_pair(struct needs_report *r, const struct config_certificate *
     if (x && key && X509_check_private_key(x, key) != 1)
         needs_say(r, pair->place, error, "the key in %.*s is not that of the certificate in %.*s", STR_ARG(pair->key),
                   STR_ARG(pair->chain));
+    else if (x && key)
+        check_use(r, pair);
     ERR_clear_error();
     EVP_PKEY_free(key);
     X509_free(x);

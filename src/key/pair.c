@@ -1,4 +1,4 @@
-/* key/pair.c -- does a chain fit a key, and in order? */
+/* key/pair.c -- does a chain fit a key, is it in order, and fit to be shown? */
 #include "key/pair.h"
 
 #include <openssl/err.h>
@@ -20,6 +20,29 @@ static bool in_order(STACK_OF(X509) * chain, struct err *err)
             return err_perm(err, "the chain is not in order: certificate %d is not signed by certificate %d",
                             i + 1, i + 2);
     }
+    return true;
+}
+
+/* What nobody should believe any more (RFC 9325 4.5): handshakes with it would fail one by one. */
+static bool is_weak(X509 *x)
+{
+    enum { BITS = 112 }; /* of RSA with 2048 */
+    const EVP_PKEY *key = X509_get0_pubkey(x);
+    bool signs_itself = X509_get_extension_flags(x) & EXFLAG_SS;
+    int bits = 0;
+
+    if (!key || EVP_PKEY_get_security_bits(key) < BITS)
+        return true;
+    /* Nobody looks at what an anchor says of itself. */
+    return !signs_itself && (X509_get_signature_info(x, NULL, NULL, &bits, NULL) != 1 || bits < BITS);
+}
+
+static bool is_strong(STACK_OF(X509) * chain, struct err *err)
+{
+    for (int i = 0; i < sk_X509_num(chain); i++)
+        if (is_weak(sk_X509_value(chain, i)))
+            return err_perm(err, "certificate %d is too weak: an RSA key of less than 2048 bits, or signed with SHA-1",
+                            i + 1);
     return true;
 }
 
@@ -76,7 +99,7 @@ static bool fill(struct key_pair *p, const struct key_file *chain, const struct 
     if (!X509_get0_pubkey(leaf) || EVP_PKEY_eq(X509_get0_pubkey(leaf), key->key) != 1)
         return err_perm(err, "%.*s: the key is not that of the first certificate in %.*s", STR_ARG(key->path),
                         STR_ARG(chain->path));
-    if (!in_order(chain->certificates, err))
+    if (!in_order(chain->certificates, err) || !is_strong(chain->certificates, err))
         return err_wrap(err, "%.*s", STR_ARG(chain->path));
     p->chain = X509_chain_up_ref(chain->certificates);
     if (!p->chain || EVP_PKEY_up_ref(key->key) != 1)

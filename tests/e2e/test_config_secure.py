@@ -102,6 +102,23 @@ def test_a_key_with_a_pass_phrase_is_an_error(place):
     assert status == 78
 
 
+@pytest.mark.parametrize("kind, said", [
+    (("ec", "-pkeyopt", "ec_paramgen_curve:P-521"), "a.key: keys are RSA, EC P-256, EC P-384 or Ed25519, not this one"),
+    (("rsa:1024",), "a.crt: certificate 1 is too weak: an RSA key of less than 2048 bits, or signed with SHA-1"),
+])
+def test_a_key_that_the_server_does_not_use_is_an_error(place, kind, said):
+    place.certificate("a", kind=kind)
+    assert place.check(tls("a.crt", "a.key") + LISTEN) == ([("error", 6, 5, said)], 78)
+
+
+def test_a_chain_in_another_order_is_an_error(place):
+    place.certificate("a")
+    place.certificate("b")
+    place.write("chain", place.read("a.crt") + place.read("b.crt"))
+    assert place.check(tls("chain", "a.key") + LISTEN) == (
+        [("error", 6, 5, "chain: the chain is not in order: certificate 1 is not signed by certificate 2")], 78)
+
+
 @pytest.mark.parametrize("days", [1, 6, 13])
 def test_a_certificate_that_soon_ends_is_a_warning(place, days):
     place.certificate("a", days=days)
