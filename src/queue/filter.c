@@ -84,16 +84,9 @@ static bool site_matches(struct str wanted, const struct message *m)
     return false;
 }
 
-int filter_by_number(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x > y) - (x < y);
-}
-
 static bool id_matches(const struct select_filter *f, uint64_t id)
 {
-    return !f->n_ids || bsearch(&id, f->ids, f->n_ids, sizeof(id), filter_by_number);
+    return !f->n_ids || bsearch(&id, f->ids, f->n_ids, sizeof(id), candidates_compare);
 }
 
 bool filter_message(const struct select_filter *f, const struct message *m)

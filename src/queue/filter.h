@@ -5,7 +5,7 @@
 #include "queue/queue.h"
 
 struct select_filter {
-    const uint64_t *ids; /* by filter_by_number(); n == 0: all */
+    const uint64_t *ids; /* by candidates_compare(); n == 0: all */
     size_t n_ids;
     struct str from, to, sent_by, site, state, reason;
     int64_t older_msec;
@@ -21,7 +21,5 @@ bool filter_message(const struct select_filter *f, const struct message *m);
 bool filter_rest(const struct queue *q, const struct select_filter *f, const struct rest *r);
 /* Is there more to ask of it than its slot says? */
 bool filter_must_read(const struct select_filter *f, const struct rest *r);
-/* The order of ids, for qsort(). */
-int filter_by_number(const void *a, const void *b);
 
 #endif

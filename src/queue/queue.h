@@ -11,6 +11,7 @@
 #include "log/log.h"
 #include "message/envelope.h"
 #include "message/progress.h"
+#include "queue/candidates.h"
 #include "queue/rest.h"
 #include "queue/schedule.h"
 #include "spool/spool.h"
@@ -179,6 +180,14 @@ struct lent {
     uint32_t instance;
 };
 
+/* The page that was given last of what SELECT means, and what stands behind it. */
+struct queue_paging {
+    uint32_t instance; /* of the control that asked */
+    uint64_t ticket;
+    uint64_t last;
+    struct candidates ids;
+};
+
 struct queue {
     struct worker *worker;
     struct spool *spool;
@@ -227,6 +236,7 @@ struct queue {
     uint64_t memory_used, memory_bound; /* octets: of all processes, and max-memory */
     size_t memory_content;              /* content_memory when that was asked */
     uint64_t hold_below; /* run --hold: what is found with a lower id is held; 0: nothing */
+    struct queue_paging paging; /* select.c */
     struct checking *checking; /* check.c: a check of the spool that goes on; NULL: none */
     bool stopping;
     bool unclean;       /* the former queue ended without a word */

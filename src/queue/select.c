@@ -12,7 +12,7 @@ struct selecting {
     struct spool_read read;
     struct want want;
     struct queue *queue;
-    struct arena *arena; /* of the filter and the candidates; this stands in it, too */
+    struct arena *arena; /* of the filter; this stands in it, too */
     uint32_t instance;
     uint64_t ticket;
     bool acts;
@@ -21,8 +21,7 @@ struct selecting {
     struct str note;
     struct str account, command; /* who does it, and how that was typed; for records of single messages */
     struct select_filter filter;
-    uint64_t *ids; /* candidates */
-    size_t n_ids, at;
+    struct candidates ids;
     size_t limit;
     uint64_t last;
     uint32_t count, done;
@@ -194,10 +193,23 @@ static bool act(struct selecting *s, struct message *m)
 
 /* ---- the answer ---- */
 
+/* What is left of the candidates waits for the next page of this question, or for any other one. */
+static void keep_ids(struct selecting *s, uint64_t last)
+{
+    struct queue_paging *paging = &s->queue->paging;
+
+    candidates_done(&paging->ids);
+    *paging = (struct queue_paging){ .instance = s->instance, .ticket = s->ticket, .last = last };
+    if (last && s->ids.at < s->ids.n)
+        paging->ids = s->ids;
+    else
+        candidates_done(&s->ids);
+}
+
 static void finish(struct selecting *s)
 {
     struct ipc_channel *to = queue_peer(s->queue, PROCESS_CONTROL, s->instance);
-    uint64_t last = s->at < s->n_ids ? s->last : 0;
+    uint64_t last = candidates_over(&s->ids) ? 0 : s->last;
 
     if (to && s->acts)
         ipc_send_queue_act_answer(to, &(struct ipc_queue_act_answer){
@@ -213,6 +225,7 @@ static void finish(struct selecting *s)
                                            .last = last,
                                            .records = buf_str(&s->rows),
                                        });
+    keep_ids(s, last);
     buf_done(&s->rows);
     arena_free(s->arena);
 }
@@ -338,8 +351,7 @@ static void walk(struct selecting *s)
 {
     bool reads = !s->acts || s->filter.from.n || s->filter.to.n || s->filter.sent_by.n;
 
-    while (s->at < s->n_ids && has_room(s)) {
-        s->last = s->ids[s->at++];
+    while (has_room(s) && candidates_next(&s->ids, &s->last)) {
         struct message *m = message_find(s->queue, (struct queue_id){ s->last });
         struct rest *r = m ? NULL : rest_find(s->queue, (struct queue_id){ s->last });
         if (m ? !filter_message(&s->filter, m) : !r || !filter_rest(s->queue, &s->filter, r))
@@ -368,33 +380,45 @@ static bool take_ids(struct arena *a, struct str octets, struct select_filter *f
         return false;
     for (size_t i = 0; i + 8 <= octets.n; i += 8)
         ids[f->n_ids++] = le64_get(octets.p + i);
-    qsort(ids, f->n_ids, sizeof(*ids), filter_by_number);
+    qsort(ids, f->n_ids, sizeof(*ids), candidates_compare);
     f->ids = ids;
     return true;
 }
 
-static bool candidates(struct selecting *s, uint64_t after)
+static bool find_ids(struct selecting *s, uint64_t after)
 {
     struct queue *q = s->queue;
 
-    s->ids = ARENA_NEW_ARRAY(s->arena, q->n_messages + q->rests.n + 1, uint64_t);
-    if (!s->ids)
+    if (!candidates_init(&s->ids, CANDIDATES_KEPT))
         return false;
     for (size_t i = 0; i < q->index_room; i++)
         if (q->index[i] && q->index[i]->id.n > after && filter_message(&s->filter, q->index[i]))
-            s->ids[s->n_ids++] = q->index[i]->id.n;
+            candidates_add(&s->ids, q->index[i]->id.n);
     REST_FOR(r, &q->rests) {
-        if (r->id > after && filter_rest(q, &s->filter, r))
-            s->ids[s->n_ids++] = r->id;
+        if (r->id > after && candidates_want(&s->ids, r->id) && filter_rest(q, &s->filter, r))
+            candidates_add(&s->ids, r->id);
     }
-    qsort(s->ids, s->n_ids, sizeof(*s->ids), filter_by_number);
+    candidates_close(&s->ids);
+    return true;
+}
+
+/* Those behind AFTER: of the page before, if that was the last question of all. */
+static bool have_ids(struct selecting *s, uint64_t after)
+{
+    struct queue_paging *paging = &s->queue->paging;
+
+    if (!after || !paging->ids.ids || paging->last != after || paging->ticket != s->ticket ||
+        paging->instance != s->instance)
+        return find_ids(s, after);
+    s->ids = paging->ids;
+    paging->ids = (struct candidates){ 0 };
     return true;
 }
 
 static struct selecting *selecting_new(struct queue *q, struct ipc_channel *from, uint64_t ticket, uint32_t limit,
                                        const struct select_filter *filter, struct str ids)
 {
-    struct arena *a = arena_new((q->n_messages + q->rests.n + 64) * sizeof(uint64_t) * 2 + ids.n * 2 + TEXTS_MAX);
+    struct arena *a = arena_new(ids.n * 2 + TEXTS_MAX);
     struct selecting *s = a ? ARENA_NEW(a, struct selecting) : NULL;
 
     if (!s) {
@@ -436,7 +460,7 @@ void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_que
     };
     struct selecting *s = selecting_new(q, from, ask->ticket, ask->limit, &f, ask->ids);
 
-    if (s && candidates(s, ask->after))
+    if (s && have_ids(s, ask->after))
         walk(s);
     else if (s)
         finish(s);
@@ -472,7 +496,7 @@ void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queu
     /* As show.c takes it apart again. */
     s->note = ask->note.n ? arena_printf(s->arena, "by %.*s: %.*s", STR_ARG(ask->account), STR_ARG(ask->note))
                           : arena_printf(s->arena, "by %.*s", STR_ARG(ask->account));
-    if (candidates(s, ask->after))
+    if (have_ids(s, ask->after))
         walk(s);
     else
         finish(s);

@@ -246,6 +246,7 @@ static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc
         break;
     case IPC_QUEUE_LIST_ANSWER:
         s->id = count_rows(m->queue_list_answer.records);
+        s->ticket = m->queue_list_answer.last;
         break;
     case IPC_EXPAND_ASK:
         assert_true(ipc_send_expand_answer(newest(PROCESS_LOOKUP)->channel, &(struct ipc_expand_answer){
@@ -485,6 +486,18 @@ static uint64_t listed(const char *sent_by, const char *state)
         newest(PROCESS_CONTROL)->channel,
         &(struct ipc_queue_list_ask){ .sent_by = str_from_c(sent_by), .state = str_from_c(state) }));
     return wait_for(IPC_QUEUE_LIST_ANSWER, n + 1).id;
+}
+
+/* The page behind AFTER, of one message; where it ended. */
+static uint64_t page(uint64_t ticket, uint64_t after)
+{
+    size_t n = seen_of(IPC_QUEUE_LIST_ANSWER);
+    struct ipc_queue_list_ask ask = { .ticket = ticket, .after = after, .limit = 1 };
+
+    assert_true(ipc_send_queue_list_ask(newest(PROCESS_CONTROL)->channel, &ask));
+    struct seen s = wait_for(IPC_QUEUE_LIST_ANSWER, n + 1);
+    assert_int_equal(s.id, 1);
+    return s.ticket;
 }
 
 /* ---- what deliver says ---- */
@@ -1373,6 +1386,28 @@ static void the_account_of_a_message_is_known_to_all(void **state)
     close_play();
 }
 
+/* Its next page comes from what was found for the one before, unless somebody else has asked meanwhile. */
+static void pages_go_on_where_they_ended_whoever_asks_between_them(void **state)
+{
+    uint64_t ids[4];
+
+    (void)state;
+    open_play();
+    (void)comes(PROCESS_CONTROL);
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        ids[i] = take(1);
+    turns();
+    assert_int_equal(page(7, 0), ids[0]);
+    assert_int_equal(page(7, ids[0]), ids[1]);
+    assert_int_equal(page(8, 0), ids[0]);
+    assert_int_equal(page(7, ids[1]), ids[2]);
+    assert_int_equal(act(IPC_ACT_HOLD, ids[1]).number, 1);
+    assert_int_equal(page(8, ids[0]), ids[1]);
+    assert_int_equal(page(7, ids[2]), 0);
+    assert_int_equal(page(7, 0), ids[0]);
+    close_play();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1404,6 +1439,7 @@ int main(void)
         cmocka_unit_test(a_message_leaves_at_its_release_time_and_expires_from_there),
         cmocka_unit_test(a_release_lifts_the_hold_and_then_the_release_time),
         cmocka_unit_test(the_account_of_a_message_is_known_to_all),
+        cmocka_unit_test(pages_go_on_where_they_ended_whoever_asks_between_them),
     };
 
     return cmocka_run_group_tests_name("queue/service", tests, NULL, NULL);
