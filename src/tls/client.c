@@ -115,12 +115,12 @@ SSL *tls_client_ssl(struct tls_client *c, bool names, struct err *err)
     if (names && !store)
         return NULL;
     ssl = SSL_new(c->context);
-    if (!ssl || (store && SSL_set1_verify_cert_store(ssl, store) != 1)) {
+    if (!ssl || (store && SSL_set1_verify_cert_store(ssl, store) != 1) ||
+        !tls_take_role(ssl, SSL_set_connect_state)) {
         SSL_free(ssl);
         tls_failed(err, "no TLS");
         return NULL;
     }
-    SSL_set_connect_state(ssl);
     if (c->chain)
         SSL_set_mode(ssl, SSL_MODE_ASYNC);
     return ssl;

@@ -15,8 +15,15 @@ enum { CIPHERS_MAX = 4096 };
 #define RECOMMENDED_CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
 /* RFC 10015 2 to 4: whatever a list says, no static keys and no finite fields; RFC 9325 4.1: nothing that
  * hides little. */
-#define NEVER  ":!kRSA:!kDHE:!aNULL:!eNULL:!PSK:!SRP:!RC4:!3DES:!MD5:!SEED:!IDEA"
-#define GROUPS "X25519:P-256:P-384:X448:P-521"
+#define NEVER ":!kRSA:!kDHE:!aNULL:!eNULL:!PSK:!SRP:!RC4:!3DES:!MD5:!SEED:!IDEA"
+/*
+ * RFC 9325 4.2.1. Where the library knows it (OpenSSL 3.5), a hybrid comes first: what is recorded today
+ * stays unread when there are quantum computers. "/" means a round trip more rather than doing without it;
+ * "*" that a client shows its half of both at once, so that a server which knows only X25519 costs none
+ * (docs/adr/0028).
+ */
+#define HYBRID_GROUPS "*X25519MLKEM768/*X25519:P-256:P-384:X448:P-521"
+#define GROUPS        "X25519:P-256:P-384:X448:P-521"
 /* RFC 9155: no SHA-1. */
 #define SIGNATURES                                                                                           \
     "ECDSA+SHA256:ed25519:rsa_pss_rsae_sha256:rsa_pss_pss_sha256:ECDSA+SHA384:rsa_pss_rsae_sha384:"          \
@@ -36,6 +43,15 @@ static bool set_ciphers(SSL_CTX *context, struct str ciphers, struct err *err)
     if (!ok)
         ERR_clear_error();
     return ok || err_perm(err, "no cipher of \"%.*s\" can be used", STR_ARG(ciphers));
+}
+
+static bool set_groups(SSL_CTX *context)
+{
+    if (SSL_CTX_set1_groups_list(context, HYBRID_GROUPS) == 1)
+        return true;
+    /* This library is older than the hybrid, and than such lists. */
+    ERR_clear_error();
+    return SSL_CTX_set1_groups_list(context, GROUPS) == 1;
 }
 
 /* Sizes and habits of a stream: memory only while it is needed, octets from wherever they stand. */
@@ -65,8 +81,7 @@ SSL_CTX *tls_context_new(const SSL_METHOD *method, uint16_t min_version, struct 
         goto fail;
     if (SSL_CTX_set_min_proto_version(context, min_version < TLS1_2_VERSION ? TLS1_2_VERSION : min_version) !=
             1 ||
-        SSL_CTX_set1_groups_list(context, GROUPS) != 1 ||
-        SSL_CTX_set1_sigalgs_list(context, SIGNATURES) != 1) {
+        !set_groups(context) || SSL_CTX_set1_sigalgs_list(context, SIGNATURES) != 1) {
         tls_failed(err, "TLS cannot be used");
         goto fail;
     }
@@ -75,6 +90,14 @@ SSL_CTX *tls_context_new(const SSL_METHOD *method, uint16_t min_version, struct 
 fail:
     SSL_CTX_free(context);
     return NULL;
+}
+
+/* OpenSSL from 3.2 on makes the records' side anew, and returns nothing of whether that could be had. */
+bool tls_take_role(SSL *ssl, void (*set)(SSL *ssl))
+{
+    ERR_clear_error();
+    set(ssl);
+    return ERR_peek_error() == 0;
 }
 
 bool tls_context_show(SSL_CTX *context, const struct tls_chain *c, struct err *err)

@@ -9,6 +9,8 @@
 
 /* Of tls_begin(): NULL with ERR when that was not called. CIPHERS as in tls_server_options. */
 SSL_CTX *tls_context_new(const SSL_METHOD *method, uint16_t min_version, struct str ciphers, struct err *err);
+/* SET: SSL_set_accept_state, SSL_set_connect_state. False when memory is out, and SSL is of no use. */
+MUST_USE bool tls_take_role(SSL *ssl, void (*set)(SSL *ssl));
 MUST_USE bool tls_context_show(SSL_CTX *context, const struct tls_chain *c, struct err *err);
 /* The certificates of PEM as what one may be signed by; NULL with ERR when there is none, or one cannot be
  * read. */

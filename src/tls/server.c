@@ -149,7 +149,8 @@ static int open_ticket(const struct tls_server *s, SSL *ssl, const unsigned char
             continue;
         if (!ticket_cipher(cipher, mac, &s->keys[i], iv, false))
             return -1;
-        /* 2: good, and to be replaced: by one with the newest key, or as a ticket is used once (RFC 8446 C.4). */
+        /* 2: good, and to be replaced: by one with the newest key, or as a ticket is used once (RFC 8446
+         * C.4). */
         return i == 0 && SSL_version(ssl) < TLS1_3_VERSION ? 1 : 2;
     }
     return 0;
@@ -165,8 +166,8 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 }
 
 /*
- * A ticket carries how many resumptions led to it: after RESUMPTIONS_MAX a whole handshake shows the certificate again
- * (RFC 8446 4.6.1: what one handshake vouched for shall not live for ever).
+ * A ticket carries how many resumptions led to it: after RESUMPTIONS_MAX a whole handshake shows the
+ * certificate again (RFC 8446 4.6.1: what one handshake vouched for shall not live for ever).
  */
 static unsigned char resumptions(SSL_SESSION *session)
 {
@@ -400,11 +401,11 @@ SSL *tls_server_ssl(struct tls_server *s, struct err *err)
         return NULL;
     }
     ssl = SSL_new(s->context);
-    if (!ssl) {
+    if (!ssl || !tls_take_role(ssl, SSL_set_accept_state)) {
+        SSL_free(ssl);
         tls_failed(err, "no TLS");
         return NULL;
     }
-    SSL_set_accept_state(ssl);
     SSL_set_mode(ssl, SSL_MODE_ASYNC);
     SSL_set_num_tickets(ssl, tickets ? 1 : 0);
     if (!tickets)

@@ -54,6 +54,16 @@ static bool to_a_ca(struct tls_stream *t, X509_STORE_CTX *x)
         return refuse(t, x, code,
                       t->server ? "the certificate is signed by no CA that is trusted here (client-ca)"
                                 : "the certificate is signed by no CA that is trusted here (tls-ca)");
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+        return refuse(t, x, code,
+                      "the key of the certificate is too weak: RSA has to have 2048 bits, EC 224");
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+        return refuse(t, x, code,
+                      "the key of a CA above the certificate is too weak: RSA has to have 2048 bits, EC 224");
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+        return refuse(
+            t, x, code,
+            "the certificate, or one above it, is signed with a hash that is too weak, such as SHA-1");
     default:
         return refuse(t, x, code, X509_verify_cert_error_string(code));
     }
@@ -75,9 +85,12 @@ static bool wrong_name(struct tls_stream *t, X509_STORE_CTX *x, const struct tls
 
     if (names->n == 0)
         err_perm(&words, "the certificate has no DNS name, %.*s was expected", STR_ARG(wanted));
-    else
+    else if (names->n == 1)
         err_perm(&words, "the certificate is for %.*s, not for %.*s", STR_ARG(names->items[0]),
                  STR_ARG(wanted));
+    else
+        err_perm(&words, "the certificate is for %.*s and %zu more, not for %.*s", STR_ARG(names->items[0]),
+                 names->n - 1, STR_ARG(wanted));
     return refuse(t, x, X509_V_ERR_HOSTNAME_MISMATCH, words.text);
 }
 

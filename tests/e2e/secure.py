@@ -5,6 +5,8 @@ import socket
 import ssl
 import subprocess
 
+import pytest
+
 from harness import WAIT, Wire, free_port
 
 
@@ -13,6 +15,16 @@ def run(*command, text=None):
                           timeout=WAIT, check=False)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
+
+
+HYBRID = "X25519MLKEM768"
+
+
+def needs_hybrid():
+    """Skips where OpenSSL is older than key exchange with ML-KEM (3.5)."""
+    listed = subprocess.run(["openssl", "list", "-tls-groups"], capture_output=True, timeout=WAIT, check=False)
+    if HYBRID.encode() not in listed.stdout:
+        pytest.skip(f"this OpenSSL knows no {HYBRID}")
 
 
 class Certificate:

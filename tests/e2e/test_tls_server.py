@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from harness import WAIT, until
-from secure import Certificate, Ports, Records, Secure, context, starttls, words
+from secure import HYBRID, Certificate, Ports, Records, Secure, context, needs_hybrid, starttls, words
 
 MESSAGE = b"Subject: x\r\n\r\ny\r\n"
 
@@ -132,6 +132,25 @@ def test_no_sha1_signatures_C103(server):
     said = s_client(server.port, "-tls1_2", "-cipher", "DEFAULT:@SECLEVEL=0", "-sigalgs", "ECDSA+SHA1:RSA+SHA1")
     assert "handshake failure" in said or "no shared" in said or "internal error" in said
     server.wait_record("tls_fail")
+
+
+def test_a_client_may_know_any_one_group_of_ours(server):
+    """RFC 9325 4.2.1. Below 1.3 the certificate's curve has to be among them (RFC 8422 5.1)."""
+    for groups in ["X25519", "P-256", "P-384", "P-521", "X25519:P-256"]:
+        for version in ["-tls1_3", "-tls1_2"] if "P-256" in groups else ["-tls1_3"]:
+            said = s_client(server.port, version, "-groups", groups)
+            assert "Cipher is TLS_" in said or "Cipher is ECDHE-" in said, (groups, said)
+    assert not server.records("tls_fail")
+
+
+def test_a_hybrid_is_agreed_with_whoever_knows_it(server):
+    """docs/adr/0028: as the client's own first choice, alone, and where it is only known and has to be asked for."""
+    needs_hybrid()
+    for groups in [[], ["-groups", HYBRID], ["-groups", f"*X25519/{HYBRID}"], ["-groups", f"P-256:{HYBRID}:X25519"]]:
+        said = s_client(server.port, *groups)
+        assert f"Negotiated TLS1.3 group: {HYBRID}" in said, (groups, said)
+    assert f"Negotiated TLS1.3 group: {HYBRID}" not in s_client(server.port, "-groups", "X25519:P-256")
+    assert len(server.records("tls")) == 5 and not server.records("tls_fail")
 
 
 def test_renegotiation_is_refused(server):
