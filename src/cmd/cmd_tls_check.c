@@ -1,11 +1,13 @@
 /* cmd/cmd_tls_check.c -- veredus tls check DOMAIN: what a delivery there would see of TLS, host by host (FACE 2.3). */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/row.h"
 #include "cmd/server.h"
 #include "cmd/subcommands.h"
 #include "cmd/text.h"
+#include "core/utc.h"
 
 static bool is_refused(const json_t *row)
 {
@@ -53,6 +55,14 @@ static void print_head(struct buf *line, const struct text_screen *screen, const
     text_print(line, screen);
 }
 
+/* Whether UNTIL, a certificate's last second, is over. */
+static bool is_over(const char *until)
+{
+    int64_t msec;
+
+    return utc_parse(str_from_c(until), &msec) && msec / 1000 < time(NULL);
+}
+
 /* "    TLS       TLSv1.3, TLS_AES_256_GCM_SHA384, mx1.example.net until 2027-01-30" */
 static void print_tls(struct buf *line, const struct text_screen *screen, const json_t *row)
 {
@@ -64,7 +74,8 @@ static void print_tls(struct buf *line, const struct text_screen *screen, const 
         if (name) {
             buf_add(line, STR(", "));
             text_add(line, screen, str_from_c(name), 0);
-            buf_printf(line, " until %.10s", row_text_c(row, "until"));
+            buf_printf(line, is_over(row_text_c(row, "until")) ? ", expired %.10s" : " until %.10s",
+                       row_text_c(row, "until"));
         }
         text_print(line, screen);
     }
@@ -97,7 +108,8 @@ static void print_host(struct buf *line, const struct text_screen *screen, const
     else
         buf_add(line, STR("  host   "));
     buf_printf(line, " %s  %s", row_text_c(row, "host"), row_text_c(row, "peer"));
-    if (json_is_true(json_object_get(row, "secure")))
+    /* That nobody looked up an address proves nothing of its DNS. */
+    if (json_is_true(json_object_get(row, "secure")) && row_text_c(row, "host")[0] != '[')
         buf_add(line, STR("  DNSSEC secure"));
     text_print(line, screen);
     print_tls(line, screen, row);

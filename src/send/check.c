@@ -143,7 +143,7 @@ static void opened(struct connection *c)
 {
     struct probe *p = c->whose;
 
-    const struct why why = { .stage = SMTP_STAGE_TLS, .text = str_from_c(c->tls_trouble) };
+    const struct why why = { .stage = SMTP_STAGE_TLS, .code = c->tls_code, .text = str_from_c(c->tls_trouble) };
 
     say(p, c, address_of(p), c->tls ? "deliver" : "clear", why.text.n ? &why : NULL);
     connection_close(c);
@@ -153,7 +153,7 @@ static void failed(struct connection *c, const struct connection_failure *why)
 {
     struct probe *p = c->whose;
 
-    const struct why late = { .stage = p->late_at, .text = STR("no answer in 25 seconds") };
+    const struct why late = { .stage = p->late_at, .text = STR("no answer in 25 seconds; a delivery waits longer") };
     const struct why own = { .stage = why->stage, .code = why->code, .text = str_from_c(why->text) };
 
     say(p, c, address_of(p), "refused", p->check->late ? &late : &own);

@@ -82,6 +82,7 @@ struct connection {
     bool in_clear;          /* it is that one */
     bool looks;             /* it brings no mail: without a log-in */
     char tls_trouble[200];  /* why the last address had no TLS; empty: it had, or none was wanted */
+    unsigned tls_code;      /* the reply that said so; 0: none */
     struct arena *session; /* of the dialogue */
     struct smtp_client *smtp;
     struct list waiting;     /* transfers that the dialogue has no room for yet */

@@ -336,6 +336,18 @@ static void arm(struct connection *c)
     io_watch_arm(&c->watch, secure_wants(c));
 }
 
+/* SYS: errno of reading. A host may say why inside TLS, such as that it wanted a certificate of ours (RFC 9846 6.2). */
+static void lost(struct connection *c, int sys, const char *why)
+{
+    struct err words = { 0 };
+
+    if (sys == EPROTO && c->tls)
+        err_temp(&words, "%s: %s", why, tls_stream_failure(c->tls));
+    else
+        err_temp(&words, "%s", why);
+    dialogue_break_off(c, LOG_REASON_LOST, words.text);
+}
+
 /*
  * It cannot be written to. A peer that says why and closes is still heard: what it said before lies in our
  * kernel, and means more than a lost connection does.
@@ -346,6 +358,7 @@ static void hear_out(struct connection *c)
     char *room = buf_room(&in, SEND_READ_MAX);
     ssize_t n = room ? secure_read(c, room, SEND_READ_MAX) : 0;
     struct smtp_client_event ev = { .kind = SMTP_CLIENT_DONE };
+    int sys = n < 0 ? errno : 0;
     size_t used;
 
     c->in = BUF_INIT(SEND_IN_MAX);
@@ -360,7 +373,7 @@ static void hear_out(struct connection *c)
     c->send->out_told = 0;
     buf_done(&in);
     if (dialogue_speaks(c))
-        dialogue_break_off(c, LOG_REASON_LOST, c->broken);
+        lost(c, sys, c->broken);
 }
 
 void dialogue_drive(struct connection *c, struct str fresh)
@@ -414,7 +427,7 @@ static bool read_once(struct connection *c)
         return false;
     }
     if (n <= 0)
-        dialogue_break_off(c, LOG_REASON_LOST, "the connection was lost");
+        lost(c, n < 0 ? errno : 0, "the connection was lost");
     else
         dialogue_drive(c, str_of(c->send->read_room, (size_t)n));
     /* What TLS has decrypted already, no descriptor tells of. */

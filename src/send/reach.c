@@ -152,8 +152,10 @@ void reach_next(struct connection *c)
     while (c->next < c->plan.n) {
         c->in_clear = c->clear_next;
         c->clear_next = false;
-        if (!c->in_clear)
+        if (!c->in_clear) {
             c->tls_trouble[0] = '\0';
+            c->tls_code = 0;
+        }
         c->address = &c->plan.addresses[c->next++];
         int sys = address_connect(c->address, &c->fd);
         if (sys == 0 && !io_watch_init(&c->watch, c->send->worker->loop, c->fd, connection_ready, &err)) {

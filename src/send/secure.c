@@ -113,6 +113,7 @@ static void note_failed(struct connection *c, unsigned code, struct str text, bo
     struct log_record r;
 
     snprintf(c->tls_trouble, sizeof(c->tls_trouble), "%.*s", STR_ARG(text));
+    c->tls_code = code;
     begin_record(&r, c, LOG_EVENT_TLS_FAIL);
     if (code)
         log_number(&r, LOG_CODE, code);

@@ -4,7 +4,7 @@ import ipaddress
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 DAY = datetime.timedelta(days=1)
@@ -56,7 +56,7 @@ class Authority:
             out.write(pem_of(self.certificate))
 
     def build(self, name, key, names, days, issuer=None, begins=-10):
-        now = datetime.datetime.utcnow()
+        now = datetime.datetime.now(datetime.timezone.utc)
         builder = x509.CertificateBuilder().subject_name(name).issuer_name(issuer or self.name).public_key(
             key.public_key()).serial_number(x509.random_serial_number()).not_valid_before(
                 now + begins * DAY).not_valid_after(now + days * DAY)
@@ -64,9 +64,9 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder
 
-    def issue(self, *names, days=30, self_signed=False, begins=-10, must_staple=False):
-        """For these DNS names; with negative DAYS it has ended, from BEGINS on it counts."""
-        key = ec.generate_private_key(ec.SECP256R1())
+    def issue(self, *names, days=30, self_signed=False, begins=-10, must_staple=False, bits=None):
+        """For these DNS names; with negative DAYS it has ended, from BEGINS on it counts; BITS: of an RSA key."""
+        key = rsa.generate_private_key(65537, bits) if bits else ec.generate_private_key(ec.SECP256R1())
         kinds = [x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name)
                  for name in names]
         name = subject(names[0].replace("\0", "?") if names else "nobody")

@@ -13,6 +13,7 @@ from harness import PROGRAM, free_port, until
 from names import Names
 from pki import Authority
 from scripted_peer import DROP, OFFERS, STALL, Raw
+from secure import HYBRID, needs_hybrid
 from tls_peer import TlsPeer, context_of
 
 LETTER = b"From: ada@example.test\r\nSubject: x\r\n\r\nhello\r\n"
@@ -42,8 +43,8 @@ class World:
             peer.close()
         self.names.stop()
 
-    def peer(self, pair=None, *scripts, **options):
-        peer = TlsPeer(context_of(pair or self.ca.issue(HOST)), *scripts, **options)
+    def peer(self, pair=None, *scripts, client_ca=None, **options):
+        peer = TlsPeer(context_of(pair or self.ca.issue(HOST), client_ca=client_ca), *scripts, **options)
         self.peers.append(peer)
         return peer
 
@@ -361,11 +362,25 @@ def test_a_key_process_that_died_is_asked_again(world):
 
 def test_a_handshake_of_openssls_own_server(world, program):
     """openssl s_server takes TLS from the first octet; what is behind it is no SMTP, and that is said."""
-    openssl = program("openssl")
+    shake_with_s_server(world, program("openssl"))
+
+
+def test_a_handshake_with_a_server_of_one_group_that_we_show_no_half_of(world, program):
+    """It asks for another hello (RFC 9846 4.2.4)."""
+    shake_with_s_server(world, program("openssl"), "-groups", "P-384")
+
+
+def test_a_hybrid_is_agreed_with_a_server_that_knows_nothing_else(world, program):
+    """docs/adr/0028"""
+    needs_hybrid()
+    shake_with_s_server(world, program("openssl"), "-groups", HYBRID)
+
+
+def shake_with_s_server(world, openssl, *arguments):
     pair = world.ca.issue(HOST)
     port = free_port()
-    with subprocess.Popen([openssl, "s_server", "-accept", f"127.0.0.1:{port}", "-cert", pair.path, "-quiet", "-naccept", "4"],
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+    with subprocess.Popen([openssl, "s_server", "-accept", f"127.0.0.1:{port}", "-cert", pair.path, "-quiet", "-naccept", "4",
+                           *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             until(lambda: is_open(port), "s_server")
             process.stdin.write(b"220 peer.test\r\n250 peer.test\r\n")
@@ -435,6 +450,12 @@ def test_tls_check_says_where_it_went_wrong_and_why(world):
         "greeting": ("", world.peer(None, always={"greeting": "554 5.7.1 not you"}), 1, "greeting  554 not you"),
         "ehlo": ("", world.peer(None, always={"EHLO": "421 4.3.2 busy"}), 1, "ehlo      421 busy"),
         "down": ("", None, 1, "connect   connection refused"),
+        "later": ("", world.peer(None, always={"STARTTLS": "454 4.7.0 no entropy"}), 0, "TLS       454 no entropy\n"),
+        "over": ("", world.peer(world.ca.issue(HOST, days=-1)), 0, "mx.peer.test, expired 20"),
+        "many": (verify, world.peer(world.ca.issue("a.test", "b.test")), 1, "is for a.test and 1 more, not for mx.peer.test"),
+        # It says so when our side of the handshake is over.
+        "asks": ("", world.peer(client_ca=world.ca.path), 1, "ehlo      the connection was lost: the peer says: "),
+        "weak": (verify, world.peer(world.ca.issue(HOST, bits=1024)), 1, "TLS       the key of the certificate is too weak: RSA"),
     }
     for name, (options, peer, _, _) in cases.items():
         if peer:
@@ -454,5 +475,7 @@ def test_tls_check_says_where_it_went_wrong_and_why(world):
         assert code == 1 and words in text, text
     code, text = check(server, f"127.0.0.1:{down}")
     assert code == 1 and "connection refused" in text, text
+    # An address has no DNS that could be signed.
+    assert "DNSSEC" not in check(server, f"127.0.0.1:{cases['plain'][1].port}")[1]
     row = json.loads(check(server, "--json", "greeting.test")[1])
     assert (row["state"], row["stage"], row["code"], row["error"]) == ("refused", "greeting", 554, "not you")
