@@ -6,6 +6,16 @@
 
 enum { FORM_MAX = 1024 };
 
+/* Whoever is read of that line as somebody else, or as nobody, would have no mailbox: "#b", "a:b". */
+static int read_back(const struct user *u, const struct buf *out)
+{
+    struct users_line line;
+
+    if (out->failed || users_find(buf_str(out), &u->name, &line))
+        return CMD_OK;
+    return cmd_fail(CMD_INPUT, "choose another name", "%.*s cannot stand in a users file", STR_ARG(u->account));
+}
+
 static int add(struct user *u, const struct cmd_call *call, bool logs_in)
 {
     struct buf out = BUF_INIT(USERS_EDIT_MAX), hash = BUF_INIT(FORM_MAX), scram = BUF_INIT(FORM_MAX);
@@ -18,8 +28,10 @@ static int add(struct user *u, const struct cmd_call *call, bool logs_in)
         status = cmd_fail(CMD_LATER, NULL, "the password cannot be hashed: out of memory, or no randomness");
     if (status == CMD_OK) {
         out.failed = !users_add(&out, u->text, name, buf_str(&hash), buf_str(&scram));
-        status = user_save(u, call, &out, logs_in ? NULL : "has a mailbox now, and no password");
+        status = read_back(u, &out);
     }
+    if (status == CMD_OK)
+        status = user_save(u, call, &out, logs_in ? NULL : "has a mailbox now, and no password");
     if (status == CMD_OK && logs_in && !call->quiet && !call->json)
         user_welcome(u, str_starts(buf_str(&hash), STR("{CRYPT}$y$")));
     explicit_bzero(&password, sizeof(password));

@@ -8,8 +8,10 @@ import os
 import pty
 import re
 import select
+import signal
 import socket
 import subprocess
+import termios
 import time
 
 import pytest
@@ -236,10 +238,25 @@ def test_errors_say_what_is_wrong_and_change_nothing(submission, arguments, stat
     assert users(server) == before
 
 
-@pytest.mark.parametrize("text", ["", "\n", "x" * 5000 + "\n", "bell\a\n"])
+@pytest.mark.parametrize("text", ["", "\n", "x" * 5000 + "\n", "x" * 256 + "\n", "bell\a\n", "n\0l\n", "n\0l", "c\rr\n"])
 def test_what_can_be_no_password_is_65(empty, text):
     before = users(empty)
     assert "password" in veredus(empty, "user", "add", ADA, text=text, status=65)
+    assert users(empty) == before
+
+
+def test_a_password_may_be_as_long_as_a_log_in_can_say(empty):
+    veredus(empty, "user", "add", ADA, text="secret\n")
+    for text in ["y" * 255, " a b ", "Gr\u00fc\u00dfe"]:
+        veredus(empty, "user", "passwd", ADA, text=text + "\r\n")
+        wait_answer(empty, ADA, text, 235)
+
+
+@pytest.mark.parametrize("name", ["#ada@example.test", "a:b@example.test"])
+def test_what_would_be_read_as_somebody_else_is_added_to_no_file(empty, name):
+    before = users(empty)
+    for more in [[], ["--no-password"]]:
+        assert "cannot stand in a users file" in veredus(empty, "user", "add", name, *more, text="secret\n", status=65)
     assert users(empty) == before
 
 
@@ -325,6 +342,18 @@ def test_at_a_terminal_it_is_asked_twice_and_not_shown(empty):
     assert person.end() == 0
     assert "first secret" not in person.text and "works at once" in person.text
     wait_answer(empty, ADA, "first secret", 235)
+
+
+def test_who_breaks_off_gets_a_terminal_that_shows_what_is_typed(empty):
+    before = users(empty)
+    person = Terminal(empty, "user", "add", ADA)
+    person.until(f"Password for {ADA}: ")
+    assert not termios.tcgetattr(person.fd)[3] & termios.ECHO
+    os.write(person.fd, b"half\x03")
+    assert os.waitstatus_to_exitcode(os.waitpid(person.pid, 0)[1]) == -signal.SIGINT
+    assert termios.tcgetattr(person.fd)[3] & termios.ECHO
+    os.close(person.fd)
+    assert users(empty) == before
 
 
 def test_at_a_terminal_two_different_ones_change_nothing(empty):
