@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "core/check.h"
 #include "io/fd.h"
 
 /* Beyond what the lease brings: header facts, a path, arguments and environment. */
@@ -51,6 +53,14 @@ static size_t octets_of(const struct ipc_lease *lease)
     return n;
 }
 
+/* It is needed when the rest is not any more. */
+static void keep_voucher(struct attempt *a, struct str voucher)
+{
+    a->voucher_n = size_min(voucher.n, sizeof(a->voucher));
+    if (a->voucher_n)
+        memcpy(a->voucher, voucher.p, a->voucher_n);
+}
+
 struct attempt *attempt_new(const struct ipc_lease *lease, int *file)
 {
     struct attempt *a = malloc(sizeof(*a));
@@ -66,6 +76,7 @@ struct attempt *attempt_new(const struct ipc_lease *lease, int *file)
         .file = -1,
         .octets = octets_of(lease),
     };
+    keep_voucher(a, lease->voucher);
     list_init(&a->node);
     list_init(&a->job.node);
     a->arena = arena_new(a->octets + ARENA_OVERHEAD);

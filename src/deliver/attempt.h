@@ -24,6 +24,8 @@ struct attempt {
     uint64_t lease;
     uint64_t id;
     uint32_t number;
+    char voucher[IPC_VOUCHER_OCTETS]; /* for another queue than the one that gave the lease */
+    size_t voucher_n;
     int64_t began_usec;
 
     /* Until it is finished. */

@@ -87,7 +87,12 @@ static bool send_outcome(struct ipc_channel *queue, const struct attempt *a)
 /* Of one in progress nothing else may be looked at: a thread is writing it. */
 static bool send_kept(struct ipc_channel *queue, const struct attempt *a)
 {
-    struct ipc_kept kept = { .lease = a->lease, .id = a->id, .number = a->number, .finished = a->finished };
+    struct ipc_kept kept = {
+        .lease = a->lease,
+        .id = a->id,
+        .voucher = str_of(a->voucher, a->voucher_n),
+        .finished = a->finished,
+    };
 
     if (a->finished) {
         kept.status = (uint8_t)a->status;

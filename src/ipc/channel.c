@@ -248,7 +248,7 @@ bool ipc_put(struct ipc_channel *c, enum ipc_type type, const void *body, int fd
 
 /* ---- reading ---- */
 
-static void nonsense(struct ipc_channel *c, const char *what)
+void ipc_channel_nonsense(struct ipc_channel *c, const char *what)
 {
     char why[sizeof(c->why)];
 
@@ -288,11 +288,11 @@ static void dispatch(struct ipc_channel *c, struct ipc_message *m, bool with_fd)
     bool was_full = !may_ask(c);
 
     if (!ipc_type_allowed(m->type, c->peer, c->self))
-        nonsense(c, ipc_type_name(m->type));
+        ipc_channel_nonsense(c, ipc_type_name(m->type));
     else if (with_fd && !take_in_fd(c->fds, &m->fd))
-        nonsense(c, "a descriptor is missing");
+        ipc_channel_nonsense(c, "a descriptor is missing");
     else if (!count_message(c, m))
-        nonsense(c, "credits");
+        ipc_channel_nonsense(c, "credits");
     else
         c->handler->message(c->handler, c, m);
     fd_close(&m->fd);
@@ -312,7 +312,7 @@ static size_t dispatch_frames(struct ipc_channel *c)
         if (scan == IPC_SCAN_MORE)
             break;
         if (scan == IPC_SCAN_NONSENSE) {
-            nonsense(c, "frame");
+            ipc_channel_nonsense(c, "frame");
             break;
         }
         done += used;
@@ -330,7 +330,7 @@ static void store_fds(struct ipc_channel *c, const int *fds, size_t n)
         /* They would fill our table, and to close one that somebody else prepared may take long. */
         if (q->n_in == FDS_MAX || !ipc_gives_fds(c->peer, c->self)) {
             close(fds[i]);
-            nonsense(c, "descriptors that belong to no message");
+            ipc_channel_nonsense(c, "descriptors that belong to no message");
         } else {
             q->in[(q->first_in + q->n_in++) % FDS_MAX] = fds[i];
         }
@@ -357,7 +357,7 @@ static void channel_read(struct ipc_channel *c)
     }
     store_fds(c, fds, n_fds);
     if (overflow)
-        nonsense(c, "descriptors lost");
+        ipc_channel_nonsense(c, "descriptors lost");
     buf_grew(&c->in, (size_t)r);
     size_t had = c->in.n;
     size_t want = dispatch_frames(c);

@@ -57,6 +57,8 @@ bool ipc_may_ask(struct ipc_channel *c);
  * caller's). False: nothing was sent (channel ended, out of memory, a question without credit).
  */
 bool ipc_put(struct ipc_channel *c, enum ipc_type type, const void *body, int fd);
+/* What its messages say cannot be: as one that cannot be read, it ends the channel (WHY becomes "nonsense from …: WHAT"). */
+void ipc_channel_nonsense(struct ipc_channel *c, const char *what);
 /* Write now what waits, as far as the kernel takes it (before a process exits). */
 void ipc_channel_flush(struct ipc_channel *c);
 

@@ -32,6 +32,8 @@ enum ipc_command { IPC_COMMAND_RELOAD, IPC_COMMAND_STOP, IPC_COMMAND_STATUS };
 enum ipc_plan { IPC_PLAN_OK, IPC_PLAN_TEMP, IPC_PLAN_PERM, IPC_PLAN_OUTAGE };
 /* AGAIN: this attempt says nothing about the recipient (never begun, too many recipients): not charged. */
 enum { IPC_AGAIN = IPC_PERM + 1 };
+/* Of the voucher of a lease of one recipient (queue/voucher.h). */
+enum { IPC_VOUCHER_OCTETS = 32 };
 #define IPC_NO_DOMAIN UINT32_MAX
 #define IPC_NO_ROUTE UINT32_MAX /* a target of its own stands beside it */
 /* In OPENED: no file of the configuration, but lookup's own in the folder `state`, open for writing. */

@@ -296,6 +296,14 @@ size_t children_count(struct main_server *s, unsigned kinds)
 
 /* ---- their end ---- */
 
+/* One that talks nonsense has been taken over, or is broken: it ends. */
+static void kill_broken(const struct main_child *c, const char *why)
+{
+    log_process(c->kind, c->pid, why, 0);
+    if (c->pid > 0)
+        kill(c->pid, SIGKILL);
+}
+
 void child_channel_ended(struct ipc_handler *h, struct ipc_channel *channel)
 {
     struct main_server *s = CONTAINER_OF(h, struct main_server, handler);
@@ -305,15 +313,29 @@ void child_channel_ended(struct ipc_handler *h, struct ipc_channel *channel)
         ipc_channel_free(channel);
         return;
     }
-    /* A closed end is a process on its way out. One that talks nonsense has been taken over, or is broken: it ends. */
-    if (strncmp(channel->why, "nonsense", 8) == 0) {
-        log_process(c->kind, c->pid, channel->why, 0);
-        if (c->pid > 0)
-            kill(c->pid, SIGKILL);
-    }
+    /* A closed end is a process on its way out. */
+    if (strncmp(channel->why, "nonsense", 8) == 0)
+        kill_broken(c, channel->why);
     c->channel = NULL;
     ipc_channel_free(channel);
     children_reap(s);
+}
+
+void child_mistrusted(struct main_server *s, const struct ipc_mistrusted *m)
+{
+    char why[sizeof(((struct ipc_channel *)0)->why)];
+
+    snprintf(why, sizeof(why), "%.*s", STR_ARG(m->why));
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        /* Only those that the queue leases to: whoever owns it cannot end the others. */
+        if (c->kind != m->kind || c->instance != m->instance || !(SET_OUTWARD & 1U << c->kind) || !c->channel)
+            continue;
+        kill_broken(c, why);
+        ipc_channel_free(c->channel);
+        c->channel = NULL;
+        return;
+    }
 }
 
 static void tell_queue_of_death(struct main_child *c)

@@ -164,6 +164,8 @@ struct main_child *child_ready(struct main_server *s, enum process_kind kind);
 size_t children_count(struct main_server *s, unsigned kinds);
 /* The end of a child's channel. */
 void child_channel_ended(struct ipc_handler *h, struct ipc_channel *c);
+/* The queue says that one claimed what it was never lent. */
+void child_mistrusted(struct main_server *s, const struct ipc_mistrusted *m);
 /* The record of a process that ended, could not start, or broke the rules; PID 0 when there is none. */
 void log_process(enum process_kind kind, pid_t pid, const char *cause, unsigned restarts);
 

@@ -203,6 +203,9 @@ void child_message(struct ipc_handler *h, struct ipc_channel *channel, struct ip
     case IPC_MEMORY_ASK:
         memory_ask(s, c, &m->memory_ask);
         break;
+    case IPC_MISTRUSTED:
+        child_mistrusted(s, &m->mistrusted);
+        break;
     case IPC_DELIVER_ASK:
         delivery_ask(s, c, &m->deliver_ask);
         break;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/num.h"
-#include "queue/queue.h"
+#include "queue/voucher.h"
 
 enum { CARRIER_FRONT = 256, CROWD_MEMORY = QUEUE_MEMORY_MAX / 2 };
 
@@ -32,7 +32,7 @@ static bool lease(struct ipc_channel *to, struct recipient *r)
     struct queue *q = m->queue;
     const struct content *c = m->content;
     const struct envelope_recipient *er = &c->envelope.recipients[r->index];
-    struct buf address = BUF_INIT(4096);
+    struct buf address = BUF_INIT(4096), voucher = BUF_INIT(IPC_VOUCHER_OCTETS);
     struct ipc_lease l = {
         .lease = q->next_lease++,
         .id = m->id.n,
@@ -53,9 +53,13 @@ static bool lease(struct ipc_channel *to, struct recipient *r)
         .head = c->head,
         .body = c->body,
     };
-    bool sent = ipc_may_ask(to) && ipc_send_lease(to, &l, c->file);
+    struct voucher_of of = { .process = to, .lease = l.lease, .id = l.id };
+    bool sent = ipc_may_ask(to) && voucher_add(&voucher, r) && voucher_end(&voucher, q, of);
 
+    l.voucher = buf_str(&voucher);
+    sent = sent && ipc_send_lease(to, &l, c->file);
     buf_done(&address);
+    buf_done(&voucher);
     if (!sent)
         return false;
     list_remove(&r->node);
@@ -309,14 +313,32 @@ static void on_outcome(struct queue *q, struct ipc_channel *from, const struct i
         ipc_send_settled(from, &(struct ipc_settled){ .lease = o->lease });
 }
 
+static void settle_old(struct ipc_channel *from, const struct ipc_kept *k)
+{
+    if (k->finished)
+        ipc_send_settled(from, &(struct ipc_settled){ .lease = k->lease });
+}
+
 static void on_kept(struct queue *q, struct ipc_channel *from, const struct ipc_kept *k)
 {
-    struct recipient *r = queue_may_tell(q, from) ? queue_recipient(q, k->id, k->number) : NULL;
-    bool waits = r && r->progress == PROGRESS_WAITING && r->state != RECIPIENT_LEASED;
+    struct voucher_of of = { .process = from, .lease = k->lease, .id = k->id };
+    struct voucher_row row;
+    struct str rows;
 
+    if (!queue_may_tell(q, from)) {
+        settle_old(from, k);
+        return;
+    }
+    if (!voucher_is_true(q, k->voucher, of, &rows) || !voucher_row_take(&rows, &row) || rows.n) {
+        queue_mistrust(q, from, "it claims a lease that it was not given");
+        return;
+    }
+    struct recipient *r = queue_recipient(q, k->id, row.number);
+    bool waits = r && r->state != RECIPIENT_LEASED && voucher_holds(&row, r);
+
+    /* What it failed at is tried again; what is on disk is old news. */
     if (!waits || (k->finished && result_of(k->status) != IPC_OK)) {
-        if (k->finished)
-            ipc_send_settled(from, &(struct ipc_settled){ .lease = k->lease });
+        settle_old(from, k);
         return;
     }
     queue_withdraw(r);

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "queue/queue.h"
+#include "queue/voucher.h"
 #include "spool/disk.h"
 
 enum { LOCK_MOMENTS = 30 };
@@ -133,5 +133,8 @@ bool queue_open(struct queue *q, void (*wake)(void *ctx), struct err *err)
     options.disk = q->disk;
     set_min_free(&options, config);
     q->spool = open_spool(&options, err);
-    return (q->spool || err_wrap(err, "spool")) && recover(q, err);
+    if (!q->spool)
+        return err_wrap(err, "spool");
+    voucher_begin(q);
+    return recover(q, err);
 }

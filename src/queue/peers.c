@@ -25,6 +25,16 @@ bool queue_may_tell(const struct queue *q, const struct ipc_channel *from)
     return from->instance < q->worker->instance && !queue_has_told(q, from->instance);
 }
 
+void queue_mistrust(struct queue *q, struct ipc_channel *from, const char *what)
+{
+    ipc_channel_nonsense(from, what);
+    ipc_send_mistrusted(q->worker->main, &(struct ipc_mistrusted){
+                                             .kind = (uint8_t)from->peer,
+                                             .instance = from->instance,
+                                             .why = str_from_c(from->why),
+                                         });
+}
+
 void queue_heard(struct queue *q, struct ipc_channel *from)
 {
     if (!queue_has_told(q, from->instance) && q->n_told < WORKER_PEERS_MAX)

@@ -192,6 +192,7 @@ struct queue {
     struct worker *worker;
     struct spool *spool;
     struct spool_disk *disk;
+    uint64_t voucher_keys[2][2];
     struct io_waker waker;
     struct io_timer timer; /* the wheel's next turn */
     int64_t timer_msec;
@@ -450,6 +451,8 @@ void queue_heard(struct queue *q, struct ipc_channel *from);
 /* It is no more. */
 void queue_forget(struct queue *q, uint32_t instance);
 bool queue_has_told(const struct queue *q, uint32_t instance);
+/* It claims what it was never lent: its channel ends, nothing more of it is heard, and main ends it. */
+void queue_mistrust(struct queue *q, struct ipc_channel *from, const char *what);
 /* It was there before this queue, and has not ended telling what it kept. */
 bool queue_may_tell(const struct queue *q, const struct ipc_channel *from);
 struct recipient *queue_recipient(struct queue *q, uint64_t id, uint32_t number);

@@ -2,6 +2,7 @@
 #include "queue/transfer.h"
 
 #include "core/num.h"
+#include "queue/voucher.h"
 
 enum { RESULT_FIXED = 9, CODE_CLOSING = 421 };
 
@@ -192,43 +193,64 @@ void results_transferred(struct queue *q, struct ipc_channel *from, const struct
     connection_next(c);
 }
 
-void results_kept(struct queue *q, struct ipc_channel *from, const struct ipc_transfer_kept *k)
+/* The results are of the recipients that it was leased, of each one. */
+static bool are_of(struct str results, uint32_t count, struct str rows)
 {
+    struct voucher_row row;
+    struct result got;
+
+    while (voucher_row_take(&rows, &row))
+        if (!count-- || !take_result(&results, &got) || got.number != row.number)
+            return false;
+    return !count && !results.n;
+}
+
+/* Waits for what the lease of ROW was to do, and nobody has it. */
+static struct recipient *waiting(struct queue *q, uint64_t id, const struct voucher_row *row)
+{
+    struct recipient *r = queue_recipient(q, id, row->number);
+
+    return r && r->state != RECIPIENT_LEASED && voucher_holds(row, r) ? r : NULL;
+}
+
+/* Recipients whose outcome is not on disk yet have it now; for the others this is old news. */
+static void kept_finished(struct queue *q, struct ipc_channel *from, const struct ipc_transfer_kept *k, struct str rows)
+{
+    struct message *m = message_have(q, (struct queue_id){ k->id });
     struct str rest = k->results;
-    struct message *m;
+    struct voucher_row row;
+    struct result got;
     bool any = false;
 
-    /* A process that has been taken over says nothing of what it never had. */
-    if (!queue_may_tell(q, from))
-        return;
-    m = message_have(q, (struct queue_id){ k->id });
-    if (k->finished) {
-        /* Recipients whose outcome is not on disk yet have it now; for the others this is old news. */
-        struct result got;
-        for (uint32_t i = 0; m && i < k->count && take_result(&rest, &got); i++) {
-            struct recipient *r = queue_recipient(q, k->id, got.number);
-            if (!r || r->progress != PROGRESS_WAITING || got.result == IPC_AGAIN || r->state == RECIPIENT_LEASED)
-                continue;
-            struct outcome o = outcome_of(&got);
-            o.host = k->host;
-            o.peer = k->peer;
-            queue_withdraw(r);
-            r->lease = k->lease;
-            r->carrier = from->instance;
-            recipient_outcome(r, &o);
-            if (o.result == IPC_TEMP)
-                doubt(r, k->in_doubt, &o);
-            any = true;
-        }
-        if (any && m->state != MESSAGE_ENDING)
-            message_settle(m);
-        else
-            ipc_send_settled(from, &(struct ipc_settled){ .lease = k->lease });
-        return;
+    while (m && voucher_row_take(&rows, &row) && take_result(&rest, &got)) {
+        struct recipient *r = got.result == IPC_AGAIN ? NULL : waiting(q, k->id, &row);
+        if (!r)
+            continue;
+        struct outcome o = outcome_of(&got);
+        o.host = k->host;
+        o.peer = k->peer;
+        queue_withdraw(r);
+        r->lease = k->lease;
+        r->carrier = from->instance;
+        recipient_outcome(r, &o);
+        if (o.result == IPC_TEMP)
+            doubt(r, k->in_doubt, &o);
+        any = true;
     }
-    for (uint32_t i = 0; i < k->count && rest.n >= 4; i++, rest = str_skip(rest, 4)) {
-        struct recipient *r = queue_recipient(q, k->id, le32_get(rest.p));
-        if (!r || r->progress != PROGRESS_WAITING || r->state == RECIPIENT_LEASED)
+    if (any && m->state != MESSAGE_ENDING)
+        message_settle(m);
+    else
+        ipc_send_settled(from, &(struct ipc_settled){ .lease = k->lease });
+}
+
+static void kept_in_progress(struct queue *q, const struct ipc_channel *from, const struct ipc_transfer_kept *k,
+                             struct str rows)
+{
+    struct voucher_row row;
+
+    while (voucher_row_take(&rows, &row)) {
+        struct recipient *r = waiting(q, k->id, &row);
+        if (!r)
             continue;
         queue_withdraw(r);
         r->state = RECIPIENT_LEASED;
@@ -237,4 +259,22 @@ void results_kept(struct queue *q, struct ipc_channel *from, const struct ipc_tr
         r->carrier = from->instance;
         r->message->active++;
     }
+}
+
+void results_kept(struct queue *q, struct ipc_channel *from, const struct ipc_transfer_kept *k)
+{
+    struct voucher_of of = { .process = from, .lease = k->lease, .id = k->id };
+    struct str rows;
+
+    if (!queue_may_tell(q, from))
+        return;
+    /* A process that has been taken over says nothing of what it never had. */
+    if (!voucher_is_true(q, k->voucher, of, &rows))
+        queue_mistrust(q, from, "it claims a lease that it was not given");
+    else if (k->finished && !are_of(k->results, k->count, rows))
+        queue_mistrust(q, from, "results of a lease that are not of its recipients");
+    else if (k->finished)
+        kept_finished(q, from, k, rows);
+    else
+        kept_in_progress(q, from, k, rows);
 }

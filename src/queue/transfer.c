@@ -5,8 +5,9 @@
 
 #include "core/num.h"
 #include "queue/on_reply.h"
+#include "queue/voucher.h"
 
-enum { ADDRESSES_MAX = 3 << 20 };
+enum { ADDRESSES_MAX = 3 << 20, VOUCHER_MAX = 256 << 10 };
 
 _Static_assert((int)SCHEDULE_TRANSFERS_MAX <= 1 << SCHEDULE_SLOT_BITS, "a place fits into its id");
 
@@ -111,17 +112,19 @@ static bool send_transfer(struct transfer *t, struct ipc_channel *send)
     struct message *m = t->message;
     const struct content *c = m->content;
     const struct envelope *e = &c->envelope;
-    struct buf recipients = BUF_INIT(ADDRESSES_MAX), address = BUF_INIT(4096);
+    struct buf recipients = BUF_INIT(ADDRESSES_MAX), address = BUF_INIT(4096), voucher = BUF_INIT(VOUCHER_MAX);
     struct str sender = e->sender;
     bool ok = true, utf8 = false;
 
     LIST_FOR(node, &t->recipients) {
-        const struct envelope_recipient *er = &e->recipients[CONTAINER_OF(node, struct recipient, node)->index];
+        const struct recipient *r = CONTAINER_OF(node, struct recipient, node);
+        const struct envelope_recipient *er = &e->recipients[r->index];
         if (er->has_sender)
             sender = er->sender;
         utf8 = utf8 || has_eight_bit(er->local);
-        ok = ok && put_recipient(&recipients, &address, er);
+        ok = ok && put_recipient(&recipients, &address, er) && voucher_add(&voucher, r);
     }
+    ok = ok && voucher_end(&voucher, m->queue, (struct voucher_of){ send, t->lease, m->id.n });
     ok = ok && ipc_send_transfer(send,
                                  &(struct ipc_transfer){
                                      .lease = t->lease,
@@ -131,6 +134,7 @@ static bool send_transfer(struct transfer *t, struct ipc_channel *send)
                                      .sender = sender,
                                      .count = (uint32_t)t->n,
                                      .recipients = buf_str(&recipients),
+                                     .voucher = buf_str(&voucher),
                                      .file_size = c->file_octets,
                                      .head = c->head,
                                      .body = c->body,
@@ -138,6 +142,7 @@ static bool send_transfer(struct transfer *t, struct ipc_channel *send)
                                  c->file);
     buf_done(&recipients);
     buf_done(&address);
+    buf_done(&voucher);
     return ok;
 }
 

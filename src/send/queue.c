@@ -261,20 +261,16 @@ void queue_message(struct send *s, struct ipc_channel *queue, struct ipc_message
 
 static bool send_kept(struct ipc_channel *queue, struct transfer *t)
 {
-    struct arena *a = arena_new(t->tx.n_recipients * 4 + 1);
-    struct ipc_transfer_kept kept = {
-        .lease = t->lease,
-        .id = t->id,
-        .finished = t->finished,
-        .in_doubt = t->finished && t->tx.in_doubt,
-        .host = t->host,
-        .peer = t->peer,
-        .count = (uint32_t)t->tx.n_recipients,
-        .results = t->finished ? t->results : a ? transfer_numbers(t, a) : STR_NONE,
-    };
-    bool ok = kept.results.p && ipc_send_transfer_kept(queue, &kept);
+    struct ipc_transfer_kept kept = { .lease = t->lease, .id = t->id, .voucher = t->voucher, .finished = t->finished };
 
-    arena_free(a);
+    if (t->finished) {
+        kept.in_doubt = t->tx.in_doubt;
+        kept.host = t->host;
+        kept.peer = t->peer;
+        kept.count = (uint32_t)t->tx.n_recipients;
+        kept.results = t->results;
+    }
+    bool ok = ipc_send_transfer_kept(queue, &kept);
     /* Its result goes to this queue now. */
     if (ok && !t->finished)
         t->queue_instance = queue->instance;

@@ -91,13 +91,14 @@ struct transfer *transfer_new(const struct ipc_transfer *ask, int *file)
 
     if (!ask->count || ask->count > ask->recipients.n / 6)
         return NULL;
-    t = transfer_make(ask->count, ask->recipients.n + ask->sender.n);
+    t = transfer_make(ask->count, ask->recipients.n + ask->sender.n + ask->voucher.n);
     if (!t)
         return NULL;
     t->lease = ask->lease;
     t->id = ask->id;
     t->tx.sender = arena_str(t->arena, ask->sender);
-    if (!t->tx.sender.p || !take_recipients(t, ask->recipients, ask->count) ||
+    t->voucher = arena_str(t->arena, ask->voucher);
+    if (!t->tx.sender.p || !t->voucher.p || !take_recipients(t, ask->recipients, ask->count) ||
         !take_content(t, ask->head, ask->body)) {
         transfer_free(t);
         return NULL;
@@ -295,13 +296,4 @@ bool transfer_is_untouched(const struct transfer *t)
         if (ipc_kind(t->tx.recipients[i].result.kind) != IPC_AGAIN)
             return false;
     return true;
-}
-
-struct str transfer_numbers(const struct transfer *t, struct arena *a)
-{
-    char *p = arena_array(a, t->tx.n_recipients, 4);
-
-    for (size_t i = 0; p && i < t->tx.n_recipients; i++)
-        le32_put(p + 4 * i, t->numbers[i]);
-    return str_of(p, p ? 4 * t->tx.n_recipients : 0);
 }

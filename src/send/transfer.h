@@ -20,6 +20,7 @@ struct transfer {
     uint64_t lease;
     uint64_t id;
     uint32_t *numbers; /* of the recipients */
+    struct str voucher; /* for another queue than the one that gave the lease */
     uint32_t queue_instance; /* that waits for the answer: it asked, or was told that this is in progress */
     char *spare;             /* room for results without texts */
 
@@ -69,8 +70,6 @@ void transfer_set_all(struct transfer *t, enum smtp_client_result_kind kind, str
 void transfer_finish(struct transfer *t);
 /* None of the results says anything about a recipient: the message is as it was before. */
 bool transfer_is_untouched(const struct transfer *t);
-/* { u32 number } each, as TRANSFER_KEPT has them of one in progress. In A; p == NULL when memory is out. */
-struct str transfer_numbers(const struct transfer *t, struct arena *a);
 
 enum transfer_give {
     TRANSFER_GIVE_MORE,   /* OUT has enough: send it, and ask again */

@@ -1,6 +1,8 @@
 /* spool/folder.c -- a folder becomes a spool: its lock, its format and secret (docs/SPOOL.md 1 and 3). */
 #include <errno.h>
 
+#include "core/num.h"
+#include "core/siphash.h"
 #include "spool/internal.h"
 
 static bool lock_is_held(struct err *err)
@@ -109,4 +111,15 @@ bool folder_read_format(struct spool *spool, struct err *err)
     spool->secret = format.secret;
     /* A process may have died between renaming it and syncing the folder: recovery does that first. */
     return true;
+}
+
+void spool_key(const struct spool *spool, struct str purpose, uint64_t key[2])
+{
+    const char *secret = (const char *)spool->secret.octet;
+
+    /* A keyed hash of a public text tells nothing of its key, which is half of the secret's first words. */
+    for (size_t i = 0; i < 2; i++) {
+        const uint64_t half[2] = { le64_get(secret + 16 * i), le64_get(secret + 16 * i + 8) };
+        key[i] = siphash(purpose, half);
+    }
 }

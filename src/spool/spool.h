@@ -59,6 +59,12 @@ void spool_close(struct spool *spool);
 /* Run the callbacks of what has ended. */
 void spool_poll(struct spool *spool);
 
+/*
+ * Two random numbers of this spool for what PURPOSE says, the same in every run of it; nobody else can know them, nor learn
+ * from them those of another purpose or what is on disk.
+ */
+void spool_key(const struct spool *spool, struct str purpose, uint64_t key[2]);
+
 /* ---- after recovery ---- */
 
 enum { SPOOL_TEXT_MAX = 200 };

@@ -72,6 +72,8 @@ struct lent_out {
     bool used;
     uint64_t lease, id, connection;
     uint32_t numbers[RECIPIENTS_LEASED];
+    char voucher[RECIPIENTS_LEASED * IPC_VOUCHER_OCTETS];
+    size_t voucher_n;
     uint8_t results[RECIPIENTS_LEASED];
     size_t n;
     bool finished; /* told, and not called settled */
@@ -108,7 +110,7 @@ static struct {
     bool leapt;      /* the clock on the wall */
     bool short_of_memory, postmaster_is_busy;
     bool duplicate_said;
-    unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports, acts, reloads, expired, owns;
+    unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports, acts, reloads, expired, owns, lies;
     unsigned long lives; /* of the queue */
     char wrong[400];
 } sim;
@@ -459,13 +461,13 @@ static size_t connection_at(const struct sender *s, uint64_t id)
     return i;
 }
 
-static void put_results(const struct lent_out *t, struct buf *out, bool whole)
+static void put_results(const struct lent_out *t, struct buf *out)
 {
     for (size_t i = 0; i < t->n; i++) {
         char fixed[13] = { 0 };
         le32_put(fixed, t->numbers[i]);
         fixed[4] = (char)t->results[i];
-        buf_add(out, str_of(fixed, whole ? 13 : 4));
+        buf_add(out, str_of(fixed, sizeof(fixed)));
     }
 }
 
@@ -474,7 +476,7 @@ static void tell(struct sender *s, struct lent_out *t)
     struct buf results = BUF_INIT(4096);
 
     t->finished = true;
-    put_results(t, &results, true);
+    put_results(t, &results);
     wire_say(&sim.worker, s->channel, IPC_TRANSFERRED,
              &(struct ipc_transferred){
                  .lease = t->lease,
@@ -496,6 +498,10 @@ static void lease_arrives(struct sender *s, const struct ipc_transfer *t)
     if (!slot || t->count > RECIPIENTS_LEASED)
         abort();
     struct lent_out lent = { .lease = t->lease, .id = t->id, .connection = t->connection };
+    if (t->voucher.n > sizeof(lent.voucher))
+        abort();
+    memcpy(lent.voucher, t->voucher.p, t->voucher.n);
+    lent.voucher_n = t->voucher.n;
     bool comes_late = connection_at(s, t->connection) == CONNECTIONS_MAX; /* its connection was gone before it came */
     for (uint32_t i = 0; i < t->count; i++) {
         uint32_t number = le32_get(rest.p);
@@ -733,18 +739,22 @@ static void sender_tells(struct sender *s)
         if (!t->used)
             continue;
         count++;
-        put_results(t, &results, t->finished);
+        if (t->finished)
+            put_results(t, &results);
         wire_say(&sim.worker, s->channel, IPC_TRANSFER_KEPT,
                  &(struct ipc_transfer_kept){
                      .lease = t->lease,
                      .id = t->id,
+                     .voucher = str_of(t->voucher, t->voucher_n),
                      .finished = t->finished,
                      .in_doubt = t->in_doubt,
-                     .count = (uint32_t)t->n,
+                     .count = t->finished ? (uint32_t)t->n : 0,
                      .results = buf_str(&results),
                  });
         buf_done(&results);
     }
+    if (s->channel->closed)
+        wrong("what was leased is not believed: %s", s->channel->why);
     wire_say(&sim.worker, s->channel, IPC_KEPT_END, &(struct ipc_kept_end){ .count = count });
 }
 
@@ -931,6 +941,38 @@ static void main_has_told(bool lost)
     wire_say(&sim.worker, sim.worker.main, IPC_ALL_PEERS, &(struct ipc_all_peers){ .lost = lost });
 }
 
+/* Somebody who has learnt what others were leased claims it as his: not one word of it is believed. */
+static void somebody_lies(uint32_t instance)
+{
+    struct ipc_channel *c = wire_new(&sim.worker, PROCESS_SEND, instance);
+
+    queue_service.peer_up(&sim.worker, c);
+    for (size_t i = 0; i < SENDERS * TRANSFERS_MAX && !c->closed; i++) {
+        const struct lent_out *t = &sim.senders[i / TRANSFERS_MAX].transfers[i % TRANSFERS_MAX];
+        struct buf results = BUF_INIT(4096);
+        struct lent_out told = *t;
+        if (!t->used)
+            continue;
+        memset(told.results, IPC_OK, sizeof(told.results));
+        put_results(&told, &results);
+        wire_say(&sim.worker, c, IPC_TRANSFER_KEPT,
+                 &(struct ipc_transfer_kept){
+                     .lease = t->lease,
+                     .id = t->id,
+                     .voucher = str_of(t->voucher, t->voucher_n),
+                     .finished = 1,
+                     .count = (uint32_t)t->n,
+                     .results = buf_str(&results),
+                 });
+        buf_done(&results);
+        sim.lies++;
+        if (!c->closed)
+            wrong("what another was leased is believed");
+    }
+    queue_service.peer_down(&sim.worker, c);
+    wire_cut(&sim.worker, c);
+}
+
 /* At times one send process dies with it, and tells nobody what it kept. */
 static void queue_dies(void)
 {
@@ -944,10 +986,12 @@ static void queue_dies(void)
         *with = (struct sender){ .instance = ++sim.instances };
     }
     sim.lives++;
+    uint32_t liar = ++sim.instances;
     queue_is_born();
     if (sim.wrong[0])
         return;
     ask_tokens();
+    somebody_lies(liar);
     for (size_t i = 0; i < SENDERS; i++)
         if (sim.senders[i].instance)
             sender_up(&sim.senders[i]);
@@ -1234,12 +1278,12 @@ static bool run_apart(uint64_t seed, unsigned long *sums)
             printf("WRONG seed %llu: %s\n", (unsigned long long)seed, sim.wrong);
         fflush(stdout);
         unsigned long mine[] = { sim.deaths_send, sim.deaths_queue, sim.deaths_power, sim.n_given,
-                                 sim.transfers,   sim.twice,        sim.reports };
+                                 sim.transfers,   sim.twice,        sim.reports,      sim.lies };
         if (write(pipes[1], mine, sizeof(mine)) != (ssize_t)sizeof(mine))
             abort();
         _exit(sim.wrong[0] ? 1 : 0);
     }
-    unsigned long got[7] = { 0 };
+    unsigned long got[8] = { 0 };
     close(pipes[1]);
     if (read(pipes[0], got, sizeof(got)) == (ssize_t)sizeof(got))
         for (size_t i = 0; i < ARRAY_LEN(got); i++)
@@ -1253,7 +1297,7 @@ static bool run_apart(uint64_t seed, unsigned long *sums)
 
 int main(int argc, char **argv)
 {
-    unsigned long runs = 20, bad = 0, sums[7] = { 0 };
+    unsigned long runs = 20, bad = 0, sums[8] = { 0 };
     uint64_t seed = 1;
 
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -1265,7 +1309,7 @@ int main(int argc, char **argv)
     for (unsigned long i = 0; i < runs; i++)
         bad += !run_apart(seed + i, sums);
     printf("%lu runs, %lu wrong; deaths: %lu of send, %lu of the queue, %lu of power; %lu messages, %lu transfers, "
-           "%lu arrived twice as they may, %lu reports\n",
-           runs, bad, sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]);
+           "%lu arrived twice as they may, %lu reports, %lu lies\n",
+           runs, bad, sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]);
     return bad ? 1 : 0;
 }

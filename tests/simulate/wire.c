@@ -1,6 +1,7 @@
 /* tests/simulate/wire.c -- frames as octets, so that the codec takes its part. */
 #include "tests/simulate/wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/num.h"
@@ -46,6 +47,12 @@ bool ipc_may_ask(struct ipc_channel *c)
 bool ipc_put(struct ipc_channel *c, enum ipc_type type, const void *body, int fd)
 {
     return !c->closed && ipc_encode(&c->out, type, body, fd >= 0);
+}
+
+void ipc_channel_nonsense(struct ipc_channel *c, const char *what)
+{
+    snprintf(c->why, sizeof(c->why), "nonsense from %s: %s", process_name(c->peer), what);
+    c->closed = true;
 }
 
 bool wire_next(struct ipc_channel *c, struct ipc_message *m)

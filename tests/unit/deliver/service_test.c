@@ -98,6 +98,7 @@ static void to_queue(struct ipc_handler *h, struct ipc_channel *c, struct ipc_me
         s->finished = m->kept.finished;
         s->status = (enum ipc_result)m->kept.status;
         snprintf(s->code, sizeof(s->code), "%.*s", STR_ARG(m->kept.code));
+        snprintf(s->text, sizeof(s->text), "%.*s", STR_ARG(m->kept.voucher));
     } else if (m->type == IPC_KEPT_END) {
         s->lease = m->kept_end.count;
     }
@@ -217,6 +218,7 @@ static struct ipc_lease lease_of(uint64_t lease, struct str user)
         .lease = lease,
         .id = 1000 + lease,
         .number = 1,
+        .voucher = STR("0123456789abcdef0123456789abcdef"),
         .accepted_msec = 1795000000000,
         .user = user,
         .domain = STR("example.org"),
@@ -403,6 +405,7 @@ static void a_new_queue_is_told_of_every_attempt_that_is_not_settled(void **stat
         if (p->seen[i].finished)
             assert_int_equal(p->seen[i].status, p->seen[i].lease == 4 ? IPC_TEMP : IPC_OK);
         told[p->seen[i].lease] = true;
+        assert_string_equal(p->seen[i].text, "0123456789abcdef0123456789abcdef");
     }
     assert_true(told[1] && told[3] && told[4] && told[5] && !told[2]);
     assert_int_equal(p->seen[4].type, IPC_KEPT_END);

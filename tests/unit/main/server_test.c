@@ -1,7 +1,9 @@
 /* main beside children that the test plays: deliver processes asked for, a start that fails, reloads refused. */
 #include "tests/unit/unit.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "config/parse.h"
@@ -237,6 +239,39 @@ static void all_who_asked_for_a_process_being_started_get_it(void **state)
     close_room();
 }
 
+/* Only what the queue leases to is ended at its word; that a successor is started is seen when it has ended. */
+static void who_claims_what_he_was_never_lent_is_ended(void **state)
+{
+    struct main_child *deliver = deliver_starts(), *receive = child(PROCESS_RECEIVE, CHILD_READY);
+    int status = 0;
+
+    (void)state;
+    deliver->state = CHILD_READY;
+    deliver->pid = fork();
+    if (deliver->pid == 0)
+        for (;;)
+            pause();
+    assert_true(deliver->pid > 0);
+    /* Were it ended, this test would be. */
+    receive->pid = getpid();
+    const struct ipc_mistrusted told[] = {
+        { .kind = PROCESS_RECEIVE, .instance = receive->instance, .why = STR("nonsense from receive") },
+        { .kind = PROCESS_DELIVER, .instance = deliver->instance + 7, .why = STR("nonsense from deliver") },
+        { .kind = PROCESS_DELIVER, .instance = deliver->instance, .why = STR("nonsense from deliver") },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+        assert_non_null(deliver->channel);
+        assert_true(ipc_send_mistrusted(room.ends[0], &told[i]));
+        go_on();
+    }
+    assert_null(deliver->channel);
+    assert_non_null(receive->channel);
+    assert_int_equal(waitpid(deliver->pid, &status, 0), deliver->pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    receive->pid = 0;
+    close_room();
+}
+
 /* Nobody's mail is put off for that: who asked gets the next one, after a rest. */
 static void all_who_asked_for_a_process_that_dies_get_the_next(void **state)
 {
@@ -377,6 +412,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_who_asked_for_a_process_being_started_get_it),
+        cmocka_unit_test(who_claims_what_he_was_never_lent_is_ended),
         cmocka_unit_test(all_who_asked_for_a_process_that_dies_get_the_next),
         cmocka_unit_test(directives_of_another_configuration_are_not_carried_out),
         cmocka_unit_test(nothing_runs_without_a_sandbox_unless_the_configuration_says_so),

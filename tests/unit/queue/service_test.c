@@ -4,7 +4,7 @@
 #include "config/parse.h"
 #include "core/num.h"
 #include "io/fd.h"
-#include "queue/queue.h"
+#include "queue/voucher.h"
 #include "spool/disk.h"
 
 enum { SEEN_MAX = 64 };
@@ -20,6 +20,7 @@ struct seen {
     bool stands;
     int fd;
     char text[128];
+    char voucher[IPC_VOUCHER_OCTETS];
 };
 
 struct end {
@@ -142,7 +143,7 @@ static struct end *newest(enum process_kind kind)
     return NULL;
 }
 
-static struct end *comes(enum process_kind kind)
+static struct end *comes_as(enum process_kind kind, uint32_t instance)
 {
     int fds[2];
     struct err err = { 0 };
@@ -153,7 +154,7 @@ static struct end *comes(enum process_kind kind)
     struct ipc_channel *c =
         ipc_channel_new(play.worker.loop, fds[0], PROCESS_QUEUE, kind, &play.worker.handler, &err);
     *e = (struct end){ ipc_channel_new(play.worker.loop, fds[1], kind, PROCESS_QUEUE, &play.far, &err), kind,
-                       ++play.instances };
+                       instance };
     assert_true(c && e->channel);
     c->instance = e->instance;
     c->generation = play.worker.generation;
@@ -164,6 +165,11 @@ static struct end *comes(enum process_kind kind)
     play.worker.peers[play.worker.n_peers++] = c;
     queue_service.peer_up(&play.worker, c);
     return e;
+}
+
+static struct end *comes(enum process_kind kind)
+{
+    return comes_as(kind, ++play.instances);
 }
 
 static struct seen *see(struct ipc_channel *c, enum ipc_type type)
@@ -244,6 +250,9 @@ static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc
         s->number = m->queue_act_answer.done;
         s->status = (uint8_t)m->queue_act_answer.early;
         break;
+    case IPC_QUEUE_EDIT_ANSWER:
+        s->status = m->queue_edit_answer.status;
+        break;
     case IPC_QUEUE_LIST_ANSWER:
         s->id = count_rows(m->queue_list_answer.records);
         s->ticket = m->queue_list_answer.last;
@@ -264,9 +273,16 @@ static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc
         s->id = m->lease.id;
         s->number = m->lease.number;
         snprintf(s->text, sizeof(s->text), "%.*s", STR_ARG(m->lease.body));
+        assert_int_equal(m->lease.voucher.n, sizeof(s->voucher));
+        memcpy(s->voucher, m->lease.voucher.p, sizeof(s->voucher));
         break;
     case IPC_SETTLED:
         s->ticket = m->settled.lease;
+        break;
+    case IPC_MISTRUSTED:
+        s->instance = m->mistrusted.instance;
+        s->status = m->mistrusted.kind;
+        snprintf(s->text, sizeof(s->text), "%.*s", STR_ARG(m->mistrusted.why));
         break;
     default:
         break;
@@ -866,14 +882,38 @@ static void a_process_that_cannot_be_had_defers(void **state)
 
 /* ---- a new queue ---- */
 
-static struct end *deliver_with(const struct ipc_kept *kept)
+/* As a deliver process has it that was given L, and tells of it now. */
+static struct ipc_kept kept_of(const struct seen *l)
 {
-    struct end *e = comes(PROCESS_DELIVER);
+    return (struct ipc_kept){
+        .lease = l->ticket,
+        .id = l->id,
+        .voucher = str_of(l->voucher, sizeof(l->voucher)),
+        .finished = 1,
+        .status = IPC_OK,
+        .code = STR("2.0.0"),
+    };
+}
 
-    assert_true(ipc_send_kept(e->channel, kept));
+/* The process of that number is there still, and tells the new queue what it kept. */
+static struct end *tells(enum process_kind kind, uint32_t instance, enum ipc_type type, const void *kept)
+{
+    struct end *e = comes_as(kind, instance);
+
+    assert_true(ipc_put(e->channel, type, kept, -1));
     assert_true(ipc_send_kept_end(e->channel, &(struct ipc_kept_end){ .count = 1 }));
     turns();
     return e;
+}
+
+static struct end *deliver_tells(const struct seen *l, const struct ipc_kept *kept)
+{
+    return tells(PROCESS_DELIVER, l->instance, IPC_KEPT, kept);
+}
+
+static struct end *send_tells(uint32_t instance, const struct ipc_transfer_kept *kept)
+{
+    return tells(PROCESS_SEND, instance, IPC_TRANSFER_KEPT, kept);
 }
 
 static void what_was_delivered_under_a_former_queue_is_not_leased_again(void **state)
@@ -881,14 +921,25 @@ static void what_was_delivered_under_a_former_queue_is_not_leased_again(void **s
     (void)state;
     open_play();
     uint64_t id = take(1);
-    (void)wait_for(IPC_LEASE, 1);
+    struct seen l = wait_for(IPC_LEASE, 1);
+    struct ipc_kept kept = kept_of(&l);
     queue_begins_again();
-    (void)deliver_with(&(struct ipc_kept){ .lease = 77, .id = id, .number = 1, .finished = 1, .status = IPC_OK });
+    (void)deliver_tells(&l, &kept);
     others_begin();
     wait_gone(id);
-    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, 77);
+    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, l.ticket);
     assert_int_equal(seen_of(IPC_LEASE), 0);
+    assert_int_equal(seen_of(IPC_MISTRUSTED), 0);
     close_play();
+}
+
+static struct seen lease_of(uint32_t number)
+{
+    for (size_t i = 0; i < play.n_seen; i++)
+        if (play.seen[i].type == IPC_LEASE && play.seen[i].number == number)
+            return play.seen[i];
+    fail();
+    return (struct seen){ 0 };
 }
 
 static void what_is_in_progress_under_a_former_queue_is_waited_for(void **state)
@@ -897,15 +948,18 @@ static void what_is_in_progress_under_a_former_queue_is_waited_for(void **state)
     open_play();
     uint64_t id = take(2);
     (void)wait_for(IPC_LEASE, 2);
+    struct seen second = lease_of(2);
+    struct ipc_kept kept = kept_of(&second);
+    kept.finished = 0;
     queue_begins_again();
-    struct end *e = deliver_with(&(struct ipc_kept){ .lease = 78, .id = id, .number = 2 });
+    (void)deliver_tells(&second, &kept);
     others_begin();
     struct seen l = wait_for(IPC_LEASE, 1);
     assert_int_equal(l.number, 1);
     outcome(&l, IPC_OK);
     turns();
     assert_int_equal(message_of(id)->state, MESSAGE_LIVE);
-    outcome(&(struct seen){ .instance = e->instance, .ticket = 78, .id = id, .number = 2 }, IPC_OK);
+    outcome(&second, IPC_OK);
     wait_gone(id);
     assert_int_equal(seen_of(IPC_LEASE), 1);
     close_play();
@@ -918,7 +972,8 @@ static void what_is_being_routed_again_is_not_leased_again_either(void **state)
     for (int asked = 0; asked < 2; asked++) {
         open_play();
         uint64_t id = take(1);
-        (void)wait_for(IPC_LEASE, 1);
+        struct seen l = wait_for(IPC_LEASE, 1);
+        struct ipc_kept kept = kept_of(&l);
         queue_begins_again();
         play.lookup_silent = true;
         if (asked) {
@@ -927,9 +982,9 @@ static void what_is_being_routed_again_is_not_leased_again_either(void **state)
         } else {
             wait_state(id, MESSAGE_LIVE);
         }
-        (void)deliver_with(&(struct ipc_kept){ .lease = 77, .id = id, .number = 1, .finished = 1, .status = IPC_OK });
+        (void)deliver_tells(&l, &kept);
         wait_gone(id);
-        assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, 77);
+        assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, l.ticket);
         if (asked)
             answer_route(wait_for(IPC_ROUTE_ASK, 1).ticket, STR("anna"));
         else
@@ -942,13 +997,229 @@ static void what_is_being_routed_again_is_not_leased_again_either(void **state)
     }
 }
 
+/* Its outcome was on disk, and the queue died before it could say so. */
 static void kept_ones_of_messages_that_are_gone_may_be_forgotten(void **state)
 {
     (void)state;
     open_play();
-    (void)deliver_with(&(struct ipc_kept){ .lease = 79, .id = 12345, .number = 1, .finished = 1, .status = IPC_OK });
-    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, 79);
+    uint64_t id = take(1);
+    struct seen l = wait_for(IPC_LEASE, 1);
+    struct ipc_kept kept = kept_of(&l);
+    outcome(&l, IPC_OK);
+    wait_gone(id);
+    queue_begins_again();
+    (void)deliver_tells(&l, &kept);
+    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, l.ticket);
+    assert_int_equal(seen_of(IPC_MISTRUSTED), 0);
     close_play();
+}
+
+/* ---- what is not believed (DESIGN 3, ADR 0027) ---- */
+
+/* Main was told to end that process, its channel is no more, and the message goes where it was to go. */
+static void is_mistrusted(const struct end *e, uint64_t id)
+{
+    struct seen told = wait_for(IPC_MISTRUSTED, 1);
+
+    assert_int_equal(told.instance, e->instance);
+    assert_int_equal(told.status, e->kind);
+    assert_memory_equal(told.text, "nonsense from ", 14);
+    assert_null(queue_peer(queue(), e->kind, e->instance));
+    assert_int_equal(seen_of(IPC_SETTLED), 0);
+    others_begin();
+    struct seen l = wait_for(IPC_LEASE, 1);
+    assert_int_equal(l.id, id);
+    outcome(&l, IPC_OK);
+    wait_gone(id);
+}
+
+/* What could be changed about a lease that was given to a deliver process. */
+enum forgery { NO_VOUCHER, CUT, ONE_BIT, OTHER_LEASE, OTHER_MESSAGE, OTHER_PROCESS, OTHER_KIND, IN_PROGRESS, FORGERIES };
+
+static void forge(enum forgery what, struct seen *l, struct ipc_kept *kept, uint64_t other)
+{
+    if (what == NO_VOUCHER || what == IN_PROGRESS)
+        kept->voucher = STR_NONE;
+    else if (what == CUT)
+        kept->voucher.n--;
+    else if (what == ONE_BIT)
+        l->voucher[0] ^= 1;
+    else if (what == OTHER_LEASE)
+        kept->lease++;
+    else if (what == OTHER_MESSAGE)
+        kept->id = other;
+    else if (what == OTHER_PROCESS)
+        l->instance = ++play.instances;
+    kept->finished = what != IN_PROGRESS;
+}
+
+static void a_forged_claim_is_not_believed_and_ends_its_process(void **state)
+{
+    (void)state;
+    for (int what = 0; what < FORGERIES; what++) {
+        open_play();
+        uint64_t id = take(1);
+        struct seen l = wait_for(IPC_LEASE, 1);
+        struct ipc_kept kept = kept_of(&l);
+        /* Of what comes later than the new queue nothing would be heard at all. */
+        forge((enum forgery)what, &l, &kept, id + 1);
+        queue_begins_again();
+        struct ipc_transfer_kept as_sent = {
+            .lease = l.ticket, .id = id, .voucher = kept.voucher, .finished = 1, .count = 1,
+            .results = STR("\1\0\0\0\0\0\0\0\0\0\0\0\0"),
+        };
+        is_mistrusted(what == OTHER_KIND ? send_tells(l.instance, &as_sent) : deliver_tells(&l, &kept), id);
+        close_play();
+    }
+}
+
+/* Of a lease whose outcome is on disk: what was delivered then was not, and will not have been. */
+static void an_old_claim_says_nothing_of_a_later_attempt(void **state)
+{
+    (void)state;
+    for (int finished = 0; finished < 2; finished++) {
+        open_play();
+        uint64_t id = take(1);
+        struct seen l = wait_for(IPC_LEASE, 1);
+        struct ipc_kept kept = kept_of(&l);
+        kept.finished = (uint8_t)finished;
+        outcome(&l, IPC_TEMP);
+        wait_deferred(id);
+        queue_begins_again();
+        (void)deliver_tells(&l, &kept);
+        /* As an honest one may have it that was not told: it may forget it, and is not thought worse of. */
+        assert_int_equal(seen_of(IPC_SETTLED), (size_t)finished);
+        assert_int_equal(seen_of(IPC_MISTRUSTED), 0);
+        assert_int_equal(under_way(), 0);
+        others_begin();
+        time_passes();
+        l = wait_for(IPC_LEASE, 1);
+        outcome(&l, IPC_OK);
+        wait_gone(id);
+        close_play();
+    }
+}
+
+/* The number of attempts begins anew with an edit: what was leased to one address is nothing to the next. */
+static void a_claim_of_what_was_edited_since_is_not_believed(void **state)
+{
+    (void)state;
+    open_play();
+    uint64_t id = take(1);
+    struct seen l = wait_for(IPC_LEASE, 1);
+    struct ipc_kept kept = kept_of(&l);
+    outcome(&l, IPC_TEMP);
+    wait_deferred(id);
+    (void)comes(PROCESS_CONTROL);
+    assert_int_equal(act(IPC_ACT_HOLD, id).number, 1);
+    wait_state(id, MESSAGE_HELD);
+    assert_true(ipc_send_queue_edit_ask(newest(PROCESS_CONTROL)->channel,
+                                        &(struct ipc_queue_edit_ask){
+                                            .id = id,
+                                            .count = 1,
+                                            .recipients = STR("\4\0anna\13\0example.org\3\0ben\13\0example.org"),
+                                        }));
+    assert_int_equal(wait_for(IPC_QUEUE_EDIT_ANSWER, 1).status, IPC_EDIT_DONE);
+    assert_int_equal(message_of(id)->recipients[0].attempts, 0);
+    queue_begins_again();
+    (void)deliver_tells(&l, &kept);
+    assert_int_equal(seen_of(IPC_SETTLED), 1);
+    assert_int_equal(message_of(id)->recipients[0].progress, PROGRESS_WAITING);
+    close_play();
+}
+
+/* ---- the same of transfers ---- */
+
+/* As it was given to the send process of that number. */
+static void lend_to_send(struct buf *voucher, uint32_t instance, uint64_t lease, uint64_t id, uint32_t n)
+{
+    const struct ipc_channel send = { .peer = PROCESS_SEND, .instance = instance };
+    struct message *m = message_of(id);
+
+    assert_non_null(message_envelope(m));
+    for (uint32_t i = 0; i < n; i++)
+        assert_true(voucher_add(voucher, &m->recipients[i]));
+    assert_true(voucher_end(voucher, queue(), (struct voucher_of){ &send, lease, id }));
+}
+
+static void add_result(struct buf *out, uint32_t number, enum ipc_result result)
+{
+    char octets[13] = { 0 };
+
+    le32_put(octets, number);
+    octets[4] = (char)result;
+    assert_true(buf_add(out, str_of(octets, sizeof(octets))));
+}
+
+static void a_transfer_that_was_leased_is_believed(void **state)
+{
+    struct buf voucher = BUF_INIT(4096), results = BUF_INIT(4096);
+
+    (void)state;
+    open_play();
+    play.main_silent = true;
+    uint64_t id = take(3);
+    (void)wait_for(IPC_DELIVER_ASK, 1);
+    uint32_t instance = ++play.instances;
+    lend_to_send(&voucher, instance, 9, id, 3);
+    add_result(&results, 1, IPC_OK);
+    add_result(&results, 2, (enum ipc_result)IPC_AGAIN);
+    add_result(&results, 3, IPC_TEMP);
+    queue_begins_again();
+    struct ipc_transfer_kept kept = { .lease = 9, .id = id, .voucher = buf_str(&voucher), .finished = 1, .count = 3,
+                                      .results = buf_str(&results) };
+    (void)send_tells(instance, &kept);
+    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, 9);
+    assert_int_equal(message_of(id)->recipients[0].progress, PROGRESS_DELIVERED);
+    assert_int_equal(message_of(id)->recipients[1].attempts, 0);
+    assert_int_equal(message_of(id)->recipients[2].attempts, 1);
+
+    /* The same again, after the next death: all but the second is old news; he may have been taken then. */
+    buf_clear(&results);
+    for (uint32_t i = 1; i <= 3; i++)
+        add_result(&results, i, IPC_OK);
+    kept.results = buf_str(&results);
+    queue_begins_again();
+    (void)send_tells(instance, &kept);
+    assert_int_equal(seen_of(IPC_MISTRUSTED), 0);
+    assert_int_equal(wait_for(IPC_SETTLED, 1).ticket, 9);
+    assert_int_equal(message_of(id)->recipients[1].progress, PROGRESS_DELIVERED);
+    assert_int_equal(message_of(id)->recipients[2].progress, PROGRESS_WAITING);
+    buf_done(&voucher);
+    buf_done(&results);
+    close_play();
+}
+
+/* Results of fewer, of more or of others than it was leased. */
+static void results_of_others_than_were_leased_are_not_believed(void **state)
+{
+    static const uint32_t told[][4] = { { 1 }, { 1, 3 }, { 2, 1 }, { 1, 1 }, { 1, 2, 3 }, { 0 } };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(told); i++) {
+        struct buf voucher = BUF_INIT(4096), results = BUF_INIT(4096);
+        open_play();
+        play.main_silent = true;
+        uint64_t id = take(3);
+        (void)wait_for(IPC_DELIVER_ASK, 1);
+        uint32_t instance = ++play.instances, n = 0;
+        lend_to_send(&voucher, instance, 9, id, 2);
+        for (; n < 4 && told[i][n]; n++)
+            add_result(&results, told[i][n], IPC_OK);
+        queue_begins_again();
+        struct end *e = send_tells(instance, &(struct ipc_transfer_kept){ .lease = 9,
+                                                                          .id = id,
+                                                                          .voucher = buf_str(&voucher),
+                                                                          .finished = 1,
+                                                                          .count = n,
+                                                                          .results = buf_str(&results) });
+        assert_int_equal(wait_for(IPC_MISTRUSTED, 1).instance, e->instance);
+        for (uint32_t r = 0; r < 3; r++)
+            assert_int_equal(message_of(id)->recipients[r].progress, PROGRESS_WAITING);
+        buf_done(&voucher);
+        buf_done(&results);
+        close_play();
+    }
 }
 
 static void a_token_says_whether_its_commit_stands(void **state)
@@ -1424,6 +1695,11 @@ int main(void)
         cmocka_unit_test(what_is_in_progress_under_a_former_queue_is_waited_for),
         cmocka_unit_test(what_is_being_routed_again_is_not_leased_again_either),
         cmocka_unit_test(kept_ones_of_messages_that_are_gone_may_be_forgotten),
+        cmocka_unit_test(a_forged_claim_is_not_believed_and_ends_its_process),
+        cmocka_unit_test(an_old_claim_says_nothing_of_a_later_attempt),
+        cmocka_unit_test(a_claim_of_what_was_edited_since_is_not_believed),
+        cmocka_unit_test(a_transfer_that_was_leased_is_believed),
+        cmocka_unit_test(results_of_others_than_were_leased_are_not_believed),
         cmocka_unit_test(a_token_says_whether_its_commit_stands),
         cmocka_unit_test(own_files_are_lent_returned_and_taken),
         cmocka_unit_test(files_of_a_receive_that_dies_come_back),

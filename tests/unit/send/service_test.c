@@ -517,6 +517,8 @@ static void a_new_queue_is_told_of_every_transfer_that_is_not_settled(void **sta
     assert_true(seen_of(IPC_TRANSFER_KEPT, 1)->flag);
     assert_int_equal(seen_of(IPC_TRANSFER_KEPT, 1)->status, IPC_OK);
     assert_false(seen_of(IPC_TRANSFER_KEPT, 3)->flag);
+    for (uint64_t lease = 1; lease <= 3; lease += 2)
+        assert_string_equal(seen_of(IPC_TRANSFER_KEPT, lease)->host, play_voucher(lease).c);
     assert_int_equal(play.seen[2].type, IPC_KEPT_END);
     assert_int_equal(play.seen[2].count, 2);
 
