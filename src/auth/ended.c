@@ -3,7 +3,7 @@
 
 #include "auth/exchange.h"
 
-enum { ACCOUNT_MAX = 1024 };
+enum { ACCOUNT_MAX = 1024, NAME_ARENA_MAX = 16 * 1024 };
 
 static bool same_scram(const struct auth_stored *a, const struct auth_stored *b)
 {
@@ -41,6 +41,11 @@ enum log_reason auth_ended(const struct auth_files_change *change, struct str lo
 
 /* ---- telling ---- */
 
+static bool is_intake(const struct ipc_channel *c)
+{
+    return SET_INTAKE & 1U << c->peer;
+}
+
 static void tell(struct auth *auth, struct str local, struct str domain, enum log_reason reason)
 {
     struct worker *w = auth->worker;
@@ -48,7 +53,7 @@ static void tell(struct auth *auth, struct str local, struct str domain, enum lo
 
     if (reason != LOG_REASON_NONE && buf_printf(&account, "%.*s@%.*s", STR_ARG(local), STR_ARG(domain)))
         for (size_t i = 0; i < w->n_peers; i++)
-            if (SET_INTAKE & 1U << w->peers[i]->peer)
+            if (is_intake(w->peers[i]))
                 ipc_send_login_ended(w->peers[i],
                                      &(struct ipc_login_ended){ .account = buf_str(&account), .reason = reason });
     buf_done(&account);
@@ -90,4 +95,77 @@ void auth_files_changed(struct auth_files *files, const struct auth_files_change
         if (!is_in(change->before, account))
             tell_account(auth, change, account);
     }
+}
+
+/* ---- a newer configuration ---- */
+
+static bool is_locked(const struct auth_account *account)
+{
+    return account->stored.kind == AUTH_STORED_LOCKED;
+}
+
+static const struct auth_account *find(const struct auth *auth, struct str path, const struct auth_name *name, bool bare)
+{
+    const struct auth_accounts *accounts = auth_files_get(&auth->files, path);
+
+    return accounts ? auth_accounts_find(accounts, name->local, name->domain, bare) : NULL;
+}
+
+/* What a users file says counts; PAM, Dovecot and issuers, and a file that cannot be had now, may know him. */
+static enum log_reason judge_at(const struct auth *auth, uint32_t listener, const struct auth_name *name)
+{
+    struct auth_sources sources;
+    struct auth_source source;
+    bool may_know = false;
+
+    auth_sources_begin(&sources, auth->config, listener, name->domain);
+    while (auth_sources_next(&sources, &source)) {
+        bool is_file = source.kind == CONFIG_AUTH_FILE;
+        const struct auth_account *account = is_file ? find(auth, source.where, name, source.bare) : NULL;
+        if (account)
+            return is_locked(account) ? LOG_REASON_LOCKED : LOG_REASON_NONE;
+        may_know |= !is_file || !auth_files_get(&auth->files, source.where);
+    }
+    return may_know ? LOG_REASON_NONE : LOG_REASON_REMOVED;
+}
+
+/* Also by files of the domain that are not asked for passwords. */
+static bool is_locked_out(const struct auth *auth, const struct auth_name *name)
+{
+    const struct config_domain *domain = config_find_domain(auth->config, name->domain);
+    const struct auth_account *account = NULL;
+
+    for (size_t i = 0; !account && domain && i < domain->n_users; i++)
+        if (domain->users[i].kind == CONFIG_USERS_FILE)
+            account = find(auth, domain->users[i].path, name, true);
+    return account && is_locked(account);
+}
+
+/* A log-in stands while any listener has a source for it. */
+static enum log_reason judge_kept(const struct auth *auth, const struct auth_name *name)
+{
+    enum log_reason reason = is_locked_out(auth, name) ? LOG_REASON_LOCKED : LOG_REASON_REMOVED;
+
+    for (uint32_t i = 0; reason == LOG_REASON_REMOVED && i < auth->config->n_listeners; i++)
+        reason = judge_at(auth, i, name);
+    return reason;
+}
+
+void auth_login_kept(struct auth *auth, struct ipc_channel *from, struct str account)
+{
+    struct arena *a = arena_new(NAME_ARENA_MAX);
+    enum log_reason reason = LOG_REASON_NONE;
+    struct auth_name name;
+
+    if (a && auth_name_read(a, account, auth->config->origin.text, &name) == AUTH_NAME_OK)
+        reason = judge_kept(auth, &name);
+    if (reason != LOG_REASON_NONE)
+        ipc_send_login_ended(from, &(struct ipc_login_ended){ .account = account, .reason = reason });
+    arena_free(a);
+}
+
+void auth_want_logins(struct auth *auth, struct ipc_channel *intake)
+{
+    if (is_intake(intake) && intake->generation < auth->generation)
+        ipc_send_logins_wanted(intake, &(struct ipc_logins_wanted){ .generation = auth->generation });
 }

@@ -130,14 +130,25 @@ static void on_sandbox(struct worker *w, struct sandbox *box)
     box->unix_sockets = !list_empty(&auth->dovecots);
 }
 
+/* What could not be had until now knew whom it did not name, perhaps. */
+static void want_all_logins(struct auth *auth)
+{
+    struct worker *w = auth->worker;
+
+    for (size_t i = 0; i < w->n_peers; i++)
+        auth_want_logins(auth, w->peers[i]);
+}
+
 static void take_file(struct worker *w, struct auth *auth, const struct ipc_message *m)
 {
     const struct ipc_opened *o = &m->opened;
 
-    if (!auth_files_give(&auth->files, o->path, m->fd, o->error))
+    if (!auth_files_give(&auth->files, o->path, m->fd, o->error)) {
         (void)auth_issuers_give(&auth->issuers, o->path, m->fd, o->error);
-    else if (w->started)
+    } else if (w->started) {
         renew_offers(auth);
+        want_all_logins(auth);
+    }
 }
 
 /* Passwords came in this frame, which is ours until we return. */
@@ -169,6 +180,9 @@ static void on_message(struct worker *w, struct ipc_channel *from, struct ipc_me
     case IPC_LOGIN_GONE:
         auth_gone(auth, from, m->login_gone.ticket);
         return;
+    case IPC_LOGIN_KEPT:
+        auth_login_kept(auth, from, m->login_kept.account);
+        return;
     case IPC_GUESS_ANSWER:
         auth_guess(auth, &m->guess_answer);
         return;
@@ -190,6 +204,7 @@ static void on_peer_up(struct worker *w, struct ipc_channel *peer)
     if (is_intake(peer))
         for (uint32_t i = 0; i < auth->offers.n; i++)
             tell_offer(auth, peer, i);
+    auth_want_logins(auth, peer);
 }
 
 static void on_peer_down(struct worker *w, struct ipc_channel *peer)

@@ -174,6 +174,16 @@ static void retire(struct main_server *s, unsigned kinds, uint32_t generation)
     }
 }
 
+/* Who is logged in under a former configuration: auth of the new one says whether it knows him, if it has one. */
+static void end_logins(struct main_server *s)
+{
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        if ((SET_INTAKE & 1U << c->kind) && c->generation != s->generation && c->channel)
+            ipc_send_no_logins(c->channel, &(struct ipc_no_logins){ .generation = s->generation });
+    }
+}
+
 static bool any_of(struct main_server *s, unsigned kinds, uint32_t generation)
 {
     LIST_FOR(node, &s->children) {
@@ -211,6 +221,8 @@ void reload_go_on(struct main_server *s)
             retire(s, SET_KEY, former);
         }
     }
+    if (!main_auth_workers(main_config(s)))
+        end_logins(s);
     generations_prune(s);
     answer_asker(s, true);
     if (s->reload_again) {

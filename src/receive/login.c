@@ -208,6 +208,21 @@ static bool take_account(struct session *s, struct str account)
     return true;
 }
 
+static void tell_kept(const struct session *s, struct ipc_channel *auth)
+{
+    ipc_send_login_kept(auth, &(struct ipc_login_kept){ .account = s->account });
+}
+
+/* By this configuration's sources; a newer one may have others. */
+static void tell_newer(const struct session *s)
+{
+    struct worker *w = s->receive->worker;
+
+    for (size_t i = 0; i < w->n_peers; i++)
+        if (w->peers[i]->peer == PROCESS_AUTH && w->peers[i]->generation > w->generation)
+            tell_kept(s, w->peers[i]);
+}
+
 void login_answered(struct session *s, const struct ipc_login_answer *a)
 {
     question_done(s);
@@ -216,9 +231,14 @@ void login_answered(struct session *s, const struct ipc_login_answer *a)
         return;
     }
     s->login->begun = false;
+    if (a->status == IPC_LOGIN_DONE && s->receive->no_logins) {
+        refuse_unavailable(s);
+        return;
+    }
     if (a->status == IPC_LOGIN_DONE && take_account(s, a->account)) {
         record_auth(s, s->login->mechanism);
         smtp_server_authenticated(s->smtp, &s->receive->out);
+        tell_newer(s);
     } else {
         refuse(s, a);
     }
@@ -254,18 +274,46 @@ bool login_leaves(struct session *s)
     return true;
 }
 
+static bool is_over(const struct session *s)
+{
+    return s->finished || s->closing || s->account_ended != LOG_REASON_NONE;
+}
+
+static void end(struct session *s, enum log_reason reason)
+{
+    s->account_ended = reason;
+    record_auth_end(s);
+    (void)login_leaves(s);
+}
+
 void login_ended(struct receive *r, const struct ipc_channel *from, const struct ipc_login_ended *m)
 {
     enum log_reason reason = m->reason < LOG_REASONS ? (enum log_reason)m->reason : LOG_REASON_NONE;
 
     LIST_FOR (node, &r->accounts) {
         struct session *s = CONTAINER_OF(node, struct session, account_node);
-        if (s->finished || s->closing || s->account_ended != LOG_REASON_NONE || reason == LOG_REASON_NONE)
+        if (is_over(s) || reason == LOG_REASON_NONE)
             continue;
-        if (!str_eq_nocase(s->account, m->account) || !counts(s, from))
-            continue;
-        s->account_ended = reason;
-        record_auth_end(s);
-        (void)login_leaves(s);
+        if (str_eq_nocase(s->account, m->account) && counts(s, from))
+            end(s, reason);
+    }
+}
+
+void logins_wanted(struct receive *r, struct ipc_channel *from)
+{
+    LIST_FOR (node, &r->accounts) {
+        const struct session *s = CONTAINER_OF(node, struct session, account_node);
+        if (!is_over(s))
+            tell_kept(s, from);
+    }
+}
+
+void logins_over(struct receive *r)
+{
+    r->no_logins = true;
+    LIST_FOR (node, &r->accounts) {
+        struct session *s = CONTAINER_OF(node, struct session, account_node);
+        if (!is_over(s))
+            end(s, LOG_REASON_REMOVED);
     }
 }

@@ -75,6 +75,7 @@ struct receive {
     uint32_t last_serial; /* of questions */
     uint32_t last_auth;   /* instance that the last log-in was given to: they take turns */
     struct list accounts; /* sessions that are logged in */
+    bool no_logins;       /* the newest configuration has none */
     struct list unread;   /* sessions with octets that TLS has and no descriptor tells of */
     struct io_timer unread_next;
     char lots[RECEIVE_LOTS]; /* random octets for tokens, drawn many at a time */

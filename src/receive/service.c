@@ -111,6 +111,10 @@ static void message(struct worker *w, struct ipc_channel *from, struct ipc_messa
         watch(r, &m->watch);
     else if (m->type == IPC_LOGIN_ENDED)
         login_ended(r, from, &m->login_ended);
+    else if (m->type == IPC_LOGINS_WANTED)
+        logins_wanted(r, from);
+    else if (from == w->main && m->type == IPC_NO_LOGINS)
+        logins_over(r);
     else if (!offers_message(r, from, m))
         question_message(r, m);
 }

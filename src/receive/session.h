@@ -237,6 +237,10 @@ struct session *login_by_ticket(struct receive *r, uint64_t ticket);
 void login_unanswered(struct session *s);
 /* FROM says that an account was changed: those who logged in as it leave, as soon as their message is in or refused. */
 void login_ended(struct receive *r, const struct ipc_channel *from, const struct ipc_login_ended *m);
+/* FROM, of a newer configuration, wants to know who is logged in. */
+void logins_wanted(struct receive *r, struct ipc_channel *from);
+/* Nobody is any more, and nobody will be: the newest configuration has no log-ins. */
+void logins_over(struct receive *r);
 /* Its log-in is over, and nothing of a message is under way: 421. False: it goes on. */
 bool login_leaves(struct session *s);
 

@@ -114,6 +114,40 @@ def test_after_a_reload_sessions_of_before_hear_it_too(server, keeps):
         assert ben.cmd("NOOP") == 250
 
 
+def reconfigured(server, *changes):
+    """Reload with the template changed in these places: (what it says, what it is to say)."""
+    for before, after in changes:
+        assert before in server.template + server.values["top"]
+        server.template = server.template.replace(before, after)
+        server.values["top"] = server.values["top"].replace(before, after)
+    server.write_config()
+    assert "changed" in server.reload()
+
+
+def test_whom_a_new_configuration_has_no_source_for_is_out(server):
+    with logged_in(server) as ada, logged_in(server, "ben") as ben, Secure(server.ports.tls) as late:
+        late.ehlo()
+        with open(server.path("users"), encoding="utf-8") as users:
+            server.write("others", "".join(line for line in users if line.startswith("ben")))
+        reconfigured(server, ("users file:users", "users file:others"))
+        assert_sent_away(ada)
+        assert ended(server)["reason"] == "removed"
+        # The former configuration still lets her in; she leaves again.
+        if late.cmd("AUTH PLAIN " + plain()) == 235:
+            assert_sent_away(late)
+        # Another file has him, too: under the new configuration he may do what he does.
+        assert ben.transaction(MESSAGE, sender="ben@example.test", to="ben@example.test") == 250
+    assert {record["account"] for record in server.records("auth_end")} == {"ada@example.test"}
+
+
+def test_a_new_configuration_without_log_ins_ends_all(server):
+    with logged_in(server) as ada, logged_in(server, "ben") as ben:
+        reconfigured(server, ("submission tls;", "submission tls { auth none; require tls; }"))
+        assert_sent_away(ada)
+        assert_sent_away(ben)
+    assert ended(server)["reason"] == "removed"
+
+
 def test_a_command_that_waits_for_its_answer_is_not_lost(server):
     with logged_in(server) as wire:
         wire.send(b"".join(b"MAIL FROM:<ada@example.test>\r\nRCPT TO:<ben@example.test>\r\nRSET\r\n" for _ in range(200)))

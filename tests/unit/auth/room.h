@@ -64,6 +64,8 @@ struct room {
     unsigned n_ended;
     char ended[ROOM_GUESSES][128]; /* "anna@example.org locked" */
 
+    unsigned n_wanted; /* how often we were asked who is logged in */
+
     unsigned n_offers;
     char offers[2][ROOM_TEXT]; /* of each listener, the last told */
 
@@ -212,6 +214,9 @@ static void room_heard(struct ipc_handler *h, struct ipc_channel *c, struct ipc_
         assert_true(room.n_ended < ROOM_GUESSES);
         snprintf(room.ended[room.n_ended++], sizeof(room.ended[0]), "%.*s %s", STR_ARG(m->login_ended.account),
                  log_reason_text((enum log_reason)m->login_ended.reason));
+        return;
+    case IPC_LOGINS_WANTED:
+        room.n_wanted++;
         return;
     case IPC_MECHANISMS:
         assert_true(m->mechanisms.listener < 2);

@@ -138,6 +138,9 @@ static void note(struct ipc_channel *c, const struct ipc_message *m)
         memcpy(a->envelope, m->sign_ask.octets.p, m->sign_ask.octets.n);
         a->envelope_n = m->sign_ask.octets.n;
         break;
+    case IPC_LOGIN_KEPT:
+        snprintf(a->text, sizeof(a->text), "%.*s", STR_ARG(m->login_kept.account));
+        break;
     case IPC_LOGIN_ASK:
         a->ticket = m->login_ask.ticket;
         a->again = m->login_ask.has_initial;

@@ -957,6 +957,92 @@ static void nobody_else_is_sent_away(void **state)
     submission_closes(&s);
 }
 
+/* ---- a newer configuration beside ours ---- */
+
+/* Its auth: the second of the two, which let nobody in. */
+static struct ipc_channel *newer_auth_comes(void)
+{
+    play_open_with(STARTTLS);
+    key_comes();
+    auths_come(1);
+    peer_comes(PROCESS_AUTH, &play.auth[1]);
+    play.worker.peers[play.worker.n_peers - 1]->generation = 2;
+    return play.auth[1];
+}
+
+static void wants_logins(struct ipc_channel *newer)
+{
+    assert_true(ipc_send_logins_wanted(newer, &(struct ipc_logins_wanted){ .generation = 2 }));
+    go_on();
+}
+
+static void a_newer_configuration_is_told_who_is_logged_in(void **state)
+{
+    struct secure s, other;
+    struct ipc_channel *newer = newer_auth_comes();
+
+    (void)state;
+    begins_auth(&s);
+    begins_auth(&other);
+    wants_logins(newer);
+    assert_int_equal(asked_of(IPC_LOGIN_KEPT), 0);
+    /* Who logs in after that is told of at once. */
+    logs_in(&s, "Anna@example.org");
+    assert_int_equal(asked_of(IPC_LOGIN_KEPT), 1);
+    wants_logins(newer);
+    assert_int_equal(asked_of(IPC_LOGIN_KEPT), 2);
+    assert_ptr_equal(asked(IPC_LOGIN_KEPT)->peer, newer);
+    assert_string_equal(asked(IPC_LOGIN_KEPT)->text, "Anna@example.org");
+    log_in_ends(1, "Anna@example.org");
+    secure_reads(&s);
+    secure_hears(&s, "421 4.7.0 ");
+    assert_true(s.closed);
+    wants_logins(newer);
+    assert_int_equal(asked_of(IPC_LOGIN_KEPT), 2);
+    secure_says(&other, "NOOP\r\n");
+    secure_hears(&other, "250");
+    secure_close(&other);
+    submission_closes(&s);
+}
+
+static void our_own_auth_is_told_of_nobody(void **state)
+{
+    struct secure s;
+
+    (void)state;
+    submission_opens(&s);
+    assert_int_equal(asked_of(IPC_LOGIN_KEPT), 0);
+    submission_closes(&s);
+}
+
+static void says_no_logins(void)
+{
+    struct ipc_message m = { .type = IPC_NO_LOGINS, .fd = -1, .no_logins = { .generation = 2 } };
+
+    play.worker.service->message(&play.worker, play.worker.main, &m);
+    go_on();
+}
+
+static void a_newer_configuration_without_log_ins_ends_all(void **state)
+{
+    struct secure s, other;
+
+    (void)state;
+    submission_opens(&s);
+    begins_auth(&other);
+    says_no_logins();
+    secure_reads(&s);
+    secure_hears(&s, "421 4.7.0 ");
+    assert_true(s.closed);
+    /* Nor does anybody log in any more who was connected before. */
+    secure_says(&other, "AUTH PLAIN AGFubmEAc2VjcmV0\r\n");
+    auth_answers(asked(IPC_LOGIN_ASK), IPC_LOGIN_DONE, STR_NONE, STR("anna@example.org"));
+    secure_reads(&other);
+    secure_hears(&other, "454 4.7.0 ");
+    secure_close(&other);
+    submission_closes(&s);
+}
+
 static void a_message_under_way_is_refused_at_its_end(void **state)
 {
     struct secure s;
@@ -1049,6 +1135,9 @@ int main(void)
         cmocka_unit_test(no_command_takes_two_minutes_C129),
         cmocka_unit_test(a_log_in_that_ends_is_421_between_commands),
         cmocka_unit_test(nobody_else_is_sent_away),
+        cmocka_unit_test(a_newer_configuration_is_told_who_is_logged_in),
+        cmocka_unit_test(our_own_auth_is_told_of_nobody),
+        cmocka_unit_test(a_newer_configuration_without_log_ins_ends_all),
         cmocka_unit_test(a_message_under_way_is_refused_at_its_end),
         cmocka_unit_test(what_was_given_whole_is_taken_first),
         cmocka_unit_test(those_who_relay_here_need_no_AUTH_C123),
