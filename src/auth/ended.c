@@ -104,7 +104,8 @@ static bool is_locked(const struct auth_account *account)
     return account->stored.kind == AUTH_STORED_LOCKED;
 }
 
-static const struct auth_account *find(const struct auth *auth, struct str path, const struct auth_name *name, bool bare)
+static const struct auth_account *find(const struct auth *auth, struct str path, const struct auth_name *name,
+                                       bool bare)
 {
     const struct auth_accounts *accounts = auth_files_get(&auth->files, path);
 

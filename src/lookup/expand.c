@@ -87,7 +87,11 @@ static bool write_all(struct lookup_turn *t, const struct route_results *results
     for (size_t i = 0; i < results->n; i++) {
         if (add_result(t->octets, &results->items[i]))
             continue;
-        *v = (struct lookup_verdict){ .row = SMTP_REPLY_MEMORY_SHORT, .reason = LOG_REASON_STORAGE };
+        /* No more than one frame holds. */
+        *v = (struct lookup_verdict){ .row = SMTP_REPLY_ENVELOPE_TOO_BIG,
+                                      .reason = LOG_REASON_LIMIT,
+                                      .number = results->n,
+                                      .rule = STR("default") };
         return false;
     }
     return true;

@@ -56,6 +56,25 @@ static void put_recipient(struct buf *out, const struct envelope_recipient *r)
     message_field_end(out, at);
 }
 
+static size_t text_octets(struct str text)
+{
+    return text.n ? message_field_octets(text.n) : 0;
+}
+
+static size_t number_octets(uint64_t n)
+{
+    return n ? message_field_octets(sizeof(n)) : 0;
+}
+
+size_t envelope_recipient_octets(const struct envelope_recipient *r)
+{
+    size_t n = number_octets(r->number) + message_field_octets(r->local.n) + message_field_octets(r->domain.n) +
+               text_octets(r->original) + (r->has_sender ? message_field_octets(r->sender.n) : 0) +
+               number_octets(r->kind) + text_octets(r->route);
+
+    return message_field_octets(n);
+}
+
 static void put_facts(struct buf *out, const struct envelope *e)
 {
     message_field_put_u64(out, TAG_BODY, e->body);

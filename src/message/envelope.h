@@ -69,6 +69,8 @@ struct envelope {
     size_t n_recipients;
 };
 
+/* What it takes of an envelope's octets. */
+size_t envelope_recipient_octets(const struct envelope_recipient *r);
 /* False when OUT is full. */
 MUST_USE bool envelope_encode(struct buf *out, const struct envelope *e);
 /*

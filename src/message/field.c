@@ -45,6 +45,11 @@ void message_field_end(struct buf *out, size_t at)
         le32_put(out->p + at + 2, (uint32_t)(out->n - at - FIELD_HEAD));
 }
 
+size_t message_field_octets(size_t n)
+{
+    return FIELD_HEAD + n;
+}
+
 bool message_field_next(struct str *rest, struct message_field *f, struct err *err)
 {
     if (rest->n < FIELD_HEAD || le32_get(rest->p + 2) > rest->n - FIELD_HEAD)

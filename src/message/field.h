@@ -31,6 +31,9 @@ void message_field_put_u64(struct buf *out, unsigned tag, uint64_t v);
 size_t message_field_begin(struct buf *out, unsigned tag);
 void message_field_end(struct buf *out, size_t at);
 
+/* What a field takes whose octets are N. */
+size_t message_field_octets(size_t n);
+
 /* Takes the first field off *rest; its octets borrow from there. Permanent error: it is cut short. */
 MUST_USE bool message_field_next(struct str *rest, struct message_field *f, struct err *err);
 /* How many fields of IN have this TAG. Permanent error also: more than MAX. */

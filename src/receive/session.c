@@ -37,6 +37,8 @@ static bool on_event(struct session *s, const struct smtp_event *ev)
         transaction_begin(s);
         return s->question == QUESTION_NONE;
     case SMTP_EVENT_ASK_RCPT:
+        if (!transaction_has_room(s, ev->path))
+            return true;
         s->path = ev->path;
         session_ask(s, QUESTION_RCPT);
         return false;

@@ -49,6 +49,7 @@ struct transaction {
     struct str sender; /* least-quoted, no brackets; empty: null */
     struct list recipients;
     uint32_t n_recipients;
+    size_t recipients_octets; /* of the envelope, as RCPT gave them */
     uint64_t max_size; /* the least of the recipients' domains; 0: none of their own */
     struct str held;   /* the limit for whose sake it is taken and kept; empty: none */
     struct message_header_scan *header;
@@ -302,6 +303,8 @@ void transaction_begin(struct session *s);
 /* An id may be there now: go on with MAIL. */
 void transaction_take_id(struct session *s);
 void transaction_drop(struct session *s);
+/* False: the envelope would not fit into a commit with it, and the client was told to send it in another transaction. */
+bool transaction_has_room(struct session *s, const struct smtp_path *path);
 bool transaction_add(struct session *s, const struct smtp_path *path, bool plain, uint64_t max_size);
 /* The content is whole: judge it, expand, commit. */
 void transaction_end_of_data(struct session *s, const struct smtp_content_facts *facts);

@@ -8,10 +8,11 @@
 #include "receive/session.h"
 
 enum {
-    TRANSACTION_ARENA_MAX = 16 << 20,
-    HEAD_ROOM = 8192,
+    TRANSACTION_ARENA_MAX = 32 << 20,
     COMMIT_MEMORY_MAX = 3 << 20, /* envelope and content of one frame between processes */
     CONTENT_MEMORY_MAX = 2 << 20, /* content of one; more of it is in a file by then */
+    REST_MAX = 64 << 10, /* of such a frame: our Received, and what an envelope has beside its recipients */
+    RECIPIENTS_OCTETS_MAX = COMMIT_MEMORY_MAX - RECEIVE_MEMORY_CONTENT - REST_MAX,
     RESULT_FIXED = 4,            /* of a result of EXPAND: index, by, kind */
 };
 
@@ -90,6 +91,32 @@ void transaction_drop(struct session *s)
 
 /* ---- RCPT ---- */
 
+/* In the envelope, unless an alias makes something else of it. */
+static size_t octets_of(const struct smtp_path *path, struct str original)
+{
+    return envelope_recipient_octets(&(struct envelope_recipient){
+        .number = 1, .local = path->local, .domain = path->domain, .original = original });
+}
+
+/* A client may always send the rest in another transaction, once it has its hundred (RFC 5321 4.5.3.1.8, 4.5.3.1.10). */
+bool transaction_has_room(struct session *s, const struct smtp_path *path)
+{
+    struct smtp_slots slots = { .number = s->tx->n_recipients };
+    struct buf original = BUF_INIT(2048);
+    bool fits = smtp_path_write(&original, path) &&
+                s->tx->recipients_octets + octets_of(path, buf_str(&original)) <= RECIPIENTS_OCTETS_MAX;
+
+    if (!fits) {
+        s->rejected++;
+        s->receive->rejected++;
+        record_refused(s, "rcpt", SMTP_REPLY_TOO_MANY_RECIPIENTS, LOG_REASON_LIMIT, STR("default"), buf_str(&original),
+                       &slots);
+        smtp_server_answer(s->smtp, SMTP_REPLY_TOO_MANY_RECIPIENTS, &slots, &s->receive->out);
+    }
+    buf_done(&original);
+    return fits;
+}
+
 bool transaction_add(struct session *s, const struct smtp_path *path, bool plain, uint64_t max_size)
 {
     struct transaction *tx = s->tx;
@@ -106,6 +133,7 @@ bool transaction_add(struct session *s, const struct smtp_path *path, bool plain
     list_init(&rc->node);
     list_append(&tx->recipients, &rc->node);
     tx->n_recipients++;
+    tx->recipients_octets += octets_of(path, rc->original);
     if (max_size && (!tx->max_size || max_size < tx->max_size))
         tx->max_size = max_size;
     return true;
@@ -207,8 +235,27 @@ static bool draw_token(struct receive *r, char *token, size_t n)
     return true;
 }
 
+/* With what aliases made of them, and with a header that had to be held as one. */
+static bool fits_in_commit(const struct session *s)
+{
+    size_t octets = REST_MAX + s->content.n;
+
+    for (uint32_t i = 0; i < s->tx->n_final && octets <= COMMIT_MEMORY_MAX; i++)
+        octets += envelope_recipient_octets(&s->tx->final[i]);
+    return octets <= COMMIT_MEMORY_MAX;
+}
+
+static void refuse_for_recipients(struct session *s, uint64_t number)
+{
+    refuse_content(s, SMTP_REPLY_ENVELOPE_TOO_BIG, LOG_REASON_LIMIT, CONFIG_PLACE_DEFAULT, number);
+}
+
 static void commit(struct session *s)
 {
+    if (!fits_in_commit(s)) {
+        refuse_for_recipients(s, s->tx->n_final);
+        return;
+    }
     /* While its recipients were expanded the queue that lent its file died. */
     if (s->content_failed) {
         refuse_storage(s, s->content_full);
@@ -323,6 +370,10 @@ void transaction_expanded(struct session *s, const struct ipc_expand_answer *a)
     /* No result has fewer octets than its fixed part: that bounds the array by what was sent. */
     bool sane = a->count > 0 && a->count <= rest.n / RESULT_FIXED;
 
+    if (sane && a->count > ENVELOPE_RECIPIENTS_MAX) {
+        refuse_for_recipients(s, a->count);
+        return;
+    }
     tx->final = sane ? ARENA_NEW_ARRAY(tx->arena, a->count, struct envelope_recipient) : NULL;
     struct receive_expansion last = { 0 }, x;
     uint32_t first = 0;
@@ -338,8 +389,10 @@ void transaction_expanded(struct session *s, const struct ipc_expand_answer *a)
     }
     if (sane && tx->final)
         tell_expansion(s, &last, first, a->count);
-    if (!sane || !tx->final)
+    if (!sane)
         refuse_storage(s, false);
+    else if (!tx->final)
+        refuse_content(s, SMTP_REPLY_MEMORY_SHORT, LOG_REASON_STORAGE, CONFIG_PLACE_DEFAULT, 0);
     else
         commit(s);
 }

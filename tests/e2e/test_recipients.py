@@ -241,3 +241,56 @@ def test_c182_c183_c185_smtputf8_addresses(make_server):
         reply = wire.cmd("RCPT TO:<jürgen@example.test>")
         assert reply == 553 and reply.status == "5.6.7" and reply.raw.isascii()
     server.wait_mail("jürgen")
+
+
+# As long as a path may be (RFC 5321 4.5.3.1.3); what takes them keeps them.
+FAR = f"{63 * 'a'}.{63 * 'b'}.{56 * 'c'}.test"
+CROWD = "relay-from 127.0.0.1; route * hold; max-recipients 100000; max-expansion 100000;"
+
+
+def far(i):
+    return f"{i:05d}." + 58 * "l" + "@" + FAR
+
+
+def many(wire, n):
+    """RCPT for each, and the replies."""
+    replies = []
+    for first in range(0, n, 200):
+        group = range(first, min(first + 200, n))
+        wire.send("".join(f"RCPT TO:<{far(i)}>\r\n" for i in group))
+        replies += [wire.reply() for _ in group]
+    return replies
+
+
+def test_c042_c152_what_no_envelope_holds_is_452_at_rcpt(make_server):
+    server = make_server(top=CROWD)
+    with server.wire() as wire:
+        wire.ehlo()
+        assert wire.cmd("MAIL FROM:<carol@example.net>") == 250
+        replies = many(wire, 5400)
+        taken = [reply.code for reply in replies].index(452)
+        assert taken > 100
+        assert {reply.code for reply in replies[:taken]} == {250}
+        assert {(reply.code, reply.status) for reply in replies[taken:]} == {(452, "4.5.3")}
+        # Content that stays in memory up to its last octet, beside the largest envelope.
+        assert wire.content(LETTER + 3000 * (b"x" * 70 + b"\r\n")) == 250
+        assert wire.cmd("MAIL FROM:<carol@example.net>") == 250
+        assert wire.cmd(f"RCPT TO:<{far(taken)}>") == 250
+    assert server.wait_record("accept")["recipients"] == taken
+    refused = server.records("reject")
+    assert len(refused) == len(replies) - taken
+    assert refused[0]["reason"] == "limit" and refused[0]["stage"] == "rcpt" and refused[0]["to"] == far(taken)
+
+
+def test_an_alias_that_becomes_more_than_an_envelope_holds_is_452_at_once(make_server):
+    server = make_server(top=CROWD, aliases={"some": ", ".join(far(i) for i in range(5500)), "rest": ", ".join(
+        far(i) for i in range(5500, 11000)), "all": "some, rest"})
+    with server.wire() as wire:
+        wire.ehlo()
+        assert wire.transaction(LETTER, to="some@example.test") == 250
+        reply = wire.transaction(LETTER, to="all@example.test")
+        assert (reply.code, reply.status) == (452, "4.5.3"), reply
+        assert wire.transaction(LETTER, to="rest@example.test") == 250
+    refused, = server.records("reject")
+    assert refused["stage"] == "data" and refused["reason"] == "limit" and refused["code"] == 452
+    assert [record["recipients"] for record in server.records("accept")] == [5500, 5500]

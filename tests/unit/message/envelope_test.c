@@ -209,6 +209,32 @@ static void values_that_cannot_be_are_refused(void **state)
     }
 }
 
+/* Whoever sums up before he has all of them comes to the same. */
+static void a_recipient_takes_what_is_said_of_it(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 1U << 5; i++) {
+        struct envelope_recipient r = {
+            .number = i & 1 ? 70000 : 1,
+            .local = i & 2 ? STR("somebody") : STR_NONE,
+            .domain = STR("example.org"),
+            .original = i & 4 ? STR("x@example.net") : STR_NONE,
+            .has_sender = i & 8,
+            .sender = i & 1 ? STR("owner-x@example.org") : STR_NONE,
+            .kind = i & 16 ? ENVELOPE_FILE : ENVELOPE_ADDRESS,
+            .route = i & 16 ? STR("hold") : STR_NONE,
+        };
+        struct envelope e = { .sender = STR("a@example.net"), .recipients = &r };
+        struct buf with = BUF_INIT(1000), without = BUF_INIT(1000);
+        assert_true(envelope_encode(&without, &e));
+        e.n_recipients = 1;
+        assert_true(envelope_encode(&with, &e));
+        assert_int_equal(with.n - without.n, envelope_recipient_octets(&r));
+        buf_done(&with);
+        buf_done(&without);
+    }
+}
+
 static void recipients_are_bounded(void **state)
 {
     struct buf out = BUF_INIT(ENVELOPE_OCTETS_MAX), small = BUF_INIT(100);
@@ -234,6 +260,7 @@ int main(void)
         cmocka_unit_test(a_field_that_is_cut_is_refused),
         cmocka_unit_test(what_a_later_version_added_is_passed_over_or_keeps_it_from_being_delivered),
         cmocka_unit_test(values_that_cannot_be_are_refused),
+        cmocka_unit_test(a_recipient_takes_what_is_said_of_it),
         cmocka_unit_test(recipients_are_bounded),
     };
 
