@@ -12,13 +12,18 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from ports import free_port  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("VEREDUS_BUILD", os.path.join(ROOT, "build"))
 PROGRAM = os.path.join(BUILD, "veredus")
-WAIT = float(os.environ.get("VEREDUS_WAIT", "20"))
+WAIT = float(os.environ.get("VEREDUS_WAIT", "60"))
 
 CONFIG = """\
 hostname mail.example.test;
@@ -39,20 +44,6 @@ domain example.test {{
 
 class Failed(AssertionError):
     """The server did something that no test expects."""
-
-
-given_ports = set()
-
-
-def free_port():
-    """A port of 127.0.0.1 that nobody has, and that this has not given before: who got it may not have opened it yet."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in given_ports:
-            given_ports.add(port)
-            return port
 
 
 def until(condition, what, seconds=None):

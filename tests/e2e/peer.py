@@ -2,6 +2,8 @@
 import socket
 import threading
 
+from ports import free_port
+
 
 class Peer:
     """
@@ -13,7 +15,7 @@ class Peer:
         self.answer = answer or (lambda verb, line: None)
         self.lines = []
         self.messages = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener = socket.create_server(("127.0.0.1", free_port()))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.run, daemon=True).start()
 

@@ -8,7 +8,7 @@ import urllib.parse
 
 import pytest
 
-from harness import until
+from harness import free_port, until
 from secure import Certificate, Ports, Secure, words
 
 pytest.importorskip("cryptography", reason="python3-cryptography is not installed")
@@ -54,7 +54,7 @@ class Issuer:
         self.keys = [Key("r", "RS256"), Key("e", "ES256")]
         self.word = {}
         self.asked = []
-        self.port = 0
+        self.port = free_port()
         self.server = None
         self.start()
 

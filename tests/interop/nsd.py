@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 
-from postfix import Unavailable, unpack
+from postfix import Unavailable, free_port, unpack
 
 CONFIG = """\
 server:
@@ -40,19 +40,6 @@ def program():
     return path
 
 
-def free_port():
-    """One that is free for UDP and TCP alike."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp, \
-                socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            try:
-                udp.bind(tcp.getsockname())
-            except OSError:
-                continue
-            return tcp.getsockname()[1]
-
-
 class Nsd:
     """Serves ZONES (name: file) on a free port of loopback, or elsewhere, until stop(). FOLDER is its to write in."""
 
@@ -70,7 +57,7 @@ class Nsd:
         self.wait()
 
     def wait(self):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
                 socket.create_connection((self.address, self.port), timeout=1).close()
@@ -83,4 +70,4 @@ class Nsd:
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(timeout=20)
+        self.process.wait(timeout=60)

@@ -3,6 +3,8 @@
 Needs dpkg and, the first time, a package archive. The tools (smtp-source, smtp-sink) run as anybody; the server needs
 root, and the accounts postfix and postdrop, which are made without log-in and taken away again.
 """
+import contextlib
+import fcntl
 import grp
 import os
 import pwd
@@ -10,8 +12,13 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "e2e"))
+
+from ports import free_port  # noqa: E402
 
 FOLDERS = ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "saved", "trace"]
 
@@ -86,14 +93,32 @@ def cache_folder():
     return folder
 
 
+@contextlib.contextmanager
+def one_at_a_time(name):
+    """Other tests that come to this, in other processes, wait until it is over."""
+    with open(os.path.join(cache_folder(), name + ".lock"), "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def download(packages, folder):
+    """The archive may be slow to answer, or have a bad moment."""
+    for last in [False, False, True]:
+        done = subprocess.run(["apt-get", "download", *packages], cwd=folder, check=last, timeout=120,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if done.returncode == 0:
+            return
+
+
 def unpack(name, packages, program):
     """The folder NAME with PROGRAM in it, of Debian's PACKAGES; downloads them once."""
     try:
         folder = os.path.join(cache_folder(), name)
-        if not os.path.exists(os.path.join(folder, program)):
+        with one_at_a_time(name):
+            if os.path.exists(os.path.join(folder, program)):
+                return folder
             with tempfile.TemporaryDirectory() as load:
-                subprocess.run(["apt-get", "download", *packages], cwd=load, check=True, timeout=120,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                download(packages, load)
                 unpacked = os.path.join(load, "unpacked")
                 os.mkdir(unpacked)
                 for archive in sorted(os.listdir(load)):
@@ -149,31 +174,47 @@ class Tools:
                                 env=environment(self.package, self.config), **options)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Accounts:
-    """The accounts Postfix looks up; those that were missing are made, and taken away by close()."""
+    """
+    The accounts Postfix looks up. Those that were missing are made, and taken away by the last who closes: other tests
+    that run at the same time use them, too. What was made is in a file; who uses it has a lock on another.
+    """
 
     def __init__(self):
-        self.made = []
-        for command, name, look in [("group", "postfix", grp.getgrnam), ("group", "postdrop", grp.getgrnam),
-                                    ("user", "postfix", pwd.getpwnam)]:
-            try:
-                look(name)
-            except KeyError:
-                more = ["-g", "postfix", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin"]
-                subprocess.run([command + "add", "--system", *(more if command == "user" else []), name],
-                               check=True, stdout=subprocess.DEVNULL)
-                self.made.append((command, name))
+        self.record = os.path.join(cache_folder(), "accounts.made")
+        self.users = open(os.path.join(cache_folder(), "accounts.users"), "ab")
+        with one_at_a_time("accounts"):
+            fcntl.flock(self.users, fcntl.LOCK_SH)
+            for command, name, look in [("group", "postfix", grp.getgrnam), ("group", "postdrop", grp.getgrnam),
+                                        ("user", "postfix", pwd.getpwnam)]:
+                try:
+                    look(name)
+                except KeyError:
+                    self.make(command, name)
+
+    def make(self, command, name):
+        more = ["-g", "postfix", "-M", "-d", "/nonexistent", "-s", "/usr/sbin/nologin"]
+        subprocess.run([command + "add", "--system", *(more if command == "user" else []), name],
+                       check=True, stdout=subprocess.DEVNULL)
+        with open(self.record, "a", encoding="ascii") as out:
+            out.write(f"{command} {name}\n")
 
     def close(self):
-        for command, name in reversed(self.made):
-            subprocess.run([command + "del", name], check=False, stdout=subprocess.DEVNULL,
-                           stderr=subprocess.DEVNULL)
+        with one_at_a_time("accounts"), self.users:
+            try:
+                fcntl.flock(self.users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            self.take_away()
+
+    def take_away(self):
+        if not os.path.exists(self.record):
+            return
+        with open(self.record, encoding="ascii") as lines:
+            made = lines.read().split("\n")[:-1]
+        for command, name in map(str.split, reversed(made)):
+            subprocess.run([command + "del", name], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.unlink(self.record)
 
 
 class Postfix:
@@ -224,7 +265,7 @@ class Postfix:
         config = os.path.join(self.work, "conf")
         self.process = subprocess.Popen([master, "-c", config, "-d"], env=environment(self.package, config),
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             try:
                 with socket.create_connection((self.address, self.port), 2) as probe:
@@ -266,7 +307,7 @@ class Postfix:
         if self.process:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(10)
+                self.process.wait(30)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -84,13 +84,13 @@ class Peer:
 
     def run(self, *words):
         return subprocess.run(self.command(*words), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=60, check=False)
+                              timeout=120, check=False)
 
     def launch(self, address, port, *words):
         """Starts the server; back when somebody answers there."""
         with open(self.path("output"), "ab") as output:
             self.process = subprocess.Popen(self.command(*words), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 socket.create_connection((address, port), 2).close()
@@ -111,7 +111,7 @@ class Peer:
         if self.process:
             self.process.terminate()
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
