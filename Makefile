@@ -42,7 +42,7 @@ test:
 asan:
 	@MAKE_TARGET=asan tools/deps asan
 	@CC=clang tools/build -d build-asan -s=-Db_sanitize=address,undefined -s=-Db_lundef=false
-	@tools/run-tests -d build-asan --timeout-multiplier 4
+	@tools/run-tests -d build-asan --timeout-multiplier 8
 
 fuzz:
 	@MAKE_TARGET=fuzz tools/deps fuzz
