@@ -39,7 +39,7 @@ static bool judge(struct lookup_turn *t, struct lookup_guess *g, struct ipc_gues
         policy_limits_wait(counters, &g->party, &over, &g->waits);
         return false;
     case POLICY_REFUSED:
-        lookup_refuse(t, &g->party, &over, &v);
+        lookup_refuse(t, &over, &v);
         answer->result = IPC_GUESS_LIMITED;
         answer->number = v.number;
         answer->detail = whose(t, &g->party, &v);

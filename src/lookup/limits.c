@@ -109,11 +109,8 @@ void lookup_take(struct lookup_turn *t, const struct policy_party *party, enum c
         policy_limits_take(&t->lookup->counters, party, measure, n, t->now_msec);
 }
 
-void lookup_refuse(struct lookup_turn *t, const struct policy_party *party, const struct policy_excess *over,
-                   struct lookup_verdict *v)
+void lookup_refuse(struct lookup_turn *t, const struct policy_excess *over, struct lookup_verdict *v)
 {
-    if (!t->only_looks)
-        record(t, party, over);
     refuse(t, over, false, v);
 }
 

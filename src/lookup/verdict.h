@@ -56,9 +56,8 @@ bool lookup_offers_vrfy(const struct lookup_turn *t, uint32_t listener);
  */
 bool lookup_allow(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
                   uint64_t n, struct lookup_verdict *v);
-/* OVER refuses: the log knows, and *v says how. */
-void lookup_refuse(struct lookup_turn *t, const struct policy_party *party, const struct policy_excess *over,
-                   struct lookup_verdict *v);
+/* OVER refuses: *v says how. For the log is whoever knows the session. */
+void lookup_refuse(struct lookup_turn *t, const struct policy_excess *over, struct lookup_verdict *v);
 void lookup_take(struct lookup_turn *t, const struct policy_party *party, enum config_limit_measure measure,
                  uint64_t n);
 

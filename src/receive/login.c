@@ -182,7 +182,7 @@ static void refuse(struct session *s, const struct ipc_login_answer *a)
     s->receive->rejected++;
     if (a->status == IPC_LOGIN_REFUSED) {
         row = SMTP_REPLY_AUTH_FAILED;
-        record_auth_fail(s, s->login->mechanism, reason, a->account);
+        record_auth_fail(s, s->login->mechanism, reason, a);
     } else if (a->status == IPC_LOGIN_LIMITED) {
         row = SMTP_REPLY_AUTH_LIMITED;
         record_auth_limit(s, a);
@@ -190,7 +190,7 @@ static void refuse(struct session *s, const struct ipc_login_answer *a)
         /* The day's trouble, or a broken client: not somebody who guesses. */
         row = a->status == IPC_LOGIN_WRONG ? SMTP_REPLY_AUTH_WRONG : row;
         reason = a->status == IPC_LOGIN_WRONG ? LOG_REASON_SYNTAX : LOG_REASON_LOOKUP;
-        record_refused(s, "auth", row, reason, a->rule, STR_NONE, &slots);
+        record_auth_refused(s, row, reason, a);
     }
     smtp_server_answer(s->smtp, row, &slots, &s->receive->out);
 }

@@ -64,6 +64,20 @@ static void add_reply(struct log_record *r, const struct smtp_reply *reply, cons
     buf_done(&line);
 }
 
+static void begin_refused(struct log_record *r, struct session *s, const char *stage, const struct smtp_reply *reply,
+                          enum log_reason reason, struct str rule)
+{
+    begin(r, LOG_EVENT_REJECT, s);
+    log_reason(r, reason);
+    log_text(r, LOG_LISTENER, s->listener->config->name.text);
+    log_text_c(r, LOG_STAGE, stage);
+    log_number(r, LOG_CODE, reply->code);
+    if (reply->status.n)
+        log_text(r, LOG_STATUS, reply->status);
+    if (rule.n)
+        log_text(r, LOG_RULE, rule);
+}
+
 /* SLOTS of NULL: the words have none. */
 static void refused(struct session *s, const char *stage, const struct smtp_reply *reply, enum log_reason reason,
                     struct str rule, struct str to, const struct smtp_slots *slots)
@@ -72,15 +86,7 @@ static void refused(struct session *s, const char *stage, const struct smtp_repl
 
     if (!log_wants(LOG_EVENT_REJECT))
         return;
-    begin(&r, LOG_EVENT_REJECT, s);
-    log_reason(&r, reason);
-    log_text(&r, LOG_LISTENER, s->listener->config->name.text);
-    log_text_c(&r, LOG_STAGE, stage);
-    log_number(&r, LOG_CODE, reply->code);
-    if (reply->status.n)
-        log_text(&r, LOG_STATUS, reply->status);
-    if (rule.n)
-        log_text(&r, LOG_RULE, rule);
+    begin_refused(&r, s, stage, reply, reason, rule);
     if (s->tx)
         log_text(&r, LOG_FROM, s->tx->sender);
     if (to.n)
@@ -186,7 +192,17 @@ void record_auth(struct session *s, const char *mechanism)
     log_send(&r);
 }
 
-void record_auth_fail(struct session *s, const char *mechanism, enum log_reason reason, struct str account)
+/* The client hears less than the log: whoever looks for its reason finds that in auth's words. */
+static void add_detail(struct log_record *r, const struct ipc_login_answer *a)
+{
+    if (a->detail.n)
+        log_text(r, LOG_ERROR, a->detail);
+    if (a->account.n)
+        log_text(r, LOG_ACCOUNT, a->account);
+}
+
+void record_auth_fail(struct session *s, const char *mechanism, enum log_reason reason,
+                      const struct ipc_login_answer *a)
 {
     struct log_record r;
 
@@ -194,8 +210,21 @@ void record_auth_fail(struct session *s, const char *mechanism, enum log_reason 
     log_reason(&r, reason == LOG_REASON_NONE ? LOG_REASON_PASSWORD : reason);
     log_text(&r, LOG_LISTENER, s->listener->config->name.text);
     log_text_c(&r, LOG_MECHANISM, mechanism);
-    if (account.n)
-        log_text(&r, LOG_ACCOUNT, account);
+    add_detail(&r, a);
+    log_send(&r);
+}
+
+void record_auth_refused(struct session *s, enum smtp_reply_name row, enum log_reason reason,
+                         const struct ipc_login_answer *a)
+{
+    struct smtp_reply reply = smtp_reply_row(row);
+    struct log_record r;
+
+    if (!log_wants(LOG_EVENT_REJECT))
+        return;
+    begin_refused(&r, s, "auth", &reply, reason, a->rule.n ? a->rule : STR("default"));
+    add_detail(&r, a);
+    add_reply(&r, &reply, &(struct smtp_slots){ 0 });
     log_send(&r);
 }
 
@@ -210,18 +239,35 @@ void record_auth_end(struct session *s)
     log_send(&r);
 }
 
-/* The limit's own words name the client, or the account. */
+/* As it is written in the configuration: the one that was met, by its number. */
+static struct str bound_of(const struct session *s, enum config_limit_key key, uint64_t number)
+{
+    const struct config_limits *limits = &s->listener->config->session.limits;
+
+    for (size_t i = 0; i < limits->n; i++) {
+        const struct config_limit *l = limits->items[i];
+        if (l->key == key && l->measure == CONFIG_MEASURE_AUTH_FAILURES && l->bound == number)
+            return l->written;
+    }
+    return STR_NONE;
+}
+
+/* The limit's own words name the client, or the account. lookup, which met it, knows no sessions of guesses. */
 void record_auth_limit(struct session *s, const struct ipc_login_answer *a)
 {
     struct ip_text room;
     bool is_client = str_eq(a->detail, session_client_text(s, &room));
+    enum config_limit_key key = is_client ? CONFIG_LIMIT_CLIENT : CONFIG_LIMIT_ACCOUNT;
+    struct str bound = bound_of(s, key, a->number);
     struct log_record r;
 
     begin(&r, LOG_EVENT_LIMIT, s);
     log_reason(&r, LOG_REASON_LIMIT);
-    log_text(&r, LOG_KEY, config_limit_key_name(is_client ? CONFIG_LIMIT_CLIENT : CONFIG_LIMIT_ACCOUNT));
+    log_text(&r, LOG_KEY, config_limit_key_name(key));
     log_text(&r, LOG_MEASURE, config_limit_measure_name(CONFIG_MEASURE_AUTH_FAILURES));
-    log_number(&r, LOG_BOUND, (int64_t)a->number);
+    log_number(&r, LOG_VALUE, (int64_t)a->number + 1);
+    if (bound.n)
+        log_text(&r, LOG_BOUND, bound);
     log_text(&r, LOG_ACTION, config_limit_action_name(CONFIG_LIMIT_DEFER));
     if (a->rule.n)
         log_text(&r, LOG_RULE, a->rule);

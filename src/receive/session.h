@@ -373,7 +373,11 @@ void record_tls(struct session *s, const struct tls_facts *f);
 void record_tls_fail(struct session *s, const char *error);
 void record_auth(struct session *s, const char *mechanism);
 /* ACCOUNT: as it was said. */
-void record_auth_fail(struct session *s, const char *mechanism, enum log_reason reason, struct str account);
+void record_auth_fail(struct session *s, const char *mechanism, enum log_reason reason,
+                      const struct ipc_login_answer *a);
+/* One that was put off, or kept to no mechanism. */
+void record_auth_refused(struct session *s, enum smtp_reply_name row, enum log_reason reason,
+                         const struct ipc_login_answer *a);
 void record_auth_limit(struct session *s, const struct ipc_login_answer *a);
 /* Why its log-in is over. */
 void record_auth_end(struct session *s);

@@ -261,9 +261,23 @@ def test_guessing_is_slowed_and_told_C114(make_server, tmp_path, password_hash):
         replies = [wire.cmd("AUTH PLAIN " + plain(password=f"wrong {i}")) for i in range(5)]
         assert [reply.code for reply in replies] == [535, 535, 535, 454, 454]
         assert wire.cmd("AUTH PLAIN " + plain()) == 454
-    record = until(lambda: [r for r in server.records("limit") if "session" in r], "a limit record")[0]
-    assert list(record)[3:7] == ["session", "client", "reason", "key"]
-    assert record["key"] == "client" and record["measure"] == "auth-failures"
+    server.wait_record("disconnect")
+    # One for each that met it, as fail2ban counts them.
+    records = server.records("limit")
+    assert len(records) == 3
+    assert list(records[0])[3:7] == ["session", "client", "reason", "key"]
+    assert records[0]["key"] == "client" and records[0]["measure"] == "auth-failures"
+    assert records[0]["value"] == 4 and records[0]["bound"] == "3/10m"
+
+
+def test_the_log_says_what_the_client_is_not_told(server, wire):
+    assert wire.cmd("AUTH PLAIN " + plain(password="wrong")) == 535
+    assert wire.cmd("AUTH PLAIN " + plain("nobody@example.test")) == 535
+    assert wire.cmd("AUTH PLAIN " + b64("\0ada\0")) == 501
+    until(lambda: len(server.records("auth_fail")) == 2, "both records")
+    assert [r["error"] for r in server.records("auth_fail")] == ["wrong password", "no such account"]
+    record = server.wait_record("reject", stage="auth")
+    assert record["error"] == "not a message of this mechanism" and record["rule"] == "default"
 
 
 def test_no_password_is_in_the_log(server, wire):
