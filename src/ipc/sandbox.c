@@ -150,6 +150,13 @@ int __lsan_is_turned_off(void)
 {
     return leak_check_is_off;
 }
+
+/* A worker ends with its threads idle, not joined: the process goes, and they with it. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+    return "report_thread_leaks=0";
+}
 #endif
 
 static void add_lack(char lacks[SANDBOX_LACKS_MAX], const char *what)

@@ -8,11 +8,11 @@
 #include "core/err.h"
 #include "ipc/sandbox.h"
 
-/* Builds with AddressSanitizer need a little more; sandbox.c and sandbox_calls.c say what and why. */
-#if defined(__SANITIZE_ADDRESS__)
+/* Builds with AddressSanitizer or ThreadSanitizer need a little more; sandbox.c and sandbox_calls.c say what and why. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANDBOX_SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define SANDBOX_SANITIZED 1
 #endif
 #endif

@@ -110,7 +110,7 @@ static size_t resident(void)
 }
 
 /* The sanitizer's allocator takes more than what was asked for. */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { IS_SANITIZED = true };
 #elif defined(__has_feature)
 enum { IS_SANITIZED = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) };
