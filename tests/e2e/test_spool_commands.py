@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -422,7 +423,9 @@ def test_only_administrators_may(waiting):
     server, _ = waiting
     if os.getuid() != 0:
         pytest.skip("needs root to be somebody else")
+    # Where it was built nobody else may have to walk.
+    program = shutil.copy(PROGRAM, server.path("veredus"))
     for command in [["check"], ["export", "/tmp/veredus-nowhere"]]:
-        done = subprocess.run([PROGRAM, "spool", *command], capture_output=True, text=True, timeout=30, check=False,
+        done = subprocess.run([program, "spool", *command], capture_output=True, text=True, timeout=30, check=False,
                               env={**os.environ, "VEREDUS_CONFIG": server.path("veredus.conf")}, user=12345, group=12345)
         assert done.returncode == 77, (command, done)

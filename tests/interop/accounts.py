@@ -38,7 +38,9 @@ class Authority:
         self.folder = str(folder)
         self.ca = self.path("ca.pem")
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                     self.path("ca.key"), "-out", self.ca, "-days", "30", "-subj", "/CN=authority of a test")
+                     self.path("ca.key"), "-out", self.ca, "-days", "30", "-subj", "/CN=authority of a test",
+                     # Python's ssl wants to be told what a CA is for from 3.13 on (RFC 5280 4.2.1.3).
+                     "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -52,7 +54,7 @@ class Authority:
         chain, key, request, extra = (self.path(f"{name}.{end}") for end in ["pem", "key", "csr", "ext"])
         names = ",".join(a if a.startswith("IP:") else "DNS:" + a for a in alternatives)
         with open(extra, "w", encoding="ascii") as out:
-            out.write(f"subjectAltName={names}\n")
+            out.write(f"subjectAltName={names}\nauthorityKeyIdentifier=keyid\n")
         self.openssl("req", "-new", *kind, "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={name}")
         self.openssl("x509", "-req", "-in", request, "-CA", self.ca, "-CAkey", self.path("ca.key"), "-CAcreateserial",
                      "-days", "30", "-extfile", extra, "-out", chain)

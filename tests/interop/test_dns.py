@@ -71,7 +71,8 @@ def test_a_plain_zone_is_insecure_and_good(served):
 def test_a_changed_record_is_bogus_and_the_others_are_not(served):
     changed, other = ask(served, "mx.changed.example A", "mx.changed.example AAAA")
     assert changed.startswith("bogus insecure 0 ")
-    assert "signature verification failed" in changed
+    # Later versions of libunbound have other words for it.
+    assert "signature verification failed" in changed or "signature crypto failed" in changed
     assert other == "found secure 1 "
 
 
