@@ -156,8 +156,8 @@ TAKEN = [
     case("second-target", peer=lambda: [DOWN.port, ScriptedPeer()]),
     case("second-greeting", peer=lambda: [ScriptedPeer(always={"greeting": "554 5.3.2 not here"}), ScriptedPeer()]),
     case("second-silence", peer=lambda: [ScriptedPeer(always={"greeting": STALL}), ScriptedPeer()],
-         options="timeout greeting 1s;"),
-    case("second-of-a-full-one", peer=lambda: [FullPeer(), ScriptedPeer()], options="timeout connect 1s;"),
+         options="timeout greeting 5s;"),  # the second has to say something within that
+    case("second-of-a-full-one", peer=lambda: [FullPeer(), ScriptedPeer()], options="timeout connect 5s;"),
     case("second-ehlo", peer=lambda: [ScriptedPeer(always={"EHLO": DROP}), ScriptedPeer()]),
     case("lmtp", lmtp=True, to=("Kim", "lea")),
 ]
