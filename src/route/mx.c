@@ -58,8 +58,7 @@ static bool is_our_address(const struct route_mx_view *view, struct ip address)
     return false;
 }
 
-/* This host, this link, nobody, everybody: no MX of the internet has such an address. */
-static bool is_nowhere(struct ip address)
+bool route_mx_is_nowhere(struct ip address)
 {
     static const struct ip_network nets[] = {
         { { IP_V4, { 0 } }, 8 },          { { IP_V4, { 127 } }, 8 },        { { IP_V4, { 169, 254 } }, 16 },
@@ -240,6 +239,11 @@ bool route_mx_literal(const struct route_mx_view *view, struct str domain, struc
     return true;
 }
 
+uint16_t route_mx_port(const struct config_target *target, uint16_t port)
+{
+    return target->port ? target->port : target->tls_at_once ? SMTPS_PORT : port;
+}
+
 bool route_mx_named(const struct route_mx_view *view, const struct config_target *target, struct arena *a,
                     struct route_hosts *out)
 {
@@ -248,7 +252,7 @@ bool route_mx_named(const struct route_mx_view *view, const struct config_target
     *out = (struct route_hosts){
         .secure = true,
         .ttl = UINT32_MAX,
-        .port = target->port ? target->port : target->tls_at_once ? SMTPS_PORT : view->port,
+        .port = route_mx_port(target, view->port),
         .tls_at_once = target->tls_at_once,
         .family = view->family,
         .protocol = target->kind == CONFIG_TARGET_SMTP ? ROUTE_PLAN_SMTP : ROUTE_PLAN_LMTP,
@@ -282,7 +286,7 @@ static void add_address(const struct route_mx_view *view, const struct route_hos
 {
     bool by_mx = hosts->domain.n > 0;
 
-    if (by_mx && is_nowhere(address))
+    if (by_mx && route_mx_is_nowhere(address))
         found->refused++;
     else if (by_mx && is_our_address(view, address))
         found->ours = true;

@@ -105,4 +105,9 @@ struct route_targets {
 MUST_USE bool route_mx_join(const struct route_targets *targets, struct arena *a, struct route_plan *plan,
                             uint64_t *keep_msec, struct route_no_plan *why);
 
+/* This host, this link, nobody, everybody: no MX of the internet has such an address. */
+bool route_mx_is_nowhere(struct ip address);
+/* Of a host that the configuration names; PORT: the route's. */
+uint16_t route_mx_port(const struct config_target *target, uint16_t port);
+
 #endif

@@ -14,7 +14,7 @@ static bool is_host(struct str said, struct str host)
     return str_eq(literal ? str_slice(said, 1, said.n - 1) : said, host);
 }
 
-static bool leads_to(const struct config_target *t, const struct route_plan_address *a, struct str domain)
+bool route_tls_target_leads_to(const struct config_target *t, const struct route_plan_address *a, struct str domain)
 {
     switch (t->kind) {
     case CONFIG_TARGET_MX:
@@ -35,7 +35,7 @@ bool route_tls_leads_to(const struct config_route *r, const struct route_plan_ad
     size_t n = a->fallback ? r->n_fallback : r->n_targets;
 
     for (size_t i = 0; i < n; i++)
-        if (leads_to(&targets[i], a, domain))
+        if (route_tls_target_leads_to(&targets[i], a, domain))
             return true;
     return false;
 }

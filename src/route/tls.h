@@ -19,6 +19,15 @@ bool route_tls_is_of_domain(const struct config_sending *s);
  */
 bool route_tls_leads_to(const struct config_route *r, const struct route_plan_address *a, struct str domain);
 
+/* The same of one of its targets. */
+bool route_tls_target_leads_to(const struct config_target *t, const struct route_plan_address *a, struct str domain);
+/*
+ * Could a plan for R have A, to the port, the protocol, and the address where the configuration says it, and never what no
+ * MX has (loopback, link-local and the like)? Only to which of all other addresses a host's name leads is DNS's to say. For
+ * plans that somebody else brings than who made them (within.c).
+ */
+bool route_is_within(const struct config_route *r, const struct route_plan_address *a, struct str domain);
+
 struct route_tls_names {
     const struct str *items;
     size_t n; /* 0: there is none that could be checked, as of an address literal */

@@ -17,6 +17,7 @@ struct verify {
     uint64_t ticket;
     uint32_t asker; /* instance */
     bool answered;
+    bool lie; /* it leads where no route does */
 };
 
 static void answer(struct verify *v, const struct ipc_verify_answer *a)
@@ -125,10 +126,15 @@ static void on_timer(struct io_timer *t)
     connection_cut(v->connection);
 }
 
-/* What the site demands of its hosts, TLS above all, holds for a question as for mail. */
-static void use_site(struct connection *c, const struct config *config, struct str address)
+static struct str domain_of(struct str address)
 {
-    struct str hosts[ROUTE_PLAN_ADDRESSES_MAX], domain = str_skip(address, str_rfind(address, '@') + 1);
+    return str_skip(address, str_rfind(address, '@') + 1);
+}
+
+/* What the site demands of its hosts, TLS above all, holds for a question as for mail. */
+static void use_site(struct connection *c, const struct config *config, struct str domain)
+{
+    struct str hosts[ROUTE_PLAN_ADDRESSES_MAX];
     size_t n = route_plan_names(&c->plan, hosts, ARRAY_LEN(hosts));
     const struct config_site *site = config_find_site(config, domain, hosts, n);
 
@@ -136,39 +142,63 @@ static void use_site(struct connection *c, const struct config *config, struct s
         connection_use_site(c, site);
 }
 
-/*
- * Who asks speaks with strangers, and says both plan and address: they lead where the route does. Nor is a password for
- * the MX of whatever domain he says.
- */
-static bool leads_there(const struct connection *c, struct str address)
+/* A password is not for the MX of whatever domain a client says. */
+static bool may_be_asked(const struct connection *c, struct str domain)
 {
-    struct str domain = str_skip(address, str_rfind(address, '@') + 1);
-
     for (size_t i = 0; i < c->plan.n; i++)
-        if (!c->route || !route_tls_leads_to(c->route, &c->plan.addresses[i], c->sending->login ? STR_NONE : domain))
+        if (!route_tls_leads_to(c->route, &c->plan.addresses[i], c->sending->login ? STR_NONE : domain))
             return false;
     return true;
+}
+
+/* Only of domains with `users ask` anything is asked. */
+static bool is_asked_for(const struct config *config, struct str domain)
+{
+    const struct config_domain *d = config_find_domain(config, domain);
+
+    for (size_t i = 0; d && i < d->n_users; i++)
+        if (d->users[i].kind == CONFIG_USERS_ASK)
+            return true;
+    return false;
+}
+
+/*
+ * Who asks speaks with strangers, and says where to: that the configuration has to have said before. Not every question that
+ * cannot be asked is a lie: a client chooses the domain.
+ */
+static bool is_lie(const struct connection *c, struct str domain)
+{
+    if (!c->route)
+        return true;
+    for (size_t i = 0; i < c->plan.n; i++)
+        if (!route_is_within(c->route, &c->plan.addresses[i], domain))
+            return true;
+    return false;
 }
 
 static const char *verify_begin(struct verify *v, const struct ipc_verify_ask *ask)
 {
     const struct config *config = v->send->worker->config;
     const struct config_route *route = ask->route < config->n_routes ? &config->routes[ask->route] : NULL;
+    struct str domain = domain_of(ask->address);
     struct err err = { 0 };
 
     if (v->send->retiring)
         return "this process is ending";
     if (v->send->n_verifies > SEND_VERIFIES_MAX)
         return "too many such questions are under way";
+    if (!is_asked_for(config, domain))
+        return "of this domain nobody is to be asked";
     v->transfer = transfer_new_probe(ask->address);
     if (!v->transfer || !io_timer_init(&v->timer, v->send->worker->loop, on_timer, &err))
         return "out of memory";
     v->connection = connection_open(v->send, ask->plan, route, &verify_owner, v, &err);
     if (!v->connection)
         return "out of memory";
-    use_site(v->connection, config, ask->address);
+    use_site(v->connection, config, domain);
+    v->lie = is_lie(v->connection, domain);
     /* Then there is nobody to ask. */
-    if (!leads_there(v->connection, ask->address))
+    if (v->lie || !may_be_asked(v->connection, domain))
         v->connection->plan.n = 0;
     /* Only the hosts of the route know their mailboxes: while none of them is there, everyone is taken. */
     v->connection->plan.n = route_plan_before_fallback(&v->connection->plan);
@@ -191,6 +221,9 @@ void verify_ask(struct send *s, struct ipc_channel *asker, const struct ipc_veri
     list_append(&s->verifies, &v->node);
     s->n_verifies++;
     why = verify_begin(v, ask);
+    /* Its answer finds nobody then. */
+    if (v->lie)
+        ipc_channel_nonsense(asker, "a question to a host of no route");
     if (why) {
         answer_cannot(v, why);
         verify_free(v);

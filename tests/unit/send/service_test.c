@@ -765,32 +765,67 @@ static void what_a_site_demands_holds_for_questions_about_addresses(void **state
     arena_free(a);
 }
 
-/* A receive process that was taken over says the plan, too: it could have the log-in of a route said to whom it likes. */
-static void only_hosts_of_the_route_are_asked_about_addresses(void **state)
+/* As asked of peer 0, which is mx.example.net, with what LIE changes about it; true: the asker's channel is closed. */
+static bool ends_who_asks(const struct route_plan_address *address, struct str about)
 {
-    const struct route_plan_address elsewhere[] = {
-        { .host = STR("mx.evil.example") },
-        { .host = STR("mx.example.net"), .domain = STR("example.net"), .by_mx = true },
-        { .host = STR("unix:/run/other"), .path = STR("/run/other") },
-    };
+    struct buf room = BUF_INIT(4096);
+    bool ended;
 
+    assert_true(route_plan_encode(&room, &(struct route_plan){ .addresses = address, .n = 1 }));
+    play.receive = end_comes(PROCESS_RECEIVE);
+    assert_true(ipc_send_verify_ask(play.receive, &(struct ipc_verify_ask){
+                                                      .ticket = 1, .plan = buf_str(&room), .address = about }));
+    buf_done(&room);
+    go_on();
+    ended = !worker_peer(&play.worker, PROCESS_RECEIVE);
+    assert_int_equal(seen_count(IPC_VERIFY_ANSWER), !ended);
+    return ended;
+}
+
+/* A receive process that was taken over says the plan, too: it could have us connect to whom it likes, or log in there. */
+static void who_wants_to_ask_others_than_the_hosts_of_the_route_is_ended(void **state)
+{
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(elsewhere); i++) {
-        struct route_plan_address address = elsewhere[i];
-        struct buf room = BUF_INIT(4096);
+    for (int i = 0; i < 8; i++) {
         play_open();
         host_begins(0);
         host_is_named();
-        if (!address.path.n) {
-            address.address = peer_address(&play.peers[0]).address;
-            address.port = peer_address(&play.peers[0]).port;
-        }
-        assert_true(route_plan_encode(&room, &(struct route_plan){ .addresses = &address, .n = 1 }));
-        play.receive = end_comes(PROCESS_RECEIVE);
-        assert_true(ipc_send_verify_ask(play.receive, &(struct ipc_verify_ask){ .ticket = 1, .plan = buf_str(&room),
-                                                                                .address = STR("anna@example.net") }));
-        buf_done(&room);
-        go_on();
+        struct route_plan_address a = peer_address(&play.peers[0]);
+        if (i == 1)
+            a.host = STR("mx.evil.example");
+        else if (i == 2)
+            a.domain = STR("example.net");
+        else if (i == 3)
+            a.port ^= 1;
+        else if (i == 4)
+            a.tls_at_once = true;
+        else if (i == 5)
+            a.protocol = ROUTE_PLAN_LMTP;
+        else if (i == 6)
+            a.fallback = true;
+        else if (i == 7)
+            a = (struct route_plan_address){ .host = STR("unix:/run/other"), .path = STR("/run/other"),
+                                             .protocol = ROUTE_PLAN_LMTP };
+        play.liar = i > 0;
+        assert_int_equal(ends_who_asks(&a, STR("anna@example.net")), play.liar);
+        if (i)
+            assert_heard(0, "");
+        play_close();
+    }
+}
+
+/* That may be a client's doing. */
+static void of_domains_that_do_not_ask_nothing_is_asked(void **state)
+{
+    static const struct str about[] = { STR_INIT("anna@example.org"), STR_INIT("Postmaster"), STR_INIT("") };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(about); i++) {
+        play_open();
+        host_begins(0);
+        host_is_named();
+        struct route_plan_address a = peer_address(&play.peers[0]);
+        assert_false(ends_who_asks(&a, about[i]));
         assert_int_equal(seen(IPC_VERIFY_ANSWER)->status, IPC_TEMP);
         assert_heard(0, "");
         play_close();
@@ -847,7 +882,8 @@ int main(void)
         cmocka_unit_test(status_says_what_it_does),
         cmocka_unit_test(an_address_is_asked_about_with_MAIL_and_RCPT_alone),
         cmocka_unit_test(what_a_site_demands_holds_for_questions_about_addresses),
-        cmocka_unit_test(only_hosts_of_the_route_are_asked_about_addresses),
+        cmocka_unit_test(who_wants_to_ask_others_than_the_hosts_of_the_route_is_ended),
+        cmocka_unit_test(of_domains_that_do_not_ask_nothing_is_asked),
         cmocka_unit_test(questions_about_addresses_are_few_at_once_and_bounded_in_time),
     };
 
