@@ -8,13 +8,14 @@
 #include <string.h>
 
 /* Reads are given more room than the library reads ahead, so that nothing stays there of which no descriptor tells. */
-enum { GATHER_MAX = 64 * 1024, READ_AHEAD = 32 * 1024 };
+enum { GATHER_MAX = 64 * 1024, READ_AHEAD = 32 * 1024, SESSIONS_MAX = 1024 };
 
 struct secure_context {
     SSL_CTX *ssl;
     bool is_client;
     bool resume;
-    SSL_SESSION *last; /* the newest, to be resumed */
+    SSL_SESSION *sessions[SESSIONS_MAX]; /* to be resumed, the newest first */
+    size_t n_sessions;
     unsigned long long handshakes;
     unsigned long long resumed;
     char gather[GATHER_MAX]; /* pieces of one write, so that they are one record */
@@ -27,14 +28,32 @@ struct secure {
     bool wants_write;
 };
 
-/* A session came, in TLS 1.3 some time after the handshake: it is the one that is resumed next. */
+/* A session came, in TLS 1.3 some time after the handshake. */
 static int on_session(SSL *ssl, SSL_SESSION *session)
 {
     struct secure_context *c = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-    SSL_SESSION_free(c->last);
-    c->last = session;
+    if (c->n_sessions == SESSIONS_MAX)
+        return 0;
+    c->sessions[c->n_sessions++] = session;
     return 1;
+}
+
+/*
+ * In TLS 1.3 each is resumed once (RFC 8446 C.4): the library makes one useless as soon as a handshake with it is through,
+ * also for a connection that was to resume it at the same time.
+ */
+static void resume(struct secure_context *c, SSL *ssl)
+{
+    SSL_SESSION *session = c->n_sessions ? c->sessions[c->n_sessions - 1] : NULL;
+
+    if (!session)
+        return;
+    SSL_set_session(ssl, session);
+    if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)
+        return;
+    c->n_sessions--;
+    SSL_SESSION_free(session);
 }
 
 static struct secure_context *context_new(const SSL_METHOD *method, struct err *err)
@@ -89,7 +108,8 @@ void secure_context_free(struct secure_context *c)
 {
     if (!c)
         return;
-    SSL_SESSION_free(c->last);
+    while (c->n_sessions)
+        SSL_SESSION_free(c->sessions[--c->n_sessions]);
     SSL_CTX_free(c->ssl);
     free(c);
 }
@@ -119,8 +139,8 @@ struct secure *secure_new(struct secure_context *c, int fd)
         SSL_set_connect_state(s->ssl);
     else
         SSL_set_accept_state(s->ssl);
-    if (c->resume && c->last)
-        SSL_set_session(s->ssl, c->last);
+    if (c->resume)
+        resume(c, s->ssl);
     return s;
 }
 
