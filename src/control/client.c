@@ -12,7 +12,7 @@
 #include "control/control.h"
 #include "core/check.h"
 #include "core/num.h"
-#include "io/fd.h"
+#include "io/local.h"
 #include "log/render.h"
 
 enum { LENGTH = 4, READ_AT_ONCE = 4096 };
@@ -70,7 +70,7 @@ static void client_read(struct control_client *c)
 {
     size_t n = size_min(READ_AT_ONCE, CLIENT_REQUEST_MAX - c->in.n);
     char *room = buf_room(&c->in, n);
-    ssize_t r = room ? recv(c->fd, room, n, MSG_DONTWAIT) : -1;
+    ssize_t r = room ? local_recv(c->fd, room, n) : -1;
 
     if (room && r < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return;
@@ -224,6 +224,7 @@ struct control_client *client_new(struct control *control, int fd, bool everyone
         .out = BUF_INIT(CLIENT_OUT_MAX),
     };
     list_init(&c->node);
+    local_begin(fd);
     if (!permission_of(&control->permission, fd, &c->who))
         goto fail;
     if (!io_watch_init(&c->watch, loop, fd, on_ready, NULL))
@@ -239,7 +240,7 @@ struct control_client *client_new(struct control *control, int fd, bool everyone
     return c;
 fail:
     free(c);
-    fd_close(&fd);
+    local_close(&control->closer, &fd);
     return NULL;
 }
 
@@ -254,7 +255,7 @@ void client_free(struct control_client *c)
     io_task_done(&c->next);
     io_timer_done(&c->timer);
     io_watch_done(&c->watch);
-    fd_close(&c->fd);
+    local_close(&c->control->closer, &c->fd);
     buf_done(&c->in);
     buf_done(&c->out);
     control_client_gone(c->control, c->everyone);

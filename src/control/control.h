@@ -6,6 +6,7 @@
 #include "control/history.h"
 #include "control/log_writer.h"
 #include "control/permission.h"
+#include "io/local.h"
 #include "ipc/worker.h"
 #include "log/log.h"
 
@@ -28,6 +29,8 @@ struct control {
     struct arena *arena;
     struct control_socket sockets[CONTROL_SOCKETS]; /* [1]: for everyone */
     struct list clients;
+    struct local_closer closer; /* of their connections */
+    struct io_timer accept_again;
     uint64_t last_ticket;
 };
 

@@ -9,9 +9,9 @@
 
 #include "control/commands.h"
 #include "control/control.h"
-#include "io/fd.h"
+#include "io/local.h"
 
-enum { CONTROL_ARENA_MAX = 4 << 20 };
+enum { CONTROL_ARENA_MAX = 4 << 20, ACCEPT_REST_MSEC = 100 };
 
 /* ---- the log ---- */
 
@@ -64,14 +64,33 @@ static void socket_arm(struct control_socket *s)
         io_watch_arm(&s->watch, s->clients < CONTROL_CLIENTS_MAX ? IO_READ : 0);
 }
 
+/* Whom we could not part with without waiting is not let in; he waits in the kernel, and nobody else does. */
+static bool may_come(struct control_socket *s)
+{
+    if (local_closer_start(&s->control->closer) && !local_closer_busy(&s->control->closer))
+        return true;
+    io_watch_arm(&s->watch, 0);
+    io_timer_start(&s->control->accept_again, ACCEPT_REST_MSEC);
+    return false;
+}
+
+static void on_accept_again(struct io_timer *t)
+{
+    struct control *control = CONTAINER_OF(t, struct control, accept_again);
+
+    for (size_t i = 0; i < CONTROL_SOCKETS; i++)
+        socket_arm(&control->sockets[i]);
+}
+
 /* Who comes when all places are taken waits in the kernel. */
 static void on_client(struct io_watch *watch, unsigned what)
 {
     struct control_socket *s = CONTAINER_OF(watch, struct control_socket, watch);
     bool everyone = s == &s->control->sockets[1];
-    int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
     (void)what;
+    if (!may_come(s))
+        return;
+    int fd = accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0 && client_new(s->control, fd, everyone))
         s->clients++;
     socket_arm(s);
@@ -93,7 +112,7 @@ static void take_socket(struct control *control, struct ipc_message *m)
         return;
     if (s->fd >= 0) {
         io_watch_done(&s->watch);
-        fd_close(&s->fd);
+        local_close_listener(&control->closer, &s->fd);
     }
     if (!io_watch_init(&s->watch, control->worker->loop, m->fd, on_client, NULL))
         return;
@@ -117,6 +136,12 @@ static struct control *control_of(struct worker *w)
         free(control);
         return NULL;
     }
+    if (!io_timer_init(&control->accept_again, w->loop, on_accept_again, &err)) {
+        log_writer_done(&control->writer);
+        free(control);
+        return NULL;
+    }
+    control->closer = (struct local_closer)LOCAL_CLOSER_INIT;
     control->worker = w;
     control->sink = (struct log_sink){ .write = own_record, .level = LOG_LEVEL_DEBUG };
     list_init(&control->clients);
@@ -147,6 +172,8 @@ static bool control_start(struct worker *w, struct err *err)
 
 static void control_sandbox(struct worker *w, struct sandbox *box)
 {
+    /* For local_closer_start(). */
+    box->threads = true;
     control_history_sandbox(&((struct control *)w->state)->history, box);
 }
 
@@ -200,10 +227,12 @@ static void control_end(struct worker *w)
     for (size_t i = 0; i < CONTROL_SOCKETS; i++) {
         if (control->sockets[i].fd >= 0)
             io_watch_done(&control->sockets[i].watch);
-        fd_close(&control->sockets[i].fd);
+        local_close_listener(&control->closer, &control->sockets[i].fd);
     }
+    io_timer_stop(&control->accept_again);
     while (!list_empty(&control->clients))
         client_free(CONTAINER_OF(control->clients.next, struct control_client, node));
+    local_closer_done(&control->closer);
     log_writer_settle(&control->writer);
     control_history_done(&control->history);
     worker_exit(w);

@@ -216,6 +216,9 @@ bool sandbox_calls_limit(const struct sandbox *box, bool *enforced, struct err *
     /* Two ends of its own: what was left in the drop folder is said to a session of the same process. */
     if (box->kind == PROCESS_SUBMIT)
         rule_if(&f, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    /* It ends waits of the thread that closes what other users of this machine connected (io/local.h). */
+    if (box->kind == PROCESS_SUBMIT || box->kind == PROCESS_CONTROL)
+        rule(&f, SCMP_ACT_ALLOW, SCMP_SYS(setitimer));
     if (f.failure == 0)
         f.failure = seccomp_load(f.ctx);
     seccomp_release(f.ctx);

@@ -24,7 +24,7 @@
  * Put the filter for BOX in force, for all threads. Everybody may use what it has: memory, time, descriptors and the
  * streams among them. Beside that: names of files for those with PATHS, new sockets of the internet with NETWORK, of
  * the machine with UNIX_SOCKETS, new threads with THREADS, accepting on sockets handed over for receive, submit and
- * control.
+ * control, an interval timer for the two that other users of the machine connect to.
  * What no honest process of ours would try (another program, another process, another user, another namespace, the
  * kernel) kills; all else that is not allowed fails with EPERM, as a library's probe can bear.
  * *enforced is false when this kernel has no seccomp: nothing is in force then, which is no failure.

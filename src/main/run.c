@@ -278,7 +278,7 @@ static void server_end(struct main_server *s)
     files_done(s);
     drop_done(s);
     sockets_close(s);
-    control_sockets_close(s);
+    control_sockets_remove(s);
     programs_close(&s->programs);
     buf_done(&s->early_log);
     buf_done(&s->reload_text);

@@ -188,7 +188,7 @@ void submit_socket_send(struct main_server *s, struct main_child *submit);
 bool sockets_all_there(const struct main_server *s);
 void sockets_close(struct main_server *s);
 bool control_sockets_open(struct main_server *s, struct err *err);
-void control_sockets_close(struct main_server *s);
+void control_sockets_remove(struct main_server *s);
 /* The listeners' names that really listen, for the ready record. */
 size_t sockets_listening(struct main_server *s, struct str *names, size_t room);
 

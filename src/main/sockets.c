@@ -385,15 +385,17 @@ void submit_socket_send(struct main_server *s, struct main_child *submit)
     ipc_send_submit_socket(submit->channel, &(struct ipc_submit_socket){ 0 }, s->submit_fd);
 }
 
-/* Only what we made: another server's socket may stand there when ours could not be opened. */
-static void close_and_remove(int *fd, const char *path)
+/*
+ * Only what we made: another server's socket may stand there when ours could not be opened. The end of this process closes
+ * it, which waits for nothing: here it could, for what somebody passed to a connection that nobody accepted (io/local.h).
+ */
+static void remove_listening(int fd, const char *path)
 {
-    if (*fd >= 0)
+    if (fd >= 0)
         unlink(path);
-    fd_close(fd);
 }
 
-void control_sockets_close(struct main_server *s)
+void control_sockets_remove(struct main_server *s)
 {
     const struct config *config = main_config(s);
     char path[SOCKET_PATH_MAX];
@@ -401,9 +403,9 @@ void control_sockets_close(struct main_server *s)
     if (!config)
         return;
     snprintf(path, sizeof(path), "%.*s", STR_ARG(config->control.path));
-    close_and_remove(&s->control_fds[0], path);
+    remove_listening(s->control_fds[0], path);
     path_beside(config->control.path, "public", path, sizeof(path));
-    close_and_remove(&s->control_fds[1], path);
+    remove_listening(s->control_fds[1], path);
     path_beside(config->control.path, "submit", path, sizeof(path));
-    close_and_remove(&s->submit_fd, path);
+    remove_listening(s->submit_fd, path);
 }

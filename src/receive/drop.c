@@ -71,7 +71,7 @@ static void drop_free(struct drop *d)
         (void)say(d, STR("QUIT\r\n"));
         io_watch_done(&d->watch);
     }
-    fd_close(&d->wire);
+    local_close(&d->receive->closer, &d->wire);
     fd_close(&d->file);
     buf_done(&d->in);
     free(d);

@@ -5,8 +5,17 @@
 
 #include "core/check.h"
 #include "io/fd.h"
+#include "io/local.h"
 
 enum { LAST_WORD_MSEC = 2000 };
+
+void session_close(struct receive *r, bool local, int *fd)
+{
+    if (local)
+        local_close(&r->closer, fd);
+    else
+        fd_close(fd);
+}
 
 void session_reap(struct io_task *t)
 {
@@ -19,7 +28,7 @@ void session_reap(struct io_task *t)
     tls_stream_free(s->tls);
     io_watch_done(&s->watch);
     io_timer_done(&s->timer);
-    fd_close(&s->fd);
+    session_close(r, s->client_n == 0, &s->fd);
     buf_done(&s->in);
     buf_done(&s->out);
     buf_done(&s->verify.plan);

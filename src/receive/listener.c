@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "io/fd.h"
+#include "io/local.h"
 #include "log/log.h"
 #include "receive/session.h"
 
@@ -63,12 +64,26 @@ void receive_listeners_again(struct io_timer *t)
     listeners_arm(CONTAINER_OF(t, struct receive, accept_again), IO_READ);
 }
 
+/* Whom we could not part with without waiting is not let in; he waits in the kernel, and nobody else does. */
+static bool local_may_come(struct receive_listener *l)
+{
+    struct receive *r = l->receive;
+
+    if (local_closer_start(&r->closer) && !local_closer_busy(&r->closer))
+        return true;
+    io_watch_arm(&l->watch, 0);
+    io_timer_start(&r->accept_again, RECEIVE_ACCEPT_REST_MSEC);
+    return false;
+}
+
 static void on_client(struct io_watch *w, unsigned what)
 {
     struct receive_listener *l = CONTAINER_OF(w, struct receive_listener, watch);
 
     (void)what;
     for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+        if (l->index == IPC_NO_LISTENER && !local_may_come(l))
+            return;
         struct sockaddr_storage sa = { 0 };
         socklen_t n = sizeof(sa);
         struct session_client client;
@@ -81,7 +96,7 @@ static void on_client(struct io_watch *w, unsigned what)
         client_of(l, &sa, fd, &client);
         /* sendmail(1) runs as somebody, and the kernel says who. */
         if (l->index == IPC_NO_LISTENER && !client.uid_plus)
-            close(fd);
+            local_close(&l->receive->closer, &fd);
         else
             session_begin(l->receive, l, fd, &client);
     }
@@ -214,7 +229,10 @@ void receive_listeners_close(struct receive *r)
         if (r->listeners[i].fd < 0)
             continue;
         io_watch_done(&r->listeners[i].watch);
-        fd_close(&r->listeners[i].fd);
+        if (r->listeners[i].index == IPC_NO_LISTENER)
+            local_close_listener(&r->closer, &r->listeners[i].fd);
+        else
+            fd_close(&r->listeners[i].fd);
         r->listeners[i].open = false;
     }
 }

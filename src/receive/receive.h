@@ -5,6 +5,7 @@
 #include "core/buf.h"
 #include "core/id.h"
 #include "core/list.h"
+#include "io/local.h"
 #include "ipc/worker.h"
 #include "log/live.h"
 #include "smtp/server.h"
@@ -91,6 +92,7 @@ struct receive {
     struct buf scratch;    /* of one message: envelope and our fields */
     char *read_room;       /* RECEIVE_READ_MAX */
     struct config_listener local; /* submit: what holds for clients of this machine */
+    struct local_closer closer;   /* submit: of clients of this machine */
     struct list drops;            /* submit: files of the drop folder in hand */
     uint32_t last_drop;           /* number of the last */
     struct io_timer accept_again; /* descriptors ran short: listeners rest a moment */

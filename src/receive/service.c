@@ -57,6 +57,7 @@ static bool make(struct worker *w, struct err *err)
         .out = BUF_INIT(RECEIVE_OUT_MAX),
         .scratch = BUF_INIT(SCRATCH_MAX),
         .read_room = malloc(RECEIVE_READ_MAX),
+        .closer = LOCAL_CLOSER_INIT,
         .max_sessions = sessions_possible(w->config),
         .id_next = 1,
     };
@@ -144,8 +145,10 @@ static void credit(struct worker *w, struct ipc_channel *peer)
 
 void receive_session_gone(struct receive *r)
 {
-    if (r->retiring && r->n_sessions == 0)
-        worker_exit(r->worker);
+    if (!r->retiring || r->n_sessions)
+        return;
+    local_closer_done(&r->closer);
+    worker_exit(r->worker);
 }
 
 static void retire(struct worker *w)
@@ -168,6 +171,13 @@ static void stop(struct worker *w, uint32_t msec)
     for (uint32_t i = 0; i < r->n_slots; i++)
         if (r->sessions[i])
             session_shutdown(r->sessions[i]);
+}
+
+/* For local_closer_start(). */
+static void submit_sandbox(struct worker *w, struct sandbox *box)
+{
+    (void)w;
+    box->threads = true;
 }
 
 static void status(struct worker *w, struct buf *rows)
@@ -200,6 +210,7 @@ const struct worker_service receive_service = {
 const struct worker_service submit_service = {
     .kind = PROCESS_SUBMIT,
     .start = start,
+    .sandbox = submit_sandbox,
     .message = message,
     .peer_up = peer_up,
     .peer_down = peer_down,

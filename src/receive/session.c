@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "core/check.h"
-#include "io/fd.h"
+#include "io/local.h"
 
 enum {
     SESSION_ARENA_MAX = 64 * 1024,
@@ -405,7 +405,7 @@ void session_begin(struct receive *r, struct receive_listener *l, int fd, const 
     struct err err = { 0 };
 
     if (!s) {
-        fd_close(&fd);
+        session_close(r, client->address.family == IP_NONE, &fd);
         return;
     }
     *s = (struct session){
@@ -428,6 +428,8 @@ void session_begin(struct receive *r, struct receive_listener *l, int fd, const 
     list_init(&s->unread);
     list_init(&s->account_node);
     client_to_octets(s);
+    if (!s->client_n)
+        local_begin(fd);
     s->arena = arena_new(SESSION_ARENA_MAX);
     s->smtp = s->arena ? smtp_server_new(s->arena, &l->smtp) : NULL;
     if (!s->smtp || !slot_take(r, s) || !io_watch_init(&s->watch, r->worker->loop, fd, on_ready, &err) ||
@@ -437,7 +439,7 @@ void session_begin(struct receive *r, struct receive_listener *l, int fd, const 
         io_watch_done(&s->watch);
         smtp_server_done(s->smtp);
         arena_free(s->arena);
-        fd_close(&s->fd);
+        session_close(r, s->client_n == 0, &s->fd);
         free(s);
         return;
     }

@@ -174,6 +174,8 @@ void session_shutdown(struct session *s);
 /* Say ROW, a 421, and close. */
 void session_goodbye(struct session *s, enum smtp_reply_name row, const struct smtp_slots *slots);
 void session_end(struct session *s, const char *reason);
+/* A client's connection; LOCAL: of this machine. */
+void session_close(struct receive *r, bool local, int *fd);
 /* Frees it, at the end of a turn. */
 void session_reap(struct io_task *t);
 /* Go on with what was read after an answer: drives the dialogue, sends replies. */

@@ -6,6 +6,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include "io/local.h"
+
 enum { LINGER_MSEC = 2000, LINGER_OCTETS = 256 * 1024 };
 
 /* ---- in ---- */
@@ -28,11 +30,18 @@ static void read_failed(struct session *s, ssize_t n)
     session_end(s, "lost");
 }
 
+/* In clear; what a client of this machine passes beside it is not ours to close. */
+static ssize_t read_clear(struct session *s)
+{
+    char *room = s->receive->read_room;
+
+    return s->client_n ? recv(s->fd, room, RECEIVE_READ_MAX, 0) : local_recv(s->fd, room, RECEIVE_READ_MAX);
+}
+
 struct str stream_read(struct session *s)
 {
     struct receive *r = s->receive;
-    ssize_t n = s->tls ? tls_read(s->tls, r->read_room, RECEIVE_READ_MAX)
-                       : recv(s->fd, r->read_room, RECEIVE_READ_MAX, 0);
+    ssize_t n = s->tls ? tls_read(s->tls, r->read_room, RECEIVE_READ_MAX) : read_clear(s);
 
     if (n <= 0) {
         read_failed(s, n);
@@ -127,7 +136,7 @@ static void say_no_more(struct session *s)
 
 void stream_linger(struct session *s)
 {
-    ssize_t n = recv(s->fd, s->receive->read_room, RECEIVE_READ_MAX, 0);
+    ssize_t n = read_clear(s);
 
     if (n > 0)
         s->lingered += (size_t)n;

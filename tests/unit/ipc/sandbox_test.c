@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -285,6 +286,14 @@ static bool starts_a_thread(const struct scene *s)
     return pthread_create(&t, NULL, thread_main, (void *)(uintptr_t)s) == 0 && pthread_join(t, &got) == 0 && got == s;
 }
 
+static bool sets_an_alarm(const struct scene *s)
+{
+    const struct itimerval none = { 0 };
+
+    (void)s;
+    return setitimer(ITIMER_REAL, &none, NULL) == 0;
+}
+
 static bool aborts(const struct scene *s)
 {
     (void)s;
@@ -303,6 +312,7 @@ struct try {
         f, kinds, landlock, #f                                                                              \
     }
 #define WRITERS (SET_QUEUE | SET_DELIVER)
+#define SET_SUBMIT_CONTROL (1U << PROCESS_SUBMIT | 1U << PROCESS_CONTROL)
 #define WORKERS (SET_ANY & ~SET_MAIN)
 
 static const struct try tries[] = {
@@ -338,7 +348,8 @@ static const struct try tries[] = {
     TRY(makes_itself_dumpable, 0, false),
     TRY(accepts, SET_INTAKE | SET_CONTROL, false),
     TRY(uses_descriptors_and_memory, WORKERS, false),
-    TRY(starts_a_thread, WRITERS, false),
+    TRY(starts_a_thread, WRITERS | SET_SUBMIT_CONTROL, false),
+    TRY(sets_an_alarm, SET_SUBMIT_CONTROL, false),
     TRY(aborts, WORKERS, false),
 };
 
@@ -357,6 +368,8 @@ static struct sandbox box_of(enum process_kind kind, const struct scene *s)
         box.n_paths = 1;
         box.threads = true;
     }
+    if (SET_SUBMIT_CONTROL & 1U << kind)
+        box.threads = true;
     return box;
 }
 

@@ -482,6 +482,7 @@ static inline void play_close(void)
     close(play.listener[1]);
     buf_done(&play.receive->out);
     buf_done(&play.receive->scratch);
+    local_closer_done(&play.receive->closer);
     free(play.receive->sessions);
     free(play.receive->read_room);
     free(play.receive);
