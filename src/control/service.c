@@ -229,9 +229,9 @@ static void control_end(struct worker *w)
             io_watch_done(&control->sockets[i].watch);
         local_close_listener(&control->closer, &control->sockets[i].fd);
     }
-    io_timer_stop(&control->accept_again);
     while (!list_empty(&control->clients))
         client_free(CONTAINER_OF(control->clients.next, struct control_client, node));
+    io_timer_done(&control->accept_again);
     local_closer_done(&control->closer);
     log_writer_settle(&control->writer);
     control_history_done(&control->history);
