@@ -46,13 +46,14 @@ static void on_file_ask(struct queue *q, struct ipc_channel *from, const struct 
     struct spool_file file = { .fd = -1 };
     struct spool_figures figures;
 
-    spool_figures(q->spool, &figures);
-    if (figures.health == SPOOL_HEALTH_FULL) {
-        answer.status = IPC_NO_SPACE;
-    } else if (q->n_lent < QUEUE_LENT_MAX && spool_file_take(q->spool, &file)) {
+    if (q->n_lent < QUEUE_LENT_MAX && spool_file_take(q->spool, &file)) {
         q->lent[q->n_lent++] = (struct lent){ file.number, from->instance };
         answer.status = IPC_STORED;
         answer.file = file.number;
+    } else {
+        spool_figures(q->spool, &figures);
+        if (figures.health == SPOOL_HEALTH_FULL)
+            answer.status = IPC_NO_SPACE;
     }
     ipc_send_file_answer(from, &answer, file.fd);
     fd_close(&file.fd);

@@ -217,14 +217,6 @@ static bool batch_is_good(struct spool *spool, const struct spool_batch *batch, 
     return true;
 }
 
-void space_ask(struct spool *spool)
-{
-    if (spool->looked_usec + LOOK_USEC > spool_now_usec(spool))
-        return;
-    spool->want_look = true;
-    pthread_cond_signal(&spool->upkeep_cond);
-}
-
 /* What the state of the disk says to it at once; SPOOL_OK: it may be tried. */
 static enum spool_status batch_chance(struct spool *spool, const struct spool_batch *batch)
 {

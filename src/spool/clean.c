@@ -43,11 +43,10 @@ static bool may_be_cleaned(const struct spool *spool, const struct segment *s)
     return s->state == SEGMENT_SEALED && s->refs && !s->damaged && !s->kept && !is_last(spool, s);
 }
 
-/* Messages are refused for want of a segment, and none is on its way. */
+/* The log has to become shorter: the disk is short, or a segment is wanting and none can be made. */
 static bool is_pressed(const struct spool *spool)
 {
-    return (spool->short_of_space || spool->prepare_errno) &&
-           segments_in(&spool->segments, SEGMENT_FREE) < segments_spare(&spool->segments);
+    return spool->short_of_space || (spool->prepare_errno && segments_lack(&spool->segments));
 }
 
 static bool has_dead(const struct spool *spool)
@@ -419,7 +418,7 @@ bool clean_step(struct spool *spool)
 bool clean_give_back(struct spool *spool)
 {
     struct segment *last = NULL;
-    size_t count = 0, keep = segments_spare(&spool->segments) + 2;
+    size_t count = 0, keep = segments_spare(&spool->segments);
 
     for (size_t i = 0; i < spool->segments.count; i++) {
         struct segment *s = spool->segments.at[i];
@@ -427,7 +426,8 @@ bool clean_give_back(struct spool *spool)
         if (s->state == SEGMENT_FREE && !s->readers && s != spool->frame.segment)
             last = s;
     }
-    keep += (spool->segments.count - count) / 8;
+    if (!spool->short_of_space)
+        keep += 2 + (spool->segments.count - count) / 8;
     if (count <= keep || !last)
         return false;
     struct spool_name name = spool_segment_name(last->number);
@@ -436,6 +436,7 @@ bool clean_give_back(struct spool *spool)
     (void)spool->disk->ops->unlink(spool->disk,
                                    name.c); /* one that stays is found when its number comes again */
     pthread_mutex_lock(&spool->lock);
+    spool->want_look |= spool->short_of_space;
     return true;
 }
 
@@ -475,10 +476,10 @@ bool clean_is_ready(struct spool *spool)
 bool clean_may_begin(const struct spool *spool)
 {
     const struct segment *s = spool->cleaning.victim;
-    size_t free_segments = segments_in(&spool->segments, SEGMENT_FREE);
+    bool may_press = segments_in(&spool->segments, SEGMENT_FREE) && is_pressed(spool);
 
-    return free_segments >= segments_spare(&spool->segments) ||
-           (free_segments && is_pressed(spool) && s && 2 * s->live <= spool->options.segment_octets);
+    return !segments_lack(&spool->segments) ||
+           (may_press && s && 2 * s->live <= spool->options.segment_octets);
 }
 
 bool clean_may_fill(const struct spool *spool, uint64_t room)

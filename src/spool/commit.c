@@ -129,7 +129,7 @@ static void add_copies(struct spool *spool, struct frame *frame, uint64_t room)
 
 /*
  * Where a frame of NEED octets to begin with goes, and how much room there is; false when nowhere now. A
- * segment is begun if so many are free: the last one is for what is owed (INV-15).
+ * segment is begun if so many are free: the last ones are for what is owed (INV-15).
  */
 static bool find_room(struct spool *spool, struct frame *frame, uint64_t need, size_t if_free, uint64_t *room)
 {
@@ -146,6 +146,17 @@ static bool find_room(struct spool *spool, struct frame *frame, uint64_t need, s
     if (frame->segment)
         *room = (uint64_t)(frame->segment->blocks - 1) * SPOOL_BLOCK;
     return frame->segment != NULL;
+}
+
+/*
+ * The active segment is one of the reserve: what was owed has begun it, and only that goes on in it. The log's first
+ * one is none as long as another may still be made.
+ */
+static bool active_is_reserve(const struct spool *spool)
+{
+    bool first = !segments_in(&spool->segments, SEGMENT_SEALED) && !spool->prepare_errno;
+
+    return spool->active && !first && !segments_reserve_whole(&spool->segments);
 }
 
 /* Nothing but copies. */
@@ -170,6 +181,8 @@ static bool plan_of(struct spool *spool, bool owed_only)
     uint64_t room = 0;
 
     frame_clear(frame);
+    if (!owed_only && active_is_reserve(spool))
+        return false;
     if (spool->repair)
         frame->records = (uint32_t)(frame->voids = spool->void_count);
     else if (!first)
@@ -310,6 +323,7 @@ static void settle_good(struct spool *spool, struct frame *frame, const struct s
         spool->active->state = SEGMENT_ACTIVE;
         spool->active->counts = UINT64_MAX;
         spool->active->dead_by = 0;
+        spool->refused_for_space &= !frame->messages;
     }
     spool->next_block = block + head->blocks;
     spool->durable_frame = head->number;
@@ -460,9 +474,9 @@ static enum spool_step no_room(struct spool *spool)
         return SPOOL_STEP_DONE;
     }
     if (spool->short_of_space || e) {
-        bool full = spool->short_of_space || e == ENOSPC || e == EDQUOT;
         uint32_t before = spool->queued;
-        queue_refuse(spool, full ? SPOOL_NO_SPACE : SPOOL_FAILED, spool->stopping);
+        spool->refused_for_space = true;
+        queue_refuse(spool, space_is_out(spool) ? SPOOL_NO_SPACE : SPOOL_FAILED, spool->stopping);
         return spool->queued < before ? SPOOL_STEP_DONE : SPOOL_STEP_IDLE;
     }
     pthread_cond_signal(&spool->upkeep_cond);

@@ -161,7 +161,8 @@ struct spool {
     bool orphans_stay;
 
     /* upkeep */
-    bool short_of_space;
+    bool short_of_space;    /* less than min-free is left */
+    bool refused_for_space; /* some message, as no segment more could be made */
     int prepare_errno;
     int64_t prepare_retry_usec;
     int64_t looked_usec;
@@ -218,11 +219,24 @@ MUST_USE bool batch_add(struct spool_batch *batch, const struct record *record);
 /* Queue BATCH for the commit thread, or end it. With the lock. */
 void batch_queue(struct spool *spool, struct spool_batch *batch);
 void batch_end(struct spool *spool, struct spool_batch *batch, enum spool_status status);
-/* There is traffic: upkeep looks at the space left, if it has not just done so. */
-void space_ask(struct spool *spool);
 /* Let the owner know; with the lock. True when it was let go meanwhile: what was seen before may have
  * changed. */
 bool owner_wake(struct spool *spool);
+
+/* ---- space.c ---- */
+
+/* There is traffic: upkeep looks at the space left, if it has not just done so. With the lock. */
+void space_ask(struct spool *spool);
+/* Upkeep's look; with the lock, which it lets go. */
+void space_look(struct spool *spool);
+/* OCTETS more leave what min-free keeps. Without the lock. */
+bool space_is_left(const struct spool *spool, uint64_t octets);
+/* With the lock: less than min-free is left, or no segment could be made for want of space. */
+bool space_is_out(const struct spool *spool);
+/* With the lock: messages are refused for want of space. */
+bool space_refuses(const struct spool *spool);
+/* Of one file of the log: 64 MiB, on a small disk less, so that the log has several of them. */
+uint32_t space_segment_octets(struct spool_disk *disk);
 
 /* ---- frame.c ---- */
 

@@ -78,9 +78,29 @@ size_t segments_in(const struct segments *segments, enum segment_state state)
     return n;
 }
 
+static size_t spare_beside(size_t used)
+{
+    return used > 1 ? 3 : 2;
+}
+
+static size_t in_use(const struct segments *segments)
+{
+    return segments_in(segments, SEGMENT_ACTIVE) + segments_in(segments, SEGMENT_SEALED);
+}
+
 size_t segments_spare(const struct segments *segments)
 {
-    return segments_in(segments, SEGMENT_ACTIVE) + segments_in(segments, SEGMENT_SEALED) > 1 ? 3 : 2;
+    return spare_beside(in_use(segments));
+}
+
+bool segments_reserve_whole(const struct segments *segments)
+{
+    return segments_in(segments, SEGMENT_FREE) + 1 >= spare_beside(in_use(segments) - 1);
+}
+
+bool segments_lack(const struct segments *segments)
+{
+    return segments_in(segments, SEGMENT_FREE) < segments_spare(segments);
 }
 
 struct segment *segments_free(const struct segments *segments, uint32_t blocks)

@@ -44,6 +44,10 @@ size_t segments_in(const struct segments *segments, enum segment_state state);
  * cleaned or found dead while the next one is written.
  */
 size_t segments_spare(const struct segments *segments);
+/* Fewer are free. */
+bool segments_lack(const struct segments *segments);
+/* There is an active one, and it took none of the reserve: so many are free as after a message has begun one. */
+bool segments_reserve_whole(const struct segments *segments);
 /* A free one of at least BLOCKS, that with the lowest life; NULL when there is none. */
 struct segment *segments_free(const struct segments *segments, uint32_t blocks);
 /* The lowest that no file has. */

@@ -163,7 +163,7 @@ static void stop_threads(struct spool *spool)
 static void set_defaults(struct spool_options *o)
 {
     if (!o->segment_octets)
-        o->segment_octets = 64U << 20;
+        o->segment_octets = space_segment_octets(o->disk);
     if (!o->gather_usec)
         o->gather_usec = 1000;
     if (!o->ride_msec)
@@ -176,8 +176,6 @@ static void set_defaults(struct spool_options *o)
 
 static bool options_are_sane(const struct spool_options *o, struct err *err)
 {
-    if (!o->disk)
-        return err_perm(err, "a spool needs a disk");
     if (o->segment_octets % SPOOL_BLOCK || o->segment_octets < 4 * SPOOL_BLOCK)
         return err_perm(err, "%u octets are no size for a segment", o->segment_octets);
     return true;
@@ -280,6 +278,10 @@ struct spool *spool_open(const struct spool_options *options, struct err *err)
 {
     struct spool_options all = *options;
 
+    if (!options->disk) {
+        err_perm(err, "a spool needs a disk");
+        return NULL;
+    }
     set_defaults(&all);
     if (!options_are_sane(&all, err))
         return NULL;
@@ -441,9 +443,8 @@ void spool_figures(struct spool *spool, struct spool_figures *out)
         space_ask(spool); /* whoever asks may refuse mail by the answer */
     *out = spool->figures;
     out->health = spool->latched ? SPOOL_HEALTH_REFUSING
-                  : spool->short_of_space || spool->prepare_errno == ENOSPC || spool->prepare_errno == EDQUOT
-                      ? SPOOL_HEALTH_FULL
-                      : SPOOL_HEALTH_OK;
+                  : space_refuses(spool) ? SPOOL_HEALTH_FULL
+                                         : SPOOL_HEALTH_OK;
     out->cleaning = spool->cleaning.victim != NULL;
     out->messages = spool_index_count(spool->index);
     out->segments = (uint32_t)spool->segments.count;

@@ -34,7 +34,8 @@ struct spool_options {
     const struct spool_clock *clock; /* borrowed; NULL is the system's */
     void (*wake)(void *ctx); /* from any thread: spool_poll() has something to do, or health changed */
     void *wake_ctx;
-    uint32_t segment_octets;   /* [64 MiB] of one file of the log; a multiple of 4096, at least 16 KiB */
+    /* [64 MiB; less below 1 GiB of disk] of one file of the log; a multiple of 4096, at least 16 KiB */
+    uint32_t segment_octets;
     uint64_t min_free_octets;  /* 0: none. Below, new messages get SPOOL_NO_SPACE */
     uint64_t min_free_inodes;  /* 0: none */
     unsigned min_free_percent; /* of space and of inodes; 0: none */

@@ -14,37 +14,6 @@ static int64_t later(const struct spool *spool)
     return spool_now_usec(spool) + (int64_t)spool->options.retry_msec * 1000;
 }
 
-/* ---- space ---- */
-
-static bool is_below(const struct spool_options *o, const struct spool_space *s)
-{
-    return s->octets_free < o->min_free_octets || s->inodes_free < o->min_free_inodes ||
-           s->octets_free < s->octets / 100 * o->min_free_percent ||
-           s->inodes_free < s->inodes / 100 * o->min_free_percent;
-}
-
-static void look(struct spool *spool)
-{
-    struct spool_space space;
-
-    spool->want_look = false;
-    spool->looked_usec = spool_now_usec(spool);
-    pthread_mutex_unlock(&spool->lock);
-    int e = spool->disk->ops->space(spool->disk, &space);
-    pthread_mutex_lock(&spool->lock);
-    if (e)
-        return;
-    bool below = is_below(&spool->options, &space);
-    if (below && !spool->short_of_space)
-        log_cause(spool, ENOSPC, "min-free");
-    if (!below && (spool->prepare_errno == ENOSPC || spool->prepare_errno == EDQUOT))
-        spool->prepare_retry_usec = 0; /* perhaps there is room again */
-    spool->health_changed |= below != spool->short_of_space;
-    spool->short_of_space = below;
-    spool->commit_sleeps = false;
-    pthread_cond_signal(&spool->commit_cond); /* what is queued may have to be refused */
-}
-
 /* ---- segments ---- */
 
 static int fill_zeros(struct spool *spool, int fd, uint64_t from, uint64_t to)
@@ -120,7 +89,10 @@ static void prepare_failed(struct spool *spool, int e)
     pthread_cond_signal(&spool->commit_cond);
 }
 
-/* One piece of one segment more is filled with zeros and synced, so that no commit pays for it. */
+/*
+ * One piece of one segment more is filled with zeros and synced, so that no commit pays for it. The log stops
+ * growing before it takes what min-free keeps; the first is made all the same: without it nothing starts.
+ */
 static void prepare(struct spool *spool)
 {
     uint64_t size = spool->options.segment_octets, have = spool->made, to;
@@ -136,9 +108,12 @@ static void prepare(struct spool *spool)
         }
     }
     uint32_t number = spool->making->number;
+    bool fresh = fd < 0, first = spool->segments.count == 1;
     pthread_mutex_unlock(&spool->lock);
-    if (fd < 0)
+    if (fresh)
         e = begin_making(spool, number, &fd, &have);
+    if (!e && fresh && !first && !space_is_left(spool, size - have))
+        e = ENOSPC;
     to = have + FILL_OCTETS < size ? have + FILL_OCTETS : size;
     if (!e)
         e = fill_zeros(spool, fd, have, to);
@@ -173,14 +148,15 @@ static bool segment_waits_for_checkpoint(const struct spool *spool)
 }
 
 /*
- * Segments run short and a checkpoint would give one: at once where no more can be made, else when as much
- * has been written as it costs.
+ * A checkpoint would give a segment: at once where the disk is short, or where one is wanting and cannot be
+ * made; if one is wanting that could be, when as much has been written as it costs.
  */
 static bool checkpoint_makes_room(const struct spool *spool)
 {
-    bool pressed = spool->short_of_space || spool->prepare_errno;
+    bool wanting = segments_lack(&spool->segments) && !spool->making;
+    bool worth_it = spool->written_since && spool->written_since >= spool->checkpoint_octets;
 
-    return (pressed || (spool->written_since && spool->written_since >= spool->checkpoint_octets)) &&
+    return (spool->short_of_space || (wanting && (spool->prepare_errno || worth_it))) &&
            segment_waits_for_checkpoint(spool);
 }
 
@@ -279,17 +255,12 @@ static void checkpoint(struct spool *spool)
     spool->checkpoint_retry_usec = later(spool);
 }
 
-static bool lacks_segment(const struct spool *spool)
-{
-    return segments_in(&spool->segments, SEGMENT_FREE) < segments_spare(&spool->segments);
-}
-
 /* When something that could not be done is tried again. */
 static enum spool_step next_try(const struct spool *spool, bool may_checkpoint, int64_t *until_usec)
 {
     if (spool->short_of_space)
         *until_usec = spool->looked_usec + (int64_t)spool->options.retry_msec * 1000;
-    else if (lacks_segment(spool))
+    else if (segments_lack(&spool->segments))
         *until_usec = spool->prepare_retry_usec;
     else if (!may_checkpoint && checkpoint_is_due(spool))
         *until_usec = spool->checkpoint_retry_usec;
@@ -315,7 +286,7 @@ static enum spool_step step(struct spool *spool, int64_t *until_usec)
     bool may_prepare = !spool->short_of_space && now >= spool->prepare_retry_usec;
 
     if (spool->want_look || look_again)
-        look(spool);
+        space_look(spool);
     else if (spool->next_id + ID_BLOCK / 2 > spool->id_ceiling && may_checkpoint)
         raise_ceiling(spool);
     else if (spool->files_wanted && !spool->short_of_space)
@@ -324,9 +295,9 @@ static enum spool_step step(struct spool *spool, int64_t *until_usec)
         unlink_files(spool);
     else if (may_checkpoint && checkpoint_is_due(spool))
         checkpoint(spool);
-    else if (may_checkpoint && lacks_segment(spool) && !spool->making && checkpoint_makes_room(spool))
+    else if (may_checkpoint && checkpoint_makes_room(spool))
         checkpoint(spool);
-    else if (lacks_segment(spool) && may_prepare)
+    else if (segments_lack(&spool->segments) && may_prepare)
         prepare(spool);
     else
         return at_leisure(spool, may_checkpoint, until_usec);

@@ -287,6 +287,149 @@ static void below_min_free_new_mail_is_refused_before_it_is_written(void **state
     world_done(&w);
 }
 
+/* ---- a small disk ---- */
+
+enum { SEGMENT = 1 << 20, SMALL_DISK = 7 * SEGMENT + SEGMENT / 4, CONTENT = 15000 };
+
+static void fill(struct world *w, unsigned long refused)
+{
+    for (int i = 0; i < 2000 && w->counts.refused < refused; i++) {
+        w->boot_usec += 2000000;
+        world_accept(w, CONTENT, false, false);
+        world_settle(w);
+    }
+    assert_true(w->counts.refused >= refused);
+    assert_int_equal(health(w), SPOOL_HEALTH_FULL);
+}
+
+static uint64_t messages(struct world *w)
+{
+    struct spool_figures figures;
+
+    spool_figures(w->spool, &figures);
+    return figures.messages;
+}
+
+static void leave(struct world *w, uint64_t count)
+{
+    for (int i = 0; i < 20000 && messages(w) > count; i++) {
+        world_change(w);
+        world_settle(w);
+    }
+    assert_true(messages(w) <= count);
+}
+
+static void time_goes_by(struct world *w)
+{
+    for (int i = 0; i < 3; i++) {
+        w->boot_usec += 31000000;
+        world_settle(w);
+    }
+}
+
+static void mail_is_taken(struct world *w)
+{
+    unsigned long refused = w->counts.refused;
+
+    for (int i = 0; i < 3; i++) {
+        world_accept(w, CONTENT, false, false);
+        world_settle(w);
+    }
+    assert_int_equal(w->counts.refused, refused);
+    assert_int_equal(health(w), SPOOL_HEALTH_OK);
+}
+
+static void begin_small(struct world *w, uint64_t min_free)
+{
+    world_init(w, 5, SIM_HONEST);
+    w->options.segment_octets = SEGMENT;
+    w->options.min_free_octets = min_free;
+    w->disk->capacity = SMALL_DISK;
+    w->space_short = true;
+    assert_true(world_open(w));
+}
+
+static void end_small(struct world *w)
+{
+    must_be_right(w, "afterwards", 0);
+    world_end(w, SIM_END_POWER);
+    assert_true(world_open(w));
+    world_check(w);
+    must_be_right(w, "recovered", 0);
+    world_end(w, SIM_END_PROCESS);
+    world_done(w);
+}
+
+/* INV-15: what is owed begins a segment of the reserve, and no message follows it there. */
+static void between_messages_what_is_owed_keeps_its_reserve(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin_small(&w, 0);
+    for (int i = 0; i < 2000 && w.counts.refused < 200; i++) {
+        w.boot_usec += 2000000;
+        world_accept(&w, CONTENT, false, false);
+        world_defer(&w);
+        world_settle(&w);
+    }
+    assert_int_equal(health(&w), SPOOL_HEALTH_FULL);
+    for (int i = 0; i < 400; i++) {
+        world_defer(&w);
+        world_settle(&w);
+        assert_null(w.batches); /* it is durable */
+    }
+    end_small(&w);
+}
+
+static void a_disk_full_of_what_is_over_takes_mail_again(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin_small(&w, 0);
+    fill(&w, 3);
+    leave(&w, 0);
+    time_goes_by(&w);
+    mail_is_taken(&w);
+    end_small(&w);
+}
+
+static void the_log_alone_never_brings_a_disk_below_min_free(void **state)
+{
+    struct world w;
+    struct spool_space space;
+
+    (void)state;
+    begin_small(&w, SEGMENT / 2);
+    fill(&w, 3);
+    assert_int_equal(w.options.disk->ops->space(w.options.disk, &space), 0);
+    assert_true(space.octets_free >= SEGMENT / 2);
+    leave(&w, 0);
+    time_goes_by(&w);
+    mail_is_taken(&w);
+    end_small(&w);
+}
+
+/* What others take of the disk the log gives up, as far as nothing lives in it. */
+static void a_log_of_which_little_lives_makes_room_for_others(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin_small(&w, SEGMENT / 2);
+    fill(&w, 3);
+    leave(&w, 20);
+    w.disk->other = 2 * SEGMENT;
+    w.boot_usec += 2000000;
+    world_accept(&w, CONTENT, false, false); /* this one makes it look */
+    world_settle(&w);
+    time_goes_by(&w);
+    mail_is_taken(&w);
+    assert_true(messages(&w) >= 20);
+    end_small(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +441,10 @@ int main(void)
         cmocka_unit_test(when_nothing_can_be_written_all_is_refused_until_it_can),
         cmocka_unit_test(on_a_full_disk_outcomes_go_on),
         cmocka_unit_test(below_min_free_new_mail_is_refused_before_it_is_written),
+        cmocka_unit_test(between_messages_what_is_owed_keeps_its_reserve),
+        cmocka_unit_test(a_disk_full_of_what_is_over_takes_mail_again),
+        cmocka_unit_test(the_log_alone_never_brings_a_disk_below_min_free),
+        cmocka_unit_test(a_log_of_which_little_lives_makes_room_for_others),
     };
 
     return cmocka_run_group_tests_name("fault/spool-nth", tests, NULL, NULL);

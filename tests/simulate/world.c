@@ -313,21 +313,16 @@ static bool add_edit(struct world_batch *b, struct spool_batch *batch, struct qu
     return spool_batch_edit(batch, id, str_of(lend(b, text_of(id.n, TEXT_ENVELOPE, edit, n)), n));
 }
 
+enum { OUTCOME = 0, CHANGES = 16, CHANGES_THAT_GO_ON = 9 };
+
 /* An outcome, a hold or release, an edit, an end; often an end with an outcome and a report in the same
  * frame. */
-void world_change(struct world *w)
+static void change(struct world *w, size_t at, uint64_t what)
 {
-    size_t at = some_message(w);
-
-    if (at == w->message_count)
-        return;
     struct queue_id id = w->messages[at].id;
     struct fate then = w->messages[at].sure;
     struct world_batch *b = batch_new(w, true);
     struct spool_batch *batch = must(spool_batch_new());
-    bool goes_on = w->messages[at].long_deferred && at + LONG_MESSAGES > w->message_count &&
-                   !random_one_in(&w->random, 30);
-    uint64_t what = random_below(&w->random, goes_on ? 9 : 16);
     bool ok = true;
 
     if (what < 6 || what > 12)
@@ -349,6 +344,25 @@ void world_change(struct world *w)
         return;
     }
     batch_submit(w, b, batch);
+}
+
+void world_change(struct world *w)
+{
+    size_t at = some_message(w);
+
+    if (at == w->message_count)
+        return;
+    bool goes_on = w->messages[at].long_deferred && at + LONG_MESSAGES > w->message_count &&
+                   !random_one_in(&w->random, 30);
+    change(w, at, random_below(&w->random, goes_on ? CHANGES_THAT_GO_ON : CHANGES));
+}
+
+void world_defer(struct world *w)
+{
+    size_t at = some_message(w);
+
+    if (at < w->message_count)
+        change(w, at, OUTCOME);
 }
 
 /* ---- reading back ---- */

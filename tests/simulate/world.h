@@ -96,5 +96,6 @@ void world_close(struct world *w);
 /* The single things, for scripts. */
 void world_accept(struct world *w, uint32_t size, bool own, bool owed);
 void world_change(struct world *w);
+void world_defer(struct world *w); /* an outcome of one, and it stays */
 
 #endif

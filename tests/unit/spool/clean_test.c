@@ -305,6 +305,25 @@ static void on_a_full_disk_all_that_is_owed_is_written_and_cleaning_makes_room(v
     check_all(f);
 }
 
+/* So that several fit, and each can be given back. */
+static void on_a_small_disk_segments_are_smaller(void **state)
+{
+    static const struct {
+        unsigned disk_mib, segment_mib;
+    } sizes[] = { { 4096, 64 }, { 1024, 64 }, { 1023, 32 }, { 512, 32 }, { 400, 16 }, { 64, 16 } };
+    struct fixture *f = *state;
+
+    f->options.segment_octets = 0;
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        spool_die(f->spool);
+        f->disk->capacity = (uint64_t)sizes[i].disk_mib << 20;
+        open_it(f);
+        size_t most = spool_batch_max(f->spool);
+        assert_true(most < (size_t)sizes[i].segment_mib << 20);
+        assert_true(most > (size_t)(sizes[i].segment_mib - 1) << 20);
+    }
+}
+
 /* What the copy was read as is no longer so when it would be written: each kind of change in between. */
 static void a_change_between_reading_and_writing_a_copy_is_not_undone(void **state)
 {
@@ -342,6 +361,7 @@ int main(void)
         WITH_SPOOL(what_is_free_beyond_need_is_given_back),
         WITH_SPOOL(idle_and_with_plenty_free_nothing_is_cleaned),
         WITH_SPOOL(on_a_full_disk_all_that_is_owed_is_written_and_cleaning_makes_room),
+        WITH_SPOOL(on_a_small_disk_segments_are_smaller),
         WITH_SPOOL(a_change_between_reading_and_writing_a_copy_is_not_undone),
     };
 
