@@ -27,6 +27,7 @@ enum tag {
     TAG_RELEASED = 17,
     TAG_EARLY = 18,
     TAG_ON_REPLY = 19,
+    TAG_WARN = 20,
 };
 
 static void put_text(struct buf *out, unsigned tag, struct str s)
@@ -57,6 +58,7 @@ static void put_recipient(struct buf *out, const struct progress *p)
     message_field_put_u64(out, TAG_RELEASED, p->released);
     message_field_put_u64(out, TAG_EARLY, p->early);
     put_text(out, TAG_ON_REPLY, p->on_reply);
+    message_field_put_u64(out, TAG_WARN, (uint64_t)p->warn_msec);
     message_field_end(out, at);
 }
 
@@ -145,6 +147,8 @@ static bool get_field(const struct message_field *f, struct progress *p, struct 
     case TAG_ON_REPLY:
         p->on_reply = f->octets;
         return true;
+    case TAG_WARN:
+        return get_time(f, &p->warn_msec, err);
     default:
         return message_field_pass(f, err);
     }

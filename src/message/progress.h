@@ -45,6 +45,7 @@ struct progress {
     struct str on_reply; /* what the configuration made of that reply: "defer veredus.conf:12"; empty: nothing */
     bool released;      /* by the administrator: routes that say hold are passed over */
     bool early;         /* by the administrator: its release time (RFC 4865) does not count */
+    int64_t warn_msec;  /* the age at which its sender is told of the delay next, as its route has it; 0: unknown, -1: never */
 };
 
 MUST_USE bool progress_encode(struct buf *out, const struct progress *items, size_t n);

@@ -72,14 +72,16 @@ void message_wait(struct message *m)
     }
 }
 
+bool attempt_is_routed(const struct recipient *r)
+{
+    const struct worker *w = r->message->queue->worker;
+
+    return r->rule && r->generation == w->generation && r->route < w->config->n_routes;
+}
+
 const struct config_sending *attempt_sending(const struct recipient *r)
 {
-    const struct queue *q = r->message->queue;
-    const struct config *config = q->worker->config;
-
-    if (r->rule && r->generation == q->worker->generation && r->route < config->n_routes)
-        return schedule_sending(r);
-    return &config->sending;
+    return attempt_is_routed(r) ? schedule_sending(r) : &r->message->queue->worker->config->sending;
 }
 
 /* ---- routing ---- */

@@ -315,7 +315,7 @@ static void forget(char **text)
 /* What was said to another address, or by another host, says nothing about it: it is new, and due. */
 static void begin_anew(struct recipient *r)
 {
-    char **const texts[] = { &r->status, &r->text, &r->host, &r->peer, &r->site, &r->rule };
+    char **const texts[] = { &r->status, &r->text, &r->on_reply, &r->host, &r->peer, &r->site, &r->rule };
 
     if (r->state != RECIPIENT_IDLE)
         queue_withdraw(r);
@@ -326,7 +326,7 @@ static void begin_anew(struct recipient *r)
     r->attempts = r->deaths = r->code = 0;
     r->from_peer = false;
     r->held = false;
-    r->first_msec = r->last_msec = r->next_msec = 0;
+    r->first_msec = r->last_msec = r->next_msec = r->warn_msec = 0;
     r->reason = LOG_REASON_NONE;
     r->due_msec = queue_now(r->message->queue);
 }

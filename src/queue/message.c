@@ -231,6 +231,8 @@ static void apply_one(struct recipient *r, const struct progress *p)
     r->deaths = p->deaths;
     r->code = p->code;
     r->warned = p->warned;
+    r->warn_msec = p->warn_msec;
+    r->warn_of = p->warned;
     r->from_peer = p->from_peer;
     r->first_msec = p->first_msec;
     r->last_msec = p->last_msec;

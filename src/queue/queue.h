@@ -82,6 +82,8 @@ struct recipient {
     uint32_t deaths;
     uint32_t code;
     uint32_t warned;
+    int64_t warn_msec; /* report_warning() at its last attempt, after so many warnings; 0: not known */
+    uint32_t warn_of;
     bool from_peer;
     int64_t first_msec;
     int64_t last_msec;
@@ -375,7 +377,9 @@ void attempt_reroute(struct recipient *r);
 /* It waits for nothing: what a former queue leased is known by now. An answer of lookup finds nobody. */
 void attempt_unroute(struct recipient *r);
 void attempts_lookup_gone(struct queue *q);
-/* What the configuration says of sending to it. */
+/* Has lookup said where it goes by this configuration? What is read back from the disk does not know. */
+bool attempt_is_routed(const struct recipient *r);
+/* What the configuration says of sending to it: of one that is not routed, to everybody. */
 const struct config_sending *attempt_sending(const struct recipient *r);
 
 /* ---- settle.c: from outcome to disk ---- */
@@ -416,6 +420,11 @@ void report_drop(struct message *m);
 void report_digest_due(struct wheel_node *node);
 /* When there may be something to tell of what waits; io_now_msec, -1: by time alone never. */
 int64_t report_due(const struct message *m);
+/*
+ * The age at which the sender of R is told of its delay next: by its route, or as that was at its last attempt; -1: never,
+ * 0: not known.
+ */
+int64_t report_warning(const struct recipient *r);
 
 /* ---- carrier.c: mailboxes and commands ---- */
 /* Lease it to the deliver process of its route, as soon as there is one. */

@@ -22,12 +22,34 @@ bool report_unreported(const struct recipient *r)
     return r->progress == PROGRESS_FAILED;
 }
 
+static int64_t next_of(const struct config_times *ages, const struct recipient *r)
+{
+    return r->warned < ages->n ? (int64_t)ages->items[r->warned] : -1;
+}
+
+int64_t report_warning(const struct recipient *r)
+{
+    if (attempt_is_routed(r))
+        return next_of(&attempt_sending(r)->delay_warning, r);
+    /* Told since then: which age is the next its route says at the next attempt. */
+    return r->warn_msec && r->warn_of != r->warned ? -1 : r->warn_msec;
+}
+
+/* The age at which its sender is told next; -1: never. */
+static int64_t warning_age(const struct recipient *r)
+{
+    int64_t age = report_warning(r);
+
+    if (!r->message->warnable || r->progress != PROGRESS_WAITING)
+        return -1;
+    return age ? age : next_of(&attempt_sending(r)->delay_warning, r);
+}
+
 static bool warning_is_due(const struct recipient *r)
 {
-    const struct config_times *w = &attempt_sending(r)->delay_warning;
+    int64_t age = warning_age(r);
 
-    return r->message->warnable && r->progress == PROGRESS_WAITING && r->warned < w->n &&
-           message_waited(r->message) >= (int64_t)w->items[r->warned];
+    return age >= 0 && message_waited(r->message) >= age;
 }
 
 bool report_wanted(const struct message *m)
@@ -50,12 +72,9 @@ int64_t report_due(const struct message *m)
         return m->report_msec;
 
     for (uint32_t i = 0; m->warnable && i < m->n_recipients; i++) {
-        const struct recipient *r = &m->recipients[i];
-        const struct config_times *w = &attempt_sending(r)->delay_warning;
-        if (r->progress != PROGRESS_WAITING || r->warned >= w->n)
-            continue;
-        int64_t at = m->since_msec + (int64_t)w->items[r->warned] - m->age_msec + message_embargo_whole(m);
-        if (due < 0 || at < due)
+        int64_t age = warning_age(&m->recipients[i]);
+        int64_t at = m->since_msec + age - m->age_msec + message_embargo_whole(m);
+        if (age >= 0 && (due < 0 || at < due))
             due = at;
     }
     /* Told when the attempt under way is over. */

@@ -128,6 +128,8 @@ void recipient_outcome(struct recipient *r, const struct outcome *told)
     r->progress = o.result == IPC_OK ? PROGRESS_DELIVERED : o.result == IPC_PERM ? PROGRESS_FAILED : PROGRESS_WAITING;
     if (o.result == IPC_TEMP) {
         set_next(r);
+        r->warn_msec = report_warning(r);
+        r->warn_of = r->warned;
         m->tried = true;
     }
     record_outcome(r, &o, o.reason);
@@ -218,6 +220,7 @@ static bool put_progress(struct message *m)
             .reason = r->reason ? str_from_c(log_reason_text(r->reason)) : STR_NONE,
             .released = m->released,
             .early = m->early,
+            .warn_msec = m->warnable && r->progress == PROGRESS_WAITING ? report_warning(r) : 0,
         };
         if ((r->attempts || r->deaths || r->warned || m->released || m->early || r->progress != PROGRESS_WAITING) &&
             !progress_encode(&m->state_octets, &p, 1))

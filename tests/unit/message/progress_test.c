@@ -7,10 +7,10 @@
 static const struct progress items[] = {
     { 1, PROGRESS_WAITING, 3, 1, 1795000000000, STR_INIT("4.2.2"), STR_INIT("mailbox full"), 1794000000000,
       1796000000000, 452, 1, true, STR_INIT("mx1.example.net"), STR_INIT("203.0.113.10"),
-      .released = true, .early = true },
+      .released = true, .early = true, .warn_msec = 4 * 3600 * 1000 },
     { 2, PROGRESS_DELIVERED, 1, 0, -1, STR_INIT(""), STR_INIT("") },
     { UINT32_MAX, PROGRESS_EXPANDED, UINT32_MAX, UINT32_MAX, INT64_MIN, STR_INIT("5.1.1"), STR_INIT("a\0b\xff"),
-      INT64_MAX, INT64_MIN, UINT32_MAX, UINT32_MAX, false, STR_INIT(""), STR_INIT("") },
+      INT64_MAX, INT64_MIN, UINT32_MAX, UINT32_MAX, false, STR_INIT(""), STR_INIT(""), .warn_msec = -1 },
 };
 
 static void assert_same(const struct progress *got, const struct progress *want)
@@ -31,6 +31,7 @@ static void assert_same(const struct progress *got, const struct progress *want)
     assert_str_is(got->peer, want->peer);
     assert_int_equal(got->released, want->released);
     assert_int_equal(got->early, want->early);
+    assert_true(got->warn_msec == want->warn_msec);
 }
 
 static bool decode(struct str in, struct arena *a, struct progress **got, size_t *n)
