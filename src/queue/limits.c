@@ -239,7 +239,6 @@ void limits_restart(struct site *site)
     struct site_limits *l = site->limits;
 
     window_restart(&l->window, queue_now(l->queue));
-    l->said = window_connections(&l->window);
 }
 
 /* ---- their life ---- */

@@ -303,9 +303,12 @@ void rest_aside(struct queue *q, struct rest *r)
 
 /* ---- who goes to rest ---- */
 
+/* That its route holds it is not on disk, until its message is held. */
 static bool is_settled(const struct recipient *r)
 {
-    return r->progress != PROGRESS_FAILED && !r->held && !r->writing && (!r->lease || r->state == RECIPIENT_LEASED);
+    bool held = r->held && r->message->state != MESSAGE_HELD;
+
+    return r->progress != PROGRESS_FAILED && !held && !r->writing && (!r->lease || r->state == RECIPIENT_LEASED);
 }
 
 /* All that is known of it is on disk, and nobody holds on to it. */

@@ -216,12 +216,14 @@ static struct connection *least_busy(struct site *site)
 {
     struct connection *best = NULL;
     bool idle_too = limits_may_work(site);
+    uint64_t most = site_sending(site)->reuse.count;
 
     if (limits_has_too_many_at_work(site))
         return NULL;
     LIST_FOR(node, &site->connections) {
         struct connection *c = CONTAINER_OF(node, struct connection, node);
-        if (c->state == CONNECTION_CLOSING || (best && c->n_transfers >= best->n_transfers) ||
+        /* One that has had as many as it may ends with what it has: some hosts refuse the next (FACE 1.9, reuse). */
+        if (c->state == CONNECTION_CLOSING || c->used >= most || (best && c->n_transfers >= best->n_transfers) ||
             (!c->n_transfers && !idle_too))
             continue;
         best = c;

@@ -321,8 +321,9 @@ static void round_hears(struct window *w, const struct window_sample *s)
 
 void window_init(struct window *w, uint32_t start, uint32_t max)
 {
-    *w = (struct window){ .start = start, .max = max, .said = start };
+    *w = (struct window){ .start = start, .max = max };
     set_size(w, start, "");
+    w->said = window_connections(w);
 }
 
 uint32_t window_connections(const struct window *w)
@@ -389,17 +390,16 @@ void window_restart(struct window *w, int64_t now_msec)
     end_trial(w, now_msec);
     w->has_norm = false;
     w->norm_share = 0;
-    w->said = w->size;
+    w->said = window_connections(w);
 }
 
 bool window_news(struct window *w, struct window_news *news)
 {
-    double size = window_connections(w);
-    bool less = size <= w->said * 0.75, more = size >= w->said * 2 || (size >= w->max && w->said < w->max);
+    uint32_t now = window_connections(w);
 
-    if (!less && !more)
+    if (now == w->said)
         return false;
-    *news = (struct window_news){ .was = (uint32_t)w->said, .now = (uint32_t)size, .cause = w->cause };
-    w->said = size;
+    *news = (struct window_news){ .was = w->said, .now = now, .cause = w->cause };
+    w->said = now;
     return true;
 }

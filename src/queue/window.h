@@ -72,7 +72,7 @@ struct window {
     double bound;                 /* not above it */
     int64_t bound_msec;           /* until then */
     int64_t patience_msec;        /* for how long it was set */
-    double said;                  /* in the last news */
+    uint32_t said;                /* in the last news */
     char cause[WINDOW_CAUSE_MAX]; /* of the last change */
 };
 
@@ -98,7 +98,7 @@ void window_slow(struct window *w, int64_t now_msec, const char *why);
 void window_restart(struct window *w, int64_t now_msec);
 /* The transactions of the last minute, in one. */
 struct window_part window_lately(const struct window *w, int64_t now_msec);
-/* Has it changed so much that people want to know? Said once. */
+/* Has it changed? Each change is said once, with its cause. */
 MUST_USE bool window_news(struct window *w, struct window_news *news);
 
 #endif

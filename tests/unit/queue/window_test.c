@@ -123,6 +123,32 @@ static void what_is_slower_for_reasons_of_its_own_keeps_its_window(void **state)
     assert_false(window_news(&w, &news));
 }
 
+/* FACE 3.2, site: no change is passed over, and none is said of twice. */
+static void each_change_is_said_with_its_cause(void **state)
+{
+    (void)state;
+    struct window w;
+    struct times t = { .latency_usec = 50000 };
+    struct window_news news;
+    uint32_t before;
+
+    window_init(&w, 1, 40);
+    window_refused(&w, 0, 1, false, "connection refused");
+    t.now_msec = 1000000;
+    for (unsigned i = 0; i < 3000; i++) {
+        before = window_connections(&w);
+        some(&w, &t, 1, i >= 2000);
+        bool said = window_news(&w, &news);
+        assert_int_equal(said, before != window_connections(&w));
+        if (!said)
+            continue;
+        assert_int_equal(news.was, before);
+        assert_int_equal(news.now, window_connections(&w));
+        assert_true(news.now > news.was ? !strcmp(news.cause, "it bears more") : !strncmp(news.cause, "4yz ", 4));
+    }
+    assert_int_equal(window_connections(&w), 1);
+}
+
 static void a_limit_is_found_and_said(void **state)
 {
     (void)state;
@@ -201,6 +227,7 @@ int main(void)
         cmocka_unit_test(who_puts_all_off_is_asked_by_one_connection),
         cmocka_unit_test(what_is_slower_than_before_is_tried_with_fewer),
         cmocka_unit_test(what_is_slower_for_reasons_of_its_own_keeps_its_window),
+        cmocka_unit_test(each_change_is_said_with_its_cause),
         cmocka_unit_test(a_limit_is_found_and_said),
         cmocka_unit_test(one_that_was_just_closed_is_not_missed),
         cmocka_unit_test(who_knows_better_is_believed_at_once),
