@@ -42,10 +42,15 @@ enum {
     DOMAINS = 6,
 };
 
+#define EDITED_DOMAIN "@edited.example"
+#define EDITED_SENDER "editor@ours.example"
+
 /* A recipient of a message that was given to the queue. */
 struct target {
     size_t message;
     uint32_t number;
+    unsigned domain; /* of its address */
+    bool listed;     /* it has a sender of its own */
     unsigned delivered;
     bool may_twice;  /* an attempt ended of which nobody could say how */
     unsigned long doubted; /* in which life of the queue that was; */
@@ -57,12 +62,17 @@ struct target {
 
 enum taken { TAKEN_UNKNOWN, TAKEN_YES, TAKEN_NO };
 
+/* Of one of its recipients, once; UNKNOWN: the queue died before it answered. */
+enum edited { EDITED_NEVER, EDITED_ASKED, EDITED_UNKNOWN, EDITED_NOT, EDITED_DONE };
+
 struct given {
     uint64_t id;
     struct spool_token token;
     enum taken taken; /* UNKNOWN: the answer is not there, or got lost */
     bool late;        /* refused, though it stands: the queue died before it could take it back (docs/adr/0006) */
     bool removed; /* or bounced: by the administrator */
+    enum edited edited;
+    uint32_t edited_number;
     int64_t since_msec;
     size_t first, n;
     uint64_t octets; /* of its own file; 0: it has none */
@@ -110,7 +120,7 @@ static struct {
     bool leapt;      /* the clock on the wall */
     bool short_of_memory, postmaster_is_busy;
     bool duplicate_said;
-    unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports, acts, reloads, expired, owns, lies;
+    unsigned long deaths_send, deaths_queue, deaths_power, transfers, twice, reports, acts, edits, reloads, expired, owns, lies;
     unsigned long lives; /* of the queue */
     char wrong[400];
 } sim;
@@ -274,10 +284,11 @@ static void put_recipients(struct envelope_recipient *r, size_t n, bool null_sen
     bool listed = one_in(8);
 
     for (size_t i = 0; i < n; i++) {
+        unsigned domain = (unsigned)below(DOMAINS);
         r[i] = (struct envelope_recipient){
             .number = (uint32_t)i + 1,
             .local = arena_printf(a, "r%zu", sim.n_targets),
-            .domain = arena_printf(a, "d%u.example", (unsigned)below(DOMAINS)),
+            .domain = arena_printf(a, "d%u.example", domain),
         };
         r[i].original = arena_printf(a, "%.*s@%.*s", STR_ARG(r[i].local), STR_ARG(r[i].domain));
         r[i].has_sender = listed && one_in(2);
@@ -286,6 +297,8 @@ static void put_recipients(struct envelope_recipient *r, size_t n, bool null_sen
         sim.targets[sim.n_targets++] = (struct target){
             .message = sim.n_given,
             .number = (uint32_t)i + 1,
+            .domain = domain,
+            .listed = r[i].has_sender,
             .old_null = r[i].has_sender ? !r[i].sender.n : null_sender,
         };
     }
@@ -488,6 +501,22 @@ static void tell(struct sender *s, struct lent_out *t)
     buf_done(&results);
 }
 
+/* Once an edit was answered its recipient has the new address and sender, over all that dies; before that it may. */
+static void edited_arrives(const struct ipc_transfer *t, const struct given *g, uint32_t number, struct str address)
+{
+    const struct target *target = target_of(t->id, number);
+    bool is_new = str_ends(address, STR(EDITED_DOMAIN));
+
+    if (!g || g->edited_number != number || !target)
+        return;
+    if (g->edited == EDITED_DONE && !is_new)
+        wrong("message %zu recipient %u was edited, and goes to its former address", (size_t)(g - sim.given), number);
+    if (g->edited == EDITED_NOT && is_new)
+        wrong("message %zu recipient %u was not edited, and goes to another address", (size_t)(g - sim.given), number);
+    if (is_new && !target->listed && !str_eq(t->sender, STR(EDITED_SENDER)))
+        wrong("message %zu recipient %u was edited by half", (size_t)(g - sim.given), number);
+}
+
 static void lease_arrives(struct sender *s, const struct ipc_transfer *t)
 {
     struct lent_out *slot = NULL;
@@ -507,7 +536,10 @@ static void lease_arrives(struct sender *s, const struct ipc_transfer *t)
         uint32_t number = le32_get(rest.p);
         struct target *target = target_of(t->id, number);
         struct given *g = given_by_id(t->id);
-        rest = str_skip(rest, 6 + le16_get(rest.p + 4));
+        size_t address_n = le16_get(rest.p + 4);
+        if (!comes_late)
+            edited_arrives(t, g, number, str_slice(rest, 6, 6 + address_n));
+        rest = str_skip(rest, 6 + address_n);
         lent.numbers[lent.n++] = number;
         struct lent_out *other = held_somewhere(t->id, number);
         if (other && !other->finished && !comes_late)
@@ -868,6 +900,54 @@ static void act(enum ipc_act verb, const struct given *g)
              });
 }
 
+static void add_counted(struct buf *out, struct str s)
+{
+    char n[2];
+
+    le16_put(n, (uint16_t)s.n);
+    buf_add(out, str_of(n, sizeof(n)));
+    buf_add(out, s);
+}
+
+/* Another sender, and another address for one recipient. */
+static void administrator_edits(struct given *g)
+{
+    const struct target *t = &sim.targets[g->first + below(g->n)];
+    struct buf change = BUF_INIT(1000);
+    char local[20], domain[20];
+
+    if (g->edited != EDITED_NEVER)
+        return;
+    snprintf(local, sizeof(local), "r%zu", (size_t)(t - sim.targets));
+    snprintf(domain, sizeof(domain), "d%u.example", t->domain);
+    add_counted(&change, str_from_c(local));
+    add_counted(&change, str_from_c(domain));
+    add_counted(&change, str_from_c(local));
+    add_counted(&change, str_skip(STR(EDITED_DOMAIN), 1));
+    g->edited = EDITED_ASKED;
+    g->edited_number = t->number;
+    sim.acts++;
+    wire_say(&sim.worker, sim.control, IPC_QUEUE_EDIT_ASK,
+             &(struct ipc_queue_edit_ask){
+                 .ticket = (uint64_t)(g - sim.given),
+                 .id = g->id,
+                 .has_sender = 1,
+                 .sender = STR(EDITED_SENDER),
+                 .count = 1,
+                 .recipients = buf_str(&change),
+             });
+    buf_done(&change);
+}
+
+static void control_hears(const struct ipc_message *m)
+{
+    if (m->type != IPC_QUEUE_EDIT_ANSWER)
+        return;
+    bool done = m->queue_edit_answer.status == IPC_EDIT_DONE;
+    sim.given[m->queue_edit_answer.ticket].edited = done ? EDITED_DONE : EDITED_NOT;
+    sim.edits += done;
+}
+
 static void administrator_acts(void)
 {
     static const enum ipc_act verbs[] = { IPC_ACT_FLUSH,   IPC_ACT_HOLD,   IPC_ACT_HOLD,  IPC_ACT_RELEASE,
@@ -878,6 +958,10 @@ static void administrator_acts(void)
 
     if (!all && sim.n_given) {
         g = &sim.given[sim.n_given - 1 - below(sim.n_given < 60 ? sim.n_given : 60)];
+        if (one_in(3)) {
+            administrator_edits(g);
+            return;
+        }
         g->removed = g->removed || verb == IPC_ACT_REMOVE || verb == IPC_ACT_BOUNCE;
     }
     act(verb, g);
@@ -927,6 +1011,9 @@ static void ask_tokens(void)
 
 static void queue_ends(enum sim_end end)
 {
+    for (size_t i = 0; i < sim.n_given; i++)
+        if (sim.given[i].edited == EDITED_ASKED)
+            sim.given[i].edited = EDITED_UNKNOWN;
     if (queue() && queue()->spool)
         spool_die(queue()->spool);
     for (size_t i = 0; i < sim.worker.n_peers; i++)
@@ -1058,7 +1145,7 @@ static void somebody_hears(void)
         }
     }
     (void)hear(sim.worker.main, nobody_hears);
-    (void)hear(sim.control, nobody_hears);
+    (void)hear(sim.control, control_hears);
     sim_loop_turn(sim.loop);
 }
 
@@ -1278,12 +1365,12 @@ static bool run_apart(uint64_t seed, unsigned long *sums)
             printf("WRONG seed %llu: %s\n", (unsigned long long)seed, sim.wrong);
         fflush(stdout);
         unsigned long mine[] = { sim.deaths_send, sim.deaths_queue, sim.deaths_power, sim.n_given,
-                                 sim.transfers,   sim.twice,        sim.reports,      sim.lies };
+                                 sim.transfers,   sim.twice,        sim.reports,      sim.lies,         sim.edits };
         if (write(pipes[1], mine, sizeof(mine)) != (ssize_t)sizeof(mine))
             abort();
         _exit(sim.wrong[0] ? 1 : 0);
     }
-    unsigned long got[8] = { 0 };
+    unsigned long got[9] = { 0 };
     close(pipes[1]);
     if (read(pipes[0], got, sizeof(got)) == (ssize_t)sizeof(got))
         for (size_t i = 0; i < ARRAY_LEN(got); i++)
@@ -1297,7 +1384,7 @@ static bool run_apart(uint64_t seed, unsigned long *sums)
 
 int main(int argc, char **argv)
 {
-    unsigned long runs = 20, bad = 0, sums[8] = { 0 };
+    unsigned long runs = 20, bad = 0, sums[9] = { 0 };
     uint64_t seed = 1;
 
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -1309,7 +1396,7 @@ int main(int argc, char **argv)
     for (unsigned long i = 0; i < runs; i++)
         bad += !run_apart(seed + i, sums);
     printf("%lu runs, %lu wrong; deaths: %lu of send, %lu of the queue, %lu of power; %lu messages, %lu transfers, "
-           "%lu arrived twice as they may, %lu reports, %lu lies\n",
-           runs, bad, sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]);
+           "%lu arrived twice as they may, %lu reports, %lu lies, %lu edits\n",
+           runs, bad, sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8]);
     return bad ? 1 : 0;
 }

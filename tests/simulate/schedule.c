@@ -40,6 +40,7 @@ static struct {
     struct worker worker;
     struct ipc_channel *receive, *lookup, *resolve, *send;
     uint64_t connections[CONNECTIONS_MAX];
+    unsigned used[CONNECTIONS_MAX], used_most; /* transfers of each; of any */
     size_t open_most;
     /* how they answer */
     bool host_is_dead;
@@ -62,7 +63,7 @@ static struct {
     unsigned opens, plans;
     uint64_t committed, refused;
     /* the spool */
-    unsigned reads;
+    unsigned reads, reads_whole; /* those with the content */
     bool reads_fail;
     struct list failing; /* reads */
     char body[1 << 16]; /* of the last report */
@@ -115,6 +116,7 @@ void __wrap_spool_read(struct spool *spool, struct queue_id id, unsigned parts, 
 void __wrap_spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read)
 {
     play.reads++;
+    play.reads_whole += (parts & SPOOL_READ_CONTENT) != 0;
     if (!play.reads_fail) {
         __real_spool_read(spool, id, parts, read);
         return;
@@ -137,6 +139,23 @@ static bool reads_fail(void)
 
 /* ---- the others ---- */
 
+/* Of a domain that is served its `deliver`, else the route that names it; the last one is everybody else's. */
+static size_t route_of(struct str domain, bool released)
+{
+    const struct config *c = play.worker.config;
+    const struct config_domain *served = config_find_domain(c, domain);
+    size_t i = 0;
+
+    for (; i + 1 < c->n_routes; i++) {
+        const struct config_route *r = &c->routes[i];
+        bool holds = r->targets[0].kind == CONFIG_TARGET_HOLD;
+        if (served ? r->domain == served
+                   : r->patterns.n && str_eq(r->patterns.items[0].domain, domain) && !(holds && released))
+            break;
+    }
+    return i;
+}
+
 static void lookup_hears(const struct ipc_message *m)
 {
     if (m->type == IPC_EXPAND_ASK) {
@@ -144,14 +163,13 @@ static void lookup_hears(const struct ipc_message *m)
                  &(struct ipc_expand_answer){ .ticket = m->expand_ask.ticket, .refused = 1 });
         return;
     }
-    bool ours = str_eq(m->route_ask.domain, STR("ours.example"));
-    bool held = str_eq(m->route_ask.domain, STR("held.example")) && !m->route_ask.released;
+    const struct config_domain *served = config_find_domain(play.worker.config, m->route_ask.domain);
     wire_say(&play.worker, play.lookup, IPC_ROUTE_ANSWER,
              &(struct ipc_route_answer){
                  .ticket = m->route_ask.ticket,
                  .generation = play.worker.generation,
-                 .route = ours ? 0 : held ? 1 : (uint32_t)play.worker.config->n_routes - 1,
-                 .domain_index = ours ? 0 : IPC_NO_DOMAIN,
+                 .route = (uint32_t)route_of(m->route_ask.domain, m->route_ask.released),
+                 .domain_index = served ? (uint32_t)(served - play.worker.config->domains) : IPC_NO_DOMAIN,
                  .user = m->route_ask.local,
                  .domain = m->route_ask.domain,
                  .rule = STR("default"),
@@ -214,7 +232,9 @@ static void opened(const struct ipc_open_ask *ask)
         a.reason = LOG_REASON_CONNECT;
         a.text = STR("192.0.2.1: connection timed out");
     } else {
-        play.connections[connection_place(0)] = ask->connection;
+        size_t place = connection_place(0);
+        play.connections[place] = ask->connection;
+        play.used[place] = 0;
         play.open_most = connections_open() > play.open_most ? connections_open() : play.open_most;
     }
     wire_say(&play.worker, play.send, IPC_OPEN_ANSWER, &a);
@@ -255,13 +275,15 @@ static void transferred(const struct ipc_transfer *t)
 {
     uint32_t numbers[300];
     struct str rest = t->recipients;
-    size_t n = 0;
+    size_t n = 0, place = connection_place(t->connection);
 
-    if (connection_place(t->connection) == CONNECTIONS_MAX) {
+    if (place == CONNECTIONS_MAX) {
         wire_say(&play.worker, play.send, IPC_TRANSFERRED, &(struct ipc_transferred){ .lease = t->lease, .id = t->id });
         return;
     }
     see(t);
+    if (++play.used[place] > play.used_most)
+        play.used_most = play.used[place];
     for (; n < t->count; n++) {
         numbers[n] = le32_get(rest.p);
         rest = str_skip(rest, 6 + (size_t)le16_get(rest.p + 4));
@@ -419,6 +441,14 @@ static bool is_held(uint64_t id)
     return m ? m->state == MESSAGE_HELD : r && r->flags & REST_HELD;
 }
 
+static struct site *any_site(void)
+{
+    struct map_node *node = map_any(&queue()->schedule.sites);
+
+    assert_non_null(node);
+    return CONTAINER_OF(node, struct site, node);
+}
+
 static size_t seen_of(uint64_t id)
 {
     size_t n = 0;
@@ -507,6 +537,7 @@ static struct {
     int64_t next, window, in_front, attempts, messages;
     uint64_t ages[16];
     size_t n_ages;
+    uint32_t count;
 } said;
 
 static void take_text(struct str record, enum log_field f, char *out, size_t room)
@@ -564,6 +595,8 @@ static void control_hears(const struct ipc_message *m)
         take_records(m->queue_explain_answer.records);
     else if (m->type == IPC_QUEUE_SHAPE_ANSWER)
         take_records(m->queue_shape_answer.records);
+    else if (m->type == IPC_QUEUE_ACT_ANSWER)
+        said.count = m->queue_act_answer.count;
 }
 
 static void ask_as_control(enum ipc_type type, const void *body)
@@ -969,6 +1002,30 @@ static void no_more_connections_than_the_window_and_they_are_used_again(void **s
     end();
 }
 
+/* What hosts say reaches the window: to one that takes all as many go as may, to one that puts all off hardly any. */
+static void the_window_of_a_site_follows_its_host(void **state)
+{
+    (void)state;
+    begin("connections 20 start 5; reuse 10000 10s; retry 1h;");
+    for (int i = 0; i < 600; i++)
+        give("s@sender.example", "d.example", 1);
+    settle();
+    assert_int_equal(play.open_most, 20);
+    const struct window *w = &any_site()->limits->window;
+    assert_int_equal(window_connections(w), 20);
+    play.result = IPC_TEMP;
+    play.code = 451;
+    for (int i = 0; i < 1200; i++) {
+        give("s@sender.example", "d.example", 1);
+        if (i % 20 == 0)
+            pass(1000);
+    }
+    pass(MINUTE);
+    assert_in_range(window_connections(w), 1, 4);
+    assert_in_range(connections_open(), 0, 4);
+    end();
+}
+
 /* As many as the number at once, then each at its time, and never more. */
 static void a_rate_lets_only_so_many_go(void **state)
 {
@@ -985,6 +1042,102 @@ static void a_rate_lets_only_so_many_go(void **state)
     pass(2 * MINUTE);
     assert_int_equal(queue_messages(queue()), 0);
     end();
+}
+
+/* FACE 1.3: a rate that is less than one a second. */
+static void a_rate_of_three_in_ten_seconds(void **state)
+{
+    (void)state;
+    begin("rate 3/10s;");
+    for (int i = 0; i < 9; i++)
+        give("s@sender.example", "d.example", 1);
+    settle();
+    int64_t began = io_now_msec(play.loop);
+    assert_int_equal(play.n_seen, 3);
+    for (int n = 1; n <= 6; n++) {
+        pass(began + n * 10000 / 3 - 100 - io_now_msec(play.loop));
+        assert_int_equal(play.n_seen, 3 + n - 1);
+        pass(200);
+        assert_int_equal(play.n_seen, 3 + n);
+    }
+    end();
+}
+
+/* Each way of saying it, and what it says, as levels() has it. */
+struct level {
+    const char *domain;
+    int64_t retry, expire, dead;
+    unsigned reuse;
+};
+
+static const struct level levels[] = {
+    { "top.example", 10 * MINUTE, 5 * HOUR, 7 * MINUTE, 12 },  { "site.example", 20 * MINUTE, 2 * HOUR, 3 * MINUTE, 9 },
+    { "route.example", 30 * MINUTE, 3 * HOUR, 4 * MINUTE, 6 }, { "both.example", 40 * MINUTE, 4 * HOUR, 5 * MINUTE, 4 },
+    { "block.example", 15 * MINUTE, 1 * HOUR, 6 * MINUTE, 2 },
+};
+
+static const char said_at_levels[] =
+    "retry 10m; expire 5h; dead-host 7m; reuse 12; delay-warning off; connections 1 start 1;"
+    "site s { domains site.example both.example; retry 20m; expire 2h; dead-host 3m; reuse 9; }"
+    "route route.example mx { retry 30m; expire 3h; dead-host 4m; reuse 6; }"
+    "route both.example mx { retry 40m; expire 4h; dead-host 5m; reuse 4; }"
+    "domain block.example { users any; deliver lmtp://10.0.0.3:24; retry 15m; expire 1h; dead-host 6m; reuse 2; }";
+
+/* FACE 1.4: what the route or the domain says, else the site, else the top. */
+static void waits_and_ages_are_those_of_route_site_and_domain(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        const struct level *l = &levels[i];
+        begin(said_at_levels);
+        play.result = IPC_TEMP;
+        uint64_t id = give("s@sender.example", l->domain, 1);
+        settle();
+        int64_t began = io_now_msec(play.loop);
+        pass(l->retry * 9 / 10 - 1000);
+        assert_int_equal(seen_of(id), 1);
+        pass(l->retry / 5 + 6000);
+        assert_int_equal(seen_of(id), 2);
+        pass(began + l->expire - MINUTE - io_now_msec(play.loop));
+        assert_true(is_there(id));
+        pass(2 * MINUTE);
+        assert_false(is_there(id));
+        end();
+    }
+}
+
+static void a_dead_host_rests_as_route_site_and_domain_say(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        begin(said_at_levels);
+        play.host_is_dead = true;
+        give("s@sender.example", levels[i].domain, 1);
+        give("s@sender.example", levels[i].domain, 1);
+        settle();
+        unsigned opens = play.opens;
+        pass(levels[i].dead - 2000);
+        assert_int_equal(play.opens, opens);
+        pass(4000);
+        assert_int_equal(play.opens, opens + 1);
+        end();
+    }
+}
+
+/* No connection has more messages than that, however many are given to it ahead. */
+static void connections_are_used_as_often_as_route_site_and_domain_say(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        begin(said_at_levels);
+        for (int n = 0; n < 72; n++)
+            give("s@sender.example", levels[i].domain, 1);
+        settle();
+        assert_int_equal(play.n_seen, 72);
+        assert_int_equal(play.used_most, levels[i].reuse);
+        assert_int_equal(play.opens, 72 / levels[i].reuse);
+        end();
+    }
 }
 
 static size_t seen_to(const char *domain)
@@ -1062,6 +1215,51 @@ static void our_users_are_told_of_a_delay_once(void **state)
         reports += play.seen[i].report && strstr(play.seen[i].to, "s@sender") != NULL;
     assert_int_equal(reports, 0);
     end();
+}
+
+/* Reports to the sender, each once however often it is tried. */
+static size_t warnings_seen(void)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < play.n_seen; i++)
+        n += play.seen[i].report && strstr(play.seen[i].to, "anna@ours.example") && place_of(play.seen[i].id) == i;
+    return n;
+}
+
+/* FACE 1.9: a message at rest does not know its route, and is told of when that says. */
+static void a_delay_is_told_of_when_the_route_says(void **state)
+{
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        begin("delay-warning 2h; route soon.example mx { delay-warning 30m 1h; } route never.example mx { delay-warning off; }");
+        play.result = IPC_TEMP;
+        give("anna@ours.example", "soon.example", 1);
+        settle();
+        /* Between two attempts, one behind 21 minutes and one behind 51. */
+        pass(25 * MINUTE);
+        if (again) {
+            server_dies();
+            queue_begins();
+        }
+        pass(4 * MINUTE);
+        assert_int_equal(warnings_seen(), 0);
+        pass(2 * MINUTE);
+        assert_int_equal(warnings_seen(), 1);
+        end();
+        begin("delay-warning 2h; route soon.example mx { delay-warning 30m 1h; } route never.example mx { delay-warning off; }");
+        play.result = IPC_TEMP;
+        give("anna@ours.example", "never.example", 1);
+        settle();
+        pass(HOUR);
+        if (again) {
+            server_dies();
+            queue_begins();
+        }
+        pass(24 * (int64_t)HOUR);
+        assert_int_equal(warnings_seen(), 0);
+        end();
+    }
 }
 
 static size_t with_word(const char *to)
@@ -1213,14 +1411,6 @@ static void who_waits_for_a_full_window_is_told_how_many_are_in_front(void **sta
     end();
 }
 
-static struct site *any_site(void)
-{
-    struct map_node *node = map_any(&queue()->schedule.sites);
-
-    assert_non_null(node);
-    return CONTAINER_OF(node, struct site, node);
-}
-
 static void what_waits_for_a_paused_site_is_said_to(void **state)
 {
     begin("");
@@ -1365,6 +1555,43 @@ static void those_in_line_are_held_and_let_go(void **state)
     end();
 }
 
+/* How many SELECT means, which is only asked; what was read for that is in play.reads. */
+static uint32_t meant(struct ipc_queue_act_ask ask)
+{
+    ask.verb = IPC_ACT_FLUSH;
+    ask.dry = 1;
+    play.reads = play.reads_whole = 0;
+    ask_as_control(IPC_QUEUE_ACT_ASK, &ask);
+    return said.count;
+}
+
+/* FACE 2.2: no content is read to know which messages are meant, and of those that are not nothing at all. */
+static void a_selection_reads_no_content_and_nothing_of_the_others(void **state)
+{
+    (void)state;
+    begin("site s { domains d.example; }");
+    fill_dead("s@sender.example", 500);
+    fill_dead("anna@few.example", 3);
+    pass(2 * MINUTE);
+    give("s@sender.example", "held.example", 1);
+    settle();
+    pass(MINUTE);
+    nobody_is_awake();
+    assert_int_equal(meant((struct ipc_queue_act_ask){ .from = STR("anna@few.example") }), 3);
+    assert_in_range(play.reads, 3, 4);
+    assert_int_equal(meant((struct ipc_queue_act_ask){ .from = STR("nobody@few.example") }), 0);
+    assert_int_equal(play.reads, 0);
+    assert_int_equal(meant((struct ipc_queue_act_ask){ .to = STR("held.example") }), 1);
+    assert_in_range(play.reads, 1, 2);
+    assert_int_equal(meant((struct ipc_queue_act_ask){ .state = STR("held") }), 1);
+    assert_int_equal(play.reads, 0);
+    assert_int_equal(meant((struct ipc_queue_act_ask){ .older_msec = 2 * MINUTE }), 503);
+    assert_int_equal(play.reads, 0);
+    assert_int_equal(meant((struct ipc_queue_act_ask){ .site = STR("s") }), 503);
+    assert_int_equal(play.reads_whole, 0);
+    end();
+}
+
 /* ---- how many wait for what ---- */
 
 static void shape(const struct ipc_queue_shape_ask *ask)
@@ -1430,10 +1657,16 @@ int main(int argc, char **argv)
         cmocka_unit_test(dns_that_is_away_charges_nobody),
         cmocka_unit_test(one_recipient_is_not_behind_ten_thousand),
         cmocka_unit_test(no_more_connections_than_the_window_and_they_are_used_again),
+        cmocka_unit_test(the_window_of_a_site_follows_its_host),
         cmocka_unit_test(a_rate_lets_only_so_many_go),
+        cmocka_unit_test(a_rate_of_three_in_ten_seconds),
+        cmocka_unit_test(waits_and_ages_are_those_of_route_site_and_domain),
+        cmocka_unit_test(a_dead_host_rests_as_route_site_and_domain_say),
+        cmocka_unit_test(connections_are_used_as_often_as_route_site_and_domain_say),
         cmocka_unit_test(hosts_of_one_site_share_its_window),
         cmocka_unit_test(a_pause_costs_nobody_an_attempt),
         cmocka_unit_test(our_users_are_told_of_a_delay_once),
+        cmocka_unit_test(a_delay_is_told_of_when_the_route_says),
         cmocka_unit_test(reports_that_cannot_be_returned_become_a_digest),
         cmocka_unit_test(what_a_route_holds_waits_until_it_is_released),
         cmocka_unit_test(what_waits_for_its_time_is_tried_when_it_is_said_to_be),
@@ -1446,6 +1679,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_probe_wakes_one),
         cmocka_unit_test(who_rests_is_not_behind_thousands_that_are_awake),
         cmocka_unit_test(those_in_line_are_held_and_let_go),
+        cmocka_unit_test(a_selection_reads_no_content_and_nothing_of_the_others),
         cmocka_unit_test(a_count_has_every_message_once_in_the_class_of_its_age),
     };
 
