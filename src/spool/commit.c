@@ -464,23 +464,25 @@ bool commit_is_over(const struct spool *spool)
 
 /* ---- the step ---- */
 
-/* Nothing can be written now: say so to those who wait, or wait for upkeep to make room. */
+/*
+ * Nothing can be written now: say so to those who wait, or wait for upkeep to make room. A failed frame that nothing
+ * can end yet may count after all: that is no plain lack of space.
+ */
 static enum spool_step no_room(struct spool *spool)
 {
-    int e = spool->prepare_errno;
+    uint32_t before = spool->queued;
 
-    if (spool->repair && e) {
+    if (!spool->short_of_space && !spool->prepare_errno) {
+        pthread_cond_signal(&spool->upkeep_cond);
+        return SPOOL_STEP_IDLE;
+    }
+    if (spool->repair) {
         latch(spool);
         return SPOOL_STEP_DONE;
     }
-    if (spool->short_of_space || e) {
-        uint32_t before = spool->queued;
-        spool->refused_for_space = true;
-        queue_refuse(spool, space_is_out(spool) ? SPOOL_NO_SPACE : SPOOL_FAILED, spool->stopping);
-        return spool->queued < before ? SPOOL_STEP_DONE : SPOOL_STEP_IDLE;
-    }
-    pthread_cond_signal(&spool->upkeep_cond);
-    return SPOOL_STEP_IDLE;
+    spool->refused_for_space = true;
+    queue_refuse(spool, space_is_out(spool) ? SPOOL_NO_SPACE : SPOOL_FAILED, spool->stopping);
+    return spool->queued < before ? SPOOL_STEP_DONE : SPOOL_STEP_IDLE;
 }
 
 static enum spool_step step(struct spool *spool, int64_t *until_usec)

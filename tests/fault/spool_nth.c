@@ -382,6 +382,52 @@ static void between_messages_what_is_owed_keeps_its_reserve(void **state)
     end_small(&w);
 }
 
+static uint32_t free_segments(struct world *w)
+{
+    struct spool_figures figures;
+
+    spool_figures(w->spool, &figures);
+    return figures.segments_free;
+}
+
+/* INV-5: a frame failed, and there is no place for what ends it: it may count yet, and nobody is told otherwise. */
+static void what_cannot_be_taken_back_for_want_of_space_is_in_doubt(void **state)
+{
+    struct world w;
+
+    (void)state;
+    begin_small(&w, SEGMENT / 2);
+    world_accept(&w, CONTENT, false, false);
+    world_settle(&w);
+    w.disk->other = SMALL_DISK;
+    w.boot_usec += 2000000;
+    world_accept(&w, CONTENT, false, false); /* this one makes it look */
+    world_settle(&w);
+    assert_int_equal(health(&w), SPOOL_HEALTH_FULL);
+    for (int i = 0; i < 1000 && free_segments(&w); i++) {
+        world_accept(&w, CONTENT, false, true);
+        world_settle(&w);
+    }
+    assert_int_equal(free_segments(&w), 0);
+
+    w.faults = true;
+    w.disk->fail_rate = 1;
+    world_defer(&w);
+    w.boot_usec += 1000000;
+    settle_commits(&w);
+    w.disk->fail_rate = 0;
+    settle_commits(&w);
+    assert_int_equal(health(&w), SPOOL_HEALTH_REFUSING);
+    assert_non_null(w.batches); /* it waits */
+
+    w.disk->other = 0;
+    time_goes_by(&w);
+    w.faults = false;
+    assert_null(w.batches);
+    mail_is_taken(&w);
+    end_small(&w);
+}
+
 static void a_disk_full_of_what_is_over_takes_mail_again(void **state)
 {
     struct world w;
@@ -442,6 +488,7 @@ int main(void)
         cmocka_unit_test(on_a_full_disk_outcomes_go_on),
         cmocka_unit_test(below_min_free_new_mail_is_refused_before_it_is_written),
         cmocka_unit_test(between_messages_what_is_owed_keeps_its_reserve),
+        cmocka_unit_test(what_cannot_be_taken_back_for_want_of_space_is_in_doubt),
         cmocka_unit_test(a_disk_full_of_what_is_over_takes_mail_again),
         cmocka_unit_test(the_log_alone_never_brings_a_disk_below_min_free),
         cmocka_unit_test(a_log_of_which_little_lives_makes_room_for_others),
