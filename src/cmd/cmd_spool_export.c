@@ -1,5 +1,6 @@
 /* cmd/cmd_spool_export.c -- veredus spool export [DIR]: each message as a pair of files. */
 #include <errno.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ struct export
     uint64_t written, damaged, skipped;
     int64_t began_usec, told_usec;
     struct spool_item item;
-    int fd;      /* of the content that is being written */
+    EVP_MD_CTX *sum;
+    int fd;      /* of what is being written */
     int failure; /* errno of writing */
     int status;
 };
@@ -59,13 +61,38 @@ static bool put(void *ctx, struct str octets)
     return !x->failure;
 }
 
+static bool put_content(void *ctx, struct str octets)
+{
+    struct export *x = ctx;
+
+    x->item.size += octets.n;
+    if (!EVP_DigestUpdate(x->sum, octets.p, octets.n))
+        x->failure = ENOMEM;
+    return put(x, octets);
+}
+
 static void write_name(char name[NAME_ROOM], struct queue_id id, bool damaged, const char *end)
 {
     snprintf(name, NAME_ROOM, "%s%s.%s", queue_id_text(id).c, damaged ? ".damaged" : "", end);
 }
 
-/* Made last: files without it were not finished. */
-static bool write_json(struct export *x, const char *name, struct err *err)
+/* A file for content. One without its .json was not finished, when this was killed or the power went: it is written anew. */
+static bool open_content(struct export *x, struct queue_id id, bool damaged, const char *eml, struct err *err)
+{
+    char json[NAME_ROOM];
+
+    write_name(json, id, damaged, "json");
+    x->fd = exported_new(x->folder, eml, err);
+    if (x->fd < 0 && err->sys == EEXIST && !exported_has(x->folder, json)) {
+        exported_drop(x->folder, eml);
+        x->fd = exported_new(x->folder, eml, err);
+    }
+    if (x->fd >= 0 && !EVP_DigestInit_ex(x->sum, EVP_sha256(), NULL))
+        x->failure = ENOMEM;
+    return x->fd >= 0;
+}
+
+static bool write_text(struct export *x, const char *name, struct err *err)
 {
     unsigned char token[SPOOL_FILE_TOKEN];
 
@@ -81,6 +108,20 @@ static bool write_json(struct export *x, const char *name, struct err *err)
     json_decref(file);
     fd_close(&x->fd);
     return ok || err_sys(err, x->failure ? x->failure : ENOMEM, "%s", name);
+}
+
+/* Named last: files without it were not finished. */
+static bool write_json(struct export *x, const char *name, struct err *err)
+{
+    char new[NAME_ROOM + 8];
+
+    snprintf(new, sizeof(new), "%s.new", name);
+    exported_drop(x->folder, new);
+    bool ok = EVP_DigestFinal_ex(x->sum, x->item.sum, NULL) || err_temp(err, "%s: out of memory", name);
+    ok = ok && write_text(x, new, err) && exported_name(x->folder, new, name, err);
+    if (!ok)
+        exported_drop(x->folder, new);
+    return ok;
 }
 
 static void say_written(struct export *x)
@@ -99,11 +140,11 @@ static void say_written(struct export *x)
                 x->path, eml);
 }
 
-static bool give_up(struct export *x, const struct err *err)
+static bool give_up(struct export *x, const char *name, const struct err *err)
 {
     if (err->sys == EEXIST) {
         x->skipped++;
-        fprintf(stderr, "%s: not written again\n", err->text);
+        fprintf(stderr, "%s is there already: not written again\n", name);
         return true;
     }
     x->status = cmd_fail(CMD_LATER, "is the disk full?", "%s: %s", x->path, err->text);
@@ -118,8 +159,6 @@ static bool finish(struct export *x, const char *eml, struct err *err)
     write_name(json, x->item.id, x->item.damaged, "json");
     if (!write_json(x, json, err)) {
         exported_drop(x->folder, eml);
-        if (err->sys != EEXIST)
-            exported_drop(x->folder, json);
         return false;
     }
     say_written(x);
@@ -134,17 +173,16 @@ static bool export_read(struct export *x, struct queue_id id, bool damaged)
 
     write_name(eml, id, damaged, "eml");
     x->item.id = id;
-    x->fd = exported_new(x->folder, eml, &err);
-    if (x->fd < 0)
-        return give_up(x, &err);
-    int status = spool_source_read(&x->source, &x->item, put, x);
+    if (!open_content(x, id, damaged, eml, &err))
+        return give_up(x, eml, &err);
+    int status = spool_source_read(&x->source, &x->item, put_content, x);
     fd_close(&x->fd);
     if (x->failure)
         err_sys(&err, x->failure, "%s", eml);
     if (status != CMD_OK || x->failure || x->item.damaged != damaged)
         exported_drop(x->folder, eml);
     if (x->failure)
-        return give_up(x, &err);
+        return give_up(x, eml, &err);
     if (status == CMD_FOUND) /* it ended meanwhile */
         return true;
     x->status = status;
@@ -152,7 +190,7 @@ static bool export_read(struct export *x, struct queue_id id, bool damaged)
         return false;
     if (x->item.damaged != damaged)
         return damaged || export_read(x, id, true);
-    return finish(x, eml, &err) || give_up(x, &err);
+    return finish(x, eml, &err) || give_up(x, eml, &err);
 }
 
 static void export_all(struct export *x)
@@ -185,13 +223,13 @@ static void on_salvaged(void *ctx, struct spool_read *read)
     spool_item_clear(&x->item);
     x->item.id = read->id;
     write_name(eml, read->id, read->status != SPOOL_READ_OK, "eml");
-    x->fd = exported_new(x->folder, eml, &err);
-    bool ok = x->fd >= 0 && (spool_source_take(read, &x->item, put, x) ||
-                             err_sys(&err, x->failure ? x->failure : EIO, "%s", eml));
+    bool ok = open_content(x, read->id, read->status != SPOOL_READ_OK, eml, &err) &&
+              (spool_source_take(read, &x->item, put_content, x) ||
+               err_sys(&err, x->failure ? x->failure : EIO, "%s", eml));
     fd_close(&x->fd);
     ok = ok && finish(x, eml, &err);
     if (!ok)
-        (void)give_up(x, &err);
+        (void)give_up(x, eml, &err);
 }
 
 static void salvage(struct export *x)
@@ -321,6 +359,7 @@ int cmd_spool_export(const struct cmd_call *call)
         .source.server.fd = -1,
         .folder = -1,
         .fd = -1,
+        .sum = EVP_MD_CTX_new(),
         .item = SPOOL_ITEM_INIT,
         .progress = isatty(STDERR_FILENO) && !call->quiet,
         .began_usec = io_clock_usec(),
@@ -331,10 +370,11 @@ int cmd_spool_export(const struct cmd_call *call)
 
     rest.argc = 1;
     rest.argv = calloc((size_t)call->argc + 1, sizeof(*rest.argv));
-    if (!rest.argv)
-        return cmd_fail(CMD_LATER, NULL, "out of memory");
-    rest.argv[0] = call->argv[0];
-    x.status = sort_out(&x, &rest);
+    x.status = rest.argv && x.sum ? CMD_OK : cmd_fail(CMD_LATER, NULL, "out of memory");
+    if (x.status == CMD_OK) {
+        rest.argv[0] = call->argv[0];
+        x.status = sort_out(&x, &rest);
+    }
     if (x.status == CMD_OK)
         x.status = select_read(&select, &rest, "queue list", 0);
     if (x.status == CMD_OK)
@@ -342,7 +382,7 @@ int cmd_spool_export(const struct cmd_call *call)
     if (x.status == CMD_OK) {
         x.folder = exported_open(x.path, true, &err);
         if (x.folder < 0)
-            x.status = cmd_fail(CMD_INPUT, NULL, "%s", err.text);
+            x.status = spool_folder_fail(&err);
         else if (x.salvage)
             salvage(&x);
         else
@@ -350,6 +390,7 @@ int cmd_spool_export(const struct cmd_call *call)
     }
     int status = x.folder >= 0 ? closing(&x) : x.status;
     fd_close(&x.folder);
+    EVP_MD_CTX_free(x.sum);
     spool_item_done(&x.item);
     spool_source_close(&x.source);
     json_decref(select.request);

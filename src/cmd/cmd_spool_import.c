@@ -3,7 +3,8 @@
  *
  * A file is moved to DIR/done when its message is durable. If this ends in between, the next import asks
  * again with the same token, and the server says that it has it: so nothing is taken twice as long as it
- * knows the token (it keeps those of its newest 16384 messages).
+ * knows the token (it keeps those of its newest 16384 messages). Between the moves of the two files only the
+ * second is left to be moved.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -139,6 +140,39 @@ static bool put_away(struct import *im, const char *name)
     return false;
 }
 
+/* An import that was cut off had moved its content, and had nothing else to do. */
+static bool was_moved(const struct import *im, const char *name)
+{
+    char file[NAME_ROOM + 16];
+
+    snprintf(file, sizeof(file), "%s.eml", name);
+    if (exported_has(im->folder, file))
+        return false;
+    snprintf(file, sizeof(file), "done/%s.json", name);
+    if (exported_has(im->folder, file))
+        return false;
+    snprintf(file, sizeof(file), "done/%s.eml", name);
+    return exported_has(im->folder, file);
+}
+
+static bool move_rest(struct import *im, const char *name)
+{
+    char json[NAME_ROOM + 8];
+    struct err err = { 0 };
+
+    snprintf(json, sizeof(json), "%s.json", name);
+    if (!exported_done(im->folder, json, &err)) {
+        cmd_fail(CMD_LATER, "it is in the queue: move its file away", "%s: %s", im->path, err.text);
+        return false;
+    }
+    im->taken++;
+    if (im->call->json)
+        printf("{\"file\":\"%s\",\"taken\":true,\"id\":\"\",\"already\":true}\n", name);
+    else if (!im->call->quiet)
+        printf("%s  was taken in before\n", name);
+    return true;
+}
+
 static json_t *read_json(struct import *im, const char *name, struct arena *a, struct err *err)
 {
     char file[NAME_ROOM + 8];
@@ -227,6 +261,17 @@ static bool add_name(struct import *im, size_t *room, struct str name)
     return true;
 }
 
+/* A content alone is one that export had not finished: it is named, lest somebody takes it for taken in. */
+static void look_at_content(struct import *im, struct str name)
+{
+    char json[NAME_ROOM + 8], plain[NAME_ROOM];
+
+    snprintf(plain, sizeof(plain), "%.*s", STR_ARG(name));
+    snprintf(json, sizeof(json), "%s.json", plain);
+    if (!exported_has(im->folder, json))
+        report(im, plain, NULL, "it has no .json: its export was not finished");
+}
+
 /* Whatever has a .json is meant; ids rise with the time of acceptance, so the oldest come first. */
 static int list(struct import *im)
 {
@@ -239,6 +284,8 @@ static int list(struct import *im)
         struct str name = str_from_c(entry->d_name);
         if (str_ends(name, STR(".json")) && name.n > 5 && name.p[0] != '.')
             ok = add_name(im, &room, str_head(name, name.n - 5));
+        else if (str_ends(name, STR(".eml")) && name.n > 4 && name.p[0] != '.')
+            look_at_content(im, str_head(name, name.n - 4));
     }
     if (dir)
         closedir(dir);
@@ -254,7 +301,7 @@ static int import_all(struct import *im)
     bool go_on = true;
 
     for (size_t i = 0; go_on && i < im->n; i++)
-        go_on = import_one(im, im->names[i]);
+        go_on = was_moved(im, im->names[i]) ? move_rest(im, im->names[i]) : import_one(im, im->names[i]);
     if (!im->call->quiet && !im->call->json) {
         printf("%s message%s taken in", text_count(im->taken).c, im->taken == 1 ? "" : "s");
         if (im->refused)
@@ -283,7 +330,7 @@ int cmd_spool_import(const struct cmd_call *call)
     im.server.quiet = false;
     if (status == CMD_OK) {
         im.folder = exported_open(im.path, false, &err);
-        status = im.folder < 0 ? cmd_fail(CMD_INPUT, NULL, "%s", err.text) : list(&im);
+        status = im.folder < 0 ? spool_folder_fail(&err) : list(&im);
     }
     if (status == CMD_OK)
         status = import_all(&im);

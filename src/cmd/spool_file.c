@@ -2,9 +2,12 @@
 #include "cmd/spool_file.h"
 
 #include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cmd/cmd.h"
 #include "cmd/text.h"
 #include "core/base64.h"
 #include "core/ip.h"
@@ -27,6 +30,7 @@ void spool_item_clear(struct spool_item *item)
     buf_clear(&item->hold);
     item->damaged = item->held = false;
     item->accepted_msec = 0;
+    item->size = 0;
 }
 
 void spool_item_done(struct spool_item *item)
@@ -158,6 +162,22 @@ static void put_envelope(json_t *o, const struct envelope *e, const struct progr
     json_object_set_new(o, "recipients", recipients);
 }
 
+/* As sha256sum(1) prints it. */
+static void sum_text(const unsigned char sum[SPOOL_FILE_SUM], char text[2 * SPOOL_FILE_SUM + 1])
+{
+    for (size_t i = 0; i < SPOOL_FILE_SUM; i++)
+        snprintf(text + 2 * i, 3, "%02x", sum[i]);
+}
+
+static void put_content(json_t *o, const struct spool_item *item)
+{
+    char text[2 * SPOOL_FILE_SUM + 1];
+
+    sum_text(item->sum, text);
+    json_object_set_new(o, "size", json_integer((json_int_t)item->size));
+    json_object_set_new(o, "sha256", json_string(text));
+}
+
 json_t *spool_file_json(const struct spool_item *item, const unsigned char token[SPOOL_FILE_TOKEN])
 {
     struct arena *a = arena_new(ARENA_MAX);
@@ -178,6 +198,8 @@ json_t *spool_file_json(const struct spool_item *item, const unsigned char token
     put(o, "hold", buf_str(&item->hold));
     if (item->damaged)
         json_object_set_new(o, "damaged", json_true());
+    else
+        put_content(o, item);
     if (a && item->state.n && !progress_decode(buf_str(&item->state), a, &items, &n, &err))
         n = 0;
     if (a && item->envelope.n && envelope_decode(buf_str(&item->envelope), a, &e, &err))
@@ -378,6 +400,23 @@ static struct envelope get_envelope(const json_t *file, const struct spool_conte
     };
 }
 
+/* One octet less, and another message goes out under the name of this one. */
+static bool is_content(const json_t *file, const struct spool_content_facts *facts, struct err *err)
+{
+    const json_t *size = json_object_get(file, "size"), *sum = json_object_get(file, "sha256");
+    const char *wanted = json_string_value(sum);
+    char text[2 * SPOOL_FILE_SUM + 1];
+
+    if (size && (!json_is_integer(size) || (uint64_t)json_integer_value(size) != facts->size))
+        return err_perm(err, "its content has %llu octets, not the %lld that were exported",
+                        (unsigned long long)facts->size, (long long)json_integer_value(size));
+    sum_text(facts->sum, text);
+    if (sum && (!wanted || strcmp(wanted, text) != 0))
+        return err_perm(err, "its content is not what was exported; without \"size\" and \"sha256\" in its "
+                             ".json it is taken as it is");
+    return true;
+}
+
 bool spool_file_read(const json_t *file, const struct spool_content_facts *facts, struct arena *a,
                      struct spool_item *item, struct buf *token, struct err *err)
 {
@@ -391,6 +430,8 @@ bool spool_file_read(const json_t *file, const struct spool_content_facts *facts
     if (json_is_true(json_object_get(file, "damaged")))
         return err_perm(
             err, "it is what was left of a damaged message; without \"damaged\" in it, it is taken as it is");
+    if (!is_content(file, facts, err))
+        return false;
     spool_item_clear(item);
     buf_clear(token);
     struct envelope e = get_envelope(file, facts, a, &ok);
@@ -404,6 +445,13 @@ bool spool_file_read(const json_t *file, const struct spool_content_facts *facts
         return false;
     return (envelope_encode(&item->envelope, &e) && (!n || progress_encode(&item->state, items, n))) ||
            err_perm(err, "it is too long");
+}
+
+int spool_folder_fail(const struct err *err)
+{
+    if (err->sys == EWOULDBLOCK)
+        return cmd_fail(CMD_LATER, "try again when it is over", "another export or import works in that folder");
+    return cmd_fail(CMD_INPUT, NULL, "%s", err->text);
 }
 
 /* ---- content ---- */
@@ -439,16 +487,14 @@ static bool look_at(struct spool_content_facts *f, struct line *line, struct str
     return true;
 }
 
-bool spool_content_look(int fd, struct arena *a, struct spool_content_facts *facts, struct err *err)
+/* All of FD, once. */
+static bool read_all(int fd, struct message_header_scan *scan, EVP_MD_CTX *sum, struct spool_content_facts *facts,
+                     struct err *err)
 {
-    struct message_header_scan *scan = message_header_scan_new(a);
     struct line line = { 0 };
     char piece[PIECE];
     ssize_t n;
 
-    *facts = (struct spool_content_facts){ 0 };
-    if (!scan)
-        return err_temp(err, "out of memory");
     while ((n = read(fd, piece, sizeof(piece))) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
@@ -457,9 +503,25 @@ bool spool_content_look(int fd, struct arena *a, struct spool_content_facts *fac
         if (!look_at(facts, &line, str_of(piece, (size_t)n), err))
             return false;
         (void)message_header_scan_feed(scan, str_of(piece, (size_t)n));
+        if (!EVP_DigestUpdate(sum, piece, (size_t)n))
+            return err_temp(err, "out of memory");
     }
     if (line.octets || line.cr || !facts->size)
         return err_perm(err, facts->size ? "its last line does not end in CRLF" : "its content is empty");
+    return EVP_DigestFinal_ex(sum, facts->sum, NULL) || err_temp(err, "out of memory");
+}
+
+bool spool_content_look(int fd, struct arena *a, struct spool_content_facts *facts, struct err *err)
+{
+    struct message_header_scan *scan = message_header_scan_new(a);
+    EVP_MD_CTX *sum = EVP_MD_CTX_new();
+
+    *facts = (struct spool_content_facts){ 0 };
+    bool begun = scan && sum && EVP_DigestInit_ex(sum, EVP_sha256(), NULL);
+    bool ok = begun ? read_all(fd, scan, sum, facts, err) : err_temp(err, "out of memory");
+    EVP_MD_CTX_free(sum);
+    if (!ok)
+        return false;
     (void)message_header_scan_end(scan);
     const struct message_header *header = message_header_scan_facts(scan);
     facts->header_octets = header->size;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,12 @@ int exported_open(const char *path, bool make, struct err *err)
     int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         err_sys(err, errno, "%s", path);
+    /* A file system without locks is no reason to do nothing. */
+    if (folder >= 0 && flock(folder, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+        err_sys(err, errno, "%s", path);
+        close(folder);
+        return -1;
+    }
     return folder;
 }
 
@@ -26,6 +33,18 @@ int exported_new(int folder, const char *name, struct err *err)
     if (fd < 0)
         err_sys(err, errno, "%s", name);
     return fd;
+}
+
+bool exported_has(int folder, const char *name)
+{
+    struct stat st;
+
+    return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+bool exported_name(int folder, const char *from, const char *to, struct err *err)
+{
+    return renameat2(folder, from, folder, to, RENAME_NOREPLACE) == 0 || err_sys(err, errno, "%s", to);
 }
 
 void exported_drop(int folder, const char *name)

@@ -1,5 +1,7 @@
 """veredus spool check, export, import, and a start with all held: with the server running, and without."""
+import fcntl
 import glob
+import hashlib
 import json
 import os
 import shutil
@@ -343,6 +345,71 @@ def test_content_that_smtp_cannot_carry_is_not_taken(waiting, content, words):
     with open(os.path.join(folder, ids[0] + ".eml"), "wb") as out:
         out.write(content)
     assert words in veredus(server, "spool", "import", folder, status=1)
+
+
+def test_content_that_was_cut_off_or_changed_on_its_way_is_not_taken(waiting):
+    server, ids = waiting
+    folder = server.path("out")
+    veredus(server, "spool", "export", folder)
+    for name, change in zip(ids, [lambda octets: octets[:octets.index(b"secret")],
+                                  lambda octets: octets.replace(b"secret", b"Secret"), lambda octets: octets]):
+        with open(os.path.join(folder, name + ".eml"), "r+b") as content:
+            octets = change(content.read())
+            content.seek(0)
+            content.truncate()
+            content.write(octets)
+    row = load(folder, ids[2])
+    with open(os.path.join(folder, ids[2] + ".eml"), "rb") as content:
+        assert row["sha256"] == hashlib.sha256(content.read()).hexdigest()
+    veredus(server, "queue", "remove", "--all", "-y")
+    until(lambda: not listed(server), "an empty queue")
+    text = veredus(server, "spool", "import", folder, status=1)
+    assert f"{ids[0]}: not taken: its content has" in text and "that were exported" in text
+    assert f"{ids[1]}: not taken: its content is not what was exported" in text and "1 message taken in, 2 not" in text
+    row = load(folder, ids[1])
+    del row["size"], row["sha256"]
+    with open(os.path.join(folder, ids[1] + ".json"), "w", encoding="utf-8") as out:
+        json.dump(row, out)
+    assert "1 message taken in, 1 not" in veredus(server, "spool", "import", folder, status=1)
+
+
+def test_an_export_that_was_cut_off_is_finished_by_another(waiting):
+    server, ids = waiting
+    folder = server.path("out")
+    os.mkdir(folder)
+    for name in [f"{ids[0]}.eml", f"{ids[1]}.eml", f"{ids[1]}.json.new"]:
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as out:
+            out.write("Received: by")
+    text = veredus(server, "spool", "import", folder, status=1)
+    assert f"{ids[0]}: not taken: it has no .json: its export was not finished" in text and "2 not" in text
+    assert "3 messages in" in veredus(server, "spool", "export", folder)
+    assert files(folder) == sorted(f"{name}.{end}" for name in ids for end in ["eml", "json"])
+    veredus(server, "queue", "remove", "--all", "-y")
+    until(lambda: not listed(server), "an empty queue")
+    assert "3 messages taken in" in veredus(server, "spool", "import", folder)
+
+
+def test_an_import_that_ended_between_two_moves_is_over(waiting):
+    server, ids = waiting
+    folder = server.path("out")
+    veredus(server, "spool", "export", folder, "--id", ids[0])
+    veredus(server, "spool", "import", folder)
+    os.rename(os.path.join(folder, "done", ids[0] + ".json"), os.path.join(folder, ids[0] + ".json"))
+    before = listed(server)
+    assert f"{ids[0]}  was taken in before\n1 message taken in" in veredus(server, "spool", "import", folder)
+    assert files(folder) == ["done"] and len(files(os.path.join(folder, "done"))) == 2 and listed(server) == before
+
+
+def test_a_folder_is_one_exports_or_imports_alone(waiting):
+    server, _ = waiting
+    folder = os.open(os.path.dirname(server.write("other", "")), os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        for command in ["export", "import"]:
+            assert "another export or import works in that folder" in \
+                veredus(server, "spool", command, server.path(), status=75)
+    finally:
+        os.close(folder)
 
 
 def test_without_a_server_nothing_is_taken_in(waiting):

@@ -51,6 +51,7 @@ static void fill(struct spool_item *item)
     item->id.n = 12345;
     item->held = true;
     item->accepted_msec = 1699999999999;
+    item->size = 100;
     assert_true(envelope_encode(&item->envelope, &e) && progress_encode(&item->state, two, ARRAY_LEN(two)));
     assert_true(buf_add(&item->hold, STR("see ticket 4411")));
 }
@@ -137,6 +138,36 @@ static void a_damaged_one_is_not_taken_as_it_is(void **state)
     arena_free(a);
 }
 
+/* What was cut off or changed on its way goes out under nobody's name; without the two it was changed on purpose. */
+static void another_content_is_not_taken(void **state)
+{
+    struct arena *a = arena_new(ARENA_MAX);
+    struct spool_item item, back = SPOOL_ITEM_INIT;
+    struct spool_content_facts f = facts;
+    struct buf got = BUF_INIT(100);
+    struct err err = { 0 };
+
+    (void)state;
+    fill(&item);
+    json_t *file = spool_file_json(&item, token);
+    f.size = 99;
+    assert_false(spool_file_read(file, &f, a, &back, &got, &err));
+    assert_non_null(strstr(err.text, "99 octets, not the 100 that were exported"));
+    f.size = 100;
+    f.sum[SPOOL_FILE_SUM - 1] = 1;
+    assert_false(spool_file_read(file, &f, a, &back, &got, &err));
+    assert_non_null(strstr(err.text, "is not what was exported"));
+    json_object_set_new(file, "sha256", json_integer(0));
+    assert_false(spool_file_read(file, &f, a, &back, &got, &err));
+    json_object_del(file, "sha256");
+    assert_true(spool_file_read(file, &f, a, &back, &got, &err));
+    json_decref(file);
+    buf_done(&got);
+    spool_item_done(&item);
+    spool_item_done(&back);
+    arena_free(a);
+}
+
 /* However the file is cut into reads: here whole, as the pass reads 64 KiB at a time. */
 static bool look(struct str content, struct spool_content_facts *f, struct err *err)
 {
@@ -192,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_but_what_is_done_comes_back),
         cmocka_unit_test(a_damaged_one_is_not_taken_as_it_is),
+        cmocka_unit_test(another_content_is_not_taken),
         cmocka_unit_test(the_facts_of_a_content_are_found),
         cmocka_unit_test(a_line_end_across_two_reads_is_one),
     };
