@@ -5,7 +5,8 @@
 
 #include "core/num.h"
 
-enum { WORDS_MAX = 4096, QUEUE_PAGE = 200, IDS_MAX = CLIENT_REQUEST_MAX, SHAPE_ROWS_MAX = 10000 };
+/* A page of what is done is on disk before the next is begun: the more are in it, the fewer wait for that. */
+enum { WORDS_MAX = 4096, LIST_PAGE = 200, ACT_PAGE = 2000, IDS_MAX = CLIENT_REQUEST_MAX, SHAPE_ROWS_MAX = 10000 };
 
 /* ---- SELECT ---- */
 
@@ -79,7 +80,7 @@ static void list_ask(struct control_client *c)
     struct ipc_queue_list_ask ask = {
         .ticket = c->ticket,
         .after = c->after,
-        .limit = QUEUE_PAGE,
+        .limit = LIST_PAGE,
         .from = request_text(c, "from"),
         .to = request_text(c, "to"),
         .sent_by = request_text(c, "account"),
@@ -335,7 +336,7 @@ static void act_ask(struct control_client *c)
         .verb = (uint8_t)act_of(c)->verb,
         .dry = is_dry(c),
         .after = c->after,
-        .limit = QUEUE_PAGE,
+        .limit = ACT_PAGE,
         .from = request_text(c, "from"),
         .to = request_text(c, "to"),
         .sent_by = request_text(c, "account"),

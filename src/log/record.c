@@ -62,6 +62,14 @@ const char *log_reason_text(enum log_reason r)
     return reason_texts[r];
 }
 
+enum log_reason log_reason_named(struct str name)
+{
+    for (unsigned i = 1; name.n && i < LOG_REASONS; i++)
+        if (str_eq(name, str_from_c(log_reason_text((enum log_reason)i))))
+            return (enum log_reason)i;
+    return LOG_REASON_NONE;
+}
+
 const char *log_level_name(enum log_level l)
 {
     BUG_ON(l > LOG_LEVEL_DEBUG);

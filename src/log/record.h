@@ -35,6 +35,8 @@ const char *log_event_name(enum log_event e);
 enum log_level log_event_level(enum log_event e);
 const char *log_field_name(enum log_field f);
 const char *log_reason_text(enum log_reason r);
+/* The reason of that name; LOG_REASON_NONE: it is none. */
+enum log_reason log_reason_named(struct str name);
 const char *log_level_name(enum log_level l);
 
 /*

@@ -355,7 +355,7 @@ void message_started(struct message *m)
 {
     m->state = MESSAGE_LIVE;
     if (m->bouncing) {
-        select_bounce(m);
+        act_bounce(m);
         return;
     }
     if (m->removing || m->held != LOG_REASON_NONE) {

@@ -56,6 +56,10 @@ void candidates_close(struct candidates *c)
 {
     cut(c);
     c->at = 0;
+    /* Most questions mean few. */
+    uint64_t *fits = c->n ? realloc(c->ids, c->n * sizeof(*c->ids)) : NULL;
+    if (fits)
+        c->ids = fits;
 }
 
 bool candidates_next(struct candidates *c, uint64_t *id)

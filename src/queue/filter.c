@@ -50,17 +50,25 @@ bool filter_envelope(const struct select_filter *f, const struct envelope *e)
     return any && sender_matches(f->from, e->sender) && filter_account(f->sent_by, e->account);
 }
 
+/* A name of a reason means that reason; words are looked for where none is known, and where they name none. */
+static bool failure_matches(struct str wanted, enum log_reason named, enum log_reason reason, const char *text)
+{
+    if (named != LOG_REASON_NONE && reason != LOG_REASON_NONE)
+        return named == reason;
+    return text && str_contains(str_from_c(text), wanted);
+}
+
 static bool reason_matches(struct str wanted, const struct message *m)
 {
-    if (!wanted.n || (m->hold_reason && str_contains(str_from_c(m->hold_reason), wanted)))
+    enum log_reason named = log_reason_named(wanted);
+
+    if (!wanted.n)
         return true;
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        const struct recipient *r = &m->recipients[i];
-        if (str_eq(wanted, str_from_c(log_reason_text(r->reason))))
+    if (m->held != LOG_REASON_NONE && failure_matches(wanted, named, m->held, m->hold_reason))
+        return true;
+    for (uint32_t i = 0; i < m->n_recipients; i++)
+        if (failure_matches(wanted, named, m->recipients[i].reason, m->recipients[i].text))
             return true;
-        if (r->text && str_contains(str_from_c(r->text), wanted))
-            return true;
-    }
     return false;
 }
 
@@ -111,6 +119,16 @@ static bool may_match(const struct queue *q, struct str pattern, uint32_t hash, 
     return !domain || address_matches(pattern, STR("?"), names_text(&q->rests.names, domain));
 }
 
+/* What it was last told, or why it is held; of several recipients the slot knows one alone, and words it knows none. */
+static bool may_be_reason(struct str wanted, const struct rest *r)
+{
+    enum log_reason named = log_reason_named(wanted);
+
+    if (named == LOG_REASON_NONE || r->reason == named || r->flags & (REST_SEVERAL | REST_HELD))
+        return true;
+    return r->reason == LOG_REASON_NONE && r->attempts;
+}
+
 bool filter_rest(const struct queue *q, const struct select_filter *f, const struct rest *r)
 {
     const struct site *site = f->site.n ? schedule_site_of(q, r) : NULL;
@@ -125,11 +143,14 @@ bool filter_rest(const struct queue *q, const struct select_filter *f, const str
     struct str who = names_text(&q->rests.names, r->who);
     if (!filter_account(f->sent_by, str_has(who, '@') ? who : STR_NONE))
         return false;
-    if (!str_eq(f->from, STR("<>")) && !may_match(q, f->from, r->from, 0))
+    if (str_eq(f->from, STR("<>")) ? r->from != rest_hash(STR_NONE, STR_NONE) : !may_match(q, f->from, r->from, 0))
         return false;
     if (!(r->flags & REST_SEVERAL) && !may_match(q, f->to, r->to, r->domain))
         return false;
-    return !site || r->flags & REST_SEVERAL || limits_are_called(site->limits, f->site) || r->attempts;
+    if (!may_be_reason(f->reason, r))
+        return false;
+    /* Where it goes counts, as far as that is known now; else where it was tried last, which is read. */
+    return !site || r->flags & REST_SEVERAL || limits_are_called(site->limits, f->site);
 }
 
 bool filter_must_read(const struct select_filter *f, const struct rest *r)

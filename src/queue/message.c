@@ -187,14 +187,6 @@ void recipient_unpin(struct recipient *r)
     r->pinned = false;
 }
 
-static enum log_reason reason_named(struct str name)
-{
-    for (unsigned i = 1; name.n && i < LOG_REASONS; i++)
-        if (str_eq(name, str_from_c(log_reason_text((enum log_reason)i))))
-            return (enum log_reason)i;
-    return LOG_REASON_NONE;
-}
-
 /* ---- what holds it, as on disk: "limit: limit account messages 3/h" ---- */
 
 char *message_hold_text(const struct message *m)
@@ -211,7 +203,7 @@ char *message_hold_text(const struct message *m)
 bool message_take_hold(struct message *m, struct str text)
 {
     struct str words = text;
-    enum log_reason reason = reason_named(str_cut(&words, ':'));
+    enum log_reason reason = log_reason_named(str_cut(&words, ':'));
 
     if (!text.n)
         return true;
@@ -243,7 +235,7 @@ static void apply_one(struct recipient *r, const struct progress *p)
     r->host = text_copy(p->host);
     r->peer = text_copy(p->peer);
     r->site = p->site.n ? text_copy(p->site) : NULL;
-    r->reason = reason_named(p->reason);
+    r->reason = log_reason_named(p->reason);
     r->message->released = r->message->released || p->released;
     r->message->early = r->message->early || p->early;
     /* A clock that leapt back makes nobody wait for longer than any schedule has it. */

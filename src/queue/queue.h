@@ -26,6 +26,7 @@ enum {
     QUEUE_DEATHS_HELD = 2, /* a message in hand at so many deaths is held */
     QUEUE_READING_MAX = 256, /* contents on their way back from the disk */
     QUEUE_AWAKE_MAX = 16384, /* messages; above it those in line go to rest, and none is woken before it is its turn */
+    QUEUE_PAGINGS = 4, /* lists read at a time, each of which is looked up but once */
     QUEUE_MOMENT_MSEC = 5000, /* until what this process could not do for want of memory or ids is tried again */
     QUEUE_POSTMASTER_HOUR = 20, /* reports that could not be returned, told one by one in an hour; then a digest */
 };
@@ -182,7 +183,7 @@ struct lent {
     uint32_t instance;
 };
 
-/* The page that was given last of what SELECT means, and what stands behind it. */
+/* Where a page of the answer to a question ended, and what stands behind it; without IDS nothing. */
 struct queue_paging {
     uint32_t instance; /* of the control that asked */
     uint64_t ticket;
@@ -239,7 +240,8 @@ struct queue {
     uint64_t memory_used, memory_bound; /* octets: of all processes, and max-memory */
     size_t memory_content;              /* content_memory when that was asked */
     uint64_t hold_below; /* run --hold: what is found with a lower id is held; 0: nothing */
-    struct queue_paging paging; /* select.c */
+    struct queue_paging pagings[QUEUE_PAGINGS]; /* select.c */
+    uint32_t paged;                             /* that were given up for others */
     struct checking *checking; /* check.c: a check of the spool that goes on; NULL: none */
     bool stopping;
     bool unclean;       /* the former queue ended without a word */
@@ -471,11 +473,17 @@ void queue_withdraw(struct recipient *r);
 /* The leases of that process end without an outcome. */
 void queue_leases_of(struct queue *q, const struct ipc_channel *gone);
 
+/* ---- act.c: what the administrator does to a message ---- */
+/* M may be gone then. NOTE: who holds it, and why: "by root: see ticket 4411". False: that is nothing for M now. */
+bool act_do(enum ipc_act verb, struct message *m, struct str note);
+/* One at rest is due now. False: it is held, or has to wait for its release time. */
+bool act_flush_rest(struct queue *q, struct rest *r);
+/* The content of one that is to be returned to its sender is there. */
+void act_bounce(struct message *m);
+
 /* ---- select.c: what is asked for by SELECT ---- */
 void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_queue_list_ask *ask);
 void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queue_act_ask *ask);
-/* The content of one that is to be returned to its sender is there. */
-void select_bounce(struct message *m);
 /* What was being written of M is durable. */
 void select_settled(struct message *m);
 

@@ -5,12 +5,35 @@
 
 #include "core/num.h"
 
-enum { ROWS_MAX = IPC_FRAME_MAX / 2, ROWS_FULL = IPC_FRAME_MAX / 4, PAGE_MAX = 1000, TEXTS_MAX = 64 << 10 };
+enum {
+    ROWS_MAX = IPC_FRAME_MAX / 2,
+    ROWS_FULL = IPC_FRAME_MAX / 4,
+    PAGE_MAX = 2000,
+    LOOKED_MAX = 2000, /* messages read for a page: it is told how far it came before anybody doubts it */
+    AHEAD_MAX = 16,
+    TEXTS_MAX = 128 << 10,
+};
+
+/*
+ * Messages are read, or woken, so many at a time, and taken in their order: while one is told of, the spool reads the
+ * next. More than those are never in memory for a question.
+ */
+enum ahead_state { AHEAD_READING, AHEAD_READ, AHEAD_WANTED, AHEAD_DONE };
+
+struct ahead {
+    struct spool_read read;
+    struct want want;
+    struct selecting *selecting;
+    uint64_t id;
+    enum ahead_state state;
+    struct rest rest; /* its slot when it was asked for; no id: it was awake */
+};
 
 /* A question that is being answered. */
 struct selecting {
-    struct spool_read read;
-    struct want want;
+    struct io_task step;
+    struct ahead ahead[AHEAD_MAX]; /* a ring, the lowest id first */
+    size_t first, n_ahead;
     struct queue *queue;
     struct arena *arena; /* of the filter; this stands in it, too */
     uint32_t instance;
@@ -27,183 +50,29 @@ struct selecting {
     uint32_t count, done;
     uint32_t early; /* that a flush left to their release times */
     size_t pending; /* messages whose change is on its way to the disk */
+    size_t looked; /* messages read */
     bool walked;
-    bool awake; /* when it was read: at rest by now, more of it is on disk than was read */
     struct buf rows;
 };
 
-/* ---- what is done ---- */
-
-static void make_due(struct message *m)
-{
-    int64_t now = queue_now(m->queue);
-
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        struct recipient *r = &m->recipients[i];
-        if (r->progress != PROGRESS_WAITING)
-            continue;
-        r->due_msec = now;
-        /* A site at rest sends its probe now. */
-        if (r->entry && r->entry->site && r->entry->site->dead_until_msec > now) {
-            r->entry->site->dead_until_msec = now;
-            site_post(r->entry->site);
-        }
-    }
-}
-
-/* What its sender asked for is not broken by a word to hurry; to let it go is another one. */
-static bool flush(struct message *m)
-{
-    if (m->state != MESSAGE_LIVE || !message_count(m, PROGRESS_WAITING) || message_embargo(m))
-        return false;
-    make_due(m);
-    message_ready(m);
-    return true;
-}
-
-static bool hold(struct message *m, struct str note)
-{
-    if (m->held != LOG_REASON_NONE || m->state == MESSAGE_ENDING)
-        return false;
-    message_hold(m, LOG_REASON_ADMIN, note);
-    message_settle(m);
-    return true;
-}
-
-/* Held no more, whatever for; nobody died with it in hand that counts now. */
-static void let_go(struct message *m)
-{
-    m->releasing = m->state == MESSAGE_HELD;
-    m->held = LOG_REASON_NONE;
-    free(m->hold_reason);
-    m->hold_reason = NULL;
-    if (m->state == MESSAGE_HELD)
-        m->state = MESSAGE_LIVE;
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        m->recipients[i].deaths = 0;
-        m->recipients[i].held = false;
-    }
-    m->dirty = true;
-}
-
-/* Its release time counts no longer. */
-static bool release_early(struct message *m)
-{
-    if (m->state == MESSAGE_ENDING || !message_embargo(m))
-        return false;
-    m->early = true;
-    m->dirty = true;
-    message_settle(m);
-    message_ready(m);
-    return true;
-}
-
-/*
- * What could not be read has no recipients here: let go, it would be over. It may be removed. What is held and has a
- * release time, too, waits for that then: it is let go a second time.
- */
-static bool release(struct message *m)
-{
-    if (m->held == LOG_REASON_NONE)
-        return release_early(m);
-    if (!m->n_recipients)
-        return false;
-    let_go(m);
-    m->released = true;
-    make_due(m);
-    message_settle(m);
-    message_ready(m);
-    return true;
-}
-
-static bool remove_message(struct message *m)
-{
-    if (m->removing || m->state == MESSAGE_ENDING)
-        return false;
-    if (m->held != LOG_REASON_NONE)
-        let_go(m);
-    m->removing = true;
-    m->dirty = true;
-    message_settle(m);
-    return true;
-}
-
-/* What is with a host just now may still arrive there: its outcome counts. */
-void select_bounce(struct message *m)
-{
-    m->bouncing = false;
-    for (uint32_t i = 0; i < m->n_recipients; i++) {
-        struct recipient *r = &m->recipients[i];
-        if (r->progress != PROGRESS_WAITING || r->state == RECIPIENT_LEASED)
-            continue;
-        queue_withdraw(r);
-        recipient_outcome(r, &(struct outcome){
-                                 .result = IPC_PERM,
-                                 .reason = LOG_REASON_REMOVED,
-                                 .status = STR("5.7.1"),
-                                 .text = STR("taken out of the queue by the administrator of this server"),
-                             });
-    }
-    message_settle(m);
-}
-
-/* Its envelope is wanted, for the log and for the report. */
-static bool bounce(struct message *m)
-{
-    if (m->state == MESSAGE_ENDING || m->removing || m->bouncing || !message_count(m, PROGRESS_WAITING))
-        return false;
-    if (m->held != LOG_REASON_NONE)
-        let_go(m);
-    m->bouncing = true;
-    message_ready(m);
-    return true;
-}
-
-/* A site at rest sends its probe now. */
-static bool flush_rest(struct queue *q, struct rest *r)
-{
-    struct site *site = r->flags & REST_LINED ? schedule_site_of(q, r) : NULL;
-
-    if (r->flags & (REST_HELD | REST_EMBARGO))
-        return false;
-    if (site && site->dead_until_msec > queue_now(q)) {
-        site->dead_until_msec = queue_now(q);
-        site_post(site);
-    }
-    rest_hasten(q, r);
-    return true;
-}
-
-static bool act(struct selecting *s, struct message *m)
-{
-    switch (s->verb) {
-    case IPC_ACT_FLUSH:
-        return flush(m);
-    case IPC_ACT_HOLD:
-        return hold(m, s->note);
-    case IPC_ACT_RELEASE:
-        return release(m);
-    case IPC_ACT_REMOVE:
-        return remove_message(m);
-    case IPC_ACT_BOUNCE:
-        return bounce(m);
-    }
-    return false;
-}
-
 /* ---- the answer ---- */
 
-/* What is left of the candidates waits for the next page of this question, or for any other one. */
+/* What is left of the candidates waits for the next page of this question; what nobody asked for again makes room. */
 static void keep_ids(struct selecting *s, uint64_t last)
 {
-    struct queue_paging *paging = &s->queue->paging;
+    struct queue *q = s->queue;
+    struct queue_paging *paging = &q->pagings[q->paged % QUEUE_PAGINGS];
 
-    candidates_done(&paging->ids);
-    *paging = (struct queue_paging){ .instance = s->instance, .ticket = s->ticket, .last = last };
-    if (last && s->ids.at < s->ids.n)
-        paging->ids = s->ids;
-    else
+    if (!last || s->ids.at == s->ids.n) {
         candidates_done(&s->ids);
+        return;
+    }
+    for (size_t i = 0; i < QUEUE_PAGINGS && paging->ids.ids; i++)
+        paging = &q->pagings[(q->paged + i) % QUEUE_PAGINGS];
+    if (paging->ids.ids)
+        q->paged++;
+    candidates_done(&paging->ids);
+    *paging = (struct queue_paging){ .instance = s->instance, .ticket = s->ticket, .last = last, .ids = s->ids };
 }
 
 static void finish(struct selecting *s)
@@ -227,6 +96,7 @@ static void finish(struct selecting *s)
                                        });
     keep_ids(s, last);
     buf_done(&s->rows);
+    io_task_done(&s->step);
     arena_free(s->arena);
 }
 
@@ -251,7 +121,7 @@ static void take(struct selecting *s, struct message *m)
     s->count++;
     uint64_t id = m->id.n;
     s->early += !s->dry && s->verb == IPC_ACT_FLUSH && m->state != MESSAGE_HELD && message_embargo(m);
-    if (s->dry || !act(s, m))
+    if (s->dry || !act_do(s->verb, m, s->note))
         return;
     acted(s, id);
     /* It may be gone already; what waits for the end of an attempt is not waited for. */
@@ -263,34 +133,84 @@ static void take(struct selecting *s, struct message *m)
     }
 }
 
-static void walk(struct selecting *s);
+/* ---- one after the other, read ahead ---- */
 
-static void have(struct want *want, struct message *m)
+static struct ahead *ahead_at(struct selecting *s, size_t i)
 {
-    struct selecting *s = CONTAINER_OF(want, struct selecting, want);
-
-    if (m)
-        take(s, m);
-    walk(s);
+    return &s->ahead[(s->first + i) % AHEAD_MAX];
 }
 
-/* It is what was asked for. True: it goes on when the message is awake. */
+static struct ahead *ahead_add(struct selecting *s, uint64_t id)
+{
+    struct ahead *a = ahead_at(s, s->n_ahead++);
+
+    *a = (struct ahead){ .selecting = s, .id = id };
+    return a;
+}
+
+static void on_read(struct spool_read *read)
+{
+    struct ahead *a = CONTAINER_OF(read, struct ahead, read);
+
+    a->state = AHEAD_READ;
+    io_task_post(&a->selecting->step);
+}
+
+static void begin_reading(struct ahead *a)
+{
+    struct queue *q = a->selecting->queue;
+    const struct rest *r = rest_find(q, (struct queue_id){ a->id });
+
+    a->state = AHEAD_READING;
+    a->rest = r ? *r : (struct rest){ 0 };
+    a->read = (struct spool_read){ .done = on_read };
+    a->selecting->looked++;
+    spool_read(q->spool, (struct queue_id){ a->id }, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD,
+               &a->read);
+}
+
+/* It rests, and is not what it was when it was asked for: there may be more of it on disk than was read. */
+static bool is_overtaken(const struct ahead *a)
+{
+    const struct rest *r = rest_find(a->selecting->queue, (struct queue_id){ a->id }), *was = &a->rest;
+
+    return r && (was->id != r->id || was->due != r->due || was->flags != r->flags || was->attempts != r->attempts ||
+                 was->reason != r->reason || was->recipients != r->recipients || was->from != r->from ||
+                 was->to != r->to);
+}
+
+static void on_awake(struct want *want, struct message *m)
+{
+    struct ahead *a = CONTAINER_OF(want, struct ahead, want);
+
+    if (m)
+        take(a->selecting, m);
+    a->state = AHEAD_DONE;
+    io_task_post(&a->selecting->step);
+}
+
+/* It is what was asked for. True: what is to be done to it waits until it is awake. */
 static bool take_rest(struct selecting *s, uint64_t id)
 {
     struct rest *r = rest_find(s->queue, (struct queue_id){ id });
 
-    if (r && !s->dry && s->verb != IPC_ACT_FLUSH) {
-        s->want.have = have;
-        message_want(s->queue, (struct queue_id){ id }, &s->want);
+    if (r && !s->dry && s->verb != IPC_ACT_FLUSH)
         return true;
-    }
     s->count += r != NULL;
     s->early += r && !s->dry && r->flags & REST_EMBARGO;
-    if (r && !s->dry && flush_rest(s->queue, r))
+    if (r && !s->dry && act_flush_rest(s->queue, r))
         acted(s, id);
     return false;
 }
 
+static void wake(struct ahead *a)
+{
+    a->state = AHEAD_WANTED;
+    a->want.have = on_awake;
+    message_want(a->selecting->queue, (struct queue_id){ a->id }, &a->want);
+}
+
+/* As take_rest(). M is NULL where there is no such message any more, E where its envelope cannot be read. */
 static bool take_read(struct selecting *s, const struct message *m, const struct envelope *e)
 {
     bool asks = s->filter.from.n || s->filter.to.n || s->filter.sent_by.n;
@@ -309,65 +229,88 @@ static bool take_read(struct selecting *s, const struct message *m, const struct
     return false;
 }
 
-static void begin_reading(struct selecting *s, struct queue_id id, void (*done)(struct spool_read *read))
+/* It was read, and it is its turn. */
+static void look_at_read(struct ahead *a)
 {
-    s->awake = message_find(s->queue, id) != NULL;
-    s->read = (struct spool_read){ .done = done };
-    spool_read(s->queue->spool, id, SPOOL_READ_ENVELOPE | SPOOL_READ_STATE | SPOOL_READ_HOLD, &s->read);
-}
-
-static void on_read(struct spool_read *read)
-{
-    struct selecting *s = CONTAINER_OF(read, struct selecting, read);
-    struct queue *q = s->queue;
+    struct queue *q = a->selecting->queue;
     struct envelope e;
     struct err err = { 0 };
 
-    if (s->awake && rest_find(q, read->id)) {
-        spool_read_done(q->spool, read);
-        begin_reading(s, read->id, on_read);
+    if (is_overtaken(a)) {
+        spool_read_done(q->spool, &a->read);
+        begin_reading(a);
         return;
     }
-    struct arena *a = arena_new(32 << 20);
-    bool readable = a && read->status == SPOOL_READ_OK && envelope_decode(read->envelope, a, &e, &err);
+    struct arena *arena = arena_new(32 << 20);
+    bool readable = arena && a->read.status == SPOOL_READ_OK && envelope_decode(a->read.envelope, arena, &e, &err);
+    bool gone = a->read.status == SPOOL_READ_GONE;
     struct message *view = NULL;
-    const struct message *m =
-        read->status == SPOOL_READ_GONE ? NULL : show_seen(q, read, readable ? &e : NULL, &view);
-    bool waits = take_read(s, m, readable ? &e : NULL);
+    const struct message *m = gone ? NULL : show_seen(q, &a->read, readable ? &e : NULL, &view);
+    bool waits = take_read(a->selecting, m, readable ? &e : NULL);
 
     message_free(view);
-    arena_free(a);
-    spool_read_done(q->spool, read);
-    if (!waits)
-        walk(s);
+    arena_free(arena);
+    spool_read_done(q->spool, &a->read);
+    a->state = AHEAD_DONE;
+    if (waits)
+        wake(a);
+}
+
+/* Rows stand in the order of ids. Those that wait until they are awake let others pass: only what is done counts. */
+static void take_those_read(struct selecting *s)
+{
+    for (size_t i = 0; i < s->n_ahead; i++) {
+        struct ahead *a = ahead_at(s, i);
+        if (a->state == AHEAD_READ)
+            look_at_read(a);
+        if (a->state == AHEAD_READING)
+            break;
+    }
+    while (s->n_ahead && ahead_at(s, 0)->state == AHEAD_DONE) {
+        s->first = (s->first + 1) % AHEAD_MAX;
+        s->n_ahead--;
+    }
 }
 
 static bool has_room(const struct selecting *s)
 {
-    return s->count < s->limit && s->rows.n < ROWS_FULL;
+    return s->n_ahead < AHEAD_MAX && s->count + s->n_ahead < s->limit && s->looked < LOOKED_MAX &&
+           s->rows.n < ROWS_FULL;
 }
 
-static void walk(struct selecting *s)
+static void look_at(struct selecting *s, uint64_t id)
 {
     bool reads = !s->acts || s->filter.from.n || s->filter.to.n || s->filter.sent_by.n;
+    struct message *m = message_find(s->queue, (struct queue_id){ id });
+    struct rest *r = m ? NULL : rest_find(s->queue, (struct queue_id){ id });
 
-    while (has_room(s) && candidates_next(&s->ids, &s->last)) {
-        struct message *m = message_find(s->queue, (struct queue_id){ s->last });
-        struct rest *r = m ? NULL : rest_find(s->queue, (struct queue_id){ s->last });
-        if (m ? !filter_message(&s->filter, m) : !r || !filter_rest(s->queue, &s->filter, r))
-            continue;
-        if (reads || (r && filter_must_read(&s->filter, r))) {
-            begin_reading(s, (struct queue_id){ s->last }, on_read);
-            return;
-        }
-        if (m)
-            take(s, m);
-        else if (take_rest(s, s->last))
-            return;
-    }
-    s->walked = true;
-    if (!s->pending)
+    if (m ? !filter_message(&s->filter, m) : !r || !filter_rest(s->queue, &s->filter, r))
+        return;
+    if (reads || (r && filter_must_read(&s->filter, r)))
+        begin_reading(ahead_add(s, id));
+    else if (m)
+        take(s, m);
+    else if (take_rest(s, id))
+        wake(ahead_add(s, id));
+}
+
+static void go_on(struct selecting *s)
+{
+    take_those_read(s);
+    while (has_room(s) && candidates_next(&s->ids, &s->last))
+        look_at(s, s->last);
+    s->walked = !s->n_ahead;
+    if (s->walked && !s->pending)
         finish(s);
+}
+
+/* Those that were read before the spool closed are all there is. */
+static void on_step(struct io_task *t)
+{
+    struct selecting *s = CONTAINER_OF(t, struct selecting, step);
+
+    if (!s->queue->stopping)
+        go_on(s);
 }
 
 /* ---- the question ---- */
@@ -402,16 +345,33 @@ static bool find_ids(struct selecting *s, uint64_t after)
     return true;
 }
 
-/* Those behind AFTER: of the page before, if that was the last question of all. */
+/* Those behind AFTER: of the page before, if they are still there. */
 static bool have_ids(struct selecting *s, uint64_t after)
 {
-    struct queue_paging *paging = &s->queue->paging;
+    for (size_t i = 0; after && i < QUEUE_PAGINGS; i++) {
+        struct queue_paging *paging = &s->queue->pagings[i];
+        if (!paging->ids.ids || paging->last != after || paging->ticket != s->ticket || paging->instance != s->instance)
+            continue;
+        s->ids = paging->ids;
+        paging->ids = (struct candidates){ 0 };
+        return true;
+    }
+    return find_ids(s, after);
+}
 
-    if (!after || !paging->ids.ids || paging->last != after || paging->ticket != s->ticket ||
-        paging->instance != s->instance)
-        return find_ids(s, after);
-    s->ids = paging->ids;
-    paging->ids = (struct candidates){ 0 };
+/* All texts of FILTER are A's. A text that was lost would mean every message. */
+static bool keep_filter(struct arena *a, struct select_filter *filter)
+{
+    struct str *texts[] = {
+        &filter->from, &filter->to, &filter->sent_by, &filter->site, &filter->state, &filter->reason,
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        size_t n = texts[i]->n;
+        *texts[i] = arena_str(a, *texts[i]);
+        if (texts[i]->n != n)
+            return false;
+    }
     return true;
 }
 
@@ -434,13 +394,8 @@ static struct selecting *selecting_new(struct queue *q, struct ipc_channel *from
         .filter = *filter,
         .rows = BUF_INIT(ROWS_MAX),
     };
-    s->filter.from = arena_str(a, filter->from);
-    s->filter.to = arena_str(a, filter->to);
-    s->filter.sent_by = arena_str(a, filter->sent_by);
-    s->filter.site = arena_str(a, filter->site);
-    s->filter.state = arena_str(a, filter->state);
-    s->filter.reason = arena_str(a, filter->reason);
-    if (take_ids(a, ids, &s->filter))
+    io_task_init(&s->step, q->worker->loop, on_step);
+    if (keep_filter(a, &s->filter) && take_ids(a, ids, &s->filter))
         return s;
     arena_free(a);
     return NULL;
@@ -461,7 +416,7 @@ void select_list(struct queue *q, struct ipc_channel *from, const struct ipc_que
     struct selecting *s = selecting_new(q, from, ask->ticket, ask->limit, &f, ask->ids);
 
     if (s && have_ids(s, ask->after))
-        walk(s);
+        go_on(s);
     else if (s)
         finish(s);
     else
@@ -497,7 +452,7 @@ void select_act(struct queue *q, struct ipc_channel *from, const struct ipc_queu
     s->note = ask->note.n ? arena_printf(s->arena, "by %.*s: %.*s", STR_ARG(ask->account), STR_ARG(ask->note))
                           : arena_printf(s->arena, "by %.*s", STR_ARG(ask->account));
     if (have_ids(s, ask->after))
-        walk(s);
+        go_on(s);
     else
         finish(s);
 }

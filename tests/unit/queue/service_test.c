@@ -4,10 +4,11 @@
 #include "config/parse.h"
 #include "core/num.h"
 #include "io/fd.h"
+#include "log/render.h"
 #include "queue/voucher.h"
 #include "spool/disk.h"
 
-enum { SEEN_MAX = 64 };
+enum { SEEN_MAX = 64, READS_MAX = 64, ROWS_MAX = 1 << 16 };
 
 /* What reached one of those whom the test plays. */
 struct seen {
@@ -46,6 +47,14 @@ static struct {
     bool main_silent;
     enum ipc_result route;
     bool exited;
+    bool catches;                         /* reads for rows wait in CAUGHT until the test lets them go */
+    struct spool_read *caught[READS_MAX];
+    size_t n_caught;
+    size_t reads; /* for rows: without content */
+    size_t fails; /* the number of that which fails; 0: none */
+    void (*done[READS_MAX])(struct spool_read *read); /* whose it is, by number */
+    const struct spool_read *of[READS_MAX];
+    char rows[ROWS_MAX]; /* of the newest page, as JSON lines */
 } play;
 
 static struct queue *queue(void)
@@ -63,6 +72,45 @@ struct spool *__wrap_spool_open(const struct spool_options *options, struct err 
     small.segment_octets = 1 << 20;
     small.min_free_percent = 0;
     return __real_spool_open(&small, err);
+}
+
+/* ---- reads for rows: counted, kept waiting, failed ---- */
+
+void __real_spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read);
+void __wrap_spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read);
+
+/* What was there is taken away again. */
+static void fail_read(struct spool_read *read)
+{
+    size_t i = 0;
+
+    while (play.of[i] != read)
+        i++;
+    play.of[i] = NULL;
+    spool_read_done(queue()->spool, read);
+    read->status = SPOOL_READ_FAILED;
+    read->done = play.done[i];
+    read->done(read);
+}
+
+void __wrap_spool_read(struct spool *spool, struct queue_id id, unsigned parts, struct spool_read *read)
+{
+    if (parts & SPOOL_READ_CONTENT) {
+        __real_spool_read(spool, id, parts, read);
+        return;
+    }
+    assert_true(play.reads < READS_MAX && play.n_caught < READS_MAX);
+    if (++play.reads == play.fails) {
+        play.of[play.reads - 1] = read;
+        play.done[play.reads - 1] = read->done;
+        read->done = fail_read;
+    }
+    if (!play.catches) {
+        __real_spool_read(spool, id, parts, read);
+        return;
+    }
+    *read = (struct spool_read){ .done = read->done, .id = id, .parts = parts, .file = -1 };
+    play.caught[play.n_caught++] = read;
 }
 
 /* ---- what ipc/worker.c does for a real process ---- */
@@ -215,6 +263,19 @@ static uint64_t count_rows(struct str rows)
     return n;
 }
 
+/* As control shows them. */
+static void keep_rows(struct str rows)
+{
+    struct buf out = BUF_INIT(ROWS_MAX - 1);
+
+    for (; rows.n >= 4; rows = str_skip(rows, 4 + le32_get(rows.p))) {
+        assert_true(log_render(str_slice(rows, 4, 4 + le32_get(rows.p)), LOG_JSON, true, &out));
+        assert_true(buf_add_char(&out, '\n'));
+    }
+    snprintf(play.rows, sizeof(play.rows), "%.*s", STR_ARG(buf_str(&out)));
+    buf_done(&out);
+}
+
 static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc_message *m)
 {
     struct seen *s = see(c, m->type);
@@ -256,6 +317,7 @@ static void far_message(struct ipc_handler *h, struct ipc_channel *c, struct ipc
     case IPC_QUEUE_LIST_ANSWER:
         s->id = count_rows(m->queue_list_answer.records);
         s->ticket = m->queue_list_answer.last;
+        keep_rows(m->queue_list_answer.records);
         break;
     case IPC_EXPAND_ASK:
         assert_true(ipc_send_expand_answer(newest(PROCESS_LOOKUP)->channel, &(struct ipc_expand_answer){
@@ -492,6 +554,12 @@ static struct seen act(enum ipc_act verb, uint64_t id)
                                        &(struct ipc_queue_act_ask){
                                            .verb = (uint8_t)verb, .ids = str_of(ids, 8), .account = STR("root") }));
     return wait_for(IPC_QUEUE_ACT_ANSWER, n + 1);
+}
+
+static void ask_act(const struct ipc_queue_act_ask *ask)
+{
+    forget_seen();
+    assert_true(ipc_send_queue_act_ask(newest(PROCESS_CONTROL)->channel, ask));
 }
 
 static uint64_t listed(const char *sent_by, const char *state)
@@ -1679,6 +1747,285 @@ static void pages_go_on_where_they_ended_whoever_asks_between_them(void **state)
     close_play();
 }
 
+/* ---- lists read ahead ---- */
+
+enum { MANY = 20, AHEAD = 16 };
+
+/* So many that wait for their time, the lowest id first. */
+static void defer_some(uint64_t *ids, size_t n)
+{
+    play.route = IPC_TEMP;
+    for (size_t i = 0; i < n; i++) {
+        forget_seen();
+        ids[i] = take(1);
+        while (!rest_find(queue(), (struct queue_id){ ids[i] }))
+            turn();
+    }
+    forget_seen();
+    play.reads = 0;
+}
+
+static void ask_list(const struct ipc_queue_list_ask *ask)
+{
+    forget_seen();
+    assert_true(ipc_send_queue_list_ask(newest(PROCESS_CONTROL)->channel, ask));
+}
+
+/* Until so many reads wait. */
+static void wait_caught(size_t n)
+{
+    while (play.n_caught < n)
+        turn();
+}
+
+/* It ends, and is told of to the queue. */
+static void let_go(size_t i)
+{
+    __real_spool_read(queue()->spool, play.caught[i]->id, play.caught[i]->parts, play.caught[i]);
+    turns();
+}
+
+/* Rows of exactly those, in that order, each whole. */
+static void assert_rows(const uint64_t *ids, size_t n)
+{
+    const char *at = play.rows;
+
+    for (size_t i = 0; i < n; i++) {
+        struct queue_id_text id = queue_id_text((struct queue_id){ ids[i] });
+        const char *end = strchr(at, '\n');
+        assert_non_null(end);
+        struct str row = str_of(at, (size_t)(end - at));
+        assert_true(str_contains(row, str_from_c(id.c)));
+        assert_true(str_contains(row, STR("\"to\":\"anna@example.org\"")));
+        at = end + 1;
+    }
+    assert_string_equal(at, "");
+}
+
+static void rows_stand_in_order_however_their_reads_end(void **state)
+{
+    uint64_t ids[MANY];
+
+    (void)state;
+    open_play();
+    (void)comes(PROCESS_CONTROL);
+    defer_some(ids, MANY);
+    play.catches = true;
+    ask_list(&(struct ipc_queue_list_ask){ .ticket = 1 });
+    wait_caught(AHEAD);
+    turns();
+    assert_int_equal(play.n_caught, AHEAD); /* so many, and no more */
+    for (size_t i = AHEAD - 1; i > 0; i--)
+        let_go(i);
+    assert_int_equal(play.n_caught, AHEAD); /* the first is waited for */
+    let_go(0);
+    wait_caught(MANY);
+    for (size_t i = AHEAD; i < MANY; i++)
+        let_go(i);
+    assert_int_equal(wait_for(IPC_QUEUE_LIST_ANSWER, 1).ticket, 0);
+    assert_rows(ids, MANY);
+    assert_int_equal(play.reads, MANY);
+    close_play();
+}
+
+/* A page of so many rows reads so many messages. */
+static void no_more_is_read_than_the_page_has_room_for(void **state)
+{
+    uint64_t ids[MANY];
+
+    (void)state;
+    open_play();
+    (void)comes(PROCESS_CONTROL);
+    defer_some(ids, MANY);
+    for (size_t i = 0; i < MANY; i += 5) {
+        ask_list(&(struct ipc_queue_list_ask){ .ticket = 1, .limit = 5, .after = i ? ids[i - 1] : 0 });
+        assert_int_equal(wait_for(IPC_QUEUE_LIST_ANSWER, 1).ticket, i + 5 < MANY ? ids[i + 4] : 0);
+        assert_rows(ids + i, 5);
+    }
+    assert_int_equal(play.reads, MANY);
+    close_play();
+}
+
+/* Before it was read, or after that and before it was its turn. */
+static void one_that_ends_while_it_is_listed_is_left_out(void **state)
+{
+    uint64_t ids[3];
+
+    (void)state;
+    for (int read_first = 0; read_first < 2; read_first++) {
+        open_play();
+        (void)comes(PROCESS_CONTROL);
+        defer_some(ids, 3);
+        play.catches = true;
+        ask_list(&(struct ipc_queue_list_ask){ .ticket = 1 });
+        wait_caught(3);
+        if (read_first)
+            let_go(1);
+        assert_int_equal(act(IPC_ACT_REMOVE, ids[1]).number, 1);
+        assert_null(message_of(ids[1]));
+        if (!read_first)
+            let_go(1);
+        let_go(2);
+        let_go(0);
+        (void)wait_for(IPC_QUEUE_LIST_ANSWER, 1);
+        assert_rows((const uint64_t[]){ ids[0], ids[2] }, 2);
+        close_play();
+    }
+}
+
+/* Tried again after it was read: a row has one state of it, the newer one. */
+static void one_that_is_tried_while_it_is_listed_is_read_again(void **state)
+{
+    uint64_t ids[2];
+
+    (void)state;
+    open_play();
+    (void)comes(PROCESS_CONTROL);
+    defer_some(ids, 2);
+    play.catches = true;
+    ask_list(&(struct ipc_queue_list_ask){ .ticket = 1 });
+    wait_caught(2);
+    let_go(1);
+    const struct rest *r = rest_find(queue(), (struct queue_id){ ids[1] });
+    assert_int_equal(r->attempts, 1);
+    rest_hasten(queue(), rest_find(queue(), (struct queue_id){ ids[1] }));
+    while (!(r = rest_find(queue(), (struct queue_id){ ids[1] })) || r->attempts < 2)
+        turn();
+    let_go(0);
+    wait_caught(3);
+    let_go(2);
+    (void)wait_for(IPC_QUEUE_LIST_ANSWER, 1);
+    assert_rows(ids, 2);
+    assert_non_null(strstr(strchr(play.rows, '\n'), "\"attempt\":2"));
+    close_play();
+}
+
+/* It is said which one cannot be read; the others are there, in order. */
+static void each_read_may_fail_and_costs_one_row(void **state)
+{
+    uint64_t ids[5];
+
+    (void)state;
+    for (size_t n = 1; n <= ARRAY_LEN(ids) + 1; n++) {
+        open_play();
+        (void)comes(PROCESS_CONTROL);
+        defer_some(ids, ARRAY_LEN(ids));
+        play.fails = n;
+        ask_list(&(struct ipc_queue_list_ask){ .ticket = 1 });
+        assert_int_equal(wait_for(IPC_QUEUE_LIST_ANSWER, 1).id, ARRAY_LEN(ids));
+        const char *failed = strstr(play.rows, "its envelope cannot be read");
+        size_t before = 0;
+        for (const char *p = play.rows; failed && p < failed; p++)
+            before += *p == '\n';
+        assert_int_equal(failed ? before + 1 : ARRAY_LEN(ids) + 1, n);
+        /* What SELECT asks for cannot be known of it: nothing is done to it. */
+        play.fails = play.reads + n;
+        ask_act(&(struct ipc_queue_act_ask){ .verb = IPC_ACT_HOLD, .to = STR("example.org"), .account = STR("root") });
+        assert_int_equal(wait_for(IPC_QUEUE_ACT_ANSWER, 1).number, ARRAY_LEN(ids) - (failed ? 1 : 0));
+        close_play();
+    }
+}
+
+/* What is done to many: each of them once, more than are read ahead. */
+static void what_is_done_to_many_is_done_to_each(void **state)
+{
+    uint64_t ids[MANY];
+
+    (void)state;
+    open_play();
+    (void)comes(PROCESS_CONTROL);
+    defer_some(ids, MANY);
+    ask_act(&(struct ipc_queue_act_ask){ .verb = IPC_ACT_HOLD, .account = STR("root") });
+    assert_int_equal(wait_for(IPC_QUEUE_ACT_ANSWER, 1).number, MANY);
+    assert_int_equal(play.reads, 0); /* which it is was known without */
+    for (size_t i = 0; i < MANY; i++)
+        wait_state(ids[i], MESSAGE_HELD);
+    ask_act(&(struct ipc_queue_act_ask){ .verb = IPC_ACT_REMOVE, .state = STR("held"), .account = STR("root") });
+    assert_int_equal(wait_for(IPC_QUEUE_ACT_ANSWER, 1).number, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        wait_gone(ids[i]);
+    assert_int_equal(queue()->content_memory, 0);
+    close_play();
+}
+
+/* ---- filters ---- */
+
+static uint64_t rows_of(struct ipc_queue_list_ask ask)
+{
+    play.reads = 0;
+    ask_list(&ask);
+    return wait_for(IPC_QUEUE_LIST_ANSWER, 1).id;
+}
+
+/* Who is not meant is not read: memory knows enough of it. */
+static void filters_read_only_those_that_they_mean(void **state)
+{
+    static const struct ipc_queue_list_ask nobody[] = {
+        { .from = STR_INIT("other@example.net") }, { .from = STR_INIT("<>") },         { .to = STR_INIT("ben@example.org") },
+        { .to = STR_INIT("example.net") },         { .state = STR_INIT("held") },      { .state = STR_INIT("ready") },
+        { .older_msec = HOUR_MSEC },               { .sent_by = STR_INIT("anna") },    { .reason = STR_INIT("greylist") },
+        { .uid_plus = 4 },                         { .reason = STR_INIT("admin") },
+    };
+    static const struct ipc_queue_list_ask all[] = {
+        { .from = STR_INIT("a@example.net") }, { .from = STR_INIT("*") },         { .to = STR_INIT("ANNA@example.org") },
+        { .to = STR_INIT("example.org") },     { .state = STR_INIT("deferred") }, { .sent_by = STR_INIT("<>") },
+        { .reason = STR_INIT("told by the test") },
+    };
+    uint64_t ids[3];
+
+    (void)state;
+    open_play();
+    (void)comes(PROCESS_CONTROL);
+    defer_some(ids, ARRAY_LEN(ids));
+    for (size_t i = 0; i < ARRAY_LEN(nobody); i++) {
+        assert_int_equal(rows_of(nobody[i]), 0);
+        assert_int_equal(play.reads, 0);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        assert_int_equal(rows_of(all[i]), ARRAY_LEN(ids));
+        assert_int_equal(play.reads, ARRAY_LEN(ids));
+    }
+    const struct rest *r = rest_find(queue(), (struct queue_id){ ids[0] });
+    struct str reason = str_from_c(log_reason_text((enum log_reason)r->reason));
+    assert_true(reason.n);
+    assert_int_equal(rows_of((struct ipc_queue_list_ask){ .reason = reason }), ARRAY_LEN(ids));
+    close_play();
+}
+
+/* To count them, nothing is read at all; words that were said are on disk alone. */
+static void counting_reads_nothing_that_memory_knows(void **state)
+{
+    uint64_t ids[3];
+
+    (void)state;
+    open_play();
+    (void)comes(PROCESS_CONTROL);
+    defer_some(ids, ARRAY_LEN(ids));
+    ask_act(&(struct ipc_queue_act_ask){ .verb = IPC_ACT_HOLD, .dry = true, .state = STR("deferred") });
+    (void)wait_for(IPC_QUEUE_ACT_ANSWER, 1);
+    assert_int_equal(play.reads, 0);
+    ask_act(&(struct ipc_queue_act_ask){ .verb = IPC_ACT_HOLD, .dry = true, .reason = STR("the test") });
+    (void)wait_for(IPC_QUEUE_ACT_ANSWER, 1);
+    assert_int_equal(play.reads, ARRAY_LEN(ids));
+    close_play();
+}
+
+/* A list that nobody reads on: its place is given to who asks later. */
+static void lists_that_nobody_reads_on_make_room(void **state)
+{
+    uint64_t ids[2];
+
+    (void)state;
+    open_play();
+    (void)comes(PROCESS_CONTROL);
+    defer_some(ids, 2);
+    for (uint64_t ticket = 1; ticket <= 3 * QUEUE_PAGINGS; ticket++)
+        assert_int_equal(page(ticket, 0), ids[0]);
+    for (uint64_t ticket = 1; ticket <= 3 * QUEUE_PAGINGS; ticket++)
+        assert_int_equal(page(ticket, ids[0]), 0);
+    close_play();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1716,6 +2063,15 @@ int main(void)
         cmocka_unit_test(a_release_lifts_the_hold_and_then_the_release_time),
         cmocka_unit_test(the_account_of_a_message_is_known_to_all),
         cmocka_unit_test(pages_go_on_where_they_ended_whoever_asks_between_them),
+        cmocka_unit_test(rows_stand_in_order_however_their_reads_end),
+        cmocka_unit_test(no_more_is_read_than_the_page_has_room_for),
+        cmocka_unit_test(one_that_ends_while_it_is_listed_is_left_out),
+        cmocka_unit_test(one_that_is_tried_while_it_is_listed_is_read_again),
+        cmocka_unit_test(each_read_may_fail_and_costs_one_row),
+        cmocka_unit_test(what_is_done_to_many_is_done_to_each),
+        cmocka_unit_test(filters_read_only_those_that_they_mean),
+        cmocka_unit_test(counting_reads_nothing_that_memory_knows),
+        cmocka_unit_test(lists_that_nobody_reads_on_make_room),
     };
 
     return cmocka_run_group_tests_name("queue/service", tests, NULL, NULL);
