@@ -2,6 +2,10 @@
  */
 #include "tests/unit/unit.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <xxhash.h>
+
 #include "core/num.h"
 #include "spool/format.h"
 
@@ -65,6 +69,31 @@ static void a_later_format_is_refused_for_ever_and_says_why(void **state)
     assert_false(spool_format_get(octets(out, 100), &back, &err));
     assert_int_equal(err.kind, ERR_PERM);
     assert_true(str_contains(str_from_c(err.text), STR("format 2")));
+}
+
+/* DESIGN 5: one bit that must be known is enough; those that may be ignored are. */
+static void features_that_must_be_known_are_refused_and_others_are_not(void **state)
+{
+    struct spool_format format = { .made_utc_msec = 12, .secret = secret(9) }, back;
+    unsigned char out[SPOOL_FORMAT_OCTETS];
+
+    (void)state;
+    for (unsigned bit = 0; bit < 64; bit++) {
+        struct err err = { 0 };
+        char words[40];
+        spool_format_put(&format, out);
+        le64_put(out + 32, UINT64_C(1) << bit);
+        le64_put(out + 256, XXH3_64bits(out, 256));
+        assert_true(spool_format_get(octets(out, sizeof(out)), &back, &err));
+        assert_int_equal(back.made_utc_msec, 12);
+
+        le64_put(out + 24, UINT64_C(1) << bit);
+        le64_put(out + 256, XXH3_64bits(out, 256));
+        assert_false(spool_format_get(octets(out, sizeof(out)), &back, &err));
+        assert_int_equal(err.kind, ERR_PERM);
+        snprintf(words, sizeof(words), "features 0x%" PRIx64 " ", UINT64_C(1) << bit);
+        assert_true(str_contains(str_from_c(err.text), str_from_c(words)));
+    }
 }
 
 static void a_format_that_is_cut_or_changed_is_not_read(void **state)
@@ -171,6 +200,23 @@ static void a_frame_reads_back_in_its_place_only(void **state)
     assert_int_equal(spool_frame_head_get(&mine, 7, 4096, octets(frame, n), &head, &need), SPOOL_FRAME_BAD);
     assert_int_equal(spool_frame_head_get(&mine, 8, 8192, octets(frame, n), &head, &need), SPOOL_FRAME_BAD);
     assert_int_equal(spool_frame_head_get(&other, 7, 8192, octets(frame, n), &head, &need), SPOOL_FRAME_BAD);
+}
+
+/* Of a later version: it says so by a feature, and here it is none of ours. */
+static void a_record_of_another_kind_is_not_read(void **state)
+{
+    static const uint16_t others[] = { 0, SPOOL_KINDS, SPOOL_KINDS + 1, UINT16_MAX };
+    struct spool_secret mine = secret(1);
+    unsigned char frame[SPOOL_BLOCK] = { 0 };
+    struct spool_row row;
+
+    (void)state;
+    make_frame(&mine, 7, 8192, frame);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        le16_put(frame + SPOOL_FRAME_HEAD, others[i]);
+        assert_false(spool_row_get(frame, 0, &row));
+        assert_true(spool_row_get(frame, 1, &row));
+    }
 }
 
 static void a_frame_that_is_cut_asks_for_its_table(void **state)
@@ -325,10 +371,12 @@ int main(void)
         cmocka_unit_test(a_sum_belongs_to_spool_life_and_offset),
         cmocka_unit_test(a_sum_in_pieces_is_the_sum_of_the_whole),
         cmocka_unit_test(a_later_format_is_refused_for_ever_and_says_why),
+        cmocka_unit_test(features_that_must_be_known_are_refused_and_others_are_not),
         cmocka_unit_test(a_format_that_is_cut_or_changed_is_not_read),
         cmocka_unit_test(a_start_of_the_other_slot_is_none),
         cmocka_unit_test(a_segment_head_reads_back),
         cmocka_unit_test(a_frame_reads_back_in_its_place_only),
+        cmocka_unit_test(a_record_of_another_kind_is_not_read),
         cmocka_unit_test(a_frame_that_is_cut_asks_for_its_table),
         cmocka_unit_test(every_changed_octet_of_a_table_is_seen),
         cmocka_unit_test(a_message_meta_keeps_its_lengths_together),
