@@ -73,7 +73,7 @@ static void give_back_part(struct spool *spool, struct segment *s)
     pthread_mutex_lock(&spool->lock);
 }
 
-static void prepare_failed(struct spool *spool, int e)
+static void prepare_failed(struct spool *spool, int e, const char *what)
 {
     struct segment *part = spool->making;
 
@@ -85,55 +85,73 @@ static void prepare_failed(struct spool *spool, int e)
         give_back_part(spool, part);
     spool->prepare_errno = e;
     spool->prepare_retry_usec = later(spool);
-    log_cause(spool, e, "a new segment of the log");
+    log_cause(spool, e, what);
     pthread_cond_signal(&spool->commit_cond);
 }
 
 /*
- * One piece of one segment more is filled with zeros and synced, so that no commit pays for it. The log stops
- * growing before it takes what min-free keeps; the first is made all the same: without it nothing starts.
+ * A piece of segment NUMBER, without the lock: its zeros reach up to *MADE. The log stops growing before it takes what
+ * min-free keeps; the FIRST segment is made all the same: without it nothing starts. 0, or an errno of WHAT.
  */
-static void prepare(struct spool *spool)
+static int make_piece(struct spool *spool, uint32_t number, bool first, int *fd, uint64_t *made, const char **what)
 {
-    uint64_t size = spool->options.segment_octets, have = spool->made, to;
-    int e = 0, fd = spool->making_fd;
+    uint64_t size = spool->options.segment_octets;
+    bool fresh = *fd < 0;
+    int e = fresh ? begin_making(spool, number, fd, made) : 0;
+    uint64_t wanting = *made < size ? size - *made : 0;
 
-    if (!spool->making) {
-        spool->making = raw_segment(spool);
-        if (!spool->making)
-            spool->making = segments_add(&spool->segments, segments_next_number(&spool->segments));
-        if (!spool->making) {
-            prepare_failed(spool, ENOMEM);
-            return;
-        }
+    if (!e && fresh && !first && !space_is_left(spool, wanting)) {
+        *what = "min-free";
+        return ENOSPC;
     }
-    uint32_t number = spool->making->number;
-    bool fresh = fd < 0, first = spool->segments.count == 1;
-    pthread_mutex_unlock(&spool->lock);
-    if (fresh)
-        e = begin_making(spool, number, &fd, &have);
-    if (!e && fresh && !first && !space_is_left(spool, size - have))
-        e = ENOSPC;
-    to = have + FILL_OCTETS < size ? have + FILL_OCTETS : size;
+    uint64_t to = wanting > FILL_OCTETS ? *made + FILL_OCTETS : size;
     if (!e)
-        e = fill_zeros(spool, fd, have, to);
-    pthread_mutex_lock(&spool->lock);
-    spool->making_fd = fd;
-    if (e) {
-        prepare_failed(spool, e);
-        return;
-    }
-    spool->made = to;
-    spool->prepare_errno = 0;
-    if (to < size)
-        return;
-    spool->disk->ops->close(spool->disk, fd);
+        e = fill_zeros(spool, *fd, *made, to);
+    if (!e)
+        *made = to;
+    return e;
+}
+
+static void is_made(struct spool *spool)
+{
+    spool->disk->ops->close(spool->disk, spool->making_fd);
     spool->making_fd = -1;
-    spool->making->blocks = (uint32_t)(size / SPOOL_BLOCK);
+    spool->making->blocks = (uint32_t)(spool->options.segment_octets / SPOOL_BLOCK);
     spool->making->state = SEGMENT_FREE;
     spool->making = NULL;
     spool->commit_sleeps = false;
     pthread_cond_signal(&spool->commit_cond);
+}
+
+/* One piece of one segment more is filled with zeros and synced, so that no commit pays for it. */
+static void prepare(struct spool *spool)
+{
+    const char *what = "a new segment of the log";
+    int fd = spool->making_fd;
+    uint64_t made = spool->made;
+
+    if (!spool->making)
+        spool->making = raw_segment(spool);
+    if (!spool->making)
+        spool->making = segments_add(&spool->segments, segments_next_number(&spool->segments));
+    if (!spool->making) {
+        prepare_failed(spool, ENOMEM, what);
+        return;
+    }
+    uint32_t number = spool->making->number;
+    bool first = spool->segments.count == 1;
+    pthread_mutex_unlock(&spool->lock);
+    int e = make_piece(spool, number, first, &fd, &made, &what);
+    pthread_mutex_lock(&spool->lock);
+    spool->making_fd = fd;
+    spool->made = made;
+    if (e) {
+        prepare_failed(spool, e, what);
+        return;
+    }
+    spool->prepare_errno = 0;
+    if (made == spool->options.segment_octets)
+        is_made(spool);
 }
 
 /* A dead segment is found dead by the next checkpoint, or given free by it. */
