@@ -55,6 +55,8 @@ static struct str sender_of(const json_t *row)
 {
     struct str from = row_text(row, "from");
 
+    if (!row_has(row, "from"))
+        return STR("?"); /* its envelope cannot be read */
     return from.n ? from : STR("<>");
 }
 
@@ -99,7 +101,10 @@ static void put_reason(const json_t *row, struct buf *out)
     if (note.n || !words.n) {
         if (note.n && str_eq(row_text(row, "reason"), STR("route")))
             buf_add(out, STR("by the route of "));
-        buf_add(out, note.n || row_has(row, "by") ? note : row_text(row, "reason"));
+        if (str_eq(row_text(row, "reason"), STR("run-hold")))
+            buf_add(out, STR("the server was started with --hold"));
+        else
+            buf_add(out, note.n || row_has(row, "by") ? note : row_text(row, "reason"));
         return;
     }
     if (host.n && !says_host(host, words))
@@ -146,10 +151,11 @@ static void print_row(struct listing *l, const json_t *row)
     struct buf *out = &l->line, words = BUF_INIT(TEXT_MAX);
     int64_t accepted = text_time_msec(row_text_c(row, "accepted"));
     struct text_short age = text_age(accepted < 0 ? 0 : l->now_msec - accepted);
+    struct str known = accepted < 0 ? STR("?") : str_from_c(age.c);
 
     text_cell(out, &l->screen, row_text(row, "id"), ID_WIDTH, false);
     gap(out);
-    text_cell(out, &l->screen, str_from_c(age.c), AGE_WIDTH, false);
+    text_cell(out, &l->screen, known, AGE_WIDTH, false);
     text_cell(out, &l->screen, str_from_c(text_size(row_number(row, "size")).c), OCTETS_WIDTH, true);
     gap(out);
     text_cell(out, &l->screen, sender_of(row), l->sender_width, false);

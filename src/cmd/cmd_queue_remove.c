@@ -28,7 +28,7 @@ int cmd_queue_remove(const struct cmd_call *call)
         .verb = "return to the sender",
         .one = "is returned to its sender",
         .many = "are returned to their senders",
-        .rest = "done already",
+        .rest = "done already, or cannot be read: veredus queue show ID",
         .options = SELECT_BOUNCE,
     };
 

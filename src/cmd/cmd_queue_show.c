@@ -25,20 +25,8 @@ static void piece(struct buf *out, const struct text_screen *screen, const char 
     text_add(out, screen, value, 0);
 }
 
-/* "358Y3FDH1F2K  news@example.org, 4,122 octets, 8bit, <20261122.4411@example.org>" */
-static void print_message(const json_t *row, const struct text_screen *screen, struct buf *out)
+static void print_accepted(const json_t *row, const struct text_screen *screen, struct buf *out)
 {
-    struct str from = row_text(row, "from");
-
-    text_cell(out, screen, row_text(row, "id"), LABEL_WIDTH, false);
-    text_add(out, screen, from.n ? from : STR("<>"), 0);
-    buf_printf(out, ", %s octets", text_count(row_number(row, "size")).c);
-    piece(out, screen, ", ", row_text(row, "body"));
-    piece(out, screen, ", <", row_text(row, "msgid"));
-    if (row_text(row, "msgid").n)
-        buf_add_char(out, '>');
-    text_print(out, screen);
-
     label(out, screen, "accepted");
     buf_add_c(out, text_time(row_text_c(row, "accepted")).c);
     piece(out, screen, " from ", row_text(row, "ehlo"));
@@ -47,7 +35,28 @@ static void print_message(const json_t *row, const struct text_screen *screen, s
     piece(out, screen, ", ", row_text(row, "protocol"));
     piece(out, screen, ", ", row_text(row, "account"));
     text_print(out, screen);
+}
 
+/* "358Y3FDH1F2K  news@example.org, 4,122 octets, 8bit, <20261122.4411@example.org>" */
+static void print_message(const json_t *row, const struct text_screen *screen, struct buf *out)
+{
+    struct str from = row_text(row, "from");
+
+    text_cell(out, screen, row_text(row, "id"), LABEL_WIDTH, false);
+    if (row_has(row, "from")) {
+        text_add(out, screen, from.n ? from : STR("<>"), 0);
+        buf_printf(out, ", %s octets", text_count(row_number(row, "size")).c);
+    } else {
+        text_add(out, screen, row_text(row, "error"), 0);
+    }
+    piece(out, screen, ", ", row_text(row, "body"));
+    piece(out, screen, ", <", row_text(row, "msgid"));
+    if (row_text(row, "msgid").n)
+        buf_add_char(out, '>');
+    text_print(out, screen);
+
+    if (row_has(row, "accepted"))
+        print_accepted(row, screen, out);
     if (row_has(row, "release")) {
         label(out, screen, "leaves");
         buf_printf(out, "not before %s, as its sender asked", text_time(row_text_c(row, "release")).c);
@@ -56,6 +65,8 @@ static void print_message(const json_t *row, const struct text_screen *screen, s
     if (row_text(row, "state").n && str_eq(row_text(row, "state"), STR("held"))) {
         label(out, screen, "held");
         struct str by = row_text(row, "by"), why = by.n ? by : row_text(row, "reason");
+        if (str_eq(why, STR("run-hold")))
+            why = STR("the server was started with --hold");
         piece(out, screen, by.n ? "by " : "", why);
         piece(out, screen, why.n ? ": " : "", row_text(row, "note"));
         text_print(out, screen);
@@ -195,6 +206,9 @@ int cmd_queue_show(const struct cmd_call *call)
     attempts_print(attempts, &screen, LABEL_WIDTH, all);
     if (text.n)
         print_content(buf_str(&text), &screen);
+    else if (content)
+        status = cmd_fail(CMD_FOUND, "veredus spool export --id ID DIR writes what is left of it",
+                          "its content cannot be read");
     else
         printf("why, and what next: veredus explain %s\n", row_text_c(message, "id"));
 out:

@@ -109,7 +109,10 @@ static void print_message(struct checking *c, const json_t *row)
     text_print(&c->line, &c->screen);
     whose(c, row);
     cure(c, "veredus spool export --id", id, " DIR", "what can be read of it");
-    cure(c, "veredus queue remove --bounce", id, "    ", "back to its sender");
+    if (row_has(row, "recipients"))
+        cure(c, "veredus queue remove --bounce", id, "    ", "back to its sender");
+    else
+        cure(c, "veredus queue remove", id, "             ", "take it away; nobody can be told");
 }
 
 static void print_other(struct checking *c, const json_t *row)

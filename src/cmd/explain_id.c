@@ -422,6 +422,21 @@ static void print_nothing_waits(struct view *v)
     else
         buf_add(out, STR("none of its recipients waits; its end is being written"));
     text_print(out, &v->screen);
+    if (row_has(v->message, "error"))
+        printf("\nwhat is wrong:  veredus spool check\nwhat is left:   veredus spool export --id %s DIR\n"
+               "take it away:   veredus queue remove %s\n",
+               v->id, v->id);
+}
+
+/* Who lets a damaged one go has it back at once. */
+static void print_held(const struct view *v)
+{
+    if (str_eq(row_text(v->message, "reason"), STR("failed")))
+        printf("what is wrong:        veredus spool check\nwhat is left:         veredus spool export --id %s DIR\n"
+               "back to its sender:   veredus queue remove --bounce %s\n",
+               v->id, v->id);
+    else
+        printf("let go: veredus queue release %s\n", v->id);
 }
 
 static void print_all(struct view *v)
@@ -437,7 +452,7 @@ static void print_all(struct view *v)
     if (v->left_out)
         printf("%s more recipients wait for something else (--all)\n\n", text_count(v->left_out).c);
     if (any_with(v, "held") && str_eq(row_text(v->message, "state"), STR("held")))
-        printf("let go: veredus queue release %s\n", v->id);
+        print_held(v);
     print_paused(v);
     if (can_be_hurried(v))
         printf("try now: veredus queue flush %s\n", v->id);

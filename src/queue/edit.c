@@ -361,7 +361,9 @@ static void have(struct want *want, struct message *m)
 {
     struct editing *e = CONTAINER_OF(want, struct editing, want);
 
-    if (!m)
+    if (!m && rest_find(e->queue, want->id))
+        refuse(e, IPC_EDIT_LATER, "the message cannot be read from the disk", "veredus spool check says what is wrong");
+    else if (!m)
         refuse(e, IPC_EDIT_UNKNOWN, "no such message in the queue",
                "it was delivered, returned or removed: veredus trace ID tells which");
     else if (check(e, m))

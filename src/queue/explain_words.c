@@ -116,6 +116,8 @@ static void put_held(const struct message *m, struct buf *out)
         buf_add(out, STR("by its route, together with the message, as soon as its other recipients are done"));
     else if (m->hold_reason && m->hold_reason[0])
         buf_printf(out, "%s%s", m->held == LOG_REASON_ROUTE ? "by the route of " : "", m->hold_reason);
+    else if (m->held == LOG_REASON_RUN_HOLD)
+        buf_add(out, STR("the server was started with --hold"));
     else
         buf_add_c(out, log_reason_text(m->held));
 }

@@ -166,6 +166,11 @@ void rest_free(struct queue *q, struct rest *r);
 void rests_pump(struct queue *q);
 /* The message of that id, awake; read back at once, which blocks: for a queue that has just begun. NULL: none. */
 struct message *message_have(struct queue *q, struct queue_id id);
+/*
+ * One that cannot be read, awake: held, without recipients, good for being removed and for nothing else. NULL: it can be
+ * read, there is none, or no memory.
+ */
+struct message *message_have_damaged(struct queue *q, struct queue_id id);
 /* How it stands: "held", "ready", "deferred" (FACE 2.3). */
 const char *rest_state(const struct queue *q, const struct rest *r);
 

@@ -182,9 +182,17 @@ static bool is_overtaken(const struct ahead *a)
 static void on_awake(struct want *want, struct message *m)
 {
     struct ahead *a = CONTAINER_OF(want, struct ahead, want);
+    struct selecting *s = a->selecting;
+    const struct rest *r = m ? NULL : rest_find(s->queue, want->id);
+    bool damaged = r && r->flags & REST_DAMAGED;
 
+    /* Nobody can be told of what cannot be read, and nobody gets it; but it can go. */
+    if (damaged && s->verb == IPC_ACT_REMOVE)
+        m = message_have_damaged(s->queue, want->id);
     if (m)
-        take(a->selecting, m);
+        take(s, m);
+    else
+        s->count += damaged;
     a->state = AHEAD_DONE;
     io_task_post(&a->selecting->step);
 }

@@ -213,7 +213,8 @@ void show_row(struct buf *rows, const struct message *m, const struct envelope *
     log_text_c(&row, LOG_STATE, show_state(m));
     if (site_of(m))
         log_text_c(&row, LOG_SITE, site_of(m)->limits->name);
-    log_time(&row, LOG_ACCEPTED, m->accepted_msec);
+    if (m->accepted_msec)
+        log_time(&row, LOG_ACCEPTED, m->accepted_msec);
     log_number(&row, LOG_RECIPIENTS, m->n_recipients);
     log_number(&row, LOG_DELIVERED, (int64_t)message_count(m, PROGRESS_DELIVERED));
     log_number(&row, LOG_FAILED,
@@ -328,6 +329,13 @@ static void on_read(struct spool_read *read)
     struct err err = { 0 };
 
     if (s->awake && rest_find(q, read->id)) {
+        spool_read_done(q->spool, read);
+        begin_reading(s, read->id, on_read);
+        return;
+    }
+    /* Of what is left of a damaged one the envelope may be sound. */
+    if (read->status == SPOOL_READ_DAMAGED && s->content) {
+        s->content = false;
         spool_read_done(q->spool, read);
         begin_reading(s, read->id, on_read);
         return;

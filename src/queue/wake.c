@@ -313,6 +313,17 @@ struct message *message_have(struct queue *q, struct queue_id id)
     return NULL;
 }
 
+struct message *message_have_damaged(struct queue *q, struct queue_id id)
+{
+    struct rest *r = rest_find(q, id);
+    struct message *m = r && r->flags & REST_DAMAGED ? message_new(q, id, 0) : NULL;
+
+    if (m && awaken(q, r, m))
+        return m;
+    message_free(m);
+    return NULL;
+}
+
 /* ---- not known yet ---- */
 
 static void on_known(struct spool_read *read)

@@ -1,6 +1,7 @@
 /* spool/check_row.c */
 #include "spool/check_row.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,12 +64,12 @@ void spool_finding_row(struct log_record *row, const struct spool_finding *f)
     }
     if (f->octets)
         log_number(row, LOG_OCTETS, (int64_t)f->octets);
-    if (f->sum != f->wanted) {
+    if (f->sum != f->wanted && !f->error) {
         add_sum(row, LOG_SUM, f->sum);
         add_sum(row, LOG_WANTED, f->wanted);
     }
     if (f->error)
-        log_text_c(row, LOG_ERROR, strerrordesc_np(f->error));
+        log_text_c(row, LOG_ERROR, f->error == EBADMSG ? "it ends too soon" : strerrordesc_np(f->error));
     add_envelope(row, f);
 }
 

@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -147,6 +148,54 @@ def test_damage_is_named_its_neighbours_are_delivered_and_its_sender_can_be_told
     until(lambda: any(ids[1].encode() in mail or b"Not delivered" in mail for mail in server.mail("bob")), "the report")
     until(lambda: not listed(server), "an empty queue")
     assert "all is as it was written" in veredus(server, "spool", "check")
+
+
+def test_a_message_whose_record_is_damaged_can_be_looked_at_and_taken_away(waiting):
+    server, ids = waiting
+    server.expect("hold", "error")
+    server.stop()
+    flip(server, b"bob@example.test")
+    server.start()
+    until(lambda: listed(server, "--state", "held") == ids[:1], "the damaged one set aside")
+    row = rows(veredus(server, "queue", "--json", ids[0]))[0]
+    assert row["error"] == "its envelope cannot be read" and "accepted" not in row and "from" not in row
+    assert re.search(rf"(?m)^{ids[0]}  \? +0  \? ", veredus(server, "queue"))
+    for command in [["queue", "show", ids[0]], ["explain", ids[0]]]:
+        text = veredus(server, *command)
+        assert "its envelope cannot be read" in text and "1970" not in text and "<>" not in text
+    assert f"take it away:   veredus queue remove {ids[0]}\n" in text
+    text = veredus(server, "spool", "check", status=1)
+    assert "its envelope cannot be read; nobody is told yet" in text
+    assert f"veredus queue remove {ids[0]}  " in text and "--bounce" not in text
+    assert "cannot be read from the disk" in veredus(server, "queue", "edit", ids[0], "--sender", "x@example.test", status=75)
+    assert "0 messages are returned to their senders; 1 was done already, or cannot be read" in \
+        veredus(server, "queue", "remove", "--bounce", ids[0])
+    assert "0 messages are released" in veredus(server, "queue", "release", ids[0])
+    assert listed(server, "--state", "held") == ids[:1]
+    assert veredus(server, "queue", "remove", ids[0]) == "1 message is removed\n"
+    assert listed(server) == ids[1:]
+    assert "2 of 2 sums match" in veredus(server, "spool", "check", status=1)  # its octets stay until that segment is used again
+    server.kill()
+    server.start()
+    assert listed(server) == ids[1:]
+
+
+def test_of_a_damaged_content_the_envelope_is_shown_and_what_helps(server):
+    os.chmod(server.path("mail"), 0o500)
+    server.expect("hold", "error")
+    name = server.send(LETTER % (b"\r\n".join([b"x" * 70] * (LARGE // 72))), sender="bob@example.test").id
+    server.wait_record("defer", id=name)
+    own = [path for path in glob.glob(server.path("spool", "own-*")) if os.path.getsize(path)]
+    os.truncate(own[0], LARGE // 2)
+    assert "octets, it ends too soon" in veredus(server, "spool", "check", status=1)
+    text = veredus(server, "queue", "show", "--content", name, status=1)
+    assert "bob@example.test, " in text and "recipient     ada@example.test" in text
+    assert "its content cannot be read" in text and "spool export --id" in text
+    veredus(server, "queue", "flush", name)
+    until(lambda: listed(server, "--state", "held") == [name], "the damaged one set aside")
+    text = veredus(server, "explain", name)
+    assert "queue release" not in text and f"veredus queue remove --bounce {name}" in text
+    assert veredus(server, "queue", "remove", "--bounce", name) == "1 message is returned to its sender\n"
 
 
 def test_a_spool_of_a_later_form_is_refused_by_all(waiting):
@@ -449,7 +498,7 @@ def test_a_start_with_all_held_lets_nothing_go_but_what_comes_now(waiting):
     new = server.send(LETTER % b"new").id
     assert server.wait_mail("ada") and server.wait_record("done", id=new)
     assert listed(server, "--state", "held") == ids == listed(server)
-    assert "run-hold" in veredus(server, "queue", "show", ids[0])
+    assert "the server was started with --hold" in veredus(server, "queue", "show", ids[0])
     veredus(server, "queue", "flush", "--all", "-y")
     assert listed(server, "--state", "held") == ids
 
