@@ -395,7 +395,7 @@ void show_status(struct queue *q, struct buf *rows)
     spool_figures(q->spool, &f);
     log_begin(&row, LOG_EVENT_ROW_SPOOL, LOG_LEVEL_INFO, 0);
     log_text_c(&row, LOG_STATE, health[f.health]);
-    if (f.cause[0])
+    if (f.health != SPOOL_HEALTH_OK && f.cause[0]) /* one that is over says nothing of now */
         log_text_c(&row, LOG_CAUSE, f.cause);
     log_number(&row, LOG_MESSAGES, (int64_t)f.messages);
     log_number(&row, LOG_HELD, (int64_t)count_held(q));
