@@ -250,6 +250,44 @@ static void closing(struct listing *l, bool chosen)
     text_print(out, &l->screen);
 }
 
+/* Rows as they come; the id of the last one goes into REQUEST, so that who asks again is told what stands behind it. */
+static void take_rows(struct listing *l, const struct cmd_call *call, struct server *s, json_t *request)
+{
+    struct str line;
+    json_t *row;
+
+    while ((row = server_next(s, &line))) {
+        if (row_has(row, "id")) {
+            json_object_set(request, "after", json_object_get(row, "id"));
+            s->goes_on = true;
+        }
+        if (call->json)
+            printf("%.*s\n", STR_ARG(line));
+        else
+            take_row(l, row);
+        json_decref(row);
+    }
+}
+
+/*
+ * Who reads slowly (a pager at its first page) is hung up on after half a minute, and has no place at the server then.
+ * The list goes on with a new connection, as long as each brings some of it.
+ */
+static int list(struct listing *l, const struct cmd_call *call, json_t *request)
+{
+    struct server s;
+    int status;
+
+    do {
+        if (server_open(&s, call, false) == CMD_OK)
+            server_ask(&s, json_incref(request));
+        take_rows(l, call, &s, request);
+        status = s.exit;
+        server_close(&s);
+    } while (s.broke_off);
+    return status;
+}
+
 int cmd_queue_list(const struct cmd_call *call)
 {
     struct listing l = {
@@ -261,28 +299,15 @@ int cmd_queue_list(const struct cmd_call *call)
         .recipient_width = ADDRESS_LEAST,
     };
     struct select select;
-    struct server s = { .fd = -1 };
-    struct str line;
-    json_t *row;
 
     int status = select_read(&select, call, "queue list", 0);
     if (status != CMD_OK)
         goto out;
-    if (server_open(&s, call, false) == CMD_OK)
-        server_ask(&s, json_incref(select.request));
-    while ((row = server_next(&s, &line))) {
-        if (call->json)
-            printf("%.*s\n", STR_ARG(line));
-        else
-            take_row(&l, row);
-        json_decref(row);
-    }
+    status = list(&l, call, select.request);
     if (!call->json && json_array_size(l.ahead))
         begin(&l);
-    if (!call->json && !call->quiet && s.exit == CMD_OK)
+    if (!call->json && !call->quiet && status == CMD_OK)
         closing(&l, select.chosen);
-    status = s.exit;
-    server_close(&s);
 out:
     json_decref(select.request);
     json_decref(l.ahead);

@@ -147,6 +147,8 @@ static bool next_line(struct server *s, struct str *line)
             continue;
         if (r <= 0) {
             const char *why = r == 0 ? "it ended in the middle of the answer" : "no answer";
+            s->broke_off = s->goes_on && (r == 0 || errno == ECONNRESET);
+            s->quiet = s->quiet || s->broke_off;
             fail(s, r == 0 ? CMD_NO_SERVER : CMD_LATER, "veredus status", "the server", why);
             return false;
         }

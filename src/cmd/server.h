@@ -12,6 +12,8 @@ enum { SERVER_LINE_MAX = 1 << 20, SERVER_PATIENCE_SECONDS = 90 };
 struct server {
     int fd;
     bool quiet; /* says nothing of what goes wrong */
+    bool goes_on; /* the caller asks again where the answer breaks off: nothing is said of that */
+    bool broke_off;
     bool ended;
     int exit; /* what the subcommand ends with, once server_next() gave NULL */
     struct buf in;

@@ -102,10 +102,18 @@ static void list_ask(struct control_client *c)
     buf_done(&ids);
 }
 
+/* Behind the row with the id AFTER, where one is named: who was told of that already asks again. */
 static void list_begin(struct control_client *c, json_t *request)
 {
+    struct str after = request_text(c, "after");
+    struct queue_id id = { 0 };
+
     (void)request;
-    c->after = 0;
+    if (after.n && !queue_id_parse(after, &id)) {
+        client_fail(c, COMMAND_USAGE, "not a queue id", "veredus queue lists them");
+        return;
+    }
+    c->after = id.n;
     list_ask(c);
 }
 

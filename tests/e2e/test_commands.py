@@ -3,7 +3,9 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -355,3 +357,71 @@ def test_demo_ends_with_ctrl_c(tmp_path):
     finally:
         if demo.poll() is None:
             demo.kill()
+
+
+def asked(path, request):
+    """What the control socket answers, without its last line."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(path)
+        sock.sendall(json.dumps(request).encode() + b"\n")
+        with sock.makefile() as lines:
+            told = []
+            for line in lines:
+                told.append(json.loads(line))
+                if told[-1].get("end"):
+                    return told[:-1]
+    raise AssertionError(told)
+
+
+def test_a_list_may_begin_behind_a_row(waiting):
+    server, first = waiting
+    second = server.send(LETTER).id
+    server.wait_record("defer", id=second)
+    path = server.path("run/control")
+    ids = sorted([first, second])
+    assert [row["id"] for row in asked(path, {"command": "queue list"})] == ids
+    assert [row["id"] for row in asked(path, {"command": "queue list", "after": ids[0]})] == ids[1:]
+    assert not asked(path, {"command": "queue list", "after": ids[1]})
+    assert asked(path, {"command": "queue list", "after": "x"})[0]["error"] == "not a queue id"
+
+
+def hangs_up(path, answers, requests):
+    """A server that says one of ANSWERS to each connection, and hangs up."""
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(path)
+    listening.listen()
+
+    def serve():
+        with listening:
+            for answer in answers:
+                sock = listening.accept()[0]
+                with sock, sock.makefile() as lines:
+                    requests.append(json.loads(lines.readline()))
+                    sock.sendall(answer)
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+def test_a_list_whose_connection_ends_goes_on_behind_its_last_row(make_server):
+    server = make_server(start=False)
+    os.makedirs(server.path("run"), exist_ok=True)
+    ids = ["3591TJHR6EY3", "3591TJHR6EY4", "3591TJHR6EY5"]
+    lines = [b'{"event":"message","id":"%s","state":"deferred"}\n' % one.encode() for one in ids]
+    end, requests = b'{"end":true,"exit":0}\n', []
+    thread = hangs_up(server.path("run/control"), [lines[0] + lines[1][:9], lines[1], lines[2] + end], requests)
+    told = veredus(server, "queue", "list", "--json", "--state", "deferred")
+    thread.join()
+    assert [row["id"] for row in rows(told)] == ids
+    assert [one.get("after") for one in requests] == [None, *ids[:2]]
+    assert {one["state"] for one in requests} == {"deferred"}
+
+
+def test_a_list_that_does_not_come_on_ends(make_server):
+    server = make_server(start=False)
+    os.makedirs(server.path("run"), exist_ok=True)
+    line, requests = b'{"event":"message","id":"3591TJHR6EY3"}\n', []
+    thread = hangs_up(server.path("run/control"), [line, b""], requests)
+    assert "in the middle of the answer" in veredus(server, "queue", "list", "--json", status=69)
+    thread.join()
+    assert [one.get("after") for one in requests] == [None, "3591TJHR6EY3"]
