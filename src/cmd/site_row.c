@@ -59,6 +59,12 @@ static double real_of(const json_t *row, const char *name)
     return json_number_value(json_object_get(row, name));
 }
 
+/* Nothing where nobody knows: a pause of a site that no mail has gone to yet. */
+static void put_count(struct site_table *t, const json_t *row, const char *name, size_t width)
+{
+    put(t, row_has(row, name) ? text_count(row_number(row, name)).c : "", width);
+}
+
 static void put_share(struct site_table *t, const json_t *row, const char *name)
 {
     char text[TEXT_SHORT] = "";
@@ -109,10 +115,10 @@ void site_print(struct site_table *t, const json_t *row)
     char rate[TEXT_SHORT];
 
     text_cell(&t->line, &t->screen, row_text(row, "site"), t->name_width, false);
-    put(t, text_count(row_number(row, "waiting")).c, t->waiting_width + 2);
-    put(t, text_count(row_number(row, "sending")).c, COUNT_WIDTH);
-    put(t, text_count(row_number(row, "window")).c, COUNT_WIDTH - 1);
-    snprintf(rate, sizeof(rate), "%.1f", real_of(row, "per_second"));
+    put_count(t, row, "waiting", t->waiting_width + 2);
+    put_count(t, row, "sending", COUNT_WIDTH);
+    put_count(t, row, "window", COUNT_WIDTH - 1);
+    snprintf(rate, sizeof(rate), row_has(row, "waiting") ? "%.1f" : "", real_of(row, "per_second"));
     put(t, rate, RATE_WIDTH);
     put_share(t, row, "ok");
     put_share(t, row, "put_off");

@@ -216,6 +216,42 @@ static bool add_member(struct buf *rows, const struct site *site)
     return worker_row_add(rows, &row);
 }
 
+/* ---- pauses of what is no site just now: before there is mail for it, or since a reload ---- */
+
+static bool has_site(const struct queue *q, struct str name)
+{
+    MAP_FOR(node, &q->schedule.sites) {
+        if (limits_are_called(CONTAINER_OF(node, struct site, node)->limits, name))
+            return true;
+    }
+    return false;
+}
+
+/* How many wait for it nobody knows before the first of them asks for its hosts. */
+static bool add_pause(struct buf *rows, const struct queue *q, const struct site_pause *p)
+{
+    struct log_record row;
+
+    log_begin(&row, LOG_EVENT_ROW_SITE, LOG_LEVEL_INFO, 0);
+    log_text_c(&row, LOG_SITE, p->name);
+    log_text_c(&row, LOG_STATE, "paused");
+    if (p->until_msec != SITE_UNTIL_RESUMED)
+        log_time(&row, LOG_NEXT, io_wall_msec() + p->until_msec - queue_now(q));
+    log_text_c(&row, LOG_CAUSE, p->cause);
+    return worker_row_add(rows, &row);
+}
+
+static void add_pauses(struct buf *rows, const struct queue *q, struct str name)
+{
+    LIST_FOR(node, &q->schedule.pauses) {
+        const struct site_pause *p = CONTAINER_OF(node, struct site_pause, node);
+        struct str called = str_from_c(p->name);
+        bool asked = !name.n || str_eq_nocase(called, name);
+        if (asked && p->until_msec > queue_now(q) && !has_site(q, called) && !add_pause(rows, q, p))
+            break;
+    }
+}
+
 /* ---- those asked for, in the order of their making ---- */
 
 struct found {
@@ -269,6 +305,8 @@ void sites_list(struct queue *q, struct ipc_channel *from, const struct ipc_site
         for (; told < found.n && told < limit && add_site(&rows, found.items[told]); told++)
             if (ask->hosts)
                 add_members(&rows, found.items[told]);
+        if (told == found.n)
+            add_pauses(&rows, q, ask->name);
     }
     ipc_send_site_list_answer(from, &(struct ipc_site_list_answer){
                                         .ticket = ask->ticket,

@@ -165,15 +165,17 @@ def test_site_pause_and_resume(make_server, make_peer):
     assert "partner is paused until it is resumed" in veredus(server, "site", "pause", "partner")
     record = server.wait_record("admin", action="pause")
     assert record["site"] == "partner"
+    assert sites(server)["partner"]["state"] == "paused" and "waiting" not in sites(server)["partner"]
+    assert "paused by" in veredus(server, "site") and "paused by" in veredus(server, "site", "show", "Partner")
     name = out(server, "bob@far.test")
-    until(lambda: "partner" in sites(server), "the site")
-    row = until(lambda: next((r for r in sites(server).values() if r["waiting"] == 1), None), "what waits")
+    row = until(lambda: next((r for r in sites(server).values() if r.get("waiting") == 1), None), "what waits")
     assert row["state"] == "paused" and row["cause"].startswith("paused by ") and row["window"] == 2 and row["most"] == 4
     assert "paused" in veredus(server, "site") and "paused" in veredus(server, "explain", name)
     # Another configuration changes nothing about that.
     server.reload()
-    until(lambda: sites(server).get("partner", {}).get("state") == "paused", "the site of the new configuration")
-    assert not peer.messages
+    assert sites(server)["partner"]["state"] == "paused" and "paused by" in veredus(server, "site", "show", "partner")
+    until(lambda: sites(server).get("partner", {}).get("waiting") == 1, "the site of the new configuration")
+    assert sites(server)["partner"]["state"] == "paused" and not peer.messages
     assert "PARTNER goes on" in veredus(server, "site", "resume", "PARTNER")
     until(lambda: peer.messages, "the message")
     assert server.wait_record("admin", action="resume")["site"] == "PARTNER"
