@@ -323,8 +323,14 @@ int cmd_trace(const struct cmd_call *call)
     bool live;
     int status = usage_of(call, &what, &live);
 
+    struct wanted w;
+
     if (status != CMD_OK)
         return status;
+    /* No dialogue names it before its end: one would wait for ever. */
+    if (live && want_id(&w, what))
+        return cmd_fail(CMD_USAGE, "--live takes a session, an IP address, or the address of a sender or recipient",
+                        "'%s' is the id of a message", what);
     status = server_open(&t.server, call, false);
     if (status == CMD_OK)
         status = live ? live_show(&t.server, call, what) : trace_whatever(&t, what);

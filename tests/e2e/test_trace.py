@@ -213,6 +213,7 @@ def test_what_is_not_there_ends_1(server):
     assert trace(server, status=64)
     assert trace(server, "a@b.test", "c@d.test", status=64)
     assert trace(server, "--follow", status=64)
+    assert "is the id of a message" in trace(server, "ZZZZZZZZZZZZ", "--live", status=64)
 
 
 # ---- addresses ----
