@@ -64,6 +64,9 @@ static struct {
     unsigned opens, plans;
     uint64_t committed, refused;
     unsigned status; /* of the last commit */
+    unsigned site_records, site_jumps; /* whose `was` is not the window of the one before */
+    int64_t site_was, site_window;
+    char site_state[20], site_cause[100];
     /* the spool */
     unsigned reads, reads_whole; /* those with the content */
     bool reads_fail;
@@ -125,6 +128,42 @@ void __wrap_spool_read(struct spool *spool, struct queue_id id, unsigned parts, 
     }
     *read = (struct spool_read){ .done = read->done, .file = -1, .id = id, .parts = parts };
     list_append(&play.failing, &read->node);
+}
+
+/* ---- what the log says of a site; of tests with one ---- */
+
+static void take_text(struct str record, enum log_field f, char *out, size_t room)
+{
+    struct log_value v;
+
+    out[0] = '\0';
+    if (log_view_find(record, f, &v))
+        snprintf(out, room, "%.*s", STR_ARG(v.octets));
+}
+
+static int64_t number_of(struct str record, enum log_field f)
+{
+    struct log_value v;
+
+    return log_view_find(record, f, &v) ? v.number : 0;
+}
+
+void __real_log_send(const struct log_record *r);
+void __wrap_log_send(const struct log_record *r);
+void __wrap_log_send(const struct log_record *r)
+{
+    struct str record = str_of(r->octets, r->n);
+    struct log_view view;
+
+    if (log_view_open(record, &view) && view.event == LOG_EVENT_SITE) {
+        play.site_records++;
+        play.site_was = number_of(record, LOG_WAS);
+        play.site_jumps += play.site_window && play.site_was != play.site_window;
+        play.site_window = number_of(record, LOG_WINDOW);
+        take_text(record, LOG_STATE, play.site_state, sizeof(play.site_state));
+        take_text(record, LOG_CAUSE, play.site_cause, sizeof(play.site_cause));
+    }
+    __real_log_send(r);
 }
 
 static bool reads_fail(void)
@@ -547,22 +586,6 @@ static struct {
     size_t n_ages;
     uint32_t count;
 } said;
-
-static void take_text(struct str record, enum log_field f, char *out, size_t room)
-{
-    struct log_value v;
-
-    out[0] = '\0';
-    if (log_view_find(record, f, &v))
-        snprintf(out, room, "%.*s", STR_ARG(v.octets));
-}
-
-static int64_t number_of(struct str record, enum log_field f)
-{
-    struct log_value v;
-
-    return log_view_find(record, f, &v) ? v.number : 0;
-}
 
 static void take_record(struct str record)
 {
@@ -1118,6 +1141,7 @@ static void the_window_of_a_site_follows_its_host(void **state)
     assert_int_equal(play.open_most, 20);
     const struct window *w = &any_site()->limits->window;
     assert_int_equal(window_connections(w), 20);
+    assert_true(play.site_window == 20 && !strcmp(play.site_cause, "it bears more"));
     play.result = IPC_TEMP;
     play.code = 451;
     for (int i = 0; i < 1200; i++) {
@@ -1128,6 +1152,32 @@ static void the_window_of_a_site_follows_its_host(void **state)
     pass(MINUTE);
     assert_in_range(window_connections(w), 1, 4);
     assert_in_range(connections_open(), 0, 4);
+    assert_true(play.site_records > 4 && !strncmp(play.site_cause, "4yz ", 4));
+    assert_int_equal(play.site_window, window_connections(w));
+    assert_int_equal(play.site_jumps, 0);
+    end();
+}
+
+/* FACE 3.2: a site is told of when it is found dead, and when it answers again, and what its window was. */
+static void a_dead_host_and_its_return_are_told_once(void **state)
+{
+    (void)state;
+    begin("connections 20 start 5;");
+    play.host_is_dead = true;
+    for (int i = 0; i < 20; i++)
+        give("s@sender.example", "d.example", 1);
+    settle();
+    pass(HOUR);
+    assert_int_equal(play.site_records, 1);
+    assert_string_equal(play.site_state, "dead");
+    int64_t window = play.site_window;
+    play.host_is_dead = false;
+    play.holds_back = true;
+    pass(6 * MINUTE);
+    assert_int_equal(play.site_records, 2);
+    assert_string_equal(play.site_state, "open");
+    assert_string_equal(play.site_cause, "it answers again");
+    assert_true(play.site_was == window && play.site_window == 5);
     end();
 }
 
@@ -1766,6 +1816,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(one_recipient_is_not_behind_ten_thousand),
         cmocka_unit_test(no_more_connections_than_the_window_and_they_are_used_again),
         cmocka_unit_test(the_window_of_a_site_follows_its_host),
+        cmocka_unit_test(a_dead_host_and_its_return_are_told_once),
         cmocka_unit_test(a_rate_lets_only_so_many_go),
         cmocka_unit_test(a_rate_of_three_in_ten_seconds),
         cmocka_unit_test(waits_and_ages_are_those_of_route_site_and_domain),
