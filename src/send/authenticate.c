@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "send/login.h"
+#include "core/check.h"
 
 enum { UNIQUE_MAX = 64, EXPORTER = 32 };
 
@@ -36,6 +36,20 @@ static void bind_channel(const struct connection *c, struct login_who *who, unsi
         who->unique = str_of((const char *)room, n);
 }
 
+/* The key is reckoned. The peer's time for its reply begins now. */
+static void on_answered(struct login_owner *o, const struct str *response, const struct err *why)
+{
+    struct connection *c = CONTAINER_OF(o, struct connection, login_owner);
+
+    connection_hand_note(c);
+    c->stage = SMTP_STAGE_NONE;
+    if (response)
+        smtp_client_auth_respond(c->smtp, *response);
+    else
+        give_up(c, why);
+    dialogue_drive(c, STR_NONE);
+}
+
 void authenticate_begin(struct connection *c, struct str offered)
 {
     struct login_who who = {
@@ -49,13 +63,14 @@ void authenticate_begin(struct connection *c, struct str offered)
         err_perm(&err, "a password is sent inside verified TLS only");
     } else if (trust_secret(&c->send->trust, &c->route->login_secret, &who.secret, &err)) {
         bind_channel(c, &who, room);
-        c->login = login_new(c->send->logins, offered, &who, &err);
+        c->login_owner = (struct login_owner){ .answered = on_answered };
+        c->login = login_new(c->send->logins, offered, &who, &c->login_owner, &err);
     }
     if (!c->login)
         give_up(c, &err);
     else if (!login_speaks_first(c->login))
         smtp_client_auth(c->smtp, login_mechanism(c->login), NULL);
-    else if (login_step(c->login, STR_NONE, &initial, &err))
+    else if (login_step(c->login, STR_NONE, &initial, &err) == LOGIN_SAYS)
         smtp_client_auth(c->smtp, login_mechanism(c->login), &initial);
     else
         give_up(c, &err);
@@ -66,10 +81,16 @@ void authenticate_step(struct connection *c, struct str challenge)
     struct err err = { 0 };
     struct str response;
 
-    if (login_step(c->login, challenge, &response, &err))
+    switch (login_step(c->login, challenge, &response, &err)) {
+    case LOGIN_SAYS:
         smtp_client_auth_respond(c->smtp, response);
-    else
+        break;
+    case LOGIN_WAITS:
+        break;
+    case LOGIN_FAILED:
         give_up(c, &err);
+        break;
+    }
 }
 
 void authenticate_check(struct connection *c)

@@ -134,6 +134,7 @@ void connection_gone(struct connection *c)
     give_back(c, &c->inside);
     give_back(c, &c->waiting);
     c->state = CONNECTION_ENDED;
+    authenticate_done(c);
     io_watch_arm(&c->watch, 0);
     connection_deadline(c, 0);
     io_task_post(&c->work);
@@ -187,8 +188,10 @@ void connection_ready(struct io_watch *w, unsigned what)
 }
 
 /* "timed out" is what the log knows the reason by (queue/record.c). */
-static const char *late_words(enum smtp_stage stage)
+static const char *late_words(const struct connection *c, enum smtp_stage stage)
 {
+    if (c->login && login_waits(c->login))
+        return "timed out: what the password is salted with takes too long to be reckoned";
     switch (stage) {
     case SMTP_STAGE_CONNECT:
         return "connection timed out";
@@ -231,11 +234,11 @@ static void on_timer(struct io_timer *t)
     if (c->state == CONNECTION_CONNECTING)
         reach_refused(c, &(struct reach_answer){ .stage = SMTP_STAGE_CONNECT, .reason = LOG_REASON_TIMEOUT,
                                                  .enhanced = STR("4.4.1"),
-                                                 .text = str_from_c(late_words(SMTP_STAGE_CONNECT)) });
+                                                 .text = str_from_c(late_words(c, SMTP_STAGE_CONNECT)) });
     else if (c->state == CONNECTION_SHAKING)
         secure_timed_out(c);
     else if (dialogue_speaks(c))
-        dialogue_break_off(c, LOG_REASON_TIMEOUT, late_words(smtp_client_stage(c->smtp)));
+        dialogue_break_off(c, LOG_REASON_TIMEOUT, late_words(c, smtp_client_stage(c->smtp)));
     hand_clear(c->send);
 }
 

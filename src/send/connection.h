@@ -6,6 +6,7 @@
 #include "core/arena.h"
 #include "log/record.h"
 #include "send/address.h"
+#include "send/login.h"
 #include "send/send.h"
 #include "send/transfer.h"
 #include "smtp/client.h"
@@ -78,6 +79,7 @@ struct connection {
     struct tls_owner tls_owner;
     char tls_version[16];   /* empty: in clear */
     struct login *login;    /* while one is under way */
+    struct login_owner login_owner;
     bool clear_next;        /* the same address again, without TLS */
     bool in_clear;          /* it is that one */
     bool looks;             /* it brings no mail: without a log-in */

@@ -9,6 +9,7 @@
 
 #include "core/base64.h"
 #include "core/check.h"
+#include "send/salting.h"
 #include "send/scram.h"
 #include "smtp/client.h"
 
@@ -16,6 +17,7 @@ enum { TEXT_MAX = SMTP_CLIENT_AUTH_MAX, NONCE = 18 /* octets of it, before base6
 
 struct login_context {
     Gsasl *sasl;
+    struct salting salting;
 };
 
 enum family { SCRAM, PASSWORD, TOKEN };
@@ -40,6 +42,9 @@ struct login {
     const struct mechanism *mechanism;
     struct scram *scram; /* one of both; neither: OAUTHBEARER */
     Gsasl_session *sasl;
+    struct salting *salting;
+    struct salting_ask ask; /* for the key of SCRAM */
+    struct login_owner *owner;
     struct buf secret;
     struct buf said;
     struct str last; /* of what was said: there, or in SCRAM */
@@ -49,7 +54,7 @@ struct login {
 
 /* ---- the context ---- */
 
-struct login_context *login_context_new(struct err *err)
+struct login_context *login_context_new(struct io_loop *loop, struct err *err)
 {
     struct login_context *c = calloc(1, sizeof(*c));
     int code = c ? gsasl_init(&c->sasl) : GSASL_MALLOC_ERROR;
@@ -59,7 +64,11 @@ struct login_context *login_context_new(struct err *err)
         err_temp(err, "GNU SASL: %s", gsasl_strerror(code));
         return NULL;
     }
-    return c;
+    if (salting_init(&c->salting, loop, err))
+        return c;
+    gsasl_done(c->sasl);
+    free(c);
+    return NULL;
 }
 
 void login_context_free(struct login_context *c)
@@ -67,6 +76,7 @@ void login_context_free(struct login_context *c)
     if (!c)
         return;
     gsasl_done(c->sasl);
+    salting_done(&c->salting);
     free(c);
 }
 
@@ -138,13 +148,13 @@ static bool write_bearer(struct login *l, const struct login_who *who, struct er
 }
 
 /* What it has to say stands there since the beginning; a challenge says why not (3.2.3): it is answered for the 535. */
-static bool step_bearer(struct login *l, struct str *response)
+static enum login_answer step_bearer(struct login *l, struct str *response)
 {
     *response = l->spoken ? STR("\1") : buf_str(&l->said);
     l->last = buf_str(&l->said);
     l->spoken = true;
     l->whole = true;
-    return true;
+    return LOGIN_SAYS;
 }
 
 /* ---- SCRAM ---- */
@@ -194,13 +204,54 @@ static bool begin_scram(struct login *l, const struct login_who *who, struct err
     return l->scram;
 }
 
-static bool step_scram(struct login *l, struct str challenge, struct str *response, struct err *err)
+static bool say_salted(struct login *l, const unsigned char key[SCRAM_KEY], struct str *response, struct err *err)
 {
-    bool ok = scram_step(l->scram, challenge, response, err);
+    bool ok = scram_salted(l->scram, key, response, err);
 
     l->last = ok ? *response : STR_NONE;
-    l->whole = ok && scram_is_whole(l->scram);
     return ok;
+}
+
+static void on_reckoned(struct salting_ask *a, const unsigned char *key)
+{
+    struct login *l = CONTAINER_OF(a, struct login, ask);
+    struct err err = { 0 };
+    struct str response;
+    bool ok = key ? say_salted(l, key, &response, &err) : err_temp(&err, "out of memory");
+
+    l->owner->answered(l->owner, ok ? &response : NULL, &err);
+}
+
+static enum login_answer ask_key(struct login *l, struct str *response, struct err *err)
+{
+    const struct scram_salt salt = scram_salt(l->scram);
+    const struct salting_what what = { salt.secret, salt.salt, salt.iterations };
+    unsigned char key[SCRAM_KEY];
+    bool ok;
+
+    l->ask.reckoned = on_reckoned;
+    switch (salting_ask(l->salting, &what, &l->ask, key, err)) {
+    case SALTING_WAITS:
+        return LOGIN_WAITS;
+    case SALTING_KNOWN:
+        ok = say_salted(l, key, response, err);
+        explicit_bzero(key, sizeof(key));
+        return ok ? LOGIN_SAYS : LOGIN_FAILED;
+    case SALTING_NOT:
+        break;
+    }
+    return LOGIN_FAILED;
+}
+
+static enum login_answer step_scram(struct login *l, struct str challenge, struct str *response, struct err *err)
+{
+    enum scram_answer answer = scram_step(l->scram, challenge, response, err);
+
+    l->last = answer == SCRAM_SAYS ? *response : STR_NONE;
+    l->whole = answer == SCRAM_SAYS && scram_is_whole(l->scram);
+    if (answer == SCRAM_ASKS)
+        return ask_key(l, response, err);
+    return answer == SCRAM_SAYS ? LOGIN_SAYS : LOGIN_FAILED;
 }
 
 /* ---- the others ---- */
@@ -239,7 +290,7 @@ static bool take_said(struct login *l, char *octets, size_t n, struct str *respo
     return ok || err_temp(err, "the response cannot be kept");
 }
 
-bool login_step(struct login *l, struct str challenge, struct str *response, struct err *err)
+enum login_answer login_step(struct login *l, struct str challenge, struct str *response, struct err *err)
 {
     char *octets = NULL;
     size_t n = 0;
@@ -251,17 +302,19 @@ bool login_step(struct login *l, struct str challenge, struct str *response, str
         return step_bearer(l, response);
     l->spoken = true;
     code = gsasl_step(l->sasl, challenge.p ? challenge.p : "", challenge.n, &octets, &n);
-    if (code != GSASL_OK && code != GSASL_NEEDS_MORE)
-        return err_temp(err, "%.*s: %s", STR_ARG(l->mechanism->name), gsasl_strerror(code));
+    if (code != GSASL_OK && code != GSASL_NEEDS_MORE) {
+        err_temp(err, "%.*s: %s", STR_ARG(l->mechanism->name), gsasl_strerror(code));
+        return LOGIN_FAILED;
+    }
     /* PLAIN and LOGIN prove nothing of the host: that is TLS's. */
     l->whole = code == GSASL_OK || l->mechanism->family == PASSWORD;
-    return take_said(l, octets, n, response, err);
+    return take_said(l, octets, n, response, err) ? LOGIN_SAYS : LOGIN_FAILED;
 }
 
 /* ---- life ---- */
 
 struct login *login_new(struct login_context *context, struct str offered, const struct login_who *who,
-                        struct err *err)
+                        struct login_owner *owner, struct err *err)
 {
     const struct mechanism *mechanism = choose(offered, who);
     struct login *l = mechanism ? calloc(1, sizeof(*l)) : NULL;
@@ -276,6 +329,8 @@ struct login *login_new(struct login_context *context, struct str offered, const
         return NULL;
     }
     l->mechanism = mechanism;
+    l->salting = &context->salting;
+    l->owner = owner;
     ok = buf_hold(&l->secret, who->secret.n) && buf_add(&l->secret, who->secret);
     if (!ok)
         err_temp(err, "out of memory");
@@ -295,6 +350,7 @@ void login_free(struct login *l)
 {
     if (!l)
         return;
+    salting_cancel(l->salting, &l->ask);
     scram_free(l->scram);
     if (l->sasl)
         gsasl_finish(l->sasl);
@@ -311,6 +367,11 @@ struct str login_mechanism(const struct login *l)
 bool login_speaks_first(const struct login *l)
 {
     return l->mechanism->speaks_first;
+}
+
+bool login_waits(const struct login *l)
+{
+    return l->ask.reckoning;
 }
 
 bool login_is_whole(const struct login *l)

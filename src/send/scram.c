@@ -1,5 +1,6 @@
 /*
- * send/scram.c -- the four messages of SCRAM, and what is reckoned between them.
+ * send/scram.c -- the four messages of SCRAM, and what is reckoned between them, but for the iterations: they take long
+ * (send/salting.h).
  *
  *     us    gs2 header  n=anna,r=NONCE                       n,, y,, or p=tls-exporter,,
  *     host  r=NONCE+ITS,s=SALT,i=4096
@@ -18,9 +19,9 @@
 #include "core/buf.h"
 #include "core/num.h"
 
-enum { KEY = 32, SALT_MAX = 1024, TEXT_MAX = 8192, BINDING_MAX = 64 };
+enum { KEY = SCRAM_KEY, SALT_MAX = 1024, TEXT_MAX = 8192, BINDING_MAX = 64 };
 
-enum state { BEGINNING, SALTED, SIGNED, OVER };
+enum state { BEGINNING, SALTED, ASKED, SIGNED, OVER };
 
 struct scram {
     enum state state;
@@ -31,6 +32,10 @@ struct scram {
     struct buf said;
     unsigned char binding[BINDING_MAX];
     size_t n_binding; /* 0: it is not bound */
+    struct buf challenge; /* with the salt, while the key is reckoned */
+    struct buf salt;
+    struct str nonces; /* of CHALLENGE: both, one behind the other */
+    size_t iterations;
     unsigned char signature[KEY]; /* what the host has to say in the end */
 };
 
@@ -88,30 +93,24 @@ static bool say_first(struct scram *s, struct str challenge, struct err *err)
 
 /* ---- salt and proof ---- */
 
-struct salted {
-    struct str nonce; /* both, one behind the other */
-    struct buf salt;
-    int iterations;
-};
-
 /* "r=" of ours and more, "s=", "i="; extensions that may be ignored follow. "m=" may not, and begins what is none. */
-static bool read_salted(const struct scram *s, struct str challenge, struct salted *out, struct err *err)
+static bool read_salted(struct scram *s, struct err *err)
 {
-    struct str rest = challenge;
+    struct str rest = buf_str(&s->challenge);
     struct str nonce = str_cut(&rest, ','), salt = str_cut(&rest, ','), iterations = str_cut(&rest, ',');
     uint64_t n;
 
     if (!str_starts(nonce, STR("r=")) || !str_starts(salt, STR("s=")) || !str_starts(iterations, STR("i=")) ||
         !num_parse_u64(str_skip(iterations, 2), UINT64_MAX, &n) || n == 0)
         return err_temp(err, "SCRAM: what the host says is no salt");
-    out->nonce = str_skip(nonce, 2);
-    if (out->nonce.n <= s->nonce.n || !str_starts(out->nonce, buf_str(&s->nonce)))
+    s->nonces = str_skip(nonce, 2);
+    if (s->nonces.n <= s->nonce.n || !str_starts(s->nonces, buf_str(&s->nonce)))
         return err_temp(err, "SCRAM: the host answers somebody else's message");
     if (n > SCRAM_ITERATIONS_MAX)
         return err_temp(err, "the host wants more than %d iterations of SCRAM", SCRAM_ITERATIONS_MAX);
-    out->iterations = (int)n;
-    out->salt = BUF_INIT(SALT_MAX);
-    return (base64_read(&out->salt, str_skip(salt, 2)) && out->salt.n) ||
+    s->iterations = (size_t)n;
+    s->salt = BUF_INIT(SALT_MAX);
+    return (base64_read(&s->salt, str_skip(salt, 2)) && s->salt.n) ||
            err_temp(err, "SCRAM: what the host says is no salt");
 }
 
@@ -133,48 +132,61 @@ static bool add_channel(struct scram *s, struct buf *out)
 }
 
 /* ClientProof, in PROOF, and the ServerSignature that will be compared (RFC 5802 3). */
-static bool prove(struct scram *s, const struct salted *in, struct str text, unsigned char proof[KEY])
+static bool prove(struct scram *s, const unsigned char salted[KEY], struct str text, unsigned char proof[KEY])
 {
-    unsigned char salted[KEY], key[KEY], stored[KEY], signature[KEY];
-    bool ok = PKCS5_PBKDF2_HMAC(s->secret.p, (int)s->secret.n, (const unsigned char *)in->salt.p, (int)in->salt.n,
-                                in->iterations, EVP_sha256(), KEY, salted) == 1 &&
-              keyed_hash(salted, STR("Client Key"), key) &&
+    unsigned char key[KEY], stored[KEY], signature[KEY];
+    bool ok = keyed_hash(salted, STR("Client Key"), key) &&
               EVP_Digest(key, KEY, stored, NULL, EVP_sha256(), NULL) == 1 && keyed_hash(stored, text, signature);
 
     for (size_t i = 0; ok && i < KEY; i++)
         proof[i] = key[i] ^ signature[i];
     ok = ok && keyed_hash(salted, STR("Server Key"), key) && keyed_hash(key, text, s->signature);
-    explicit_bzero(salted, sizeof(salted));
     explicit_bzero(key, sizeof(key));
     explicit_bzero(stored, sizeof(stored));
     return ok;
 }
 
-static bool say_proof(struct scram *s, struct str challenge, const struct salted *in)
+static bool say_proof(struct scram *s, const unsigned char salted[KEY])
 {
     struct buf text = BUF_INIT(2 * TEXT_MAX);
     unsigned char proof[KEY];
-    bool ok = buf_hold(&s->said, 256 + in->nonce.n) && buf_add(&s->said, STR("c=")) && add_channel(s, &s->said) &&
-              buf_add(&s->said, STR(",r=")) && buf_add(&s->said, in->nonce);
+    bool ok = buf_hold(&s->said, 256 + s->nonces.n) && buf_add(&s->said, STR("c=")) && add_channel(s, &s->said) &&
+              buf_add(&s->said, STR(",r=")) && buf_add(&s->said, s->nonces);
 
-    ok = ok && buf_add(&text, buf_str(&s->bare)) && buf_add_char(&text, ',') && buf_add(&text, challenge) &&
-         buf_add_char(&text, ',') && buf_add(&text, buf_str(&s->said)) && prove(s, in, buf_str(&text), proof) &&
-         buf_add(&s->said, STR(",p=")) && base64_add(&s->said, str_of((const char *)proof, KEY));
+    ok = ok && buf_add(&text, buf_str(&s->bare)) && buf_add_char(&text, ',') &&
+         buf_add(&text, buf_str(&s->challenge)) && buf_add_char(&text, ',') && buf_add(&text, buf_str(&s->said)) &&
+         prove(s, salted, buf_str(&text), proof) && buf_add(&s->said, STR(",p=")) &&
+         base64_add(&s->said, str_of((const char *)proof, KEY));
     buf_done(&text);
     return ok;
 }
 
-static bool answer_salt(struct scram *s, struct str challenge, struct err *err)
+static bool hear_salt(struct scram *s, struct str challenge, struct err *err)
 {
-    struct salted in = { 0 };
-    bool ok = challenge.n <= TEXT_MAX ? read_salted(s, challenge, &in, err)
-                                      : err_temp(err, "SCRAM: what the host says is no salt");
+    if (challenge.n > TEXT_MAX)
+        return err_temp(err, "SCRAM: what the host says is no salt");
+    if (!keep(&s->challenge, challenge))
+        return err_temp(err, "out of memory");
+    if (!read_salted(s, err))
+        return false;
+    s->state = ASKED;
+    return true;
+}
 
-    if (ok && !say_proof(s, challenge, &in))
-        ok = err_temp(err, "out of memory");
-    buf_done(&in.salt);
-    s->state = ok ? SIGNED : s->state;
-    return ok;
+struct scram_salt scram_salt(const struct scram *s)
+{
+    BUG_ON(s->state != ASKED);
+    return (struct scram_salt){ buf_str(&s->secret), buf_str(&s->salt), s->iterations };
+}
+
+bool scram_salted(struct scram *s, const unsigned char key[SCRAM_KEY], struct str *response, struct err *err)
+{
+    BUG_ON(s->state != ASKED);
+    if (!say_proof(s, key))
+        return err_temp(err, "out of memory");
+    s->state = SIGNED;
+    *response = buf_str(&s->said);
+    return true;
 }
 
 /* ---- the host's turn ---- */
@@ -197,7 +209,7 @@ static bool hear_signature(struct scram *s, struct str challenge, struct err *er
     return true;
 }
 
-bool scram_step(struct scram *s, struct str challenge, struct str *response, struct err *err)
+enum scram_answer scram_step(struct scram *s, struct str challenge, struct str *response, struct err *err)
 {
     bool ok = false;
 
@@ -206,16 +218,19 @@ bool scram_step(struct scram *s, struct str challenge, struct str *response, str
         ok = say_first(s, challenge, err);
         break;
     case SALTED:
-        ok = answer_salt(s, challenge, err);
-        break;
+        return hear_salt(s, challenge, err) ? SCRAM_ASKS : SCRAM_FAILED;
+    case ASKED:
+        err_temp(err, "SCRAM: the host does not wait for the answer");
+        return SCRAM_FAILED;
     case SIGNED:
         ok = hear_signature(s, challenge, err);
         break;
     case OVER:
-        return err_temp(err, "SCRAM: the host goes on behind the end");
+        err_temp(err, "SCRAM: the host goes on behind the end");
+        return SCRAM_FAILED;
     }
     *response = buf_str(&s->said);
-    return ok;
+    return ok ? SCRAM_SAYS : SCRAM_FAILED;
 }
 
 bool scram_is_whole(const struct scram *s)
@@ -250,6 +265,8 @@ void scram_free(struct scram *s)
     buf_wipe(&s->secret);
     buf_wipe(&s->nonce);
     buf_wipe(&s->said);
+    buf_wipe(&s->challenge);
+    buf_wipe(&s->salt);
     explicit_bzero(s, sizeof(*s));
     free(s);
 }

@@ -14,8 +14,9 @@
  */
 enum {
     SCRAM_NONCE_MAX = 40,
-    /* One HMAC each: more than these would hold up all other connections, and nobody needs them (RFC 7677 4: 4096). */
+    /* Some 40 ms of this process for each new salt: nobody needs more (RFC 7677 4: 4096). */
     SCRAM_ITERATIONS_MAX = 200000,
+    SCRAM_KEY = 32,
 };
 
 struct scram_who {
@@ -31,11 +32,29 @@ struct scram;
 /* WHO is copied, and wiped at the end. NONCE: printable, without a comma, never used before. NULL with ERR. */
 struct scram *scram_new(const struct scram_who *who, struct str nonce, struct err *err);
 void scram_free(struct scram *s); /* takes NULL */
+enum scram_answer {
+    SCRAM_FAILED, /* ERR: the host does not keep to SCRAM, or does not know the password */
+    SCRAM_SAYS,   /* RESPONSE, good until the next call */
+    SCRAM_ASKS,   /* for the key of scram_salt(), before anything can be said */
+};
+
 /*
- * What is said to CHALLENGE, good until the next call: first without one, then to the salt; then nothing, as the host has
- * proven that it knows the password. False with ERR: it does not keep to SCRAM, or does not know it.
+ * CHALLENGE is answered: first, without one, by who we are; the salt by a question for the key; the signature by nothing,
+ * as the host has proven that it knows the password.
  */
-MUST_USE bool scram_step(struct scram *s, struct str challenge, struct str *response, struct err *err);
+enum scram_answer scram_step(struct scram *s, struct str challenge, struct str *response, struct err *err);
+
+/* What SaltedPassword is made of (RFC 5802 3); borrowed until scram_salted(). */
+struct scram_salt {
+    struct str secret;
+    struct str salt;
+    size_t iterations;
+};
+
+/* After ASKS, and before anything else. */
+struct scram_salt scram_salt(const struct scram *s);
+/* What is said with it, good until the next call. False with ERR. */
+MUST_USE bool scram_salted(struct scram *s, const unsigned char key[SCRAM_KEY], struct str *response, struct err *err);
 /* Has it? */
 bool scram_is_whole(const struct scram *s);
 

@@ -17,8 +17,11 @@ void send_exit_if_done(struct send *s)
     if (s->running || s->n_connections || s->n_verifies || s->n_checks)
         return;
     /* A server that stops waits for what was begun; one that goes on also wants to know it settled. */
-    if (s->stopping || (s->retiring && s->kept == 0))
-        worker_exit(s->worker);
+    if (!s->stopping && (!s->retiring || s->kept))
+        return;
+    login_context_free(s->logins);
+    s->logins = NULL;
+    worker_exit(s->worker);
 }
 
 /* ---- messages ---- */
@@ -134,7 +137,7 @@ static bool start(struct worker *w, struct err *err)
 
     if (!s || !s->read_room)
         return err_temp(err, "out of memory");
-    s->logins = login_context_new(err);
+    s->logins = login_context_new(w->loop, err);
     if (!s->logins)
         return false;
     if (!tls_begin(&s->signer.base, err) || !trust_begin(&s->trust, w->config, err))

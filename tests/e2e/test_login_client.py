@@ -182,6 +182,19 @@ def test_hosts_that_do_not_keep_to_the_exchange(smart):
     assert_no_secret(smart.world)
 
 
+def test_hosts_that_have_us_reckon_for_long_are_logged_in_to_beside_others(smart):
+    """Each with another salt; that they are reckoned in turn, step by step, tests/unit/send/salting_test.c counts."""
+    slow = [smart.peer("SCRAM-SHA-256", scram(iterations=200000)) for _ in range(3)]
+    quick, plainly = smart.peer("SCRAM-SHA-256", scram()), smart.peer("PLAIN", plain)
+    server = smart.world.start()
+    for domain, _ in (*slow, quick, plainly):
+        assert server.send(LETTER, to=f"kim@{domain}") == 250
+    for domain, peer in (*slow, quick, plainly):
+        until(lambda domain=domain: server.records("deliver", to=f"kim@{domain}"), f"the delivery to {domain}")
+        assert len(peer.said("AUTH")) == 1
+    assert_no_secret(smart.world)
+
+
 def test_a_secret_is_its_files_first_line_and_counts_from_the_next_connection_on(smart):
     domain, peer = smart.peer("PLAIN", plain, options="retry 1s; dead-host 1s;", secret=None)
     server = smart.world.start()

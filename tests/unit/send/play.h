@@ -464,7 +464,7 @@ static inline void play_close(void)
             transfer_free(CONTAINER_OF(node, struct transfer, node));
     }
     trust_done(&play.send->trust);
-    login_context_free(play.send->logins);
+    assert_null(play.send->logins); /* and the keys in it are wiped */
     buf_done(&play.send->out);
     free(play.send->read_room);
     free(play.send);
