@@ -112,13 +112,14 @@ void site_print(struct site_table *t, const json_t *row)
 {
     struct buf cause = BUF_INIT(TEXT_MAX);
     struct str state = row_text(row, "state");
-    char rate[TEXT_SHORT];
+    char rate[TEXT_SHORT] = "";
 
     text_cell(&t->line, &t->screen, row_text(row, "site"), t->name_width, false);
     put_count(t, row, "waiting", t->waiting_width + 2);
     put_count(t, row, "sending", COUNT_WIDTH);
     put_count(t, row, "window", COUNT_WIDTH - 1);
-    snprintf(rate, sizeof(rate), row_has(row, "waiting") ? "%.1f" : "", real_of(row, "per_second"));
+    if (row_has(row, "waiting"))
+        snprintf(rate, sizeof(rate), "%.1f", real_of(row, "per_second"));
     put(t, rate, RATE_WIDTH);
     put_share(t, row, "ok");
     put_share(t, row, "put_off");
