@@ -121,6 +121,19 @@ static void judge_certificate(const json_t *certificate, json_t *complaints)
     buf_done(&name);
 }
 
+/* Of the silence of main, which knows all numbers, control tells without one. */
+static void judge_process(const json_t *row, json_t *complaints)
+{
+    const char *name = row_text_c(row, "process"), *error = row_text_c(row, "error");
+
+    if (row_has(row, "error") && row_number(row, "pid"))
+        json_array_append_new(complaints, json_sprintf("%s (pid %d) %s", name, (int)row_number(row, "pid"), error));
+    else if (row_has(row, "error"))
+        json_array_append_new(complaints, json_sprintf("%s %s", name, error));
+    else if (is_late(row))
+        json_array_append_new(complaints, json_sprintf("%s is not ready", name));
+}
+
 /* While it is between two lives it has no row; all others can be missed for a moment. */
 static void judge_queue(const json_t *all, json_t *complaints)
 {
@@ -141,13 +154,8 @@ static void judge(const json_t *all, json_t *complaints)
     struct str state = row_text(spool, "state");
     size_t i;
 
-    json_array_foreach(json_object_get(all, "processes"), i, row) {
-        if (row_has(row, "error"))
-            json_array_append_new(complaints, json_sprintf("%s (pid %d) %s", row_text_c(row, "process"),
-                                                           (int)row_number(row, "pid"), row_text_c(row, "error")));
-        else if (is_late(row))
-            json_array_append_new(complaints, json_sprintf("%s is not ready", row_text_c(row, "process")));
-    }
+    json_array_foreach(json_object_get(all, "processes"), i, row)
+        judge_process(row, complaints);
     judge_queue(all, complaints);
     json_array_foreach(json_object_get(all, "table"), i, row)
         judge_table(row, complaints);

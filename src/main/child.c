@@ -14,7 +14,7 @@
 #include "main/server.h"
 
 /* A child ends with these when it never became a worker. */
-enum { EXIT_NO_PROGRAM = 72, EXIT_NO_ACCOUNT = 77 };
+enum { EXIT_NO_DESCRIPTORS = 71, EXIT_NO_PROGRAM = 72, EXIT_NO_ACCOUNT = 77 };
 
 /* ---- starting ---- */
 
@@ -55,13 +55,13 @@ _Noreturn static void become_worker(const struct main_program *program, int chan
     if (hand >= 0)
         hand = fcntl(hand, F_DUPFD_CLOEXEC, 10);
     if (dup2(channel, WORKER_FD_MAIN) < 0 || (hand >= 0 && dup2(hand, WORKER_FD_HAND) < 0))
-        _exit(71);
+        _exit(EXIT_NO_DESCRIPTORS);
     if (hand < 0)
         close(WORKER_FD_HAND);
     if (identity && !identity_take(identity))
         _exit(EXIT_NO_ACCOUNT);
     if (chdir("/") < 0)
-        _exit(71);
+        _exit(EXIT_NO_PROGRAM);
     /* It is open: an account of its own cannot walk to a build below /root. */
     execveat(image, "", argv, no_environment, AT_EMPTY_PATH);
     _exit(EXIT_NO_PROGRAM);
@@ -363,6 +363,8 @@ static void cause_of(int status, char *out, size_t room)
 {
     if (WIFSIGNALED(status))
         snprintf(out, room, "signal %d", WTERMSIG(status));
+    else if (WEXITSTATUS(status) == EXIT_NO_DESCRIPTORS)
+        snprintf(out, room, "exit %d: too few descriptors (ulimit -n)", WEXITSTATUS(status));
     else if (WEXITSTATUS(status) == EXIT_NO_PROGRAM)
         snprintf(out, room, "exit %d: its program could not be started", WEXITSTATUS(status));
     else if (WEXITSTATUS(status) == EXIT_NO_ACCOUNT)
@@ -396,9 +398,10 @@ static void child_ended(struct main_child *c, int status)
         c->channel = NULL;
     }
     /* What it said of its failure is its cause, and in the log already. */
-    if (!expected && !(clean && c->said_why)) {
+    if (!expected && !(clean && c->said_why) && !c->overdue) {
+        bool again = c->post && s->phase != PHASE_STOPPING && c->state != CHILD_ENDING;
         cause_of(status, cause, sizeof(cause));
-        log_process(c->kind, pid, cause, c->post ? c->post->restarts + 1 : 0);
+        log_process(c->kind, pid, cause, (c->post ? c->post->restarts : 0) + again);
         /* There may be no control yet that could write the record, and somebody is waiting for the start. */
         if (s->phase == PHASE_STARTING && c->state == CHILD_STARTING)
             fprintf(stderr, "veredus: %s: %s\n", process_name(c->kind), cause);

@@ -193,13 +193,7 @@ static void on_mend(struct io_timer *t)
 
 static void on_end(struct io_timer *t)
 {
-    struct main_server *s = CONTAINER_OF(t, struct main_server, end);
-
-    LIST_FOR(node, &s->children) {
-        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
-        if (c->pid > 0)
-            kill(c->pid, SIGKILL);
-    }
+    stop_overdue(CONTAINER_OF(t, struct main_server, end));
 }
 
 static void on_reload_overdue(struct io_timer *t)
@@ -372,6 +366,9 @@ int main_run(const struct main_options *options)
     look_for_accounts(s);
     if (!server_begin(s, &err)) {
         fprintf(stderr, "veredus: %s\n", err.text);
+        if (!s->root && err.sys == EACCES)
+            fprintf(stderr, "         who is not root names folders of their own in %s: spool, state, control\n",
+                    options->config_path);
         code = err.kind == ERR_PERM ? EXIT_CONFIG : EXIT_TRY_LATER;
         goto out;
     }

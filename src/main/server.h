@@ -57,6 +57,7 @@ struct main_child {
     bool has_identity;
     bool told_to_stop;
     bool said_why; /* it could not begin, and its words are in the log */
+    bool overdue;  /* it did not end when told to: killed, and the log says so */
     char lacks[SANDBOX_LACKS_MAX];
     char param[1024];
     struct list asked; /* deliver: the queue's questions that wait until it is ready (delivery.c) */
@@ -101,6 +102,7 @@ struct main_server {
     struct io_signal sigchld, sigterm, sigint, sighup;
     struct io_timer mend;    /* tries again what could not be had */
     struct io_timer end;     /* the patience of a stop */
+    bool stop_late;          /* it has run out once */
     struct io_timer reload;  /* the patience of a reload */
     uint32_t reload_asker;   /* instance of the control that waits for its answer; 0: none */
     uint64_t reload_ticket;
@@ -189,6 +191,8 @@ bool sockets_all_there(const struct main_server *s);
 void sockets_close(struct main_server *s);
 bool control_sockets_open(struct main_server *s, struct err *err);
 void control_sockets_remove(struct main_server *s);
+/* For people, what could not be had; nothing is added to WORDS, which is empty, when all is there. */
+void sockets_complain(const struct main_server *s, struct buf *words);
 /* The listeners' names that really listen, for the ready record. */
 size_t sockets_listening(struct main_server *s, struct str *names, size_t room);
 
@@ -230,6 +234,8 @@ void reload_go_on(struct main_server *s);
 /* stop.c */
 void stop_begin(struct main_server *s, const char *cause, int exit_code);
 void stop_go_on(struct main_server *s);
+/* Those whose turn it is have had their time. */
+void stop_overdue(struct main_server *s);
 
 /* How many of these processes the configuration wants (DESIGN 10: half the cores, at least one). */
 unsigned main_receive_workers(const struct config *config);

@@ -278,6 +278,15 @@ bool sockets_all_there(const struct main_server *s)
     return true;
 }
 
+void sockets_complain(const struct main_server *s, struct buf *words)
+{
+    for (size_t i = 0; i < MAIN_SOCKETS_MAX; i++)
+        if (s->sockets[i].used && s->sockets[i].fds[0] < 0)
+            buf_printf(words, "%s%s", words->n ? ", " : "cannot listen on ", s->sockets[i].name);
+    if (words->n)
+        buf_add_c(words, "; it is tried again every 5 s, and the log says why (event=config)");
+}
+
 static struct main_socket *socket_of(struct main_server *s, const struct config_endpoint *e)
 {
     char name[sizeof(s->sockets[0].name)];
@@ -346,7 +355,7 @@ static bool make_folder_of(struct str path, struct err *err)
     if (mkdir(folder, 0755) == 0)
         (void)chmod(folder, 0755); /* the mask of this process is narrower; the sockets inside have modes of their own */
     else if (errno != EEXIST)
-        return err_sys(err, errno, "%s", folder);
+        return err_sys(err, errno, "control: cannot make %s", folder);
     return true;
 }
 

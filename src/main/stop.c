@@ -5,10 +5,16 @@
 
 #include "main/server.h"
 
-enum { STOP_PATIENCE_MSEC = 20000, SESSIONS_PATIENCE_MSEC = 10000 };
+enum {
+    STOP_PATIENCE_MSEC = 20000,
+    SESSIONS_PATIENCE_MSEC = 10000,
+    LATE_PATIENCE_MSEC = 5000, /* of those whose turn comes after one that had to be killed */
+};
 
 static void tell(struct main_server *s, unsigned kinds, uint32_t msec)
 {
+    bool any = false;
+
     LIST_FOR(node, &s->children) {
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);
         if (!(kinds & (1U << c->kind)) || c->told_to_stop)
@@ -18,7 +24,10 @@ static void tell(struct main_server *s, unsigned kinds, uint32_t msec)
         c->state = CHILD_ENDING;
         if (c->channel)
             ipc_send_stop(c->channel, &(struct ipc_stop){ .msec = msec });
+        any = true;
     }
+    if (any && s->stop_late)
+        io_timer_start(&s->end, LATE_PATIENCE_MSEC);
 }
 
 void stop_begin(struct main_server *s, const char *cause, int exit_code)
@@ -72,4 +81,21 @@ void stop_go_on(struct main_server *s)
         return;
     }
     io_loop_stop(s->loop);
+}
+
+/* Each is named, and killed; the queue and who writes the log, whose turn comes after, still end in order. */
+void stop_overdue(struct main_server *s)
+{
+    s->stop_late = true;
+    LIST_FOR(node, &s->children) {
+        struct main_child *c = CONTAINER_OF(node, struct main_child, node);
+        if (!c->told_to_stop || c->pid <= 0)
+            continue;
+        if (!c->overdue)
+            log_process(c->kind, c->pid, "did not end when it was told to, and is killed",
+                        c->post ? c->post->restarts : 0);
+        c->overdue = true;
+        kill(c->pid, SIGKILL);
+    }
+    io_timer_start(&s->end, LATE_PATIENCE_MSEC);
 }

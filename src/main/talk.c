@@ -221,6 +221,7 @@ void children_status(struct main_server *s, struct buf *rows)
     const struct main_generation *newest = generation_find(s, s->generation);
     struct str names[64];
     size_t n_names = sockets_listening(s, names, ARRAY_LEN(names));
+    struct buf complaint = BUF_INIT(MAIN_SOCKETS_MAX * sizeof(s->sockets[0].name) * 2);
     struct log_record r;
 
     log_begin(&r, LOG_EVENT_ROW_PROCESS, LOG_LEVEL_INFO, 0);
@@ -232,6 +233,10 @@ void children_status(struct main_server *s, struct buf *rows)
     if (newest)
         log_time(&r, LOG_RUNNING, newest->since_msec);
     log_list(&r, LOG_LISTENERS, names, n_names);
+    sockets_complain(s, &complaint);
+    if (complaint.n)
+        log_text(&r, LOG_ERROR, buf_str(&complaint));
+    buf_done(&complaint);
     worker_row_add(rows, &r);
     LIST_FOR(node, &s->children) {
         struct main_child *c = CONTAINER_OF(node, struct main_child, node);

@@ -176,3 +176,16 @@ def test_receive_stands_still_and_deliveries_go_on(running):
     join(threads)
     assert len(replies) == 5 and all(reply == 250 for reply in replies)
     ledger.check()
+
+
+def test_who_does_not_end_when_told_is_named_and_the_others_end_in_order(running):
+    """A stop waits 20 s for it, not for ever, and says whom it waited for; who comes after it is not killed with it."""
+    server, ledger = running
+    stopped = Stopped(server, "lookup").__enter__()
+    assert server.stop() == 0
+    ended = server.records("process")
+    assert [(record["process"], record["pid"], record["restarts"]) for record in ended] == [("lookup", stopped.pids[0], 0)]
+    assert ended[0]["cause"] == "did not end when it was told to, and is killed"
+    assert server.records("stop", cause="SIGTERM")
+    server.start()
+    ledger.check()

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from harness import PROGRAM, until
+from ports import free_port
 
 LETTER = b"From: carol@example.net\r\nSubject: x\r\n\r\nhello\r\n"
 
@@ -300,6 +301,19 @@ def test_status_names_every_process(server):
     for name in ["receive", "queue", "lookup", "control"]:
         assert name in text, text
     assert rows(veredus(server, "status", "--json"))
+
+
+def test_status_is_not_well_while_a_port_cannot_be_had(make_server):
+    with socket.socket() as other:
+        taken = f"127.0.0.1:{free_port()}"
+        other.bind(("127.0.0.1", int(taken.split(":")[1])))
+        other.listen()
+        server = make_server(start=False, top=f"listen {taken};")
+        server.expect("config")
+        server.start()
+        text = veredus(server, "status", status=1)
+    assert f"main (pid {server.process.pid}) cannot listen on {taken}; it is tried again every 5 s" in text, text
+    until(lambda: "is well" in veredus(server, "status", status=None), "the port to be had")
 
 
 def test_status_has_each_process_once(make_server):
