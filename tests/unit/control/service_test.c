@@ -641,12 +641,12 @@ static void a_verb_goes_over_all_pages_and_says_what_was_done(void **state)
 {
     struct rig *rig = *state;
 
-    rig->messages = 500;
+    rig->messages = 5000;
     assert_str_is(ask(rig, STR("{\"command\":\"queue flush\",\"all\":true,\"dry\":true}\n")),
-                  STR("{\"count\":500,\"done\":0}\n{\"end\":true,\"exit\":0}\n"));
+                  STR("{\"count\":5000,\"done\":0}\n{\"end\":true,\"exit\":0}\n"));
     assert_int_equal(rig->pages, 3);
     assert_str_is(ask(rig, STR("{\"command\":\"queue flush\",\"all\":true}\n")),
-                  STR("{\"count\":500,\"done\":250}\n{\"end\":true,\"exit\":0}\n"));
+                  STR("{\"count\":5000,\"done\":2500}\n{\"end\":true,\"exit\":0}\n"));
 }
 
 static void a_verb_without_a_choice_does_nothing(void **state)
