@@ -23,6 +23,8 @@ enum ipc_start_flag { IPC_START_HOLD = 1 };
 enum ipc_result { IPC_OK, IPC_TEMP, IPC_PERM };
 /* What the spool says to taking a message. */
 enum ipc_storage { IPC_STORED, IPC_NO_SPACE, IPC_STORAGE_FAILED, IPC_NO_MEMORY };
+/* From then on, counted from when it was handed over, the queue answers no commit with IPC_STORED (ADR 0006). */
+enum { IPC_COMMIT_MSEC = 50000 };
 /* What is read of a message. DAMAGED: texts that are whole, and of the content what is left. */
 enum ipc_read { IPC_READ_OK, IPC_READ_GONE, IPC_READ_DAMAGED, IPC_READ_FAILED };
 /* What control may ask main for. */

@@ -19,7 +19,6 @@
 enum {
     QUEUE_MEMORY_MAX = 128 << 20, /* of contents; above it a message waits on disk for its turn */
     QUEUE_COMMITS_MAX = 512 << 20, /* of messages not yet synced; above it new ones get 451 */
-    QUEUE_COMMIT_MSEC = 50000, /* a disk that takes longer: 451, and the message is voided */
     QUEUE_LENT_MAX = 4096,
     QUEUE_PATH_MAX = 1024, /* of the spool */
     QUEUE_ROUTING_MAX = 2048, /* questions to lookup at once */

@@ -16,7 +16,7 @@ struct taking {
     size_t octets;
     bool own_file;
     struct list node; /* of takings */
-    int64_t deadline_msec;
+    int64_t handed_usec;
     bool abandoned; /* its client was told 451: it must not stand */
 };
 
@@ -72,6 +72,14 @@ void take_peer_gone(struct queue *q, struct ipc_channel *peer)
 }
 
 /* ---- commits ---- */
+
+/* What is left of the time of a commit, now; 0 when it is over: its client has its 451, or is about to (ADR 0006). */
+static int64_t patience_left(const struct taking *t)
+{
+    int64_t left = IPC_COMMIT_MSEC - (io_clock_usec() - t->handed_usec) / 1000;
+
+    return left > 0 ? left : 0;
+}
 
 static void answer_commit(struct queue *q, uint32_t instance, uint64_t ticket, enum ipc_storage status,
                           unsigned batch, int64_t sync_usec)
@@ -129,6 +137,13 @@ static void begin(struct message *m)
     message_tire(m);
 }
 
+/* Should it become durable yet, it is taken back. */
+static void abandon(struct taking *t)
+{
+    t->abandoned = true;
+    answer_commit(t->queue, t->instance, t->ticket, IPC_STORAGE_FAILED, 0, 0);
+}
+
 static void on_durable(struct spool_commit *commit, const struct spool_result *result)
 {
     struct taking *t = CONTAINER_OF(commit, struct taking, commit);
@@ -137,6 +152,8 @@ static void on_durable(struct spool_commit *commit, const struct spool_result *r
                               : result->status == SPOOL_NO_SPACE ? IPC_NO_SPACE
                                                                  : IPC_STORAGE_FAILED;
 
+    if (!t->abandoned && !patience_left(t))
+        abandon(t);
     /* INV-1: this callback comes after the sync of the whole frame. */
     if (!t->abandoned)
         answer_commit(q, t->instance, t->ticket, status, result->messages, result->sync_usec);
@@ -252,6 +269,14 @@ static void expect(struct queue *q, const struct ipc_channel *from, uint32_t exp
     spool_expect(q->spool, sum);
 }
 
+/* Who says that it comes from the future gains no time by it. */
+static int64_t handed_usec(const struct ipc_commit_ask *ask)
+{
+    int64_t now = io_clock_usec();
+
+    return ask->handed_usec < (uint64_t)now ? (int64_t)ask->handed_usec : now;
+}
+
 static void on_commit_ask(struct queue *q, struct ipc_channel *from, const struct ipc_commit_ask *ask)
 {
     struct err err = { 0 };
@@ -274,14 +299,14 @@ static void on_commit_ask(struct queue *q, struct ipc_channel *from, const struc
         .ticket = ask->ticket,
         .octets = m->content->n,
         .own_file = ask->file != 0,
-        .deadline_msec = io_now_msec(q->worker->loop) + QUEUE_COMMIT_MSEC,
+        .handed_usec = handed_usec(ask),
     };
     list_init(&t->node);
-    if (submit(q, t, ask, &err)) {
+    if (patience_left(t) && submit(q, t, ask, &err)) {
         q->commit_memory += t->octets;
         list_append(&q->takings, &t->node);
         if (!io_timer_pending(&q->patience))
-            io_timer_start(&q->patience, QUEUE_COMMIT_MSEC);
+            io_timer_start(&q->patience, patience_left(t));
         return;
     }
 fail:
@@ -297,17 +322,15 @@ fail:
 
 void take_overdue(struct queue *q)
 {
-    int64_t now = io_now_msec(q->worker->loop);
-
     while (!list_empty(&q->takings)) {
         struct taking *t = CONTAINER_OF(q->takings.next, struct taking, node);
-        if (t->deadline_msec > now) {
-            io_timer_start(&q->patience, t->deadline_msec - now);
+        int64_t left = patience_left(t);
+        if (left) {
+            io_timer_start(&q->patience, left);
             return;
         }
         list_remove(&t->node);
-        t->abandoned = true;
-        answer_commit(q, t->instance, t->ticket, IPC_STORAGE_FAILED, 0, 0);
+        abandon(t);
     }
 }
 

@@ -537,8 +537,7 @@ static void on_file(struct receive *r, struct ipc_message *m)
     session_go_on(s);
 }
 
-/* The message has its reply; a process that stops says 421 right behind it (RFC 5321 3.8). */
-static void message_over(struct session *s)
+void question_message_over(struct session *s)
 {
     if (!s->receive->stopping) {
         session_go_on(s);
@@ -556,7 +555,7 @@ static void on_commit(struct receive *r, const struct ipc_commit_answer *a)
         return;
     question_done(s);
     transaction_stored(s, (enum ipc_storage)a->status, a->batch, a->sync_usec);
-    message_over(s);
+    question_message_over(s);
 }
 
 static void on_token(struct receive *r, const struct ipc_token_answer *a)
@@ -567,7 +566,7 @@ static void on_token(struct receive *r, const struct ipc_token_answer *a)
         return;
     question_done(s);
     transaction_stored(s, a->stands && a->id == s->tx->id.n ? IPC_STORED : IPC_STORAGE_FAILED, 1, 0);
-    message_over(s);
+    question_message_over(s);
 }
 
 void question_message(struct receive *r, struct ipc_message *m)

@@ -65,9 +65,15 @@ static void question_overdue(struct session *s)
     enum question q = s->question;
     bool sent = s->question_sent;
 
-    if (q == QUESTION_TOKEN || (q == QUESTION_COMMIT && sent)) {
+    if (q == QUESTION_TOKEN) {
         /* Neither 250 nor 451 would be true before the queue has spoken; the client's own patience is 10 minutes. */
         session_deadline(s, command_timeout(s));
+        return;
+    }
+    /* The queue says yes to nothing any more that it was handed so long ago (ADR 0006); it may have said so in time. */
+    if (q == QUESTION_COMMIT && sent && !s->looked_again) {
+        s->looked_again = true;
+        session_deadline(s, RECEIVE_LAST_LOOK_MSEC);
         return;
     }
     if (q == QUESTION_CONNECT) {
@@ -86,7 +92,10 @@ static void question_overdue(struct session *s)
         transaction_stored(s, IPC_STORAGE_FAILED, 0, 0);
     else
         refuse_unanswered(s, q);
-    session_go_on(s);
+    if (q == QUESTION_COMMIT)
+        question_message_over(s);
+    else
+        session_go_on(s);
 }
 
 void session_time_is_up(struct io_timer *t)

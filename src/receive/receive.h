@@ -22,6 +22,8 @@ enum {
     RECEIVE_ACCEPT_REST_MSEC = 100,
     RECEIVE_FILE_AGAIN_MSEC = 10,  /* none was ready: it is asked for again */
     RECEIVE_FILE_WAIT_MSEC = 5000, /* so long at most */
+    RECEIVE_COMMIT_WAIT_MSEC = IPC_COMMIT_MSEC + 5000, /* for the queue's word: later it can be no 250 */
+    RECEIVE_LAST_LOOK_MSEC = 500,  /* and for what it said while we stood still ourselves */
     RECEIVE_TOLD_MSEC = 5000,      /* key and auth tell what they have, or listeners open without */
     RECEIVE_MECHANISMS_MAX = 1024,
 };

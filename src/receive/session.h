@@ -140,6 +140,8 @@ struct session {
     bool counts_in_content;
     enum question question;
     bool question_sent;
+    int64_t handed_usec; /* io_clock_usec(): the message was given to the queue */
+    bool looked_again;   /* for an answer that waits since then */
     int64_t file_until_msec; /* loop time: a file is not waited for any longer */
     uint32_t lookup_instance; /* the lookup that counts us as connected; 0: none */
     bool blocked;    /* the client takes no more now; out waits for it */
@@ -277,6 +279,8 @@ struct session *session_by_ticket(struct receive *r, uint64_t ticket, enum quest
 void session_ask(struct session *s, enum question q);
 /* It is answered: nothing is waited for. */
 void question_done(struct session *s);
+/* The message has its reply; a process that stops says 421 right behind it (RFC 5321 3.8). */
+void question_message_over(struct session *s);
 /* A peer can be asked (again): send what has not been sent. */
 void questions_send(struct receive *r, enum process_kind peer);
 /* That peer is gone: its questions are open again. */

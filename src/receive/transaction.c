@@ -470,11 +470,14 @@ void transaction_commit_send(struct session *s, struct ipc_channel *queue)
     add_received(s, &r->scratch, id.c);
     head = r->scratch.n;
     add_envelope(s, &r->scratch);
+    s->handed_usec = io_clock_usec();
+    s->looked_again = false;
     s->question_sent = !r->scratch.failed && r->scratch.n + s->content.n <= COMMIT_MEMORY_MAX &&
                        ipc_send_commit_ask(queue, &(struct ipc_commit_ask){
                                                       .ticket = (uint64_t)s->serial << 32 | s->slot,
                                                       .id = tx->id.n,
                                                       .token = str_of((char *)tx->token, sizeof(tx->token)),
+                                                      .handed_usec = (uint64_t)s->handed_usec,
                                                       .expected = r->in_content,
                                                       .file = s->file,
                                                       .file_size = s->file_octets,
@@ -484,6 +487,7 @@ void transaction_commit_send(struct session *s, struct ipc_channel *queue)
                                                   });
     if (!s->question_sent)
         return;
+    session_deadline(s, RECEIVE_COMMIT_WAIT_MSEC);
     /* The content is the queue's now: it is no longer ours to give back, and needs no memory here. */
     content_given(s);
 }

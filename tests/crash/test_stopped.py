@@ -121,11 +121,33 @@ def test_queue_stands_still_and_clients_wait_for_their_250(running):
             assert wire.cmd("RCPT TO:<ada@example.test>") == 250
             assert wire.cmd("RCPT TO:<nobody@example.test>") == 550
             assert wire.cmd("RSET") == 250
-            # As long as a question may take; that of the commit has no such end, neither 250 nor 451 would be true.
+            # As long as a question may take; that of the commit has a minute.
             assert wire.transaction(b"x" * 76 + b"\r\n", parameters=f" SIZE={10 << 20}") == 451
         assert not replies
     join(threads)
     assert len(replies) == 10 and all(reply == 250 for reply in replies)
+    ledger.check()
+
+
+def test_queue_stands_still_for_a_minute_451_and_never_delivered(running):
+    """Takes a minute. What was handed to it is refused by whoever took it, and void when the queue goes on (ADR 0006)."""
+    server, ledger = running
+    late = b"Message-ID: <late@client.example.test>\r\n\r\nx\r\n"
+    ledger.refused.add("late@client.example.test")
+    with server.wire() as wire:
+        wire.socket.settimeout(70)
+        wire.ehlo()
+        assert wire.cmd("MAIL FROM:<carol@example.net>") == 250
+        assert wire.cmd("RCPT TO:<ada@example.test>") == 250
+        with Stopped(server, "queue"):
+            with Clock() as clock:
+                reply = wire.content(late)
+            assert (reply.code, reply.status) == (451, "4.3.0")
+            assert clock.seconds < 60
+            assert server.wait_record("reject", code=451)["reason"] == "storage"
+        ledger.taken.add("after@client.example.test")
+        assert wire.transaction(b"Message-ID: <after@client.example.test>\r\n\r\nx\r\n") == 250
+    assert ledger.send() == 250
     ledger.check()
 
 

@@ -340,6 +340,7 @@ static void give_message(uint64_t file)
              &(struct ipc_commit_ask){
                  .ticket = sim.n_given - 1,
                  .id = id.n,
+                 .handed_usec = (uint64_t)io_clock_usec(),
                  .token = str_of((char *)g->token.octet, sizeof(g->token.octet)),
                  .envelope = buf_str(&envelope),
                  .head = STR("Received: x\r\n"),

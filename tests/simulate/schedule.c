@@ -51,6 +51,7 @@ static struct {
     bool holds_back; /* transfers are not answered until asked for */
     bool disk_waits; /* nothing becomes durable */
     bool refuses; /* a commit may be */
+    int64_t handed_ago_usec; /* that a commit was on its way to the queue */
     uint64_t memory_used, memory_bound; /* as main has them; 0: it is not asked */
     struct {
         uint64_t lease, id;
@@ -456,6 +457,7 @@ static uint64_t give(const char *sender, const char *domain, size_t n)
     wire_say(&play.worker, play.receive, IPC_COMMIT_ASK,
              &(struct ipc_commit_ask){
                  .id = id.n,
+                 .handed_usec = (uint64_t)(io_clock_usec() - play.handed_ago_usec),
                  .token = str_of(token, sizeof(token)),
                  .envelope = buf_str(&envelope),
                  .head = STR("Received: x\r\n"),
@@ -800,6 +802,48 @@ static void nothing_is_sent_before_all_send_processes_have_told(void **state)
     settle();
     pass(MINUTE);
     assert_int_equal(seen_of(id), 1);
+    end();
+}
+
+/* ADR 0006: who handed it over says 451 by itself after that time, also to a queue that stands still and hears nothing. */
+static void what_was_handed_over_long_ago_is_never_answered_250(void **state)
+{
+    (void)state;
+    begin("");
+    play.refuses = true;
+    play.handed_ago_usec = (int64_t)IPC_COMMIT_MSEC * 1000;
+    uint64_t id = give("s@sender.example", "d.example", 1);
+    settle();
+    assert_int_equal(play.refused, 1);
+    assert_int_equal(play.status, IPC_STORAGE_FAILED);
+    assert_false(is_there(id));
+
+    play.handed_ago_usec -= 2000;
+    id = give("s@sender.example", "d.example", 1);
+    settle();
+    assert_int_equal(play.committed, 1);
+    assert_true(is_there(id));
+    end();
+}
+
+static void what_is_durable_too_late_is_taken_back(void **state)
+{
+    (void)state;
+    begin("");
+    play.refuses = true;
+    play.disk_waits = true;
+    uint64_t id = give("s@sender.example", "d.example", 1);
+    settle();
+    io_timer_stop(&queue()->patience); /* it stands still, and hears of its disk before its timers */
+    pass(IPC_COMMIT_MSEC);
+    assert_int_equal(play.refused, 0);
+    play.disk_waits = false;
+    settle();
+    assert_int_equal(play.committed, 0);
+    assert_int_equal(play.refused, 1);
+    assert_int_equal(play.status, IPC_STORAGE_FAILED);
+    assert_false(is_there(id));
+    assert_int_equal(seen_of(id), 0);
     end();
 }
 
@@ -1802,6 +1846,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_clock_that_is_put_back_delays_nothing),
         cmocka_unit_test(nothing_is_tried_again_before_its_outcome_is_durable),
         cmocka_unit_test(nothing_is_sent_before_all_send_processes_have_told),
+        cmocka_unit_test(what_was_handed_over_long_ago_is_never_answered_250),
+        cmocka_unit_test(what_is_durable_too_late_is_taken_back),
         cmocka_unit_test(what_the_spool_did_not_take_is_not_answered_250),
         cmocka_unit_test(nothing_is_leased_while_the_spool_refuses),
         cmocka_unit_test(what_is_above_max_memory_is_not_taken),

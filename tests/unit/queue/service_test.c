@@ -496,6 +496,7 @@ static struct ipc_commit_ask commit_of(uint64_t id, struct str envelope)
         .ticket = ++play.next_ticket,
         .id = id,
         .token = str_of(token, sizeof(token)),
+        .handed_usec = (uint64_t)io_clock_usec(),
         .expected = 1,
         .envelope = envelope,
         .head = STR("Received: x\r\n"),
