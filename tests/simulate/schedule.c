@@ -818,7 +818,7 @@ static void what_was_handed_over_long_ago_is_never_answered_250(void **state)
     assert_int_equal(play.status, IPC_STORAGE_FAILED);
     assert_false(is_there(id));
 
-    play.handed_ago_usec -= 2000;
+    play.handed_ago_usec -= 1000000;
     id = give("s@sender.example", "d.example", 1);
     settle();
     assert_int_equal(play.committed, 1);
