@@ -5,30 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/attempts.h"
+#include "cmd/explain_view.h"
 #include "cmd/row.h"
 #include "cmd/server.h"
-#include "cmd/text.h"
 #include "core/utc.h"
 #include "io/loop.h"
 
 enum { NAME_WIDTH = 11, VALUE_LEAST = 12, VALUE_MOST = 30, DAY_CHARS = 10 };
 enum { ADDRESSES = 3, GROUPS = 4, GROUPS_ALL = 1000, CODE_FAILED = 500 };
 
-struct view {
-    struct text_screen screen;
-    const char *id;
-    int64_t now_msec;
-    json_t *message;
-    json_t *groups;
-    json_t *hosts;
-    uint64_t left_out; /* recipients of groups that are not shown */
-    size_t width;      /* of the second column */
-    struct buf line, words;
-};
-
 /* ---- lines ---- */
 
-static void print_line(struct view *v, const char *name, struct str value, struct str text)
+void explain_line(struct view *v, const char *name, struct str value, struct str text)
 {
     struct buf *out = &v->line;
 
@@ -44,8 +33,7 @@ static void print_line(struct view *v, const char *name, struct str value, struc
     text_print(out, &v->screen);
 }
 
-/* Today's times without their date. */
-static struct str short_time(const struct view *v, const char *written, struct text_short *room)
+struct str explain_short_time(const struct view *v, const char *written, struct text_short *room)
 {
     struct utc_text today = utc_text_seconds(v->now_msec);
 
@@ -57,7 +45,7 @@ static struct str short_time(const struct view *v, const char *written, struct t
 /* Without its seconds: "11:31", "2026-11-27 07:31". */
 static struct str minute_of(const struct view *v, const char *written, struct text_short *room)
 {
-    struct str t = short_time(v, written, room);
+    struct str t = explain_short_time(v, written, room);
 
     return t.n > 3 ? str_head(t, t.n - 3) : t;
 }
@@ -194,9 +182,12 @@ static void print_site(struct view *v, const json_t *group)
         if (!str_starts(row_text(host, "host"), STR("[")))
             secure = json_is_true(json_object_get(host, "secure")) ? "secure" : "insecure";
     }
-    if (secure)
+    int64_t asked = text_time_msec(row_text_c(group, "asked"));
+    if (secure && asked >= 0)
+        buf_printf(out, "; asked %s ago, DNSSEC %s", text_age(v->now_msec - asked).c, secure);
+    else if (secure)
         buf_printf(out, "; DNSSEC %s", secure);
-    print_line(v, "site", str_from_c(whom(group)), buf_str(out));
+    explain_line(v, "site", str_from_c(whom(group)), buf_str(out));
 }
 
 static void print_tls(struct view *v, const json_t *group)
@@ -216,7 +207,7 @@ static void print_tls(struct view *v, const json_t *group)
 
     for (size_t i = 0; i < ARRAY_LEN(levels); i++)
         if (str_eq(level, str_from_c(levels[i].level)))
-            print_line(v, "tls", level, str_from_c(levels[i].words));
+            explain_line(v, "tls", level, str_from_c(levels[i].words));
 }
 
 static void print_where(struct view *v, const json_t *group)
@@ -224,71 +215,15 @@ static void print_where(struct view *v, const json_t *group)
     bool remote = str_eq(row_text(group, "kind"), STR("remote"));
 
     if (row_has(group, "route"))
-        print_line(v, "route", row_text(group, "route"), row_text(group, "rule"));
+        explain_line(v, "route", row_text(group, "route"), row_text(group, "rule"));
     else if (row_has(group, "rule"))
-        print_line(v, "route", STR("none"), row_text(group, "rule"));
+        explain_line(v, "route", STR("none"), row_text(group, "rule"));
     if (remote || row_has(group, "site"))
         print_site(v, group);
     print_tls(v, group);
 }
 
 /* ---- what was, and what comes ---- */
-
-/* What was said is not what is done: which line of the configuration decided. */
-static void print_on_reply(struct view *v, const json_t *group)
-{
-    struct str action = row_text(group, "on_reply");
-    struct buf *out = &v->words;
-
-    if (!action.n)
-        return;
-    buf_clear(out);
-    buf_add(out, row_text(group, "on_reply_rule"));
-    if (str_eq(action, STR("defer")))
-        buf_printf(out, ": a %" PRIu64 " like this is tried again", row_number(group, "code"));
-    print_line(v, "on-reply", action, buf_str(out));
-}
-
-static void print_last(struct view *v, const json_t *group)
-{
-    uint64_t attempts = row_number(group, "attempts");
-    struct buf *out = &v->words;
-    struct text_short room;
-
-    if (!attempts) {
-        print_line(v, "last try", STR("none"), STR("it has not been tried yet"));
-        return;
-    }
-    bool spoke = row_has(group, "reply");
-    struct str last = short_time(v, row_text_c(group, "last"), &room);
-    buf_clear(out);
-    buf_add(out, row_text(group, "host"));
-    if (row_has(group, "peer") && !str_starts(row_text(group, "host"), STR("[")))
-        buf_printf(out, "%s[%s]", out->n ? " " : "", row_text_c(group, "peer"));
-    if (out->n) {
-        buf_add_char(out, ':');
-        print_line(v, "last try", last, buf_str(out));
-        buf_clear(out);
-    }
-    bool alone = !row_has(group, "host") && !row_has(group, "peer");
-    if (spoke && row_has(group, "code"))
-        buf_printf(out, "%" PRIu64 " ", row_number(group, "code"));
-    if (row_has(group, "status"))
-        buf_printf(out, "%s ", row_text_c(group, "status"));
-    buf_add(out, row_text(group, spoke ? "reply" : "error"));
-    print_line(v, alone ? "last try" : "", alone ? last : STR(""), str_trim(buf_str(out)).n ? buf_str(out) : STR(" "));
-    print_on_reply(v, group);
-    if (attempts < 2)
-        return;
-    struct text_short count = text_count(attempts - 1);
-    buf_clear(out);
-    buf_printf(out, "%s attempt%s", count.c, attempts == 2 ? "" : "s");
-    struct buf since = BUF_INIT(TEXT_SHORT * 2);
-    struct str first = short_time(v, row_text_c(group, "first"), &room);
-    buf_printf(&since, attempts == 2 ? "at %.*s" : "since %.*s", STR_ARG(first));
-    print_line(v, "before", buf_str(out), buf_str(&since));
-    buf_done(&since);
-}
 
 static void print_waits(struct view *v, const json_t *group)
 {
@@ -305,7 +240,7 @@ static void print_waits(struct view *v, const json_t *group)
         buf_printf(out, " (%s)", row_text_c(group, "by"));
     if (row_has(group, "text"))
         buf_printf(out, "%s%s", retry ? "; " : "", row_text_c(group, "text"));
-    print_line(v, "waits for", row_text(group, "value"), buf_str(out));
+    explain_line(v, "waits for", row_text(group, "value"), buf_str(out));
 }
 
 static void print_next(struct view *v, const json_t *group)
@@ -326,7 +261,7 @@ static void print_next(struct view *v, const json_t *group)
         buf_add_c(out, n++ ? ", then " : ": ");
         buf_add(out, host_name(host));
     }
-    print_line(v, "next", short_time(v, row_text_c(group, "next"), &room), buf_str(out));
+    explain_line(v, "next", explain_short_time(v, row_text_c(group, "next"), &room), buf_str(out));
 }
 
 static void print_ends(struct view *v, const json_t *group)
@@ -340,9 +275,9 @@ static void print_ends(struct view *v, const json_t *group)
     buf_clear(out);
     if (row_has(group, "warn")) {
         buf_printf(out, "the sender is told of the delay; it is returned %.*s", STR_ARG(expires));
-        print_line(v, "and then", minute_of(v, row_text_c(group, "warn"), &room), buf_str(out));
+        explain_line(v, "and then", minute_of(v, row_text_c(group, "warn"), &room), buf_str(out));
     } else {
-        print_line(v, "and then", expires, STR("it is returned to its sender"));
+        explain_line(v, "and then", expires, STR("it is returned to its sender"));
     }
 }
 
@@ -364,7 +299,7 @@ static void print_group(struct view *v, const json_t *group)
 {
     print_heading(v, group);
     print_where(v, group);
-    print_last(v, group);
+    explain_tries(v, group);
     print_waits(v, group);
     print_next(v, group);
     print_ends(v, group);
@@ -458,6 +393,13 @@ static void print_all(struct view *v)
         printf("try now: veredus queue flush %s\n", v->id);
 }
 
+static void print_tried(struct view *v, struct server *s)
+{
+    v->attempts = attempts_of(s, v->id);
+    print_all(v);
+    json_decref(v->attempts);
+}
+
 /* The hosts of each group with it. */
 static void print_json(struct view *v)
 {
@@ -511,6 +453,7 @@ int explain_id(const struct cmd_call *call, const char *id, bool all)
         .now_msec = io_wall_msec(),
         .groups = json_array(),
         .hosts = json_array(),
+        .all = all,
         .line = BUF_INIT(TEXT_MAX),
         .words = BUF_INIT(TEXT_MAX),
     };
@@ -528,7 +471,7 @@ int explain_id(const struct cmd_call *call, const char *id, bool all)
     else if (status == CMD_OK && call->json)
         print_json(&v);
     else if (status == CMD_OK)
-        print_all(&v);
+        print_tried(&v, &s);
     server_close(&s);
     json_decref(v.message);
     json_decref(v.groups);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+enum { WITH_MAX = 512 };
+
 _Static_assert((int)SCHEDULE_CONNECTIONS_MAX <= 1 << SCHEDULE_SLOT_BITS, "a place fits into its id");
 
 static struct connection *connection_by_id(struct queue *q, uint64_t id, uint32_t instance)
@@ -90,6 +92,7 @@ static void connection_free(struct connection *c)
     limits_room(site->limits);
     q->schedule.connections[c->slot] = NULL;
     q->schedule.n_connections--;
+    free(c->with);
     free(c);
 }
 
@@ -195,6 +198,20 @@ static void open_put_off(struct connection *c)
     site_pause(site);
 }
 
+/* Whom it reached; a literal is its own name. */
+static char *with_of(const struct ipc_open_answer *a)
+{
+    struct buf text = BUF_INIT(WITH_MAX);
+    bool named = a->host.n && !str_starts(a->host, STR("["));
+
+    buf_add(&text, named ? a->host : a->peer);
+    if (named && a->peer.n)
+        buf_printf(&text, " [%.*s]", STR_ARG(a->peer));
+    char *with = text.n && !text.failed ? text_copy(buf_str(&text)) : NULL;
+    buf_done(&text);
+    return with;
+}
+
 static void on_open_answer(struct queue *q, struct ipc_channel *from, const struct ipc_open_answer *a)
 {
     struct connection *c = connection_by_id(q, a->connection, from->instance);
@@ -211,6 +228,7 @@ static void on_open_answer(struct queue *q, struct ipc_channel *from, const stru
     }
     c->state = CONNECTION_OPEN;
     c->connect_usec = (int64_t)a->connect_usec;
+    c->with = with_of(a);
     c->site->n_opening--;
     site_opened(c->site);
     for (struct list *node = c->transfers.next, *next; node != &c->transfers; node = next) {

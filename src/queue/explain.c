@@ -179,6 +179,8 @@ static void add_group(struct explaining *x, const struct group *g, size_t number
         log_number(&row, LOG_WINDOW, (int64_t)g->window);
         log_number(&row, LOG_WAITING, (int64_t)g->in_front);
     }
+    if (g->asked_msec)
+        log_time(&row, LOG_ASKED, g->asked_msec);
     if (g->target.n)
         log_text(&row, LOG_ROUTE, g->target);
     if (g->rule.n)

@@ -37,6 +37,7 @@ struct group {
     struct str domain; /* of its addresses */
     const struct hop *hop; /* that of this turn; NULL: none known. It may be gone in the next */
     const struct site *site;
+    const struct transfer *transfer; /* that has it in hand; NULL: none, or it is not known */
     struct str to[EXPLAIN_SHOWN_MAX];
     size_t n, n_shown;
     struct str local, sender; /* of the first, for lookup */
@@ -52,6 +53,7 @@ struct group {
     uint32_t named, generation; /* as in struct site */
     uint64_t window, in_front, waiting;
     bool has_site;
+    int64_t asked_msec; /* UTC: when its hosts were looked up; 0: not known */
     struct str words;
     /* from lookup */
     bool asked;

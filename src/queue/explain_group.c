@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "queue/transfer.h"
+
 /* ---- what it waits for ---- */
 
 static const struct hop *hop_named(const struct queue *q, uint32_t name)
@@ -122,16 +124,29 @@ static const struct hop *hop_of(const struct explaining *x, const struct recipie
     return hop_named(x->queue, one ? x->slot->hop : r->hop);
 }
 
-static struct group *group_of(struct explaining *x, enum cause cause, const struct envelope_recipient *er)
+/* What has it in hand, if that is a connection. */
+static const struct transfer *transfer_of(const struct queue *q, const struct recipient *r)
 {
-    for (size_t i = 0; i < x->n_groups; i++)
-        if (x->groups[i].cause == cause && str_eq(x->groups[i].domain, er->domain) &&
-            str_eq(x->groups[i].own, er->route))
-            return &x->groups[i];
+    uint32_t slot = r->lease & ((1U << SCHEDULE_SLOT_BITS) - 1);
+    const struct transfer *t = slot < SCHEDULE_TRANSFERS_MAX ? q->schedule.transfers[slot] : NULL;
+
+    return r->state == RECIPIENT_LEASED && t && t->lease == r->lease && t->message == r->message ? t : NULL;
+}
+
+static struct group *group_of(struct explaining *x, enum cause cause, const struct recipient *r,
+                              const struct envelope_recipient *er)
+{
+    const struct transfer *t = transfer_of(x->queue, r);
+
+    for (size_t i = 0; i < x->n_groups; i++) {
+        struct group *g = &x->groups[i];
+        if (g->cause == cause && g->transfer == t && str_eq(g->domain, er->domain) && str_eq(g->own, er->route))
+            return g;
+    }
     if (x->n_groups == EXPLAIN_GROUPS_MAX)
         return NULL;
     struct group *g = &x->groups[x->n_groups++];
-    *g = (struct group){ .cause = cause, .domain = er->domain, .own = er->route };
+    *g = (struct group){ .cause = cause, .transfer = t, .domain = er->domain, .own = er->route };
     return g;
 }
 
@@ -189,6 +204,8 @@ static void first_of_group(struct explaining *x, struct group *g, const struct r
     g->host = arena_str(x->arena, str_from_c(r->host));
     g->peer = arena_str(x->arena, str_from_c(r->peer));
     look_at_site(x, g, r);
+    if (g->hop && g->hop->site)
+        g->asked_msec = io_wall_msec() - (queue_now(x->queue) - g->hop->planned_msec);
     g->next_msec = next_of(x, g, r);
     explain_words(&words, x->queue, g, r->message);
     g->words = arena_str(x->arena, buf_str(&words));
@@ -198,7 +215,7 @@ static void first_of_group(struct explaining *x, struct group *g, const struct r
 static void add_recipient(struct explaining *x, const struct recipient *r, const struct envelope *e)
 {
     const struct envelope_recipient *er = &e->recipients[r->index];
-    struct group *g = group_of(x, cause_of(x, r, hop_of(x, r)), er);
+    struct group *g = group_of(x, cause_of(x, r, hop_of(x, r)), r, er);
     struct buf address = BUF_INIT(EXPLAIN_TEXT_MAX);
 
     if (!g) {

@@ -122,6 +122,26 @@ static void put_held(const struct message *m, struct buf *out)
         buf_add_c(out, log_reason_text(m->held));
 }
 
+/* Transfers are given ahead: those before it on its connection come first. */
+static void put_sending(const struct transfer *t, struct buf *out)
+{
+    size_t before = 0;
+
+    if (!t) {
+        buf_add(out, STR("it is with another process just now"));
+        return;
+    }
+    for (const struct list *at = t->node.prev; at != &t->connection->transfers; at = at->prev)
+        before++;
+    if (t->connection->with)
+        buf_printf(out, "it has been with %s for ", t->connection->with);
+    else
+        buf_add(out, STR("a connection for it has been under way for "));
+    explain_put_time(out, (io_clock_usec() - t->begun_usec) / 1000);
+    if (before)
+        buf_printf(out, ", behind %zu on the same connection", before);
+}
+
 void explain_words(struct buf *out, const struct queue *q, const struct group *g, const struct message *m)
 {
     switch (g->cause) {
@@ -162,7 +182,7 @@ void explain_words(struct buf *out, const struct queue *q, const struct group *g
         buf_add(out, STR("it is due, and read back from the disk"));
         break;
     case CAUSE_SENDING:
-        buf_add(out, STR("it is with another process just now"));
+        put_sending(g->transfer, out);
         break;
     case CAUSE_TIME:
     case CAUSE_WINDOW:

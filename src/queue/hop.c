@@ -290,7 +290,9 @@ static void take_plan(struct hop *hop, const struct ipc_plan_answer *a)
     hop->site = site;
     if (former)
         site_release(former);
-    hop->until_msec = queue_now(q) + (int64_t)(a->keep_msec < PLAN_KEPT_MAX_MSEC ? a->keep_msec : PLAN_KEPT_MAX_MSEC);
+    hop->planned_msec = queue_now(q);
+    uint64_t kept = a->keep_msec < PLAN_KEPT_MAX_MSEC ? a->keep_msec : PLAN_KEPT_MAX_MSEC;
+    hop->until_msec = hop->planned_msec + (int64_t)kept;
     queue_wait(q, &hop->wake, hop->until_msec);
     line_waiting(hop);
 }

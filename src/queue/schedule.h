@@ -55,6 +55,7 @@ struct hop {
     struct site *site;      /* NULL: no plan yet */
     struct wheel_node wake; /* the plan is over, or is asked for again */
     int64_t until_msec;     /* the plan's */
+    int64_t planned_msec;   /* when the plan was told */
     size_t entries;         /* and transfers, that lead here */
 };
 
@@ -179,6 +180,7 @@ struct connection {
     struct wheel_node idle; /* closed then */
     struct list spare;      /* of the limits', while it is idle */
     int64_t connect_usec;
+    char *with; /* open: "mx1.example.net [203.0.113.10]"; NULL: not known */
 };
 
 /* A lease: some recipients of a message, with a connection. */
@@ -191,6 +193,7 @@ struct transfer {
     uint32_t slot;
     struct list recipients;
     size_t n;
+    int64_t begun_usec; /* io_clock_usec() */
     int64_t queue_usec; /* how long it was in line */
     bool refused;       /* given back before the connection's opening was told of */
 };

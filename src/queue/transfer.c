@@ -31,13 +31,15 @@ static struct transfer *transfer_new(struct connection *c, struct entry *e)
     t = s->transfers[s->next_transfer] ? NULL : calloc(1, sizeof(*t));
     if (!t)
         return NULL;
+    int64_t now = io_clock_usec();
     *t = (struct transfer){
         .connection = c,
         .message = e->message,
         .hop = e->hop,
         .slot = s->next_transfer,
         .lease = ++s->serial << SCHEDULE_SLOT_BITS | s->next_transfer,
-        .queue_usec = io_clock_usec() - e->lined_usec,
+        .begun_usec = now,
+        .queue_usec = now - e->lined_usec,
     };
     list_init(&t->node);
     list_init(&t->recipients);

@@ -103,6 +103,39 @@ def test_a_greylisted_message_waits_for_its_time(greylisted):
     assert group["expires"] > group["warn"] > group["next"]
 
 
+def test_of_the_attempts_so_far_the_times_are_told_and_where_the_last_one_ended(greylisted):
+    server, _, name = greylisted
+    for attempt in (2, 3):
+        veredus(server, "queue", "flush", name)
+        server.wait_record("defer", id=name, attempt=attempt)
+    times = [record["time"][11:19] for record in server.records("defer", id=name)]
+    # The history is written behind the log.
+    until(lambda: "before     2 attempts" in veredus(server, "explain", name) and
+          " to RCPT:" in veredus(server, "explain", name), "the third attempt")
+    text = veredus(server, "explain", name)
+    print(text)
+    assert section(text, "last try")[1] == "[127.0.0.1] to RCPT:"
+    assert section(text, "before")[0] == "2 attempts"
+    assert re.findall(r"\d\d:\d\d:\d\d", section(text, "before")[1]) == times[:2]
+
+
+def test_of_what_is_with_a_host_that_host_is_named_and_since_when(make_server, make_peer):
+    peer = make_peer(lambda verb, line: until(lambda: peer.go, "the test", 30) and None if verb == "RCPT" else None)
+    peer.go = False
+    server = relaying(make_server, f"route far.test smtp://127.0.0.1:{peer.port};")
+    name = out(server, "bob@far.test")
+    try:
+        until(lambda: "it has been with" in veredus(server, "explain", name), "the transaction")
+        text = veredus(server, "explain", name)
+        print(text)
+        assert section(text, "waits for")[0] == "an answer"
+        assert re.fullmatch(r"it has been with 127\.0\.0\.1 for \d+s", section(text, "waits for")[1])
+        assert explained(server, name)[0]["cause"] == "sending"
+    finally:
+        peer.go = True
+    server.wait_queue_empty()
+
+
 def test_who_is_given_up_before_is_not_told_of_a_delay(make_server, make_peer):
     peer = make_peer(lambda verb, line: GREYLISTED if verb == "RCPT" else None)
     server = relaying(make_server, f"expire 1h; route far.test smtp://127.0.0.1:{peer.port};")
