@@ -5,10 +5,9 @@
 #include <string.h>
 
 #include "cmd/row.h"
-#include "core/utc.h"
 #include "io/loop.h"
 
-enum { SHOWN = 3, DATE_CHARS = 11 };
+enum { SHOWN = 3 };
 
 /* What two records of one attempt have in common when they are told in one line. */
 static const char *const words[] = { "time", "host", "peer", "code", "status", "reply", "error" };
@@ -57,18 +56,6 @@ static json_t *lines_of(const json_t *attempts)
     return lines;
 }
 
-/* Today's times without their date. */
-static void add_time(struct buf *out, const char *written)
-{
-    struct utc_text today = utc_text_seconds(io_wall_msec());
-    struct text_short when = text_time(written);
-
-    if (strlen(when.c) > DATE_CHARS && !strncmp(when.c, today.c, DATE_CHARS - 1))
-        buf_add_c(out, when.c + DATE_CHARS);
-    else
-        buf_add_c(out, when.c);
-}
-
 static void add_words(struct buf *out, const struct text_screen *screen, const json_t *row)
 {
     struct str host = row_text(row, "host"), peer = row_text(row, "peer"), reply = row_text(row, "reply");
@@ -101,7 +88,7 @@ void attempts_print(const json_t *attempts, const struct text_screen *screen, si
         }
         const json_t *row = json_array_get(lines, i);
         text_cell(&out, screen, i ? STR_NONE : STR("attempts"), label, false);
-        add_time(&out, row_text_c(row, "time"));
+        buf_add_c(&out, text_time_today(row_text_c(row, "time"), io_wall_msec()).c);
         add_words(&out, screen, row);
         text_print(&out, screen);
     }

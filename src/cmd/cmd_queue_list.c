@@ -101,10 +101,7 @@ static void put_reason(const json_t *row, struct buf *out)
     if (note.n || !words.n) {
         if (note.n && str_eq(row_text(row, "reason"), STR("route")))
             buf_add(out, STR("by the route of "));
-        if (str_eq(row_text(row, "reason"), STR("run-hold")))
-            buf_add(out, STR("the server was started with --hold"));
-        else
-            buf_add(out, note.n || row_has(row, "by") ? note : row_text(row, "reason"));
+        buf_add(out, note.n || row_has(row, "by") ? note : text_hold_reason(row_text(row, "reason")));
         return;
     }
     if (host.n && !says_host(host, words))

@@ -64,9 +64,7 @@ static void print_message(const json_t *row, const struct text_screen *screen, s
     }
     if (row_text(row, "state").n && str_eq(row_text(row, "state"), STR("held"))) {
         label(out, screen, "held");
-        struct str by = row_text(row, "by"), why = by.n ? by : row_text(row, "reason");
-        if (str_eq(why, STR("run-hold")))
-            why = STR("the server was started with --hold");
+        struct str by = row_text(row, "by"), why = by.n ? by : text_hold_reason(row_text(row, "reason"));
         piece(out, screen, by.n ? "by " : "", why);
         piece(out, screen, why.n ? ": " : "", row_text(row, "note"));
         text_print(out, screen);

@@ -9,10 +9,9 @@
 #include "cmd/explain_view.h"
 #include "cmd/row.h"
 #include "cmd/server.h"
-#include "core/utc.h"
 #include "io/loop.h"
 
-enum { NAME_WIDTH = 11, VALUE_LEAST = 12, VALUE_MOST = 30, DAY_CHARS = 10 };
+enum { NAME_WIDTH = 11, VALUE_LEAST = 12, VALUE_MOST = 30 };
 enum { ADDRESSES = 3, GROUPS = 4, GROUPS_ALL = 1000, CODE_FAILED = 500 };
 
 /* ---- lines ---- */
@@ -35,11 +34,8 @@ void explain_line(struct view *v, const char *name, struct str value, struct str
 
 struct str explain_short_time(const struct view *v, const char *written, struct text_short *room)
 {
-    struct utc_text today = utc_text_seconds(v->now_msec);
-
-    *room = text_time(written);
-    bool same = strlen(room->c) > DAY_CHARS && !strncmp(room->c, today.c, DAY_CHARS);
-    return str_from_c(same ? room->c + DAY_CHARS + 1 : room->c);
+    *room = text_time_today(written, v->now_msec);
+    return str_from_c(room->c);
 }
 
 /* Without its seconds: "11:31", "2026-11-27 07:31". */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/num.h"
+#include "core/utc.h"
 
 enum { SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24 * HOUR, WIDTH_LEAST = 40 };
 
@@ -220,6 +221,22 @@ struct text_short text_time(const char *written)
     if (strlen(t.c) > 10 && t.c[10] == 'T')
         t.c[10] = ' ';
     return t;
+}
+
+struct text_short text_time_today(const char *written, int64_t now_msec)
+{
+    enum { DATE = 10 };
+    struct utc_text today = utc_text_seconds(now_msec);
+    struct text_short t = text_time(written);
+
+    if (strlen(t.c) > DATE && !strncmp(t.c, today.c, DATE))
+        memmove(t.c, t.c + DATE + 1, strlen(t.c + DATE + 1) + 1);
+    return t;
+}
+
+struct str text_hold_reason(struct str reason)
+{
+    return str_eq(reason, STR("run-hold")) ? STR("the server was started with --hold") : reason;
 }
 
 int64_t text_time_msec(const char *written)

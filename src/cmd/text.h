@@ -47,6 +47,10 @@ struct text_short text_size(uint64_t octets);
 struct text_short text_count(uint64_t n);
 /* "2026-11-22 09:41:07" of "2026-11-22T09:41:07Z". */
 struct text_short text_time(const char *written);
+/* The same, without its date where that is NOW's. */
+struct text_short text_time_today(const char *written, int64_t now_msec);
+/* Why it is held: names of reasons that say too little, in words. */
+struct str text_hold_reason(struct str reason);
 /* Milliseconds of "2026-11-22T09:41:07Z" or with .301; -1 when it is none. */
 int64_t text_time_msec(const char *written);
 
